@@ -1,0 +1,59 @@
+"""A database that is open: its connections, its clocks, its way to wait."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from interlock.clock import Clock
+from interlock.errors import StoreUnavailable
+from interlock.ports import Wakeup
+
+
+class Dialect(Protocol):
+    """What differs between databases."""
+
+    def lease_clock(self) -> tuple[int, str]:
+        """Return now in microseconds of the lease clock, and what it counts from."""
+        ...
+
+    def watch(self) -> Wakeup:
+        """Return a new source of wake-ups."""
+        ...
+
+    def unavailable(self, error: sa.exc.DBAPIError) -> StoreUnavailable | None:
+        """Return what to tell of an error of the database, None for a bug of ours."""
+        ...
+
+
+class Database:
+    """The connections that the parts of `SqlStore` share."""
+
+    def __init__(self, engine: sa.Engine, dialect: Dialect, clock: Clock) -> None:
+        self._engine = engine
+        self._dialect = dialect
+        self._clock = clock
+        self._writer = engine.execution_options(write=True)
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        """Yield a connection in a write transaction; commit, or undo everything."""
+        try:
+            with self._writer.begin() as connection:
+                yield connection
+        except sa.exc.DBAPIError as error:
+            raise self._dialect.unavailable(error) or error from error
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        """Yield a connection for one or more SELECTs."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except sa.exc.DBAPIError as error:
+            raise self._dialect.unavailable(error) or error from error
+
+    def _rows(self, statement: sa.Executable) -> list[sa.RowMapping]:
+        with self._read() as connection:
+            return list(connection.execute(statement).mappings())

@@ -1,0 +1,1 @@
+"""Migrations, run by Alembic out of the installed package."""

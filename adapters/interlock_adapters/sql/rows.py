@@ -1,0 +1,197 @@
+"""Rows of the tables <-> the engine's values. Nothing else knows both."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from interlock.job import (
+    Attempt,
+    Exit,
+    Failure,
+    HistoryEntry,
+    Job,
+    NewJob,
+    Progress,
+    Rejection,
+)
+from interlock.lifecycle import (
+    INITIAL,
+    SUBMIT,
+    Event,
+    JobStatus,
+    Proof,
+    Reason,
+    StopCause,
+)
+from interlock.query import LogLine, WorkerInfo
+from interlock.retry import Retry
+from interlock_adapters.sql import tables
+
+Row = sa.RowMapping
+
+
+def failure_to_json(failure: Failure | None) -> dict[str, object] | None:
+    """Return what is stored of a failure: the fields that say something."""
+    if failure is None:
+        return None
+    return {k: v for k, v in asdict(failure).items() if v not in (None, False)}
+
+
+def failure_from_json(stored: Mapping[str, Any] | None) -> Failure | None:
+    """Return the failure that was stored."""
+    if stored is None:
+        return None
+    return Failure(**{**stored, "reason": Reason(stored["reason"])})
+
+
+def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
+    """Return the row of a job that is being submitted."""
+    retry = {**asdict(job.retry), "on": list(job.retry.on)}
+    return {
+        "id": job.id,
+        "name": job.name,
+        "queue": job.queue,
+        "params": dict(job.params),
+        "priority": job.priority,
+        "timeout_s": job.timeout_s,
+        "grace_s": job.grace_s,
+        "created_at": job.created_at,
+        "run_at": job.run_at,
+        "expires_at": job.expires_at,
+        "max_attempts": job.retry.max_attempts,
+        "retry_on_timeout": job.retry.on_timeout,
+        "retry": retry,
+        "max_losses": job.max_losses,
+        "unique_key": job.unique_key,
+        "idempotency_key": job.idempotency_key,
+        "submitted_by": job.submitted_by,
+        "metadata": dict(job.metadata),
+        "rerun_of": job.rerun_of,
+        "status": INITIAL.value,
+        "attempt": 0,
+        "failures": 0,
+        "losses": 0,
+        "kill_unconfirmed": False,
+        "ready": int(job.run_at <= now),
+        "write_seq": 0,
+        "event": SUBMIT,
+        "event_at": job.created_at,
+        "actor": job.submitted_by or "client",
+    }
+
+
+def to_job(row: Row, *, now: datetime) -> Job:
+    """Return the job of a row, as read at `now`."""
+    progress = row["progress"]
+    retry = row["retry"]
+    return Job(
+        id=row["id"],
+        name=row["name"],
+        queue=row["queue"],
+        params=row["params"],
+        priority=row["priority"],
+        timeout_s=row["timeout_s"],
+        grace_s=row["grace_s"],
+        created_at=row["created_at"],
+        run_at=row["run_at"],
+        expires_at=row["expires_at"],
+        retry=Retry(**{**retry, "on": tuple(retry["on"])}),
+        max_losses=row["max_losses"],
+        unique_key=row["unique_key"],
+        idempotency_key=row["idempotency_key"],
+        submitted_by=row["submitted_by"],
+        metadata=row["metadata"],
+        rerun_of=row["rerun_of"],
+        status=JobStatus(row["status"]),
+        reason=row["reason"] and Reason(row["reason"]),
+        attempt=row["attempt"],
+        failures=row["failures"],
+        losses=row["losses"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        worker_id=row["worker_id"],
+        lease_until_us=row["lease_until_us"],
+        cancel_requested_at=row["cancel_requested_at"],
+        cancel_requested_by=row["cancel_requested_by"],
+        cancel_reason=row["cancel_reason"],
+        stop_cause=row["stop_cause"] and StopCause(row["stop_cause"]),
+        proof=row["proof"] and Proof(row["proof"]),
+        kill_unconfirmed=bool(row["kill_unconfirmed"]),
+        result=row["result"],
+        error=failure_from_json(row["error"]),
+        progress=Progress(**progress) if progress else None,
+        version=row["write_seq"],
+        read_at=now,
+    )
+
+
+def to_attempt(row: Row) -> Attempt:
+    """Return the attempt of a row."""
+    ended = (row["exit_code"], row["exit_signal"])
+    return Attempt(
+        job_id=row["job_id"],
+        attempt=row["attempt"],
+        worker_id=row["worker_id"],
+        claimed_at=row["claimed_at"],
+        pid=row["pid"],
+        containment=row["containment"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        outcome=row["outcome"] and Event(row["outcome"]),
+        exit=None if ended == (None, None) else Exit(code=ended[0], signal=ended[1]),
+        proof=row["proof"] and Proof(row["proof"]),
+        error=failure_from_json(row["error"]),
+    )
+
+
+def to_history(row: Row) -> HistoryEntry:
+    """Return the history entry of a row."""
+    return HistoryEntry(
+        job_id=row["job_id"],
+        seq=row["seq"],
+        event=row["event"],
+        source=row["source"] and JobStatus(row["source"]),
+        target=JobStatus(row["target"]),
+        at=row["at"],
+        actor=row["actor"],
+        reason=row["reason"],
+        attempt=row["attempt"],
+    )
+
+
+def to_rejection(row: Row) -> Rejection:
+    """Return the rejection of a row."""
+    return Rejection(
+        job_id=row["job_id"],
+        event=Event(row["event"]),
+        status=JobStatus(row["status"]),
+        at=row["at"],
+        actor=row["actor"],
+        attempt=row["attempt"],
+        why=row["why"],
+    )
+
+
+def to_line(row: Row) -> LogLine:
+    """Return the log line of a row."""
+    return LogLine(**row)
+
+
+def to_worker(row: Row) -> WorkerInfo:
+    """Return the worker of a row."""
+    return WorkerInfo(**row)
+
+
+def same_call(row: Row, job: NewJob) -> bool:
+    """Whether a stored job is the same call as a new one: name and params."""
+    stored, new = (
+        json.dumps(params, sort_keys=True) for params in (row["params"], job.params)
+    )
+    return bool(row["name"] == job.name and stored == new)
+
+
+ALL = tuple(tables.job.c)

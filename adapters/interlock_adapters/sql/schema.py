@@ -1,0 +1,99 @@
+"""The schema of a database: created, upgraded, checked and never weakened."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock.errors import SchemaMismatch
+from interlock_adapters.sql import triggers
+from interlock_adapters.sql.tables import LIFECYCLE_ROWS, lifecycle
+
+VERSION_TABLE: Final = "interlock_schema_version"
+HEAD: Final = "0001"
+_KNOWN: Final = ("0001",)
+
+
+def current(connection: sa.Connection) -> str | None:
+    """Return the schema's version, None for an empty database.
+
+    Raises:
+        SchemaMismatch: there is a `job` table that is not ours.
+    """
+    names = set(sa.inspect(connection).get_table_names())
+    if VERSION_TABLE in names:
+        query = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608
+        version: str | None = connection.scalar(query)
+        return version
+    if "job" in names:
+        raise SchemaMismatch(
+            "the database has a table named 'job' that Interlock did not make. Use "
+            "another database. Nothing was changed."
+        )
+    return None
+
+
+def check(connection: sa.Connection) -> bool:
+    """Return whether the schema is the one of this version and whole.
+
+    False: it is older, or the database is empty; `upgrade` helps.
+
+    Raises:
+        SchemaMismatch: it is newer, foreign or its guards were weakened.
+    """
+    version = current(connection)
+    if version is not None and version not in _KNOWN:
+        raise SchemaMismatch(
+            f"the database has schema {version}, this version of Interlock knows up to "
+            f"{HEAD}. Upgrade the package `interlock-jobs`. Nothing was changed."
+        )
+    if version != HEAD:
+        return False
+    missing = weakened(_installed(connection))
+    if missing:
+        raise SchemaMismatch(
+            f"guards of the database were removed or changed: {', '.join(missing)}. "
+            "Look at what was written meanwhile (`interlock verify`), then put them "
+            "back with `interlock db upgrade`. Nothing was changed."
+        )
+    return True
+
+
+def weakened(installed: Mapping[str, str]) -> list[str]:
+    """Return the names of the triggers that are missing, changed or not ours."""
+    wanted = triggers.triggers()
+    return sorted(
+        name
+        for name in {*wanted, *installed}
+        if wanted.get(name) != installed.get(name)
+    )
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Bring the schema to this version and its guards to this table."""
+    from alembic import command  # noqa: PLC0415  (a second of import, seldom needed)
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "interlock_adapters:sql/migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
+    install_guards(connection)
+
+
+def install_guards(connection: sa.Connection) -> None:
+    """Put the triggers and the lifecycle rows of this table in place of any others."""
+    for name in _installed(connection):
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    connection.execute(sa.delete(lifecycle))
+    connection.execute(sa.insert(lifecycle), LIFECYCLE_ROWS)
+    for ddl in triggers.triggers().values():
+        connection.exec_driver_sql(ddl)
+
+
+def _installed(connection: sa.Connection) -> dict[str, str]:
+    query = sa.text(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN"
+        " ('job', 'history', 'attempt', 'lifecycle')"
+    )
+    return {row.name: row.sql for row in connection.execute(query)}

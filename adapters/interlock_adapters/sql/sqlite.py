@@ -1,0 +1,169 @@
+"""Open a SQLite file: WAL, durable by default, refused where it would not be safe."""
+
+import os
+import sqlite3
+import weakref
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock.clock import Clock, SystemClock, boot_id
+from interlock.errors import SchemaMismatch, StoreUnavailable
+from interlock.ports import Wakeup
+from interlock_adapters.sql import schema
+from interlock_adapters.sql.store import SqlStore
+from interlock_adapters.sql.watch import SqliteWakeup
+
+#: WAL needs memory shared between processes of one host (sqlite.org/wal.html).
+NETWORK: Final = frozenset(
+    {
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre"),
+        *("glusterfs", "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs", "beegfs"),
+    }
+)
+_BUSY_S: Final = 30.0
+
+_PLAIN: Final = {
+    "SQLITE_NOTADB": "is not a SQLite database",
+    "SQLITE_CORRUPT": "is damaged",
+    "SQLITE_FULL": "has no room left: its disk is full",
+    "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
+    "SQLITE_CANTOPEN": "cannot be opened: its folder is missing or not writable",
+    "SQLITE_BUSY": f"was locked by another process for {_BUSY_S:g} s",
+    "SQLITE_IOERR": "cannot be read or written: the disk reports an error",
+    "SQLITE_PERM": "cannot be opened: no permission",
+    "SQLITE_AUTH": "cannot be opened: no permission",
+}
+
+
+class SqliteDialect:
+    """See `Dialect`. One host: leases by its boot clock, which no clock step moves."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._boot_id = boot_id()
+
+    def lease_clock(self) -> tuple[int, str]:
+        """See `Dialect.lease_clock`."""
+        return round(self._clock.boot() * 1_000_000), self._boot_id
+
+    def watch(self) -> Wakeup:
+        """See `Dialect.watch`."""
+        return SqliteWakeup(self._path)
+
+    def unavailable(self, error: sa.exc.DBAPIError) -> StoreUnavailable | None:
+        """See `Dialect.unavailable`."""
+        return unavailable(self._path, error.orig)
+
+
+def unavailable(path: Path, error: BaseException | None) -> StoreUnavailable | None:
+    """Return what an error of SQLite means for the user, None if it is a bug of ours."""
+    name = getattr(error, "sqlite_errorname", "")
+    family = "_".join(name.split("_")[:2])
+    what = _PLAIN.get(family)
+    if what is None:
+        return None
+    kind = SchemaMismatch if family == "SQLITE_NOTADB" else StoreUnavailable
+    return kind(
+        f"{path} {what} ({error}). Nothing was written by this call; what was "
+        "acknowledged before is kept."
+    )
+
+
+def open_store(url: str, clock: Clock | None = None) -> SqlStore:
+    """Open (and create or upgrade) the file of `url`: entry point `sqlite`.
+
+    `?synchronous=NORMAL` trades the last commits at a power cut for speed; a crash of
+    processes loses nothing either way.
+
+    Raises:
+        StoreUnavailable: the file cannot be used, and why.
+    """
+    clock = clock or SystemClock()
+    parsed = sa.make_url(url)
+    synchronous = str(parsed.query.get("synchronous", "FULL")).upper()
+    if not parsed.database or parsed.database == ":memory:":
+        raise StoreUnavailable(
+            "SQLite in memory is seen by one connection only. Name a file "
+            "(sqlite:///jobs.db), or use memory: for tests."
+        )
+    if synchronous not in {"FULL", "NORMAL", "EXTRA"}:
+        raise StoreUnavailable(f"synchronous={synchronous}: use FULL, EXTRA or NORMAL")
+    path = Path(parsed.database).absolute()
+    _refuse_network(path)
+    engine = sa.create_engine(
+        sa.URL.create("sqlite+pysqlite", database=str(path)),
+        connect_args={"timeout": _BUSY_S, "check_same_thread": False},
+    )
+    _prepare(engine, synchronous)
+    store = SqlStore(engine, SqliteDialect(path, clock), clock)
+    try:
+        _bring_to_head(engine)
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        raise unavailable(path, error.orig) or error from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return store
+
+
+def _prepare(engine: sa.Engine, synchronous: str) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # no BEGIN by the driver: `_begin` does it
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # A deferred transaction that reads and then writes fails at once with
+        # SQLITE_BUSY_SNAPSHOT, whatever the timeout; writers take the lock first.
+        write = connection.get_execution_options().get("write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    # A connection carried over a fork would break the file's locks.
+    weak = weakref.ref(engine)
+    os.register_at_fork(after_in_child=lambda: _forget_connections(weak()))
+
+
+def _forget_connections(engine: sa.Engine | None) -> None:
+    if engine is not None:
+        engine.dispose(close=False)
+
+
+def _bring_to_head(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        if schema.check(connection):
+            return
+    with engine.execution_options(write=True).begin() as connection:
+        if not schema.check(connection):  # nobody else did it meanwhile
+            schema.upgrade(connection)
+
+
+def _refuse_network(path: Path) -> None:
+    kind = filesystem(path)
+    if kind in NETWORK:
+        raise StoreUnavailable(
+            f"{path} is on a network file system ({kind}), where SQLite's locks do not "
+            "hold. Use a local disk, or PostgreSQL. Nothing was written."
+        )
+
+
+def filesystem(path: Path, mounts: str | None = None) -> str | None:
+    """Return the type of the file system that `path` is on, if it can be told."""
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+        except OSError:
+            return None
+    best: tuple[int, str | None] = (0, None)
+    real = path.resolve()
+    for line in mounts.splitlines():  # proc(5): id parent dev root POINT ... - TYPE
+        fields, _, tail = line.partition(" - ")
+        point = fields.split()[4].encode().decode("unicode_escape")
+        if real.is_relative_to(point) and len(point) >= best[0]:
+            best = (len(point), tail.split()[0])
+    return best[1]

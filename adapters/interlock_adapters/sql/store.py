@@ -1,0 +1,193 @@
+"""`JobStore` on a SQL database. What differs between databases is in a `Dialect`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from interlock.errors import InterlockError, JobNotFound
+from interlock.guards import refusal
+from interlock.job import Job, Move, NewJob
+from interlock.lifecycle import Event
+from interlock.ports import Wakeup
+from interlock.query import ClaimRequest, LogLine, Note, ProgressNote, Running, Started
+from interlock_adapters.sql import claiming, rows, statements, submitting, tables
+from interlock_adapters.sql.upkeep import Upkeep
+
+_MICROSECONDS = 1_000_000
+
+
+class SqlStore(Upkeep):
+    """Jobs in tables; every change of status is one guarded UPDATE."""
+
+    def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+        """See `JobStore.add`."""
+        now = self._clock.now()
+        if connection is not None:
+            return submitting.add(submitting.borrowed(connection), jobs, now=now)
+        with self._write() as own:
+            return submitting.add(own, jobs, now=now)
+
+    def claim(self, request: ClaimRequest) -> list[Job]:
+        """See `JobStore.claim`."""
+        with self._read() as connection:
+            if not claiming.has_work(connection, request):
+                return []
+        with self._write() as connection:
+            lease_now, epoch = self._dialect.lease_clock()
+            return claiming.claim(
+                connection,
+                request,
+                lease_until=lease_now + _us(request.lease),
+                epoch=epoch,
+            )
+
+    def apply(self, move: Move) -> Job:
+        """See `JobStore.apply`."""
+        (outcome,) = self.commit([move])
+        if isinstance(outcome, InterlockError):
+            raise outcome
+        return outcome
+
+    def commit(
+        self, moves: Sequence[Move], notes: Sequence[Note] = ()
+    ) -> list[Job | InterlockError]:
+        """See `JobStore.commit`."""
+        if not moves and not notes:
+            return []
+        with self._write() as connection:
+            _store_notes(connection, notes)
+            return [self._move(connection, move) for move in moves]
+
+    def _move(self, connection: sa.Connection, move: Move) -> Job | InterlockError:
+        lease_now, epoch = self._dialect.lease_clock()
+        found = connection.execute(
+            statements.move(move.event), _facts(move, lease_now, epoch)
+        )
+        row = found.mappings().first()
+        if row is not None:
+            return rows.to_job(row, now=move.now)
+        return _refuse(connection, move, lease_now, epoch)
+
+    def renew(
+        self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
+    ) -> list[Running]:
+        """See `JobStore.renew`."""
+        renewed = []
+        with self._write() as connection:
+            for job_id, attempt in attempts.items():
+                lease_now, epoch = self._dialect.lease_clock()
+                facts = {
+                    "p_job_id": job_id,
+                    "p_attempt": attempt,
+                    "p_worker": worker_id,
+                    "p_lease_now": lease_now,
+                    "p_lease_epoch": epoch,
+                    "p_lease_until": lease_now + _us(lease),
+                }
+                row = connection.execute(statements.renew(), facts).first()
+                if row is not None:
+                    renewed.append(
+                        Running(
+                            job_id=row.id,
+                            attempt=row.attempt,
+                            cancel_requested=row.cancel_requested_at is not None,
+                        )
+                    )
+        return renewed
+
+    def watch(self) -> Wakeup:
+        """See `JobStore.watch`."""
+        return self._dialect.watch()
+
+    def close(self) -> None:
+        """See `JobStore.close`."""
+        self._engine.dispose()
+
+
+def _us(duration: timedelta) -> int:
+    return round(duration.total_seconds() * _MICROSECONDS)
+
+
+def _facts(move: Move, lease_now: int, epoch: str) -> dict[str, object]:
+    due = move.run_at or move.now
+    reason = move.reason and move.reason.value
+    ended = move.exit
+    return {
+        "p_job_id": move.job_id,
+        "p_attempt": move.attempt,
+        "p_now": move.now,
+        "p_actor": move.actor,
+        "p_why": move.text if move.text is not None else reason,
+        "p_reason": reason,
+        "p_proof": move.proof and move.proof.value,
+        "p_failed": move.error is not None,
+        "p_stop_cause": move.stop_cause and move.stop_cause.value,
+        "p_lease_now": lease_now,
+        "p_lease_epoch": epoch,
+        "p_domain_empty": move.domain_empty,
+        "p_error": rows.failure_to_json(move.error),
+        "p_result": move.result,
+        "p_exit_code": ended and ended.code,
+        "p_exit_signal": ended and ended.signal,
+        "p_run_at": due,
+        "p_ready": int(due <= move.now),
+    }
+
+
+def _refuse(
+    connection: sa.Connection, move: Move, lease_now: int, epoch: str
+) -> InterlockError:
+    """Record why a move was refused, and return the error that says it."""
+    table = tables.job
+    found = connection.execute(sa.select(table).where(table.c.id == move.job_id))
+    row = found.mappings().first()
+    if row is None:
+        return JobNotFound(move.job_id)
+    live = row["lease_epoch"] == epoch and (row["lease_until_us"] or 0) > lease_now
+    error = refusal(move, rows.to_job(row, now=move.now), lease_live=live)
+    connection.execute(
+        sa.insert(tables.rejection).values(
+            job_id=move.job_id,
+            event=move.event.value,
+            status=row["status"],
+            at=move.now,
+            actor=move.actor,
+            attempt=move.attempt,
+            why=str(error),
+        )
+    )
+    return error
+
+
+def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
+    lines = [note for note in notes if isinstance(note, LogLine)]
+    if lines:
+        columns = ("job_id", "attempt", "at", "stream", "text")
+        connection.execute(
+            sa.insert(tables.log),
+            [{name: getattr(line, name) for name in columns} for line in lines],
+        )
+    for note in notes:
+        if isinstance(note, Started):
+            connection.execute(
+                sa.update(tables.attempt)
+                .where(
+                    tables.attempt.c.job_id == note.job_id,
+                    tables.attempt.c.attempt == note.attempt,
+                    tables.attempt.c.outcome.is_(None),
+                )
+                .values(pid=note.pid, containment=note.containment, started_at=note.at)
+            )
+        elif isinstance(note, ProgressNote):
+            job = tables.job.c
+            connection.execute(
+                sa.update(tables.job)
+                .where(
+                    job.id == note.job_id,
+                    job.attempt == note.attempt,
+                    job.status == tables.RUNNING.value,
+                )
+                .values(progress=asdict(note.progress))
+            )

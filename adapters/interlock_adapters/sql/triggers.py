@@ -1,0 +1,286 @@
+"""The second wall: what SQLite itself refuses, whoever writes. Generated, never edited.
+
+Each rule is a condition on OLD and NEW that must not hold, and the words to say then.
+Known holes that the rules close: INSERT OR REPLACE deletes without firing a DELETE
+trigger (sqlite.org/lang_replace.html), so inserts look for every unique key; CHECKs can
+be switched off, so `ROW_RULES` stand here too; tables are WITHOUT ROWID, so a row has no
+second name.
+"""
+
+from typing import Final
+
+from interlock.lifecycle import (
+    EDGES,
+    INITIAL,
+    SUBMIT,
+    TERMINAL,
+    Counter,
+    Event,
+    Who,
+)
+from interlock_adapters.sql import guard
+from interlock_adapters.sql.tables import LIVE, ROW_RULES, RUNNING, quoted
+
+PREFIX: Final = "interlock_"
+_NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+_MOVED = "NEW.status <> OLD.status"
+_TOKEN = "NEW.write_seq = OLD.write_seq + 1"  # noqa: S105  (not a password)
+_CLAIMED = f"{_MOVED} AND NEW.event = '{Event.CLAIM}'"
+_ASKED = "NEW.cancel_requested_at IS NOT OLD.cancel_requested_at"
+_STOPPED = "NEW.stop_cause IS NOT NULL AND OLD.stop_cause IS NULL"
+_LEASE = ("lease_until_us", "lease_epoch", "worker_id")
+
+IMMUTABLE: Final = (
+    *("id", "name", "params", "queue", "priority", "timeout_s", "grace_s"),
+    *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
+    *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
+    "rerun_of",
+)
+
+Rule = tuple[str, str]  # (what must not be, words)
+
+
+def _differ(*columns: str) -> str:
+    return "(" + " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in columns) + ")"
+
+
+def _only_with(changed: str, *events: Event, extra: str = "1") -> str:
+    """Return the fault that `changed` happens without one of `events`."""
+    return f"{changed} AND NOT (NEW.event IN ({quoted(events)}) AND {extra})"
+
+
+def _update_rules() -> list[Rule]:
+    leaving = [row for row in EDGES if row.source == RUNNING]
+    client = quoted(row.event for row in EDGES if row.who is Who.CLIENT)
+    rules = [
+        (f"OLD.status IN ({quoted(TERMINAL)})", "a terminal job never changes"),
+        (_differ(*IMMUTABLE), "what was submitted never changes"),
+        (
+            "NEW.write_seq NOT IN (OLD.write_seq, OLD.write_seq + 1)",
+            "write_seq moves by one",
+        ),
+        (
+            f"{_MOVED} AND NOT EXISTS (SELECT 1 FROM lifecycle AS row WHERE"
+            " row.event = NEW.event AND row.source = OLD.status"
+            " AND row.target = NEW.status)",
+            "illegal transition",
+        ),
+        (
+            f"{_MOVED} AND NEW.event NOT IN ({client}) AND NOT ({_TOKEN})",
+            "a worker's event needs the token of its attempt",
+        ),
+    ]
+    for row in EDGES:
+        conditions = guard.visible(row.event)
+        if conditions:
+            rules.append(
+                (
+                    f"{_MOVED} AND NEW.event = '{row.event}'"
+                    f" AND ({' AND '.join(conditions)}) IS NOT 1",
+                    f"the guards of {row.event} are not met",
+                )
+            )
+    for counter in Counter:
+        counting = quoted(row.event for row in EDGES if row.counts is counter)
+        rules.append(
+            (
+                f"NEW.{counter} <> OLD.{counter}"
+                f" + ({_MOVED} AND NEW.event IN ({counting}))",
+                f"{counter} moves by one, with its event",
+            )
+        )
+    stop = f"NEW.status = OLD.status AND {_TOKEN} AND NEW.write_attempt = OLD.attempt"
+    rules += [
+        (
+            _only_with(_ASKED, Event.REQUEST_CANCEL, Event.CANCEL)
+            + " OR "
+            + f"(NEW.status = OLD.status AND {_ASKED} AND OLD.status <> '{RUNNING}')",
+            "a cancel is requested by its event",
+        ),
+        (
+            f"OLD.cancel_requested_at IS NOT NULL AND {_ASKED}",
+            "an accepted cancel stays",
+        ),
+        (
+            f"NOT ({_ASKED}) AND {_differ('cancel_requested_by', 'cancel_reason')}",
+            "who canceled and why is written once",
+        ),
+        (
+            _only_with(_STOPPED, Event.STOP, extra=stop),
+            "stop_cause is set by the attempt's stop",
+        ),
+        (
+            "OLD.stop_cause IS NOT NULL AND NEW.stop_cause IS NOT OLD.stop_cause"
+            f" AND NOT ({_MOVED} AND NEW.status = '{INITIAL}')",
+            "stop_cause is set once an attempt",
+        ),
+        (
+            f"NEW.status = OLD.status AND {_differ(*_LEASE)} AND NOT (NEW.event ="
+            f" '{Event.RENEW}' AND {_TOKEN} AND NEW.write_attempt = OLD.attempt"
+            " AND NEW.worker_id IS OLD.worker_id)",
+            "a lease moves only by its attempt's renewal",
+        ),
+        (
+            f"NEW.started_at IS NOT OLD.started_at AND NOT ({_CLAIMED})",
+            "started_at moves only with a claim",
+        ),
+        (
+            f"NEW.proof IS NOT OLD.proof AND NOT ({_MOVED} AND NEW.event IN"
+            f" ({quoted(row.event for row in leaving)}))",
+            "a proof comes with the end of its attempt",
+        ),
+        (
+            f"NOT ({_TOKEN}) AND {_differ('error', 'reason', 'exit_code', 'run_at')}"
+            f" AND NOT ({_MOVED} AND NEW.event IN ({client}))",
+            "an outcome is written by the engine",
+        ),
+    ]
+    rules += [
+        (f"NOT ({rule.format(r='NEW.')})", f"row rule '{name}'")
+        for name, rule in ROW_RULES.items()
+    ]
+    return rules
+
+
+def _insert_rules() -> list[Rule]:
+    clean = (
+        *("started_at", "finished_at", "worker_id", "cancel_requested_at", "proof"),
+        *("stop_cause", "result", "error", "reason", "lease_until_us"),
+    )
+    return [
+        (
+            f"NEW.status <> '{INITIAL}' OR NEW.event <> '{SUBMIT}'"
+            " OR NEW.attempt <> 0 OR NEW.failures <> 0 OR NEW.losses <> 0"
+            " OR NEW.write_seq <> 0 OR NEW.kill_unconfirmed",
+            f"a job is born {INITIAL}",
+        ),
+        (
+            " OR ".join(f"NEW.{column} IS NOT NULL" for column in clean),
+            "a new job has no past",
+        ),
+        ("EXISTS (SELECT 1 FROM job WHERE id = NEW.id)", "the id is taken"),
+        (
+            "EXISTS (SELECT 1 FROM history WHERE job_id = NEW.id)",
+            "the id was used before",
+        ),
+        (
+            "NEW.unique_key IS NOT NULL AND EXISTS (SELECT 1 FROM job WHERE"
+            f" unique_key = NEW.unique_key AND status IN ({quoted(LIVE)}))",
+            "the unique_key is taken",
+        ),
+        (
+            "NEW.idempotency_key IS NOT NULL AND EXISTS (SELECT 1 FROM job WHERE"
+            " idempotency_key = NEW.idempotency_key)",
+            "the idempotency_key is taken",
+        ),
+    ]
+
+
+def _history_rules() -> list[Rule]:
+    last = "(SELECT target FROM history WHERE job_id = NEW.job_id ORDER BY seq DESC LIMIT 1)"  # noqa: E501
+    status = "(SELECT status FROM job WHERE id = NEW.job_id)"
+    once = "EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id AND {set} IS NOT NULL) AND"
+    once += " NOT EXISTS (SELECT 1 FROM history WHERE job_id = NEW.job_id"
+    once += " AND event = NEW.event{same})"
+    asked = once.format(set="cancel_requested_at", same="")
+    stopped = once.format(set="stop_cause", same=" AND attempt = NEW.attempt")
+    return [
+        (
+            "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM history"
+            " WHERE job_id = NEW.job_id)",
+            "history is append-only",
+        ),
+        (
+            f"NEW.target IS NOT {status} OR NEW.source IS NOT {last} OR NOT ("
+            f"NEW.source IS NULL OR NEW.source <> NEW.target"
+            f" OR (NEW.event = '{Event.REQUEST_CANCEL}' AND {asked})"
+            f" OR (NEW.event = '{Event.STOP}' AND {stopped}))",
+            "history is written by the job's own changes",
+        ),
+    ]
+
+
+def _guard(name: str, when: str, rules: list[Rule]) -> tuple[str, str]:
+    body = "\n".join(
+        f"  SELECT RAISE(ABORT, 'interlock: {words.replace(chr(39), chr(39) * 2)}."
+        f" Nothing was written.') WHERE {fault};"
+        for fault, words in rules
+    )
+    name = PREFIX + name
+    return name, f"CREATE TRIGGER {name} BEFORE {when} BEGIN\n{body}\nEND"
+
+
+def _after(name: str, when: str, *statements: str) -> tuple[str, str]:
+    body = "\n".join(f"  {statement};" for statement in statements)
+    name = PREFIX + name
+    return name, f"CREATE TRIGGER {name} AFTER {when} BEGIN\n{body}\nEND"
+
+
+def _log(source: str) -> str:
+    return (
+        "INSERT INTO history (job_id, seq, event, source, target, at, actor, reason,"
+        " attempt) VALUES (NEW.id, (SELECT coalesce(max(seq), 0) + 1 FROM history"
+        f" WHERE job_id = NEW.id), NEW.event, {source}, NEW.status,"
+        f" CASE WHEN {{token}} THEN NEW.event_at ELSE {_NOW_US} END,"
+        " CASE WHEN {token} THEN NEW.actor ELSE 'sql' END,"
+        " CASE WHEN {token} THEN NEW.event_reason END, NEW.attempt)"
+    )
+
+
+def triggers() -> dict[str, str]:
+    """Return every trigger by name, as SQLite stores its text."""
+    attempt_begins = (
+        "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at)"
+        " VALUES (NEW.id, NEW.attempt, NEW.worker_id, NEW.started_at)"
+    )
+    attempt_ends = (
+        "UPDATE attempt SET outcome = NEW.event, ended_at = NEW.event_at,"
+        " exit_code = NEW.exit_code, exit_signal = NEW.exit_signal,"
+        " proof = NEW.write_proof, error = NEW.error"
+        " WHERE job_id = NEW.id AND attempt = OLD.attempt"
+    )
+    has_job = "EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id)"
+    sealed = [("1", "the lifecycle table is sealed")]
+    gone = [(has_job, "records of a job go with the job")]
+    frozen = [("1", "history is append-only")]
+    ended = [
+        (_differ("job_id", "attempt", "worker_id", "claimed_at"), "an attempt stays"),
+        ("OLD.outcome IS NOT NULL", "an ended attempt never changes"),
+    ]
+    begun = (
+        "EXISTS (SELECT 1 FROM attempt WHERE job_id = NEW.job_id AND attempt ="
+        " NEW.attempt) OR NOT EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id AND"
+        f" attempt = NEW.attempt AND status = '{RUNNING}')"
+    )
+    live = [(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")]
+    logged = f"({_MOVED}) OR ({_ASKED}) OR ({_STOPPED})"
+    return dict(
+        [
+            _guard("job_insert", "INSERT ON job", _insert_rules()),
+            _after("job_insert_log", "INSERT ON job", _log("NULL").format(token="1")),  # noqa: S106
+            _guard("job_update", "UPDATE ON job", _update_rules()),
+            _after(
+                "job_update_log",
+                f"UPDATE ON job WHEN {logged}",
+                _log("OLD.status").format(token=f"({_TOKEN})"),
+            ),
+            _after("job_claim", f"UPDATE ON job WHEN {_CLAIMED}", attempt_begins),
+            _after(
+                "job_leave",
+                f"UPDATE ON job WHEN {_MOVED} AND OLD.status = '{RUNNING}'",
+                attempt_ends,
+            ),
+            _guard("job_delete", "DELETE ON job", live),
+            _guard("history_insert", "INSERT ON history", _history_rules()),
+            _guard("history_update", "UPDATE ON history", frozen),
+            _guard("history_delete", "DELETE ON history", gone),
+            _guard(
+                "attempt_insert", "INSERT ON attempt", [(begun, "claims make attempts")]
+            ),
+            _guard("attempt_update", "UPDATE ON attempt", ended),
+            _guard("attempt_delete", "DELETE ON attempt", gone),
+            _guard("lifecycle_insert", "INSERT ON lifecycle", sealed),
+            _guard("lifecycle_update", "UPDATE ON lifecycle", sealed),
+            _guard("lifecycle_delete", "DELETE ON lifecycle", sealed),
+        ]
+    )

@@ -1,0 +1,166 @@
+"""The part of the store that reapers, operators and workers use beside the hot path."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from interlock.errors import IllegalTransition
+from interlock.fold import faults
+from interlock.job import HistoryEntry, Job
+from interlock.lifecycle import INITIAL, Event
+from interlock.machine import legal
+from interlock.query import Fault, Lost, WorkerInfo
+from interlock_adapters.sql import rows, tables
+from interlock_adapters.sql.columns import UtcDateTime
+from interlock_adapters.sql.reads import Reads
+from interlock_adapters.sql.tables import RUNNING, job
+
+_PENDING = job.c.status == sa.literal_column(f"'{INITIAL}'")
+_RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
+
+
+class Upkeep(Reads):
+    """Reaping, limits, purging and checking."""
+
+    def lost(self, *, now: datetime, limit: int) -> list[Lost]:
+        """See `JobStore.lost`."""
+        lease_now, epoch = self._dialect.lease_clock()
+        expired = sa.or_(
+            job.c.lease_until_us <= lease_now, job.c.lease_epoch != epoch
+        ).label("expired")
+        query = (
+            sa.select(job, expired)
+            .where(
+                job.c.status == sa.literal_column(f"'{RUNNING}'"),
+                job.c.kill_unconfirmed.is_(False),
+            )
+            .order_by(expired.desc(), job.c.id)
+            .limit(limit)
+        )
+        return [
+            Lost(job=rows.to_job(row, now=now), lease_expired=bool(row["expired"]))
+            for row in self._rows(query)
+        ]
+
+    def overdue(self, *, now: datetime, limit: int) -> list[Job]:
+        """See `JobStore.overdue`."""
+        query = sa.select(job).where(_PENDING, job.c.expires_at < now).limit(limit)
+        return [rows.to_job(row, now=now) for row in self._rows(query)]
+
+    def next_due(self, *, now: datetime) -> datetime | None:
+        """See `JobStore.next_due`."""
+        soonest = sa.func.min(job.c.run_at, type_=UtcDateTime())
+        waiting = sa.literal_column("ready = 0")
+        query = sa.select(soonest).where(_PENDING, waiting, job.c.run_at > now)
+        with self._read() as connection:
+            return connection.scalar(query)
+
+    def set_paused(self, queue: str, *, paused: bool) -> None:
+        """See `JobStore.set_paused`."""
+        self._upsert(tables.queue, {"name": queue}, {"paused": paused})
+
+    def set_limit(self, name: str, max_running: int | None) -> None:
+        """See `JobStore.set_limit`."""
+        if max_running is not None:
+            self._upsert(tables.job_name, {"name": name}, {"max_running": max_running})
+            return
+        with self._write() as connection:
+            table = tables.job_name
+            connection.execute(sa.delete(table).where(table.c.name == name))
+
+    def see_worker(self, worker: WorkerInfo) -> None:
+        """See `JobStore.see_worker`."""
+        values = asdict(worker)
+        self._upsert(tables.worker, {"id": values.pop("id")}, values)
+
+    def forget_worker(self, worker_id: str) -> None:
+        """See `JobStore.forget_worker`."""
+        table = tables.worker
+        with self._write() as connection:
+            connection.execute(sa.delete(table).where(table.c.id == worker_id))
+
+    def _upsert(
+        self, table: sa.Table, key: dict[str, object], values: dict[str, object]
+    ) -> None:
+        where = [table.c[name] == value for name, value in key.items()]
+        with self._write() as connection:
+            done = connection.execute(sa.update(table).where(*where).values(values))
+            if not done.rowcount:
+                connection.execute(sa.insert(table).values({**key, **values}))
+
+    def delete(self, job_id: str) -> None:
+        """See `JobStore.delete`."""
+        found = self.get(job_id)
+        if not found.is_terminal:
+            event = Event.CANCEL if found.status is INITIAL else Event.REQUEST_CANCEL
+            raise IllegalTransition(
+                found.status,
+                event,
+                legal(found.status),
+                job_id=job_id,
+                unmet="only terminal jobs can be deleted; cancel it first",
+            )
+        with self._write() as connection:
+            _delete(connection, [job_id])
+
+    def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
+        """See `JobStore.purge`."""
+        old = (
+            sa.select(job.c.id)
+            .where(job.c.finished_at.is_not(None), job.c.finished_at < finished_before)
+            .order_by(job.c.finished_at, job.c.id)
+            .limit(limit)
+        )
+        with self._write() as connection:
+            ids = list(connection.scalars(old))
+            _delete(connection, ids)
+        return len(ids)
+
+    def verify(self) -> list[Fault]:
+        """See `JobStore.verify`."""
+        now = self._clock.now()
+        with self._read() as connection:
+            found = [
+                fault
+                for row, entries in _with_histories(connection)
+                for fault in faults(rows.to_job(row, now=now), entries)
+            ]
+            every = sa.select(tables.history.c.job_id).distinct()
+            orphans = every.where(tables.history.c.job_id.not_in(sa.select(job.c.id)))
+            found += [
+                Fault(job_id=job_id, what="has a history but no row")
+                for job_id in connection.scalars(orphans)
+            ]
+        return found
+
+
+def _delete(connection: sa.Connection, ids: list[str]) -> None:
+    for start in range(0, len(ids), 500):  # below SQLite's limit of bound variables
+        some = ids[start : start + 500]
+        connection.execute(sa.delete(job).where(job.c.id.in_(some)))
+        for table in _RECORDS:
+            connection.execute(sa.delete(table).where(table.c.job_id.in_(some)))
+
+
+def _with_histories(
+    connection: sa.Connection,
+) -> Iterator[tuple[sa.RowMapping, list[HistoryEntry]]]:
+    """Yield each job with its history, a thousand at a time."""
+    last = ""
+    while True:
+        some = sa.select(job).where(job.c.id > last).order_by(job.c.id).limit(1000)
+        found = list(connection.execute(some).mappings())
+        if not found:
+            return
+        first, last = found[0]["id"], found[-1]["id"]
+        table = tables.history
+        query = sa.select(table).where(table.c.job_id.between(first, last))
+        query = query.order_by(table.c.job_id, table.c.seq)
+        entries = defaultdict(list)
+        for row in connection.execute(query).mappings():
+            entries[row["job_id"]].append(rows.to_history(row))
+        for row in found:
+            yield row, entries[row["id"]]

@@ -1,0 +1,45 @@
+"""The only place that reads a clock.
+
+Two kinds of time, never mixed: *wall time* for what people read and schedule (`run_at`,
+stamps; freezegun moves it), and *boot time* for what must not jump (leases, deadlines):
+CLOCK_BOOTTIME counts through a suspend and no clock step moves it (clock_gettime(2)).
+"""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS has no former
+
+
+class Clock(Protocol):
+    """What tells the time; tests pass their own."""
+
+    def now(self) -> datetime:
+        """Return the wall time, aware, in UTC."""
+        ...
+
+    def boot(self) -> float:
+        """Return the seconds since boot, suspend included."""
+        ...
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """See `Clock.now`."""
+        return datetime.now(UTC)
+
+    def boot(self) -> float:
+        """See `Clock.boot`."""
+        return time.clock_gettime(_BOOTTIME)
+
+
+def boot_id() -> str:
+    """Return what is the same for all processes until the machine boots again."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # not Linux: the boot's wall time, coarse enough not to wobble
+        return f"boot-{round((time.time() - time.monotonic()) / 60)}"
