@@ -14,7 +14,7 @@ from interlock.errors import (
     LeaseLost,
 )
 from interlock.job import Job, Move
-from interlock.lifecycle import Event, Guard, StopCause, row_of
+from interlock.lifecycle import INITIAL, Event, Guard, StopCause, row_of
 from interlock.machine import legal
 
 
@@ -117,4 +117,13 @@ def refusal(move: Move, job: Job | None, *, lease_live: bool) -> InterlockError:
     why = guard or "it changed at the same moment; look again"
     return IllegalTransition(
         job.status, move.event, allowed, job_id=job.id, unmet=str(why)
+    )
+
+
+def undeletable(job: Job) -> IllegalTransition:
+    """Return the error for deleting a job that is not terminal."""
+    event = Event.CANCEL if job.status is INITIAL else Event.REQUEST_CANCEL
+    why = "only terminal jobs can be deleted; cancel it first"
+    return IllegalTransition(
+        job.status, event, legal(job.status), job_id=job.id, unmet=why
     )

@@ -6,7 +6,7 @@ ever crosses. An implementation proves itself by the contract suite in
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -255,22 +255,32 @@ class Output:
     lines: tuple[str, ...]
 
 
-Observation = PidSeen | Output | Progress | ExitSeen | TreeDead
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unconfirmed:
+    """The tree was killed, and the kernel does not say that it is gone (D state)."""
+
+
+Observation = PidSeen | Output | Progress | ExitSeen | Unconfirmed | TreeDead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What a runner needs to start one attempt. Deadlines are `Clock.boot` seconds."""
+    """What a runner needs to start one attempt."""
 
     job: Job
-    lease_deadline: float
-    deadline: float | None
+    lease_deadline: float  # `Clock.boot` seconds; the tree is killed then
+    deadline_at: datetime | None  # for the job to read; the worker enforces it
     isolation: str = "process"  # or "interpreter"
-    limits: Mapping[str, int] | None = None
+    limits: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 class Execution(Protocol):
     """One attempt that runs."""
+
+    @property
+    def supervised(self) -> bool:
+        """Whether something still holds its lease; False: never renew it again."""
+        ...
 
     def fileno(self) -> int:
         """Return a descriptor that is readable when `observe` has something."""

@@ -7,8 +7,8 @@ from interlock.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.lifecycle import INITIAL, JobStatus
 from interlock.query import LogLine, Page, QueueInfo, Running, Search, WorkerInfo
 from interlock_adapters.sql import rows, tables
-from interlock_adapters.sql.database import Database
 from interlock_adapters.sql.containment import contains
+from interlock_adapters.sql.database import Database
 from interlock_adapters.sql.tables import RUNNING, job
 
 _MOST_REJECTIONS = 1000

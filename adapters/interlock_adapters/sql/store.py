@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from interlock.errors import InterlockError, JobNotFound
 from interlock.guards import refusal
 from interlock.job import Job, Move, NewJob
-from interlock.lifecycle import Event
 from interlock.ports import Wakeup
 from interlock.query import ClaimRequest, LogLine, Note, ProgressNote, Running, Started
 from interlock_adapters.sql import claiming, rows, statements, submitting, tables

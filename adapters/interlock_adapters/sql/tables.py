@@ -47,7 +47,7 @@ class Base(SQLModel):
     metadata = MetaData(naming_convention=_NAMING)
 
 
-def _json(name: str | None = None, *, nullable: bool = True) -> Any:  # noqa: ANN401  (Field's type)
+def _json(name: str | None = None, *, nullable: bool = True) -> Any:
     return Field(
         default=None,
         sa_column=Column(name, JsonText, nullable=nullable)
@@ -56,7 +56,7 @@ def _json(name: str | None = None, *, nullable: bool = True) -> Any:  # noqa: AN
     )
 
 
-def _when(*, nullable: bool = True) -> Any:  # noqa: ANN401  (Field's type)
+def _when(*, nullable: bool = True) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime, nullable=nullable))
 
 

@@ -7,11 +7,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from interlock.errors import IllegalTransition
 from interlock.fold import faults
+from interlock.guards import undeletable
 from interlock.job import HistoryEntry, Job
-from interlock.lifecycle import INITIAL, Event
-from interlock.machine import legal
+from interlock.lifecycle import INITIAL
 from interlock.query import Fault, Lost, WorkerInfo
 from interlock_adapters.sql import rows, tables
 from interlock_adapters.sql.columns import UtcDateTime
@@ -95,14 +94,7 @@ class Upkeep(Reads):
         """See `JobStore.delete`."""
         found = self.get(job_id)
         if not found.is_terminal:
-            event = Event.CANCEL if found.status is INITIAL else Event.REQUEST_CANCEL
-            raise IllegalTransition(
-                found.status,
-                event,
-                legal(found.status),
-                job_id=job_id,
-                unmet="only terminal jobs can be deleted; cancel it first",
-            )
+            raise undeletable(found)
         with self._write() as connection:
             _delete(connection, [job_id])
 

@@ -1,0 +1,196 @@
+"""The reading half of the store in memory."""
+
+import threading
+from collections import Counter as Tally
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from interlock.clock import Clock, SystemClock
+from interlock.errors import JobNotFound
+from interlock.fold import faults
+from interlock.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.lifecycle import INITIAL, Event, JobStatus, row_of
+from interlock.ports import Source
+from interlock.query import (
+    Fault,
+    LogLine,
+    Lost,
+    Page,
+    QueueInfo,
+    Running,
+    Search,
+    WorkerInfo,
+)
+from interlock_adapters.memory.rules import matches
+
+_CLAIM = row_of(Event.CLAIM)
+_US = 1_000_000
+_MOST_REJECTIONS = 1000
+
+
+class MemoryWakeup:
+    """`Wakeup` within one process."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def wait(self, timeout_s: float, sources: Iterable[Source] = ()) -> bool:
+        """See `Wakeup.wait`. Sources are not watched: an inline runner has none."""
+        del sources
+        changed = self._event.wait(timeout_s)
+        self._event.clear()
+        return changed
+
+    def wake(self) -> None:
+        """See `Wakeup.wake`."""
+        self._event.set()
+
+    def close(self) -> None:
+        """See `Wakeup.close`."""
+
+
+class Shelves:
+    """The records, and every query over them."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._lock = threading.RLock()
+        self._jobs: dict[str, Job] = {}
+        self._history: dict[str, list[HistoryEntry]] = {}
+        self._attempts: dict[str, list[Attempt]] = defaultdict(list)
+        self._log: dict[str, list[LogLine]] = defaultdict(list)
+        self._rejections: list[Rejection] = []
+        self._paused: dict[str, bool] = {}
+        self._limits: dict[str, int] = {}
+        self._workers: dict[str, WorkerInfo] = {}
+        self._wakeups: list[MemoryWakeup] = []
+        self._lines = 0
+
+    def _live(self, job: Job) -> bool:
+        return (job.lease_until_us or 0) > round(self._clock.boot() * _US)
+
+    def get(self, job_id: str) -> Job:
+        """See `JobStore.get`."""
+        with self._lock:
+            if job_id not in self._jobs:
+                raise JobNotFound(job_id)
+            return replace(self._jobs[job_id], read_at=self._clock.now())
+
+    def cancels(self, worker_id: str) -> list[Running]:
+        """See `JobStore.cancels`."""
+        with self._lock:
+            return [
+                as_running(job)
+                for job in self._jobs.values()
+                if (job.status, job.worker_id) == (_CLAIM.target, worker_id)
+                and job.cancel_requested_at is not None
+                and job.stop_cause is None
+            ]
+
+    def _select(self, status: JobStatus) -> list[Job]:
+        with self._lock:
+            return [job for job in self._jobs.values() if job.status is status]
+
+    def lost(self, *, now: datetime, limit: int) -> list[Lost]:
+        """See `JobStore.lost`."""
+        running = [
+            Lost(job=replace(job, read_at=now), lease_expired=not self._live(job))
+            for job in self._select(_CLAIM.target)
+            if not job.kill_unconfirmed
+        ]
+        return sorted(running, key=lambda lost: not lost.lease_expired)[:limit]
+
+    def overdue(self, *, now: datetime, limit: int) -> list[Job]:
+        """See `JobStore.overdue`."""
+        waiting = self._select(INITIAL)
+        return [j for j in waiting if j.expires_at and j.expires_at < now][:limit]
+
+    def next_due(self, *, now: datetime) -> datetime | None:
+        """See `JobStore.next_due`."""
+        return min(
+            (j.run_at for j in self._select(INITIAL) if j.run_at > now), default=None
+        )
+
+    def search(self, search: Search) -> Page:
+        """See `JobStore.search`."""
+        with self._lock:
+            everything = sorted(self._jobs.values(), key=lambda j: j.id, reverse=True)
+        now = self._clock.now()
+        found = [replace(j, read_at=now) for j in everything if matches(j, search)]
+        items = tuple(found[: search.limit])
+        more = len(found) > search.limit
+        return Page(items=items, next_cursor=items[-1].id if more else None)
+
+    def counts(self) -> dict[JobStatus, int]:
+        """See `JobStore.counts`."""
+        tally = Tally(job.status for job in list(self._jobs.values()))
+        return {status: tally[status] for status in JobStatus}
+
+    def history(self, job_id: str) -> list[HistoryEntry]:
+        """See `JobStore.history`."""
+        self.get(job_id)
+        return list(self._history[job_id])
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """See `JobStore.attempts`."""
+        self.get(job_id)
+        return list(self._attempts[job_id])
+
+    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
+        """See `JobStore.log`."""
+        self.get(job_id)
+        return [line for line in self._log[job_id] if line.seq > after][:limit]
+
+    def rejections(self, job_id: str | None = None) -> list[Rejection]:
+        """See `JobStore.rejections`."""
+        found = [r for r in self._rejections if job_id in (None, r.job_id)]
+        return found[-_MOST_REJECTIONS:]
+
+    def queues(self) -> list[QueueInfo]:
+        """See `JobStore.queues`."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        names = sorted({job.queue for job in jobs} | set(self._paused))
+        return [self._queue(name, jobs) for name in names]
+
+    def _queue(self, name: str, jobs: list[Job]) -> QueueInfo:
+        waiting = [j for j in jobs if j.queue == name and j.status is INITIAL]
+        running = [j for j in jobs if j.queue == name and j.status is _CLAIM.target]
+        return QueueInfo(
+            name=name,
+            paused=self._paused.get(name, False),
+            pending=len(waiting),
+            running=len(running),
+            oldest_pending_at=min((j.created_at for j in waiting), default=None),
+        )
+
+    def _running(self, name: str) -> int:
+        return sum(job.name == name for job in self._select(_CLAIM.target))
+
+    def limits(self) -> dict[str, tuple[int, int]]:
+        """See `JobStore.limits`."""
+        return {n: (self._running(n), most) for n, most in self._limits.items()}
+
+    def workers(self) -> list[WorkerInfo]:
+        """See `JobStore.workers`."""
+        return sorted(self._workers.values(), key=lambda w: (w.started_at, w.id))
+
+    def verify(self) -> list[Fault]:
+        """See `JobStore.verify`."""
+        with self._lock:
+            return [
+                fault
+                for job in self._jobs.values()
+                for fault in faults(job, self._history[job.id])
+            ]
+
+
+def as_running(job: Job) -> Running:
+    """Return what its worker must know of a job."""
+    return Running(
+        job_id=job.id,
+        attempt=job.attempt,
+        cancel_requested=job.cancel_requested_at is not None,
+    )

@@ -1,0 +1,92 @@
+"""What a move writes, and what a search matches. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from interlock.job import Job, Move
+from interlock.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
+from interlock.machine import destination
+from interlock.query import Search
+
+_SUCCEEDED = row_of(Event.SUCCEED).target
+
+
+def moved(job: Job, move: Move) -> Job:
+    """Return the job after a move whose guards hold."""
+    row = row_of(move.event)
+    after = replace(
+        job,
+        status=destination(job.status, move.event),
+        version=job.version + 1,
+        read_at=move.now,
+    )
+    if row.counts:
+        field = row.counts.value
+        after = replace(after, **{field: getattr(after, field) + 1})
+    if row.who is Who.CLIENT:
+        after = replace(
+            after,
+            cancel_requested_at=move.now,
+            cancel_requested_by=move.actor,
+            cancel_reason=move.text,
+        )
+    if move.event is Event.STOP:
+        after = replace(after, stop_cause=move.stop_cause)
+    if after.status is job.status:
+        return after
+    after = replace(after, reason=move.reason, lease_until_us=None)
+    if after.status in TERMINAL:
+        after = replace(after, finished_at=move.now)
+    if job.status is not INITIAL:
+        after = _left(after, move)
+    return after
+
+
+def _left(job: Job, move: Move) -> Job:
+    """Return the job after it left RUNNING."""
+    job = replace(job, error=move.error)
+    if job.status is INITIAL:
+        return replace(
+            job,
+            stop_cause=None,
+            proof=None,
+            worker_id=None,
+            progress=None,
+            run_at=move.run_at or move.now,
+        )
+    result = move.result if job.status is _SUCCEEDED else None
+    return replace(job, proof=move.proof, result=result)
+
+
+def matches(job: Job, search: Search) -> bool:
+    """Whether a job is in a search's result, on any page from `before` on."""
+    equal = (
+        (search.name, job.name),
+        (search.queue, job.queue),
+        (search.submitted_by, job.submitted_by),
+    )
+    after, before = search.created_after, search.created_before
+    return (
+        all(wanted is None or wanted == value for wanted, value in equal)
+        and (not search.statuses or job.status in search.statuses)
+        and (after is None or job.created_at > after)
+        and (before is None or job.created_at < before)
+        and (search.before is None or job.id < search.before)
+        and contains(job.params, search.params)
+    )
+
+
+def contains(stored: object, wanted: object) -> bool:
+    """Whether a JSON value contains another: `Search.params` says how."""
+    if isinstance(wanted, Mapping):
+        return isinstance(stored, Mapping) and all(
+            key in stored and contains(stored[key], value)
+            for key, value in wanted.items()
+        )
+    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        return isinstance(stored, Sequence) and all(
+            any(contains(element, value) for element in stored) for value in wanted
+        )
+    if isinstance(wanted, bool) or isinstance(stored, bool):
+        return stored is wanted  # true is not 1
+    return stored == wanted

@@ -1,0 +1,307 @@
+"""A store in memory, for tests and trials. Everything is lost on exit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from interlock.clock import Clock
+from interlock.errors import (
+    DuplicateJob,
+    InterlockError,
+    InvalidOption,
+    JobNotFound,
+)
+from interlock.guards import Facts, facts_of, refusal, undeletable, unmet
+from interlock.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
+from interlock.lifecycle import SUBMIT, Event, JobStatus, row_of
+from interlock.machine import legal
+from interlock.ports import Wakeup
+from interlock.query import (
+    ClaimRequest,
+    LogLine,
+    Note,
+    ProgressNote,
+    Running,
+    Started,
+    WorkerInfo,
+)
+from interlock_adapters.memory.reads import MemoryWakeup, Shelves, as_running
+from interlock_adapters.memory.rules import moved
+
+_CLAIM = row_of(Event.CLAIM)
+_US = 1_000_000
+
+
+class MemoryStore(Shelves):
+    """See `JobStore`. Jobs in a dict, under one lock."""
+
+    def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+        """See `JobStore.add`."""
+        if connection is not None:
+            raise InvalidOption("connection", connection, "None: memory has no tables")
+        with self._lock:
+            before = dict(self._jobs)
+            try:
+                added = [self._add(new) for new in jobs]
+            except DuplicateJob:
+                self._jobs = before
+                raise
+            for job in added:
+                if job.id not in before:
+                    self._record(job, SUBMIT, None, job.submitted_by or "client", None)
+        self._ring()
+        return added
+
+    def _add(self, new: NewJob) -> Job:
+        for job in self._jobs.values():
+            if new.idempotency_key and new.idempotency_key == job.idempotency_key:
+                if (job.name, job.params) == (new.name, new.params):
+                    return job
+                why = "it has another name or other params"
+                key = new.idempotency_key
+                raise DuplicateJob("idempotency_key", key, job.id, why)
+            if (
+                new.unique_key
+                and new.unique_key == job.unique_key
+                and not job.is_terminal
+            ):
+                why = f"it is {job.status}"
+                raise DuplicateJob("unique_key", new.unique_key, job.id, why)
+        fields = {name: getattr(new, name) for name in new.__dataclass_fields__}
+        job = Job(**fields, read_at=self._clock.now())
+        self._jobs[job.id] = job
+        return job
+
+    def _record(
+        self,
+        job: Job,
+        event: str,
+        source: JobStatus | None,
+        actor: str,
+        why: str | None,
+    ) -> None:
+        entries = self._history.setdefault(job.id, [])
+        at = job.created_at if source is None else job.read_at
+        entries.append(
+            HistoryEntry(
+                job_id=job.id,
+                seq=len(entries) + 1,
+                event=event,
+                source=source,
+                target=job.status,
+                at=at,
+                actor=actor,
+                reason=why,
+                attempt=job.attempt,
+            )
+        )
+
+    def _ring(self) -> None:
+        for wakeup in self._wakeups:
+            wakeup.wake()
+
+    def claim(self, request: ClaimRequest) -> list[Job]:
+        """See `JobStore.claim`."""
+        with self._lock:
+            waiting = [
+                job
+                for job in self._jobs.values()
+                if job.status is _CLAIM.source
+                and job.name in request.names
+                and (request.queues is None or job.queue in request.queues)
+            ]
+            claimed: list[Job] = []
+            for job in sorted(waiting, key=lambda job: (-job.priority, job.id)):
+                if len(claimed) == request.limit:
+                    break
+                allowed = self._limits.get(job.name)
+                facts = Facts(
+                    now=request.now,
+                    queue_open=not self._paused.get(job.queue, False),
+                    slot_free=allowed is None or self._running(job.name) < allowed,
+                )
+                if unmet(Event.CLAIM, job, facts) is None:
+                    claimed.append(self._claim(job, request))
+            return claimed
+
+    def _claim(self, job: Job, request: ClaimRequest) -> Job:
+        lease_us = round((self._clock.boot() + request.lease.total_seconds()) * _US)
+        taken = replace(
+            job,
+            status=_CLAIM.target,
+            attempt=job.attempt + 1,
+            started_at=request.now,
+            worker_id=request.worker_id,
+            lease_until_us=lease_us,
+            reason=None,
+            error=None,
+            progress=None,
+            version=job.version + 1,
+            read_at=request.now,
+        )
+        self._jobs[job.id] = taken
+        self._record(taken, Event.CLAIM, job.status, request.worker_id, None)
+        self._attempts[job.id].append(
+            Attempt(
+                job_id=job.id,
+                attempt=taken.attempt,
+                worker_id=request.worker_id,
+                claimed_at=request.now,
+            )
+        )
+        return taken
+
+    def apply(self, move: Move) -> Job:
+        """See `JobStore.apply`."""
+        (outcome,) = self.commit([move])
+        if isinstance(outcome, InterlockError):
+            raise outcome
+        return outcome
+
+    def commit(
+        self, moves: Sequence[Move], notes: Sequence[Note] = ()
+    ) -> list[Job | InterlockError]:
+        """See `JobStore.commit`."""
+        with self._lock:
+            for note in notes:
+                if note.job_id in self._jobs:
+                    self._note(note)
+            outcomes = [self._move(move) for move in moves]
+        self._ring()
+        return outcomes
+
+    def _move(self, move: Move) -> Job | InterlockError:
+        job = self._jobs.get(move.job_id)
+        if job is None:
+            return JobNotFound(move.job_id)
+        live = self._live(job)
+        facts = facts_of(move, lease_live=live)
+        fits = move.event in legal(job.status)
+        if not fits or unmet(move.event, job, facts) is not None:
+            error = refusal(move, job, lease_live=live)
+            self._rejections.append(
+                Rejection(
+                    job_id=job.id,
+                    event=move.event,
+                    status=job.status,
+                    at=move.now,
+                    actor=move.actor,
+                    attempt=move.attempt,
+                    why=str(error),
+                )
+            )
+            return error
+        after = moved(job, move)
+        self._jobs[job.id] = after
+        reason = move.reason and move.reason.value
+        why = move.text if move.text is not None else reason
+        self._record(after, move.event, job.status, move.actor, why)
+        if after.status is not job.status and job.status is _CLAIM.target:
+            self._attempts[job.id][-1] = replace(
+                self._attempts[job.id][-1],
+                ended_at=move.now,
+                outcome=move.event,
+                exit=move.exit,
+                proof=move.proof,
+                error=move.error,
+            )
+        return after
+
+    def _note(self, note: Note) -> None:
+        job = self._jobs[note.job_id]
+        if isinstance(note, LogLine):
+            self._lines += 1
+            self._log[job.id].append(replace(note, seq=self._lines))
+        elif isinstance(note, ProgressNote):
+            if job.attempt == note.attempt and job.status is _CLAIM.target:
+                self._jobs[job.id] = replace(job, progress=note.progress)
+        elif isinstance(note, Started):
+            for index, attempt in enumerate(self._attempts[job.id]):
+                if attempt.attempt == note.attempt and attempt.outcome is None:
+                    self._attempts[job.id][index] = replace(
+                        attempt,
+                        pid=note.pid,
+                        containment=note.containment,
+                        started_at=note.at,
+                    )
+
+    def renew(
+        self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
+    ) -> list[Running]:
+        """See `JobStore.renew`."""
+        renewed = []
+        with self._lock:
+            until = round((self._clock.boot() + lease.total_seconds()) * _US)
+            for job_id, attempt in attempts.items():
+                job = self._jobs.get(job_id)
+                if job and self._holds(job, worker_id, attempt) and self._live(job):
+                    self._jobs[job_id] = replace(
+                        job, lease_until_us=until, version=job.version + 1
+                    )
+                    renewed.append(as_running(job))
+        return renewed
+
+    def _holds(self, job: Job, worker_id: str, attempt: int) -> bool:
+        held = (job.status, job.worker_id, job.attempt)
+        return held == (_CLAIM.target, worker_id, attempt)
+
+    def set_paused(self, queue: str, *, paused: bool) -> None:
+        """See `JobStore.set_paused`."""
+        self._paused[queue] = paused
+        self._ring()
+
+    def set_limit(self, name: str, max_running: int | None) -> None:
+        """See `JobStore.set_limit`."""
+        if max_running is None:
+            self._limits.pop(name, None)
+        else:
+            self._limits[name] = max_running
+        self._ring()
+
+    def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
+        """See `JobStore.purge`."""
+        with self._lock:
+            old = [
+                job
+                for job in self._jobs.values()
+                if job.finished_at is not None and job.finished_at < finished_before
+            ]
+            old.sort(key=lambda job: (job.finished_at, job.id))
+            for job in old[:limit]:
+                self._forget(job.id)
+        return len(old[:limit])
+
+    def delete(self, job_id: str) -> None:
+        """See `JobStore.delete`."""
+        with self._lock:
+            job = self.get(job_id)
+            if not job.is_terminal:
+                raise undeletable(job)
+            self._forget(job_id)
+
+    def _forget(self, job_id: str) -> None:
+        for records in (self._jobs, self._history, self._attempts, self._log):
+            records.pop(job_id, None)  # type: ignore[attr-defined]  # dicts of several kinds
+        self._rejections = [r for r in self._rejections if r.job_id != job_id]
+
+    def see_worker(self, worker: WorkerInfo) -> None:
+        """See `JobStore.see_worker`."""
+        self._workers[worker.id] = worker
+
+    def forget_worker(self, worker_id: str) -> None:
+        """See `JobStore.forget_worker`."""
+        self._workers.pop(worker_id, None)
+
+    def watch(self) -> Wakeup:
+        """See `JobStore.watch`."""
+        wakeup = MemoryWakeup()
+        self._wakeups.append(wakeup)
+        return wakeup
+
+    def close(self) -> None:
+        """See `JobStore.close`."""
+
+
+def open_store(_url: str = "memory:", clock: Clock | None = None) -> MemoryStore:
+    """Open a new, empty store (entry point `memory`)."""
+    return MemoryStore(clock)

@@ -1,0 +1,205 @@
+"""The job's own process: calls the function, says what came of it, and ends."""
+
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from interlock import context, registry
+from interlock.context import Interrupted, JobContext
+from interlock.errors import UnknownJobName
+from interlock.job import Progress
+from interlock.lifecycle import Reason, StopCause
+from interlock.retry import Retry, type_name
+from interlock_adapters.subprocess.protocol import (
+    MAX_RESULT,
+    Decoder,
+    Kind,
+    frame,
+    framed,
+)
+
+_MAX_TEXT = 64 * 1024  # of a message, and of a traceback
+_MAX_WORDS = 200  # of a progress report: a whole frame fits PIPE_BUF, so it is atomic
+_PROGRESS_EVERY_S = 0.05
+_LIMITS = {
+    "memory_mb": (resource.RLIMIT_AS, 1024 * 1024),
+    "cpu_s": (resource.RLIMIT_CPU, 1),
+    "file_mb": (resource.RLIMIT_FSIZE, 1024 * 1024),
+    "open_files": (resource.RLIMIT_NOFILE, 1),
+}
+
+
+class Talk:
+    """The job's end of its pipes to the shim."""
+
+    def __init__(self, result_fd: int, notice_fd: int) -> None:
+        self._result_fd = result_fd
+        self._notice_fd = notice_fd
+        self._decoder = Decoder()
+        self._pid = os.getpid()
+        self._last_progress = 0.0
+        self.stop_cause: StopCause | None = None
+
+    def say(self, data: bytes) -> None:
+        """Write a frame; only the main process may: a fork of it has no say."""
+        while data and os.getpid() == self._pid:
+            data = data[os.write(self._result_fd, data) :]
+
+    def progress(self, progress: Progress) -> None:
+        """Report progress, unless the last report was just now and more will come."""
+        now = time.monotonic()
+        last = progress.total is not None and progress.completed == progress.total
+        if last or now - self._last_progress >= _PROGRESS_EVERY_S:
+            self._last_progress = now
+            values = {
+                name: value[:_MAX_WORDS] if isinstance(value, str) else value
+                for name, value in asdict(progress).items()
+            }
+            self.say(frame(Kind.PROGRESS, values))
+
+    def asked(self) -> StopCause | None:
+        """Return why the job is to stop, if the shim has said so."""
+        poll = select.poll()
+        poll.register(self._notice_fd, select.POLLIN)
+        if self.stop_cause is None and any(ev & select.POLLIN for _, ev in poll.poll(0)):
+            for kind, text in self._decoder.feed(os.read(self._notice_fd, 4096)):
+                if kind is Kind.NOTICE:
+                    self.stop_cause = StopCause(json.loads(text))
+        return self.stop_cause
+
+    def on_sigterm(self, signum: int, _frame: object) -> None:
+        """Turn the shim's SIGTERM into Interrupted; any other one is just that."""
+        cause = self.asked()
+        if cause is not None and os.getpid() == self._pid:
+            raise Interrupted(cause)
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+
+
+def run(launch: Mapping[str, Any], result_fd: int, notice_fd: int) -> NoReturn:
+    """Run the job that `launch` names; never return."""
+    talk = Talk(result_fd, notice_fd)
+    code = 1
+    try:
+        signal.signal(signal.SIGTERM, talk.on_sigterm)
+        _limit(launch["limits"])
+        outcome = _call(launch, talk)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it has ended: half a frame is none
+        talk.say(outcome)
+        code = 0
+    except SystemExit as leaving:  # sys.exit() is an exit code, not an error
+        code = _exit_code(leaving)
+    except BaseException as error:  # noqa: BLE001  (the child's edge)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        talk.say(frame(Kind.FAILURE, failure(error, Retry(**launch["retry"]))))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _flush()
+        os._exit(code)
+
+
+def _exit_code(leaving: SystemExit) -> int:
+    if leaving.code is None:
+        return 0
+    if isinstance(leaving.code, int):
+        return leaving.code & 0xFF
+    print(leaving.code, file=sys.stderr)  # noqa: T201  (what Python does then)
+    return 1
+
+
+def _call(launch: Mapping[str, Any], talk: Talk) -> bytes:
+    """Call the function; return the frame with its result."""
+    deadline = launch["deadline"]
+    job = registry.find(launch["name"])
+    here = JobContext(
+        id=launch["id"],
+        name=launch["name"],
+        attempt=launch["attempt"],
+        deadline=deadline and datetime.fromtimestamp(deadline, UTC),
+        _report=talk.progress,
+        _asked=talk.asked,
+    )
+    with context.entered(here):
+        result = job.function(**launch["params"])
+    return result_frame(result)
+
+
+def result_frame(result: object) -> bytes:
+    """Return the frame with a result, or with the failure that it is not one."""
+    try:
+        text = json.dumps(result, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"the job returned a {type(result).__name__} that is not JSON: {error}"
+    else:
+        if len(text) <= MAX_RESULT:
+            return framed(Kind.RESULT, text)
+        message = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
+    return frame(Kind.FAILURE, {"reason": Reason.BAD_RESULT, "message": message})
+
+
+def failure(error: BaseException, retry: Retry) -> dict[str, object]:
+    """Return what is to be known of an exception, in JSON."""
+    reason = Reason.ERROR
+    if isinstance(error, MemoryError):
+        reason = Reason.OUT_OF_MEMORY
+    elif isinstance(error, UnknownJobName):
+        reason = Reason.SPAWN_ERROR
+    lines = traceback.format_exception(error)
+    return {
+        "reason": reason,
+        "message": str(error)[:_MAX_TEXT] or type(error).__name__,
+        "type": type_name(type(error)),
+        "traceback": "".join(lines)[-_MAX_TEXT:],
+        "transient": retry.covers(error),
+    }
+
+
+def _limit(limits: Mapping[str, int]) -> None:
+    for name, value in limits.items():
+        which, unit = _LIMITS[name]
+        hard = resource.getrlimit(which)[1]
+        wanted = value * unit
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        resource.setrlimit(which, (wanted, wanted))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # the job closed it
+            continue
+
+
+def redirect(stdout: int, stderr: int, keep: tuple[int, ...]) -> None:
+    """Point the standard streams at the shim's pipes and close everything else."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+    top = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    low = 3
+    for fd in sorted(keep):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, top)
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: PTH123, SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: PTH123, SIM115
+
+
+def inheritable(*fds: int) -> None:
+    """Let descriptors survive an exec."""
+    for fd in fds:
+        flags = fcntl.fcntl(fd, fcntl.F_GETFD)
+        fcntl.fcntl(fd, fcntl.F_SETFD, flags & ~fcntl.FD_CLOEXEC)
+

@@ -1,0 +1,188 @@
+"""One attempt as the worker sees it: frames of its shim in, observations out."""
+
+import json
+import os
+import signal
+import socket
+from contextlib import suppress
+from typing import Any, Final
+
+from interlock.job import Exit, Failure, Progress
+from interlock.lifecycle import Proof, Reason, StopCause
+from interlock.ports import (
+    ExitSeen,
+    Observation,
+    Output,
+    PidSeen,
+    TreeDead,
+    Unconfirmed,
+)
+from interlock_adapters.subprocess.protocol import (
+    Decoder,
+    GarbledError,
+    Kind,
+    frame,
+)
+
+_CHUNK: Final = 262_144
+_SEND_S: Final = 5.0
+
+
+class ProcessExecution:
+    """See `Execution`."""
+
+    def __init__(self, launch: dict[str, object]) -> None:
+        self._launch = launch
+        self._link: socket.socket | None = None
+        self._pidfd = -1
+        self._decoder = Decoder()
+        self._orders: list[bytes] = []  # given before there was a shim
+        self._result: object = None
+        self._has_result = False
+        self._failure: Failure | None = None
+        self._seen: list[Observation] = []
+        self._done = False
+
+    def attach(self, link: socket.socket, pidfd: int) -> None:
+        """Give the execution its shim; it starts."""
+        self._link = link
+        self._pidfd = pidfd
+        link.settimeout(_SEND_S)
+        self._send(frame(Kind.LAUNCH, self._launch))
+        for order in self._orders:
+            self._send(order)
+        link.setblocking(False)
+
+    def fail_to_start(self, failure: Failure, proof: Proof) -> None:
+        """Say that there never was a process."""
+        self._seen += [
+            ExitSeen(exit=Exit(code=None), failure=failure),
+            TreeDead(proof=proof),
+        ]
+        self._done = True
+
+    def gone(self, proof: Proof) -> None:
+        """Say that the shim was killed, and that its tree is proved dead all the same."""
+        if not self._done:
+            self._drain()
+        if not self._done:
+            self._seen.append(TreeDead(proof=proof, by_itself=False))
+            self._done = True
+        self.close()
+
+    @property
+    def done(self) -> bool:
+        """Whether the tree is known to be dead."""
+        return self._done
+
+    @property
+    def supervised(self) -> bool:
+        """See `Execution.supervised`."""
+        return self._done or self._link is not None or self._pidfd == -1
+
+    def fileno(self) -> int:
+        """See `Execution.fileno`."""
+        return -1 if self._link is None else self._link.fileno()
+
+    def observe(self) -> list[Observation]:
+        """See `Execution.observe`."""
+        self._drain()
+        seen, self._seen = self._seen, []
+        return seen
+
+    def _drain(self) -> None:
+        while self._link is not None:
+            try:
+                data = self._link.recv(_CHUNK)
+                if not data:
+                    self._unlink()
+                    return
+                for kind, text in self._decoder.feed(data):
+                    self._take(kind, json.loads(text))
+            except BlockingIOError:
+                return
+            except (OSError, GarbledError):
+                self._unlink()
+
+    def _take(self, kind: Kind, said: Any) -> None:
+        match kind:
+            case Kind.STARTED:
+                pid = said["pid"]
+                self._seen.append(PidSeen(pid=pid))
+            case Kind.OUTPUT:
+                lines = tuple(said["lines"])
+                self._seen.append(Output(stream=said["stream"], lines=lines))
+            case Kind.PROGRESS:
+                self._seen.append(Progress(**said))
+            case Kind.RESULT:
+                self._result, self._has_result = said, True
+            case Kind.FAILURE:
+                self._failure = Failure(**{**said, "reason": Reason(said["reason"])})
+            case Kind.EXITED:
+                self._seen.append(self._exit(said["code"]))
+            case Kind.UNCONFIRMED:
+                self._seen.append(Unconfirmed())
+            case Kind.DEAD:
+                proof = Proof(said["proof"])
+                self._seen.append(TreeDead(proof=proof, by_itself=not said["fenced"]))
+                self._done = True
+
+    def _exit(self, code: int) -> ExitSeen:
+        ended = Exit(code=code) if code >= 0 else Exit(signal=-code)
+        if code == 0 and self._has_result and self._failure is None:
+            return ExitSeen(exit=ended, result=self._result)
+        return ExitSeen(exit=ended, failure=self._failure or unexplained(code))
+
+    def _send(self, data: bytes) -> None:
+        if self._link is None:
+            self._orders.append(data)
+            return
+        with suppress(OSError):  # its end is told by the zygote
+            self._link.sendall(data)
+
+    def stop(self, cause: StopCause, grace_s: float) -> None:
+        """See `Execution.stop`."""
+        self._send(frame(Kind.STOP, {"cause": cause, "grace_s": grace_s}))
+
+    def kill(self) -> None:
+        """See `Execution.kill`."""
+        self._send(frame(Kind.KILL, {}))
+
+    def extend(self, lease_deadline: float) -> None:
+        """See `Execution.extend`."""
+        self._launch["lease_deadline"] = lease_deadline
+        if self._link is not None:
+            self._send(frame(Kind.EXTEND, {"lease_deadline": lease_deadline}))
+
+    def _unlink(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def close(self) -> None:
+        """Release the descriptors; a shim that lives takes it for the worker's end."""
+        self._unlink()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -2
+
+
+def unexplained(code: int) -> Failure:
+    """Return the failure of a process that ended without a word."""
+    if code < 0:
+        with suppress(ValueError):
+            name = signal.Signals(-code).name
+            return Failure(
+                reason=Reason.SIGNAL, signal=-code, message=f"killed by {name}"
+            )
+        return Failure(
+            reason=Reason.SIGNAL, signal=-code, message=f"killed by signal {-code}"
+        )
+    if code > 0:
+        message = f"the process ended with exit code {code}"
+        return Failure(reason=Reason.EXIT_CODE, exit_code=code, message=message)
+    return Failure(
+        reason=Reason.BAD_RESULT,
+        exit_code=0,
+        message="the process ended with exit code 0, but the function did not return",
+    )

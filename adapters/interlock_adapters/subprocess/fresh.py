@@ -1,0 +1,21 @@
+"""The main of a job that runs in a fresh interpreter."""
+
+import json
+import os
+import sys
+
+from interlock_adapters.subprocess import child, modules
+
+
+def main() -> None:
+    """Read what to run, import its modules, run it."""
+    order_fd, result_fd, notice_fd = map(int, sys.argv[1:4])
+    with os.fdopen(order_fd, "rb") as file:
+        order = json.load(file)
+    config = order["config"]
+    modules.load(config["path"], config["modules"], config["main"])
+    child.run(order["launch"], result_fd, notice_fd)
+
+
+if __name__ == "__main__":
+    main()

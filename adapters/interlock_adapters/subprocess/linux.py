@@ -1,0 +1,114 @@
+"""System calls that Python does not have, by ctypes. Standard library only."""
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+from typing import Final
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_PDEATHSIG, _SET_SUBREAPER = 1, 36  # linux/prctl.h
+NEWNS: Final = 0x00020000  # linux/sched.h
+NEWUSER: Final = 0x10000000
+NEWPID: Final = 0x20000000
+_MS_PRIVATE_REC = 0x44000  # linux/mount.h
+_MS_NOSUID_NODEV_NOEXEC = 0xE
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent's *thread* ends (prctl(2)).
+
+    Only where the parent is single-threaded. `parent` is its pid: if it died before
+    this call, getppid is already another.
+    """
+    _checked(_libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def become_subreaper() -> None:
+    """Inherit every orphan among one's descendants (prctl(2))."""
+    _checked(_libc.prctl(_SET_SUBREAPER, 1, 0, 0, 0))
+
+
+def unshare(flags: int) -> None:
+    """See unshare(2)."""
+    _checked(_libc.unshare(flags))
+
+
+def setns(fd: int, flags: int) -> None:
+    """See setns(2)."""
+    _checked(_libc.setns(fd, flags))
+
+
+def private_proc() -> None:
+    """Mount a /proc of this PID namespace, in a mount namespace of one's own."""
+    unshare(NEWNS)
+    _checked(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_PRIVATE_REC), None))
+    flags = ctypes.c_ulong(_MS_NOSUID_NODEV_NOEXEC)
+    _checked(_libc.mount(b"proc", b"/proc", b"proc", flags, None))
+
+
+def own_user_namespace() -> None:
+    """Enter a user namespace in which one stays oneself, to be allowed to unshare."""
+    uid, gid = os.geteuid(), os.getegid()
+    unshare(NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+
+
+def children(pid: int) -> list[int]:
+    """Return the direct children of a process; racy, so never a proof (proc(5))."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def descendants(root: int) -> list[int]:
+    """Return every process below `root`, parents first."""
+    found: list[int] = []
+    waiting = [root]
+    while waiting:
+        below = children(waiting.pop())
+        found += below
+        waiting += below
+    return found
+
+
+def parent(pid: int) -> int | None:
+    """Return the parent of a process, None if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(stat[stat.rindex(b")") + 2 :].split()[1])
+
+
+def is_below(pid: int, root: int) -> bool:
+    """Whether the chain of parents of `pid` ends in `root`."""
+    at: int | None = pid
+    while at is not None and at > 1:
+        at = parent(at)
+        if at == root:
+            return True
+    return False
+
+
+def pid_of(pidfd: int) -> int:
+    """Return the pid that a pidfd names, as seen from here (proc(5), fdinfo)."""
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    return int(lines["Pid"])

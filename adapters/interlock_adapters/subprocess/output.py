@@ -1,0 +1,72 @@
+"""What a job writes, in lines, bounded in size, so that a flood hurts nobody.
+
+The first `HEAD` bytes of an attempt are passed on as they come; of the rest only the
+last `TAIL` bytes are kept, and passed on at the end with a line that says how much was
+dropped.
+"""
+
+from collections import deque
+from typing import Final
+
+HEAD: Final = 1024 * 1024
+TAIL: Final = 64 * 1024
+LINE: Final = 8192  # bytes; a longer line is cut into pieces
+
+
+class Capture:
+    """The lines of one stream."""
+
+    def __init__(self, head: int = HEAD, tail: int = TAIL) -> None:
+        self._left = head
+        self._room = tail
+        self._partial = b""
+        self._tail: deque[bytes] = deque()
+        self._kept = 0
+        self._dropped = 0
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take bytes; return the lines that are to be passed on now."""
+        if self._left <= 0 and len(data) > self._room:  # a flood: only its end matters
+            self._drop(len(data) - self._room)
+            data = data[-self._room :]
+        *lines, rest = (self._partial + data).split(b"\n")
+        while len(rest) > LINE:
+            lines.append(rest[:LINE])
+            rest = rest[LINE:]
+        self._partial = rest
+        return [text for line in lines if (text := self._take(line)) is not None]
+
+    def finish(self) -> list[str]:
+        """Return what is left: the last line, or the tail of a flood."""
+        if self._partial:
+            last, self._partial = self._partial, b""
+            text = self._take(last)
+            if text is not None:
+                return [text]
+        if not self._tail and not self._dropped:
+            return []
+        lines = [_text(line) for line in self._tail]
+        self._tail.clear()
+        return [f"[interlock: {self._dropped} bytes of output dropped here]", *lines]
+
+    def _take(self, line: bytes) -> str | None:
+        if self._left > 0:
+            self._left -= len(line) + 1
+            return _text(line[:LINE])
+        self._tail.append(line[:LINE])
+        self._kept += len(line) + 1
+        while self._kept > self._room and self._tail:
+            gone = len(self._tail.popleft()) + 1
+            self._kept -= gone
+            self._dropped += gone
+        return None
+
+    def _drop(self, many: int) -> None:
+        self._dropped += many + self._kept + len(self._partial)
+        self._kept = 0
+        self._partial = b""
+        self._tail.clear()
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").replace("\x00", "\ufffd").rstrip("\r")

@@ -1,0 +1,79 @@
+"""Frames on pipes: one byte of kind, four of length, then JSON. Never pickle."""
+
+import json
+import struct
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final
+
+_HEAD: Final = struct.Struct("!cI")
+MAX_PAYLOAD: Final = 4 * 1024 * 1024  # params, result and traceback are bounded below it
+MAX_RESULT: Final = 1024 * 1024
+
+
+class Kind(Enum):
+    """What a frame is about."""
+
+    # worker -> shim
+    LAUNCH = b"L"
+    EXTEND = b"E"  # the lease deadline
+    STOP = b"T"  # SIGTERM, grace, kill
+    KILL = b"K"
+    # shim -> worker
+    STARTED = b"S"
+    OUTPUT = b"O"
+    EXITED = b"X"
+    DEAD = b"D"
+    UNCONFIRMED = b"U"  # killed, but the kernel does not say that it is dead
+    # job -> shim -> worker
+    PROGRESS = b"P"
+    RESULT = b"R"
+    FAILURE = b"F"
+    # shim -> job
+    NOTICE = b"N"
+
+
+FROM_JOB: Final = frozenset({Kind.PROGRESS, Kind.RESULT, Kind.FAILURE})
+
+
+class GarbledError(Exception):
+    """The bytes are no frames: the peer is not who it should be."""
+
+
+def frame(kind: Kind, payload: object) -> bytes:
+    """Return one frame."""
+    return framed(kind, json.dumps(payload).encode())
+
+
+def framed(kind: Kind, text: bytes) -> bytes:
+    """Return one frame around JSON text."""
+    return _HEAD.pack(kind.value, len(text)) + text
+
+
+class Decoder:
+    """Bytes in, frames out; holds at most one frame that is not whole."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
+        """Yield the whole frames, with their JSON text.
+
+        Raises:
+            GarbledError: an unknown kind, or a length out of bounds.
+        """
+        self._buffer += data
+        while len(self._buffer) >= _HEAD.size:
+            code, length = _HEAD.unpack_from(self._buffer)
+            try:
+                kind = Kind(code)
+            except ValueError:
+                raise GarbledError(f"unknown kind {code!r}") from None
+            if length > MAX_PAYLOAD:
+                raise GarbledError(f"a frame of {length} bytes")
+            end = _HEAD.size + length
+            if len(self._buffer) < end:
+                return
+            text = bytes(self._buffer[_HEAD.size : end])
+            del self._buffer[:end]
+            yield kind, text

@@ -1,0 +1,241 @@
+"""The supervisor of one job: owns its kill domain and its lease deadline.
+
+It kills the job's tree when it is told to, when the worker is gone, and when the lease
+deadline comes, whatever the worker, its database or its driver are doing. It reports
+the job's end only after the kernel has said that nothing of the tree is left.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final, NoReturn
+
+from interlock_adapters.subprocess import domain
+from interlock_adapters.subprocess.output import Capture
+from interlock_adapters.subprocess.protocol import (
+    FROM_JOB,
+    Decoder,
+    GarbledError,
+    Kind,
+    frame,
+    framed,
+)
+
+Spawn = Callable[[Mapping[str, Any]], "Pipes"]
+
+_CHUNK: Final = 65536
+_REAP_EVERY_S: Final = 1.0  # orphans that ended by themselves
+_UNCONFIRMED_AFTER_S: Final = 5.0
+_MAX_OUTBOX: Final = 4 * 1024 * 1024  # output beyond it is dropped while nobody reads
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def boot() -> float:
+    """Return seconds since boot: the clock of all deadlines."""
+    return time.clock_gettime(_BOOTTIME)
+
+
+class Pipes:
+    """The job's main process and the shim's ends of its pipes."""
+
+    def __init__(self, pid: int, out: int, err: int, result: int, notice: int) -> None:
+        self.pid = pid
+        self.result = result
+        self.notice = notice
+        self.streams = {out: ("stdout", Capture()), err: ("stderr", Capture())}
+        self.open = {out, err, result}  # until their end: a job may close its side
+        for fd in (out, err, result, notice):
+            os.set_blocking(fd, False)
+
+    def available(self, fd: int) -> Iterator[bytes]:
+        """Yield what a pipe holds now, a few chunks at most: others want a turn."""
+        for _ in range(16):
+            try:
+                data = os.read(fd, _CHUNK)
+            except BlockingIOError:
+                return
+            if not data:
+                self.open.discard(fd)
+                return
+            yield data
+
+
+class Shim:
+    """One job, from its launch to the proof of its death."""
+
+    def __init__(self, link: socket.socket, worker: int, containment: str) -> None:
+        self._link = link
+        self._worker = worker  # a pidfd: EOF fails if a fork of it keeps the link
+        self._containment = containment
+        self._inbox = Decoder()
+        self._from_job = Decoder()
+        self._outbox = bytearray()
+        self._lease = float("inf")
+        self._kill_at = float("inf")
+        self._fenced = False  # killed unasked
+        self._orphan = False  # nobody listens any more
+        self._exit: int | None = None
+        self._job: Pipes | None = None
+
+    def run(self, spawn: Spawn) -> NoReturn:
+        """Wait for a launch, supervise the job, report, end."""
+        launch = self._await_launch()
+        if launch is not None and boot() < self._lease:
+            self._job = spawn(launch)
+            self._say(Kind.STARTED, {"pid": self._job.pid})
+            self._supervise(self._job)
+            self._bury(self._job)
+        elif launch is not None:
+            self._say(Kind.DEAD, {"proof": domain.proof_of(self._containment), "fenced": True})
+        self._flush(boot() + 60)
+        os._exit(0)
+
+    def _await_launch(self) -> dict[str, Any] | None:
+        self._link.setblocking(False)
+        while not self._orphan:
+            self._wait(None)
+            for kind, text in self._received():
+                if kind is Kind.LAUNCH:
+                    launch: dict[str, Any] = json.loads(text)
+                    self._lease = launch["lease_deadline"]
+                    return launch
+        return None
+
+    def _supervise(self, job: Pipes) -> None:
+        """Pass on what happens until the main process has ended or must be killed."""
+        pidfd = os.pidfd_open(job.pid)  # not reaped, so it is ours
+        while self._exit is None:
+            now = boot()
+            if self._orphan or now >= self._lease:
+                self._fenced = True
+                break
+            if now >= self._kill_at:
+                break
+            most_s = min(self._lease - now, self._kill_at - now, _REAP_EVERY_S)
+            ready = self._wait(most_s, pidfd, *job.open)
+            self._obey(job)
+            self._read(job, ready)
+            domain.reap(self._on_exit)
+        os.close(pidfd)
+
+    def _bury(self, job: Pipes) -> None:
+        """Kill and reap until there is nothing, and say so."""
+        self._read(job, set(job.open))
+        if self._exit is not None:
+            self._say_exit()
+        started = boot()
+        told = False
+        while not domain.reap(self._on_exit):
+            main = job.pid if self._exit is None else None
+            domain.kill_all(self._containment, main)
+            if domain.reap(self._on_exit):
+                break
+            if not told and boot() - started > _UNCONFIRMED_AFTER_S:
+                told = True
+                self._say(Kind.UNCONFIRMED, {})
+            self._flush_some()
+            time.sleep(0.0005)  # a killed process needs a moment to die
+        self._read(job, set(job.open))
+        for name, capture in job.streams.values():
+            self._output(name, capture.finish())
+        proof = domain.proof_of(self._containment)
+        self._say(Kind.DEAD, {"proof": proof, "fenced": self._fenced, "exit": self._exit})
+
+    def _on_exit(self, pid: int, code: int) -> None:
+        if self._job is not None and pid == self._job.pid:
+            self._exit = code
+
+    def _say_exit(self) -> None:
+        self._say(Kind.EXITED, {"code": self._exit})
+
+    def _wait(self, most_s: float | None, *fds: int) -> set[int]:
+        """Wait for the worker, or one of `fds`; return the descriptors that are ready."""
+        poll = select.poll()
+        if not self._orphan:
+            events = select.POLLIN | (select.POLLOUT if self._outbox else 0)
+            poll.register(self._link, events)
+        for fd in (self._worker, *fds):
+            poll.register(fd, select.POLLIN)
+        timeout = None if most_s is None else max(0.0, most_s) * 1000
+        ready = {fd for fd, _ in poll.poll(timeout)}
+        if self._worker in ready:
+            self._orphan = True
+        self._flush_some()
+        return ready
+
+    def _received(self) -> list[tuple[Kind, bytes]]:
+        """Return the worker's frames; an end of the link makes us an orphan."""
+        try:
+            data = self._link.recv(_CHUNK)
+            while data:
+                frames = list(self._inbox.feed(data))
+                if frames:
+                    return frames
+                data = self._link.recv(_CHUNK)
+        except BlockingIOError:
+            return []
+        except (OSError, GarbledError):
+            pass
+        self._orphan = True
+        return []
+
+    def _obey(self, job: Pipes) -> None:
+        for kind, text in self._received():
+            order = json.loads(text)
+            if kind is Kind.EXTEND:
+                self._lease = order["lease_deadline"]
+            elif kind is Kind.KILL:
+                self._kill_at = boot()
+            elif kind is Kind.STOP and self._exit is None:
+                self._kill_at = min(self._kill_at, boot() + order["grace_s"])
+                if order["grace_s"] > 0:
+                    self._terminate(job, order["cause"])
+
+    def _terminate(self, job: Pipes, cause: str) -> None:
+        with suppress(OSError):
+            os.write(job.notice, frame(Kind.NOTICE, cause))
+        for signum in (signal.SIGTERM, signal.SIGCONT):  # a stopped one must wake to die
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(job.pid, signum)
+
+    def _read(self, job: Pipes, ready: set[int]) -> None:
+        """Pass on output, progress and the result."""
+        for fd in ready & job.open & set(job.streams):
+            name, capture = job.streams[fd]
+            for data in job.available(fd):
+                self._output(name, capture.feed(data))
+        if job.result in ready & job.open:
+            for data in job.available(job.result):
+                with suppress(GarbledError):  # then there is no result: `bad_result`
+                    for kind, text in self._from_job.feed(data):
+                        if kind in FROM_JOB:
+                            self._outbox += framed(kind, text)
+
+    def _output(self, stream: str, lines: list[str]) -> None:
+        if lines and len(self._outbox) < _MAX_OUTBOX:
+            self._say(Kind.OUTPUT, {"stream": stream, "lines": lines})
+
+    def _say(self, kind: Kind, payload: object) -> None:
+        self._outbox += frame(kind, payload)
+        self._flush_some()
+
+    def _flush_some(self) -> None:
+        """Write what the worker takes now; never wait for it."""
+        try:
+            while self._outbox and not self._orphan:
+                del self._outbox[: self._link.send(self._outbox)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._orphan = True
+
+    def _flush(self, until: float) -> None:
+        while self._outbox and not self._orphan and boot() < until:
+            self._wait(until - boot())
+            self._received()
+

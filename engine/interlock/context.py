@@ -1,0 +1,100 @@
+"""What a running job can see and say.
+
+The runner enters a context before it calls the job's function; the function asks for it
+with `current_job()`.
+"""
+
+import contextvars
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from interlock.errors import InterlockError
+from interlock.job import Progress
+from interlock.lifecycle import StopCause
+
+
+class Interrupted(BaseException):
+    """The job is being stopped; raised in its main thread by SIGTERM.
+
+    Clean up and let it pass: when the grace is over, every process of the job is
+    killed. It is no `Exception`, so that `except Exception` does not swallow it.
+    """
+
+    def __init__(self, cause: StopCause) -> None:
+        super().__init__(f"the job is being stopped: {cause}")
+        self.cause = cause
+
+
+def _nothing_asked() -> StopCause | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobContext:
+    """The attempt that runs here."""
+
+    id: str
+    name: str
+    attempt: int
+    deadline: datetime | None  # when it is stopped as TIMEOUT
+    _report: Callable[[Progress], None] = field(repr=False)
+    _asked: Callable[[], StopCause | None] = field(repr=False, default=_nothing_asked)
+
+    @property
+    def stop_requested(self) -> StopCause | None:
+        """Why the job is being stopped, None while it is not."""
+        return self._asked()
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether somebody has asked to cancel this job, and it is being stopped."""
+        return self._asked() is StopCause.CANCEL
+
+    def progress(
+        self,
+        completed: float | None = None,
+        total: float | None = None,
+        *,
+        phase: str | None = None,
+        unit: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Say how far the job is. Cheap: at most 20 reports a second are sent on."""
+        self._report(
+            Progress(
+                phase=phase,
+                completed=completed,
+                total=total,
+                unit=unit,
+                message=message,
+            )
+        )
+
+
+_current: contextvars.ContextVar[JobContext | None] = contextvars.ContextVar(
+    "interlock_job", default=None
+)
+
+
+def current_job() -> JobContext:
+    """Return the context of the job that runs here.
+
+    Raises:
+        InterlockError: no job runs here.
+    """
+    context = _current.get()
+    if context is None:
+        raise InterlockError("current_job() was called outside of a running job.")
+    return context
+
+
+@contextmanager
+def entered(context: JobContext) -> Iterator[None]:
+    """Make `current_job()` return `context`, for runners."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,179 @@
+"""Which functions are jobs: `@job`, and the allow-list of names."""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Generic, Literal, ParamSpec, TypeVar, Unpack
+
+from interlock import options as opts
+from interlock.errors import InvalidOption, UnknownJobName
+from interlock.options import Options
+from interlock.retry import Retry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+_LIMITS = frozenset({"memory_mb", "cpu_s", "file_mb", "open_files"})
+MAIN = "__interlock_main__"  # the script that declares jobs, as a worker imports it
+Isolation = Literal["process", "interpreter"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFunction(Generic[P, R]):
+    """A function that is a job. Calling it runs it here, as any function."""
+
+    function: Callable[P, R] = field(repr=False)
+    name: str
+    defaults: Options = field(default_factory=Options)
+    max_running: int | None = None
+    isolation: Isolation = "process"
+    limits: Mapping[str, int] = field(default_factory=dict[str, int])
+    secret: frozenset[str] = frozenset()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function here and now."""
+        return self.function(*args, **kwargs)
+
+    def options(self, **options: Unpack[Options]) -> "JobFunction[P, R]":
+        """Return this job with other options, to hand to `Engine.submit`.
+
+        Raises:
+            InvalidOption: an option is out of its range.
+        """
+        opts.check(options)
+        return replace(self, defaults={**self.defaults, **options})
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> "Call[R]":
+        """Return one call of this job, for `Engine.submit_many`."""
+        return Call(job=self, params=self.bound(*args, **kwargs))
+
+    def bound(self, *args: object, **kwargs: object) -> dict[str, object]:
+        """Return the arguments by name; what does not fit stays for the check."""
+        names = list(inspect.signature(self.function).parameters)
+        if len(args) > len(names):
+            extra = {f"argument {i + 1}": a for i, a in enumerate(args[len(names) :])}
+            return {**kwargs, **extra}
+        return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[R]):
+    """One call of a job: what `submit_many` takes."""
+
+    job: JobFunction[..., R]
+    params: Mapping[str, object]
+
+
+_registered: dict[str, JobFunction[..., object]] = {}
+
+
+def job(
+    *,
+    name: str | None = None,
+    timeout: float | None = None,
+    grace: float = 2.0,
+    queue: str = "default",
+    priority: int = 0,
+    retry: Retry | None = None,
+    max_running: int | None = None,
+    max_losses: int = 5,
+    isolation: Isolation = "process",
+    limits: Mapping[str, int] | None = None,
+    secret: tuple[str, ...] = (),
+) -> Callable[[Callable[P, R]], JobFunction[P, R]]:
+    """Make a module-level function a job.
+
+    Args:
+        name: a dotted identifier, stored with each job; `module.function` if None.
+        timeout: seconds that an attempt may run, its start included; None: for ever.
+        grace: seconds between SIGTERM and kill.
+        queue: the queue that its jobs wait in.
+        priority: higher runs first.
+        retry: when to try again; None: never.
+        max_running: how many run at once, over all workers; None: any number.
+        max_losses: how many lost workers until the job is FAILED(lost).
+        isolation: "process" forks a prepared process; "interpreter" starts a fresh
+            Python, for code that cannot be forked.
+        limits: setrlimit(2) of each of its processes: memory_mb, cpu_s, file_mb,
+            open_files.
+        secret: names of parameters that lists, logs and pages do not show.
+
+    Raises:
+        InvalidOption: a value is out of its range, or the function is no module-level
+            function.
+    """
+    defaults: Options = {
+        "timeout": timeout,
+        "grace": grace,
+        "queue": queue,
+        "priority": priority,
+        "retry": retry or Retry(),
+        "max_losses": max_losses,
+    }
+    opts.check(defaults)
+    unknown = set(limits or {}) - _LIMITS
+    if unknown:
+        raise InvalidOption("limits", sorted(unknown)[0], f"{sorted(_LIMITS)}")
+    if max_running is not None and max_running < 1:
+        raise InvalidOption("max_running", max_running, "1 or more, or None")
+
+    def register(function: Callable[P, R]) -> JobFunction[P, R]:
+        found: JobFunction[P, R] = JobFunction(
+            function=function,
+            name=_name_of(function, name),
+            defaults=defaults,
+            max_running=max_running,
+            isolation=isolation,
+            limits=dict(limits or {}),
+            secret=frozenset(secret),
+        )
+        _refuse_strange(function)
+        _registered[found.name] = found
+        return found
+
+    return register
+
+
+def _name_of(function: Callable[..., object], name: str | None) -> str:
+    if name is None:
+        module = function.__module__
+        if module in {"__main__", MAIN}:
+            path = getattr(sys.modules[module], "__file__", None) or "main"
+            module = re.sub(r"\W", "_", Path(path).stem)
+        name = f"{module}.{function.__name__}"
+    if not _DOTTED.fullmatch(name) or len(name) > 200:  # noqa: PLR2004  (said below)
+        allowed = "a dotted identifier such as 'photos.thumbnails', up to 200 characters"
+        raise InvalidOption("name", name, allowed)
+    return name
+
+
+def _refuse_strange(function: Callable[..., object]) -> None:
+    """Refuse what a worker could not find again or call by name."""
+    if "<locals>" in function.__qualname__ or inspect.iscoroutinefunction(function):
+        allowed = "a plain function at the top level of a module"
+        raise InvalidOption("function", function.__qualname__, allowed)
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind not in (*by_name, inspect.Parameter.VAR_KEYWORD):
+            allowed = "parameters that can be passed by name"
+            raise InvalidOption("function", f"*{parameter.name}", allowed)
+
+
+def find(name: str) -> JobFunction[..., object]:
+    """Return the job of this name.
+
+    Raises:
+        UnknownJobName: none is registered.
+    """
+    try:
+        return _registered[name]
+    except KeyError:
+        raise UnknownJobName(name, _registered) from None
+
+
+def registered() -> dict[str, JobFunction[..., object]]:
+    """Return every registered job by name."""
+    return dict(_registered)
