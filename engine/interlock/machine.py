@@ -1,9 +1,14 @@
 """The state machine: `transitions` fed from the table. It validates and explains."""
 
+import logging
+
 from transitions import Machine, MachineError
 
 from interlock.errors import IllegalTransition
 from interlock.lifecycle import INITIAL, TABLE, TERMINAL, Event, JobStatus
+
+# It tells of every step at INFO; what happens to a job is in the job's history.
+logging.getLogger("transitions").setLevel(logging.WARNING)
 
 
 class _Cursor:

@@ -231,13 +231,9 @@ class ExitSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeDead:
-    """The kernel says that no process of the attempt is left.
-
-    `by_itself` False: the runner ended it unasked (lease deadline, supervisor killed).
-    """
+    """The kernel says that no process of the attempt is left."""
 
     proof: Proof
-    by_itself: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +314,10 @@ class Runner(Protocol):
 
     def sources(self) -> Sequence[Source]:
         """Return what else the worker's loop should watch (`tend` is called then)."""
+        ...
+
+    def proved_empty(self, domain: str) -> bool:
+        """Whether a dead worker's kill domain of this host is proved empty."""
         ...
 
     def tend(self) -> None:

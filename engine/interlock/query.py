@@ -99,7 +99,15 @@ class ProgressNote:
     progress: Progress
 
 
-Note = Started | LogLine | ProgressNote
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillUnconfirmed:
+    """An attempt was killed, and the kernel does not say that it is gone."""
+
+    job_id: str
+    attempt: int
+
+
+Note = Started | LogLine | ProgressNote | KillUnconfirmed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def moved(job: Job, move: Move) -> Job:
 
 def _left(job: Job, move: Move) -> Job:
     """Return the job after it left RUNNING."""
-    job = replace(job, error=move.error)
+    job = replace(job, error=move.error, kill_unconfirmed=False)
     if job.status is INITIAL:
         return replace(
             job,

@@ -18,6 +18,7 @@ from interlock.machine import legal
 from interlock.ports import Wakeup
 from interlock.query import (
     ClaimRequest,
+    KillUnconfirmed,
     LogLine,
     Note,
     ProgressNote,
@@ -212,9 +213,14 @@ class MemoryStore(Shelves):
         if isinstance(note, LogLine):
             self._lines += 1
             self._log[job.id].append(replace(note, seq=self._lines))
-        elif isinstance(note, ProgressNote):
+        elif isinstance(note, ProgressNote | KillUnconfirmed):
             if job.attempt == note.attempt and job.status is _CLAIM.target:
-                self._jobs[job.id] = replace(job, progress=note.progress)
+                changed = (
+                    {"progress": note.progress}
+                    if isinstance(note, ProgressNote)
+                    else {"kill_unconfirmed": True}
+                )
+                self._jobs[job.id] = replace(job, **changed)  # type: ignore[arg-type]  # one of two fields
         elif isinstance(note, Started):
             for index, attempt in enumerate(self._attempts[job.id]):
                 if attempt.attempt == note.attempt and attempt.outcome is None:

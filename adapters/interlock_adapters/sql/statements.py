@@ -47,6 +47,7 @@ def _outcome(event: Event) -> dict[str, object]:
     values: dict[str, object] = {
         "lease_until_us": None,
         "lease_epoch": None,
+        "kill_unconfirmed": False,
         "reason": _param("reason"),
         "exit_code": _param("exit_code"),
         "exit_signal": _param("exit_signal"),

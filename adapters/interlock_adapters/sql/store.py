@@ -10,7 +10,7 @@ from interlock.errors import InterlockError, JobNotFound
 from interlock.guards import refusal
 from interlock.job import Job, Move, NewJob
 from interlock.ports import Wakeup
-from interlock.query import ClaimRequest, LogLine, Note, ProgressNote, Running, Started
+from interlock.query import ClaimRequest, KillUnconfirmed, LogLine, Note, ProgressNote, Running, Started
 from interlock_adapters.sql import claiming, rows, statements, submitting, tables
 from interlock_adapters.sql.upkeep import Upkeep
 
@@ -164,29 +164,31 @@ def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
     lines = [note for note in notes if isinstance(note, LogLine)]
     if lines:
         columns = ("job_id", "attempt", "at", "stream", "text")
-        connection.execute(
-            sa.insert(tables.log),
-            [{name: getattr(line, name) for name in columns} for line in lines],
-        )
+        values = [{name: getattr(line, name) for name in columns} for line in lines]
+        connection.execute(sa.insert(tables.log), values)
     for note in notes:
-        if isinstance(note, Started):
-            connection.execute(
-                sa.update(tables.attempt)
-                .where(
-                    tables.attempt.c.job_id == note.job_id,
-                    tables.attempt.c.attempt == note.attempt,
-                    tables.attempt.c.outcome.is_(None),
-                )
-                .values(pid=note.pid, containment=note.containment, started_at=note.at)
-            )
-        elif isinstance(note, ProgressNote):
-            job = tables.job.c
-            connection.execute(
-                sa.update(tables.job)
-                .where(
-                    job.id == note.job_id,
-                    job.attempt == note.attempt,
-                    job.status == tables.RUNNING.value,
-                )
-                .values(progress=asdict(note.progress))
-            )
+        match note:
+            case Started():
+                about = {"pid": note.pid, "containment": note.containment}
+                _annotate(connection, note, started_at=note.at, **about)
+            case ProgressNote():
+                _update_running(connection, note, progress=asdict(note.progress))
+            case KillUnconfirmed():
+                _update_running(connection, note, kill_unconfirmed=True)
+
+
+def _annotate(connection: sa.Connection, note: Started, **values: object) -> None:
+    table = tables.attempt
+    same = (table.c.job_id == note.job_id, table.c.attempt == note.attempt)
+    connection.execute(
+        sa.update(table).where(*same, table.c.outcome.is_(None)).values(values)
+    )
+
+
+def _update_running(
+    connection: sa.Connection, note: ProgressNote | KillUnconfirmed, **values: object
+) -> None:
+    table = tables.job
+    same = (table.c.id == note.job_id, table.c.attempt == note.attempt)
+    running = table.c.status == tables.RUNNING.value
+    connection.execute(sa.update(table).where(*same, running).values(values))

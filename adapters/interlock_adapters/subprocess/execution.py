@@ -66,7 +66,7 @@ class ProcessExecution:
         if not self._done:
             self._drain()
         if not self._done:
-            self._seen.append(TreeDead(proof=proof, by_itself=False))
+            self._seen.append(TreeDead(proof=proof))
             self._done = True
         self.close()
 
@@ -123,8 +123,7 @@ class ProcessExecution:
             case Kind.UNCONFIRMED:
                 self._seen.append(Unconfirmed())
             case Kind.DEAD:
-                proof = Proof(said["proof"])
-                self._seen.append(TreeDead(proof=proof, by_itself=not said["fenced"]))
+                self._seen.append(TreeDead(proof=Proof(said["proof"])))
                 self._done = True
 
     def _exit(self, code: int) -> ExitSeen:

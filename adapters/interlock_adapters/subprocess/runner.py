@@ -21,6 +21,7 @@ from interlock.ports import Execution, Launch, Source
 from interlock_adapters.subprocess import domain
 from interlock_adapters.subprocess.execution import ProcessExecution
 from interlock_adapters.subprocess.probe import strongest, works
+from interlock_adapters.subprocess.zygote import EMPTY
 
 _MAX_MESSAGE: Final = 1024 * 1024
 _MAX_AHEAD: Final = 8
@@ -101,6 +102,13 @@ class SubprocessRunner:
             execution.attach(link, pidfd)
             with suppress(OSError):
                 self._link.send(b"+")
+
+    def proved_empty(self, domain: str) -> bool:
+        """See `Runner.proved_empty`."""
+        try:
+            return Path(domain).read_text(encoding="ascii") == EMPTY
+        except OSError:
+            return False
 
     def sources(self) -> Sequence[Source]:
         """See `Runner.sources`."""

@@ -1,0 +1,294 @@
+"""The attempts that a worker runs: what was seen of each, and what follows from it."""
+
+import logging
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, assert_never
+
+from interlock.clock import Clock
+from interlock.errors import IllegalTransition, InterlockError
+from interlock.job import Job, Move, Progress
+from interlock.lifecycle import Event, Reason, row_of
+from interlock.ports import (
+    Execution,
+    ExitSeen,
+    JobStore,
+    Observation,
+    Output,
+    PidSeen,
+    Runner,
+    TreeDead,
+    Unconfirmed,
+)
+from interlock.query import (
+    KillUnconfirmed,
+    LogLine,
+    Note,
+    ProgressNote,
+    Running,
+    Started,
+)
+from interlock.reaper import loss
+from interlock.supervision import Ask, Finish, Lose, Signal, Supervised, Wait, decide
+
+_log = logging.getLogger("interlock.worker")
+_RUNNING: Final = row_of(Event.CLAIM).target
+_NOTES_EVERY_S: Final = 0.1  # logs and progress by themselves; with a move, at once
+
+
+@dataclass(slots=True, kw_only=True)
+class Tracked:
+    """One attempt: the view of it, and the execution."""
+
+    seen: Supervised
+    execution: Execution
+    grace_s: float | None = None  # instead of the job's own, at a forced shutdown
+
+    @property
+    def job(self) -> Job:
+        """The job as last read."""
+        return self.seen.job
+
+
+class Attempts:
+    """Everything that a worker runs just now, by job id."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        runner: Runner,
+        clock: Clock,
+        worker_id: str,
+        rng: random.Random,
+    ) -> None:
+        self.all: dict[str, Tracked] = {}
+        self._store = store
+        self._runner = runner
+        self._clock = clock
+        self._actor = worker_id
+        self._rng = rng
+        self._notes: list[Note] = []
+        self._notes_at = 0.0
+
+    def add(self, tracked: Tracked) -> None:
+        """Begin to watch an attempt."""
+        self.all[tracked.job.id] = tracked
+
+    def sources(self) -> list[Execution]:
+        """Return what to wait for."""
+        return [tracked.execution for tracked in self.all.values()]
+
+    def held(self) -> dict[str, int]:
+        """Return the attempts whose leases are to be renewed."""
+        return {
+            job_id: tracked.job.attempt
+            for job_id, tracked in self.all.items()
+            if tracked.execution.supervised
+        }
+
+    def extend(
+        self, renewed: Iterable[Running], asked: Mapping[str, int], deadline: float
+    ) -> None:
+        """Pass confirmed leases on; let go of what is not ours any more."""
+        found = {running.job_id: running for running in renewed}
+        self.note_cancels(found.values())
+        for job_id in asked:
+            tracked = self.all[job_id]
+            if job_id in found:
+                tracked.execution.extend(deadline)
+            elif tracked.seen.proof is None:
+                _log.warning("job %s: the lease of its attempt is lost", job_id)
+                tracked.execution.kill()
+
+    def note_cancels(self, running: Iterable[Running]) -> None:
+        """Remember which attempts somebody wants canceled."""
+        for one in running:
+            tracked = self.all.get(one.job_id)
+            if tracked is not None and tracked.job.attempt == one.attempt:
+                tracked.seen.cancel_requested |= one.cancel_requested
+
+    def shut_down(self, *, at_once: bool) -> None:
+        """Have every attempt stopped and its job released."""
+        for tracked in self.all.values():
+            tracked.seen.shut_down = True
+            if at_once:
+                tracked.grace_s = 0.0
+                if tracked.seen.signaled:
+                    tracked.execution.kill()
+
+    def next_deadline(self) -> float:
+        """Return when the next attempt has run too long, or notes are to be written."""
+        deadlines = [
+            tracked.seen.deadline
+            for tracked in self.all.values()
+            if tracked.seen.deadline is not None and tracked.job.stop_cause is None
+        ]
+        if self._notes:
+            deadlines.append(self._notes_at + _NOTES_EVERY_S)
+        return min(deadlines, default=float("inf"))
+
+    def observe(self) -> None:
+        """Take in what happened since the last call."""
+        for tracked in self.all.values():
+            for observation in tracked.execution.observe():
+                self._take(tracked, observation)
+
+    def _take(self, tracked: Tracked, observation: Observation) -> None:
+        seen, job, now = tracked.seen, tracked.job, self._clock.now()
+        match observation:
+            case PidSeen(pid=pid):
+                self._notes.append(
+                    Started(
+                        job_id=job.id,
+                        attempt=job.attempt,
+                        pid=pid,
+                        containment=self._runner.containment,
+                        at=now,
+                    )
+                )
+            case Output(stream=stream, lines=lines):
+                self._notes += [
+                    LogLine(
+                        job_id=job.id,
+                        attempt=job.attempt,
+                        at=now,
+                        stream=stream,
+                        text=text,
+                    )
+                    for text in lines
+                ]
+            case Progress():
+                self._note_progress(job, observation)
+            case ExitSeen():
+                seen.exit = observation.exit
+                seen.result = observation.result
+                seen.failure = observation.failure
+            case Unconfirmed():
+                _log.error("job %s: killed, but its death cannot be proved", job.id)
+                self._notes.append(
+                    KillUnconfirmed(job_id=job.id, attempt=job.attempt)
+                )
+            case TreeDead(proof=proof):
+                seen.proof = proof
+            case _:
+                assert_never(observation)
+
+    def _note_progress(self, job: Job, progress: Progress) -> None:
+        """Keep the last progress of an attempt only."""
+        self._notes = [
+            note
+            for note in self._notes
+            if not (isinstance(note, ProgressNote) and note.job_id == job.id)
+        ]
+        self._notes.append(
+            ProgressNote(job_id=job.id, attempt=job.attempt, progress=progress)
+        )
+
+    def act(self) -> bool:
+        """Do what the attempts need, in as few transactions as can be.
+
+        Returns:
+            Whether an attempt has ended: there may be a free slot.
+        """
+        before = len(self.all)
+        while True:
+            moves = [
+                (tracked, move)
+                for tracked in self.all.values()
+                if (move := self._next(tracked)) is not None
+            ]
+            if not moves and not self._notes_due():
+                return len(self.all) < before
+            notes, self._notes = self._notes, []
+            try:
+                outcomes = self._store.commit([move for _, move in moves], notes)
+            except InterlockError:
+                self._notes = notes + self._notes
+                raise
+            self._notes_at = self._clock.boot()
+            for (tracked, move), outcome in zip(moves, outcomes, strict=True):
+                self._settle(tracked, move, outcome)
+
+    def _notes_due(self) -> bool:
+        due = self._notes_at + _NOTES_EVERY_S
+        return bool(self._notes) and self._clock.boot() >= due
+
+    def _next(self, tracked: Tracked) -> Move | None:
+        """Return the move that an attempt needs now; a signal is sent at once."""
+        seen, now = tracked.seen, self._clock.now()
+        match decide(seen, now=self._clock.boot()):
+            case Wait():
+                return None
+            case Signal(cause=cause):
+                seen.signaled = True
+                grace = tracked.grace_s
+                if grace is None:
+                    grace = seen.job.grace_s
+                tracked.execution.stop(cause, grace)
+                return None
+            case Ask(cause=cause):
+                return Move(
+                    job_id=seen.job.id,
+                    event=Event.STOP,
+                    now=now,
+                    actor=self._actor,
+                    attempt=seen.job.attempt,
+                    stop_cause=cause,
+                    text=cause.value,
+                )
+            case Lose():
+                return loss(seen.job, now=now, actor=self._actor, domain_empty=True)
+            case Finish(event=event, reason=reason):
+                return self._end(seen, event, reason)
+
+    def _end(self, seen: Supervised, event: Event, reason: Reason) -> Move:
+        now = self._clock.now()
+        delay_s = 0.0
+        if event is Event.RETRY:
+            delay_s = seen.job.retry.delay_s(seen.job.failures + 1, self._rng)
+        return Move(
+            job_id=seen.job.id,
+            event=event,
+            now=now,
+            actor=self._actor,
+            attempt=seen.job.attempt,
+            reason=reason,
+            proof=seen.proof,
+            result=seen.result if event is Event.SUCCEED else None,
+            error=seen.failure if event is not Event.SUCCEED else None,
+            exit=seen.exit,
+            run_at=now + timedelta(seconds=delay_s),
+        )
+
+    def _settle(
+        self, tracked: Tracked, move: Move, outcome: Job | InterlockError
+    ) -> None:
+        """Go on with what the store answered."""
+        if isinstance(outcome, IllegalTransition):
+            outcome = self._look_again(tracked, outcome)
+        if isinstance(outcome, InterlockError):
+            _log.warning("job %s: %s", move.job_id, outcome)
+            tracked.execution.kill()
+            del self.all[move.job_id]
+            return
+        tracked.seen.job = outcome
+        tracked.seen.cancel_requested |= outcome.cancel_requested_at is not None
+        if outcome.status is not _RUNNING:
+            _log.info("job %s attempt %s: %s", outcome.id, move.attempt, move.event)
+            del self.all[move.job_id]
+
+    def _look_again(
+        self, tracked: Tracked, refused: IllegalTransition
+    ) -> Job | InterlockError:
+        """Return the job as it is if the attempt is still ours: decide anew."""
+        job = self._store.get(tracked.job.id)
+        ours = job.status is _RUNNING and job.attempt == tracked.job.attempt
+        return job if ours and _view(job) != _view(tracked.job) else refused
+
+
+def _view(job: Job) -> tuple[object, ...]:
+    """Return what `decide` reads of a row."""
+    return job.stop_cause, job.cancel_requested_at, job.failures
+

@@ -1,0 +1,48 @@
+"""Find stores and runners by entry point, so that the engine imports no adapter."""
+
+import os
+from importlib.metadata import entry_points
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from interlock.clock import Clock
+from interlock.errors import InvalidOption
+from interlock.ports import JobStore, Runner
+
+DEFAULT_URL: Final = "sqlite:///interlock.db"
+
+
+def database_url(url: str | None) -> str:
+    """Return the URL that is meant: given, INTERLOCK_DATABASE_URL, or ./interlock.db."""
+    return url or os.environ.get("INTERLOCK_DATABASE_URL") or DEFAULT_URL
+
+
+def _load(group: str, name: str) -> Any:
+    found = {point.name: point for point in entry_points(group=group)}
+    if name not in found:
+        kinds = ", ".join(sorted(found)) or "none installed"
+        raise InvalidOption(group, name, f"one of: {kinds}")
+    return found[name].load()
+
+
+def open_store(url: str | None, clock: Clock) -> JobStore:
+    """Open the store of a URL by its scheme (`sqlite+pysqlite` counts as `sqlite`).
+
+    Raises:
+        InvalidOption: nothing installed knows the scheme.
+        StoreUnavailable: the store cannot be used, and why.
+    """
+    url = database_url(url)
+    scheme = urlsplit(url).scheme.partition("+")[0]
+    store: JobStore = _load("interlock.stores", scheme)(url, clock)
+    return store
+
+
+def open_runner(name: str = "subprocess", **options: object) -> Runner:
+    """Open a runner by its name.
+
+    Raises:
+        InvalidOption: nothing installed has the name.
+    """
+    runner: Runner = _load("interlock.runners", name)(**options)
+    return runner

@@ -1,0 +1,40 @@
+"""What a submit returns: the id, and the ways to wait for its job."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from interlock.job import Job
+
+if TYPE_CHECKING:
+    from interlock.engine import Engine
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class JobHandle(Generic[R_co]):
+    """A submitted job. Keep the id; a handle can be had again by `Engine.handle`."""
+
+    id: str
+    _engine: "Engine"
+
+    def job(self) -> Job:
+        """Return the job as it stands."""
+        return self._engine.get(self.id)
+
+    def wait(self, timeout: float | None = None) -> Job:
+        """See `Engine.wait`."""
+        return self._engine.wait(self.id, timeout=timeout)
+
+    def result(self, timeout: float | None = None) -> R_co:
+        """Return what the function returned, as JSON carried it.
+
+        Raises:
+            JobFailed, JobCanceled, JobTimedOut: it ended without a result.
+            WaitTimeout: it did not end within `timeout` seconds.
+        """
+        return self._engine.result(self.id, timeout=timeout)  # type: ignore[return-value]  # JSON of an R
+
+    def cancel(self, reason: str | None = None, **how: object) -> Job:
+        """See `Engine.cancel`."""
+        return self._engine.cancel(self.id, reason=reason, **how)  # type: ignore[arg-type]  # by, wait

@@ -1,0 +1,89 @@
+"""From a job function, its parameters and options to a `NewJob` that may be stored."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from interlock import options as opts
+from interlock.errors import InvalidOption, InvalidParams
+from interlock.ids import new_id
+from interlock.job import Job, NewJob
+from interlock.options import Options
+from interlock.registry import Call, JobFunction, find
+from interlock.retry import Retry
+
+Wanted = Call[object] | tuple["JobFunction[..., object] | str", Mapping[str, object]]
+
+
+def call_of(wanted: Wanted) -> tuple[JobFunction[..., object], Mapping[str, object]]:
+    """Return the job and the parameters that `submit_many` was given.
+
+    Raises:
+        UnknownJobName: no job has the name.
+        InvalidOption: it is neither a `Call` nor a pair.
+    """
+    if isinstance(wanted, Call):
+        return wanted.job, wanted.params
+    try:
+        job, params = wanted
+    except (TypeError, ValueError):
+        raise InvalidOption("job", wanted, "job.call(...) or (job, params)") from None
+    return (find(job) if isinstance(job, str) else job), params
+
+
+def new_job(
+    job: JobFunction[..., object], params: Mapping[str, object], *, now: datetime
+) -> NewJob:
+    """Return the job to store.
+
+    Raises:
+        InvalidParams, InvalidOption: it must not be stored, and why.
+    """
+    from interlock.params import checked  # noqa: PLC0415  (pydantic: with the first one)
+
+    if not isinstance(params, Mapping):
+        raise InvalidParams(job.name, ["they are a mapping of names to values"])
+    options = job.defaults
+    opts.check(options)
+    expires_at = options.get("expires_at")
+    run_at = options.get("run_at", now)
+    if expires_at is not None and expires_at < max(now, run_at):
+        raise InvalidOption("expires_at", expires_at, "later than now and than run_at")
+    return NewJob(
+        id=new_id(now),
+        name=job.name,
+        params=checked(job, params),
+        created_at=now,
+        run_at=run_at,
+        queue=options.get("queue", "default"),
+        priority=options.get("priority", 0),
+        timeout_s=options.get("timeout"),
+        grace_s=options.get("grace", 2.0),
+        expires_at=expires_at,
+        retry=options.get("retry") or Retry(),
+        max_losses=options.get("max_losses") or 5,
+        unique_key=options.get("unique_key"),
+        idempotency_key=options.get("idempotency_key"),
+        submitted_by=options.get("by"),
+        metadata=_json_metadata(options),
+    )
+
+
+def _json_metadata(options: Options) -> dict[str, object]:
+    metadata = dict(options.get("metadata") or {})
+    try:
+        same = json.loads(json.dumps(metadata, allow_nan=False)) == metadata
+    except (TypeError, ValueError):
+        same = False
+    if not same or "\x00" in str(metadata):
+        raise InvalidOption("metadata", metadata, "a dict of JSON values")
+    return metadata
+
+
+def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
+    """Return a new job that does once more what a terminal one did."""
+    fields = {name: getattr(job, name) for name in NewJob.__dataclass_fields__}
+    fields |= {"id": new_id(now), "created_at": now, "run_at": now, "rerun_of": job.id}
+    fields |= {"submitted_by": by or job.submitted_by}
+    fields |= {"unique_key": None, "idempotency_key": None, "expires_at": None}
+    return NewJob(**fields)

@@ -1,0 +1,221 @@
+"""The store contract, third part: who gets which job, for how long, and who cleans up."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Final
+
+import pytest
+
+from interlock.errors import IllegalTransition, LeaseLost
+from interlock.lifecycle import INITIAL, Event, JobStatus, Proof, Reason, StopCause
+from interlock.query import KillUnconfirmed, Running
+from interlock.testing.scene import Scene
+from interlock.testing.situations import LEASE
+
+_LEASE_S: Final = LEASE.total_seconds()
+
+
+class ClaimsContract:
+    """`claim`, `renew`, `cancels`, `lost`, `overdue`. Part of `StoreContract`."""
+
+    def test_the_highest_priority_goes_first_and_then_the_oldest_id(
+        self, scene: Scene
+    ) -> None:
+        for job_id, priority in (("b", 0), ("d", 5), ("a", 0), ("c", 5), ("e", -1)):
+            scene.add(job_id, name="f", queue=f"q{priority}", priority=priority)
+        first = scene.claim("f", limit=3)
+        assert [job.id for job in first] == ["c", "d", "a"]
+        assert [job.id for job in scene.claim("f", limit=3)] == ["b", "e"]
+        assert scene.claim("f", limit=3) == []
+
+    def test_a_claimed_job_is_leased_to_its_worker(self, scene: Scene) -> None:
+        waiting = scene.add()
+        scene.clock.advance(5)
+        (job,) = scene.claim(waiting.name, worker="w9")
+        assert job == scene.store.get(waiting.id)
+        assert job.status is JobStatus.RUNNING
+        assert (job.attempt, job.worker_id, job.started_at) == (
+            1,
+            "w9",
+            scene.clock.now(),
+        )
+        assert job.lease_until_us is not None
+        assert scene.store.history(job.id)[-1].actor == "w9"
+
+    def test_only_the_names_and_queues_asked_for_are_claimed(
+        self, scene: Scene
+    ) -> None:
+        for name, queue in (("f", "x"), ("f", "y"), ("g", "x"), ("h", "y")):
+            scene.add(f"{name}{queue}", name=name, queue=queue)
+        assert scene.claim() == []
+        assert scene.claim("f", queues=[]) == []
+        assert [job.id for job in scene.claim("f", "g", queues=["x"])] == ["fx", "gx"]
+        assert [job.id for job in scene.claim("f", "h")] == ["fy", "hy"]
+
+    def test_what_cannot_run_does_not_stand_in_front_of_what_can(
+        self, scene: Scene
+    ) -> None:
+        now = scene.clock.now()
+        scene.add("a-limited", name="l", priority=9)
+        scene.running("a-peer", name="l")
+        scene.store.set_limit("l", 1)
+        scene.add("a-paused", name="f", queue="p", priority=9)
+        scene.store.set_paused("p", paused=True)
+        scene.add("a-later", name="f", priority=9, run_at=now + LEASE)
+        scene.add("a-gone", name="f", priority=9, expires_at=now - LEASE)
+        scene.add("a-other", name="g", priority=9)
+        scene.add("b", name="f", priority=0)
+        assert [job.id for job in scene.claim("f", "l", limit=1)] == ["b"]
+
+    def test_no_name_exceeds_its_limit_not_even_in_one_batch(
+        self, scene: Scene
+    ) -> None:
+        scene.store.set_limit("f", 2)
+        for number in range(5):
+            scene.add(f"f{number}", name="f", queue=f"q{number % 2}")
+        scene.add("g", name="g")
+        batch = scene.claim("f", "g", limit=10)
+        assert [job.id for job in batch] == ["f0", "f1", "g"]
+        assert scene.claim("f") == []
+        assert scene.store.limits() == {"f": (2, 2)}
+        scene.apply(batch[0], Event.SUCCEED, proof=Proof.INLINE)
+        assert [job.id for job in scene.claim("f")] == ["f2"]
+        scene.store.set_limit("f", 3)
+        assert [job.id for job in scene.claim("f")] == ["f3"]
+        scene.store.set_limit("f", None)
+        assert [job.id for job in scene.claim("f")] == ["f4"]
+        assert scene.store.limits() == {}
+
+    def test_threads_are_never_given_the_same_attempt_nor_a_slot_too_many(
+        self, scene: Scene
+    ) -> None:
+        scene.store.set_limit("f", 7)
+        new = [scene.new(f"j{n:02}", name="fg"[n % 2], queue="q") for n in range(40)]
+        scene.store.add(new)
+
+        def claim_until_empty(worker: str) -> list[tuple[str, int]]:
+            got: list[tuple[str, int]] = []
+            while batch := scene.claim("f", "g", limit=3, worker=worker):
+                got += [(job.id, job.attempt) for job in batch]
+            return got
+
+        with ThreadPoolExecutor(4) as pool:
+            parts = pool.map(claim_until_empty, ["w1", "w2", "w3", "w4"])
+            claimed = sorted(claim for part in parts for claim in part)
+        expected = [(job.id, 1) for job in new if job.name == "g"]
+        expected += [(job.id, 1) for job in new if job.name == "f"][:7]
+        assert claimed == sorted(expected)
+
+    def test_a_live_lease_is_renewed_and_tells_of_a_cancel(self, scene: Scene) -> None:
+        job, other = scene.running(), scene.running()
+        attempts = {job.id: 1, other.id: 1, "nobody": 1}
+        scene.apply(other, Event.REQUEST_CANCEL)
+        scene.clock.advance(_LEASE_S - 1)
+        renewed = scene.store.renew("w1", attempts, LEASE)
+        assert sorted(renewed, key=lambda running: running.job_id) == [
+            Running(job_id=job.id, attempt=1, cancel_requested=False),
+            Running(job_id=other.id, attempt=1, cancel_requested=True),
+        ]
+        scene.clock.advance(_LEASE_S - 1)
+        assert len(scene.store.renew("w1", attempts, timedelta(seconds=1))) == 2
+        scene.clock.advance(1)  # a renewal may also shorten it
+        assert scene.store.renew("w1", attempts, LEASE) == []
+
+    def test_a_renewal_never_revives_nor_crosses(self, scene: Scene) -> None:
+        job = scene.running(worker="w1")
+        assert scene.store.renew("w2", {job.id: 1}, LEASE) == []
+        assert scene.store.renew("w1", {job.id: 2}, LEASE) == []
+        assert scene.store.renew("w1", {job.id: 0}, LEASE) == []
+        scene.clock.advance(_LEASE_S)
+        before = scene.store.get(job.id)
+        assert scene.store.renew("w1", {job.id: 1}, LEASE) == []
+        assert scene.store.get(job.id) == before
+        with pytest.raises(LeaseLost, match="its lease expired"):
+            scene.apply(job, Event.STOP)
+
+    def test_a_worker_is_told_which_of_its_attempts_to_stop(self, scene: Scene) -> None:
+        mine, stopping, done = scene.running(), scene.running(), scene.running()
+        scene.running()
+        theirs = scene.running(worker="w2")
+        for job in (mine, stopping, done, theirs):
+            scene.apply(job, Event.REQUEST_CANCEL)
+        scene.apply(stopping, Event.STOP, stop_cause=StopCause.CANCEL)
+        scene.apply(done, Event.SUCCEED, proof=Proof.INLINE)
+        expected = Running(job_id=mine.id, attempt=1, cancel_requested=True)
+        assert scene.store.cancels("w1") == [expected]
+        assert scene.store.cancels("w3") == []
+
+    def test_the_reaper_reads_whose_lease_has_expired(self, scene: Scene) -> None:
+        old = [scene.running().id for _ in range(3)]
+        scene.add()
+        unproved = scene.running()
+        note = KillUnconfirmed(job_id=unproved.id, attempt=1)
+        stale = KillUnconfirmed(job_id=old[0], attempt=0)
+        scene.store.commit([], [note, stale])
+        scene.clock.advance(_LEASE_S)
+        live = scene.running()
+        now = scene.clock.now()
+        found = {x.job.id: x.lease_expired for x in scene.store.lost(now=now, limit=9)}
+        assert [job_id for job_id, expired in found.items() if expired] == old
+        assert set(found) - set(old) <= {live.id}
+        assert all(lost.lease_expired for lost in scene.store.lost(now=now, limit=3))
+        assert scene.store.get(unproved.id).kill_unconfirmed
+        assert not scene.store.get(old[0]).kill_unconfirmed
+
+    def test_a_slow_reaper_looks_again(self, scene: Scene) -> None:
+        job = scene.running()
+        scene.clock.advance(_LEASE_S)
+        (read,) = scene.store.lost(now=scene.clock.now(), limit=1)
+        scene.apply(read.job, Event.RESCUE)
+        with pytest.raises(IllegalTransition):
+            scene.apply(read.job, Event.RESCUE)
+        (taken,) = scene.claim(job.name)
+        with pytest.raises(LeaseLost):
+            scene.apply(read.job, Event.RESCUE, domain_empty=True)
+        scene.clock.advance(_LEASE_S - 1)
+        scene.store.renew("w1", {job.id: taken.attempt}, LEASE)
+        with pytest.raises(IllegalTransition):
+            scene.apply(taken, Event.RESCUE)
+        assert (taken.attempt, scene.store.get(job.id).losses) == (2, 1)
+
+    def test_a_job_that_is_not_claimed_in_time_expires(self, scene: Scene) -> None:
+        late = scene.add(expires_at=scene.clock.now() + LEASE)
+        later = scene.add(expires_at=scene.clock.now() + 2 * LEASE)
+        scene.running(expires_at=scene.clock.now() + LEASE)
+        scene.add()
+        scene.clock.advance(_LEASE_S)
+        assert scene.store.overdue(now=scene.clock.now(), limit=9) == []
+        scene.clock.advance(1)
+        assert scene.store.overdue(now=scene.clock.now(), limit=9) == [late]
+        assert scene.claim(late.name) == []
+        gone = scene.apply(late, Event.EXPIRE, reason=Reason.EXPIRED)
+        assert (gone.status, gone.reason) == (JobStatus.CANCELED, Reason.EXPIRED)
+        assert gone.cancel_requested_at is None
+        scene.clock.advance(_LEASE_S)
+        now = scene.clock.now()
+        assert scene.store.overdue(now=now, limit=9) == [later]
+        assert scene.store.overdue(now=now, limit=0) == []
+
+    def test_the_next_due_moment_is_the_first_one_to_come(self, scene: Scene) -> None:
+        now = scene.clock.now()
+        assert scene.store.next_due(now=now) is None
+        scene.add(run_at=now)
+        assert scene.store.next_due(now=now) is None
+        for seconds in (20, 10, 30):
+            job = scene.add(run_at=now + timedelta(seconds=seconds))
+            assert job.status is INITIAL
+        assert scene.store.next_due(now=now) == now + timedelta(seconds=10)
+        ten = now + timedelta(seconds=10)
+        assert scene.store.next_due(now=ten) == now + timedelta(seconds=20)
+
+    def test_a_paused_queue_keeps_its_jobs_and_lets_running_ones_go_on(
+        self, scene: Scene
+    ) -> None:
+        job = scene.running(name="f", queue="q")
+        scene.add(name="f", queue="q")
+        scene.store.set_paused("q", paused=True)
+        assert scene.claim("f") == []
+        assert scene.store.renew("w1", {job.id: 1}, LEASE) != []
+        scene.apply(job, Event.SUCCEED, proof=Proof.INLINE)
+        scene.store.set_paused("q", paused=False)
+        assert len(scene.claim("f")) == 1

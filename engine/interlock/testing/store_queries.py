@@ -1,0 +1,183 @@
+"""The store contract, fifth part: what is found, listed and counted."""
+
+from datetime import timedelta
+from typing import Final
+
+import pytest
+
+from interlock.lifecycle import Event, JobStatus, Proof
+from interlock.query import QueueInfo, Search
+from interlock.testing.scene import ROADS, Scene
+
+_STORED: Final = {
+    "size": 128,
+    "ratio": 0.5,
+    "flag": True,
+    "off": False,
+    "none": None,
+    "text": "é'\"\\%_",
+    "empty": {},
+    "items": [1, "a", True, None, {"x": 1, "y": {"z": 2}}, [1, 2]],
+    "deep": {"a": {"b": [{"c": 1}], "d": 1}},
+    "é": 1,
+    'q"q': 1,
+    "b\\b": 1,
+    "a.b": 1,
+    "a[0]": 1,
+    "": 1,
+    "$": {"é": "x"},
+}
+_CONTAINED: Final[tuple[dict[str, object], ...]] = (
+    {},
+    *({key: value} for key, value in _STORED.items()),
+    {"size": 128.0, "ratio": 0.5},
+    {"items": []},
+    {"items": [None, True]},
+    {"items": ["a", "a"]},
+    {"items": [{"x": 1}]},
+    {"items": [{"y": {"z": 2}, "x": 1}]},
+    {"items": [[1]]},
+    {"items": [[2, 1]]},
+    {"deep": {}},
+    {"deep": {"a": {"b": []}}},
+    {"deep": {"a": {"d": 1, "b": [{}]}}},
+)
+_NOT_CONTAINED: Final[tuple[dict[str, object], ...]] = (
+    {"size": "128"},
+    {"size": None},
+    {"size": [128]},
+    {"size": {}},
+    {"flag": 1},
+    {"flag": "true"},
+    {"off": 0},
+    {"off": None},
+    {"none": False},
+    {"none": "null"},
+    {"missing": None},
+    {"missing": {}},
+    {"missing": []},
+    {"text": "é"},
+    {"empty": []},
+    {"empty": {"x": 1}},
+    {"items": {}},
+    {"items": 1},
+    {"items": [2]},
+    {"items": [False]},
+    {"items": [1, 2]},
+    {"items": [{"x": 2}]},
+    {"items": [{"x": True}]},
+    {"items": [[3]]},
+    {"deep": {"a": {"b": 1}}},
+    {"deep": {"b": 1}},
+    {"a": {"b": 1}},
+    {"a": [1]},
+    {"SIZE": 128},
+    {"$": {"e": "x"}},
+)
+
+
+class QueriesContract:
+    """`search`, `counts`, `queues`. Part of `StoreContract`."""
+
+    def test_exactly_the_params_that_are_contained_are_found(
+        self, scene: Scene
+    ) -> None:
+        scene.add("other", params={"n": 1})
+        scene.add("stored", params=_STORED)
+
+        def is_found(params: dict[str, object]) -> bool:
+            search = Search(params=params, name="stored")
+            return scene.store.search(search).items != ()
+
+        assert [params for params in _CONTAINED if not is_found(params)] == []
+        assert [params for params in _NOT_CONTAINED if is_found(params)] == []
+
+    def test_a_number_beyond_64_bits_can_be_searched_for(self, scene: Scene) -> None:
+        job = scene.add(params={"big": 2**70})
+        assert scene.store.get(job.id).params == {"big": 2**70}
+        assert scene.store.search(Search(params={"big": 2**71})).items == ()
+
+    def test_each_filter_narrows_and_together_they_are_all_meant(
+        self, scene: Scene
+    ) -> None:
+        start = scene.clock.now()
+        second = timedelta(seconds=1)
+        scene.running("a", name="f", queue="x", submitted_by="anna")
+        scene.clock.advance(1)
+        scene.add("b", name="f", queue="y", submitted_by="bob")
+        scene.clock.advance(1)
+        scene.add("c", name="g", queue="x", params={"n": 1})
+
+        def ids(search: Search) -> str:
+            return "".join(job.id for job in scene.store.search(search).items)
+
+        running = frozenset({JobStatus.RUNNING})
+        assert ids(Search()) == "cba"
+        assert ids(Search(name="f")) == "ba"
+        assert ids(Search(queue="x")) == "ca"
+        assert ids(Search(submitted_by="bob")) == "b"
+        assert ids(Search(statuses=running)) == "a"
+        assert ids(Search(statuses=frozenset(JobStatus))) == "cba"
+        assert ids(Search(params={"n": 1})) == "c"
+        assert ids(Search(created_after=start)) == "cb"
+        assert ids(Search(created_before=start + second)) == "a"
+        within = Search(created_after=start, created_before=start + 2 * second)
+        assert ids(within) == "b"
+        assert ids(Search(name="f", queue="x")) == "a"
+        assert ids(Search(name="f", queue="x", submitted_by="bob")) == ""
+        assert ids(Search(name="nothing")) == ""
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
+    def test_pages_follow_without_gaps_or_repeats(
+        self, scene: Scene, limit: int
+    ) -> None:
+        for number in range(7):
+            scene.add(f"j{number}", name="f")
+            scene.add(f"k{number}", name="g")
+        seen: list[str] = []
+        search: Search | None = Search(name="f", limit=limit)
+        while search is not None:
+            page = scene.store.search(search)
+            assert len(page.items) <= limit
+            seen += [job.id for job in page.items]
+            scene.add(f"z{len(seen)}", name="f")  # newer ones do not shift a page
+            cursor = page.next_cursor
+            search = cursor and Search(name="f", limit=limit, before=cursor) or None
+        assert seen == [f"j{number}" for number in reversed(range(7))]
+
+    def test_counts_have_every_status(self, scene: Scene) -> None:
+        assert scene.store.counts() == dict.fromkeys(JobStatus, 0)
+        jobs = [scene.after(road) for road in ROADS]
+        expected = {s: sum(job.status is s for job in jobs) for s in JobStatus}
+        assert scene.store.counts() == expected
+
+    def test_queues_tell_their_depth_and_whether_they_are_paused(
+        self, scene: Scene
+    ) -> None:
+        assert scene.store.queues() == []
+        start = scene.clock.now()
+        running = scene.running(name="f", queue="b")
+        done = scene.running(name="f", queue="c")
+        scene.apply(done, Event.SUCCEED, proof=Proof.INLINE)
+        for _ in range(2):
+            scene.add(name="f", queue="b")
+            scene.clock.advance(1)
+        scene.store.set_paused("b", paused=True)
+        scene.store.set_paused("a", paused=True)
+        scene.store.set_paused("a", paused=False)
+        assert running.queue == "b"
+        nothing = {"paused": False, "pending": 0, "running": 0}
+        assert scene.store.queues() == [
+            QueueInfo(name="a", oldest_pending_at=None, **nothing),  # type: ignore[arg-type]  # one dict of two types
+            QueueInfo(
+                name="b", paused=True, pending=2, running=1, oldest_pending_at=start
+            ),
+            QueueInfo(name="c", oldest_pending_at=None, **nothing),  # type: ignore[arg-type]  # one dict of two types
+        ]
+
+    def test_limits_count_what_runs(self, scene: Scene) -> None:
+        scene.running(name="f")
+        scene.store.set_limit("f", 1)
+        scene.store.set_limit("g", 2)
+        scene.store.set_limit("g", 3)
+        assert scene.store.limits() == {"f": (1, 1), "g": (0, 3)}

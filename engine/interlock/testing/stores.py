@@ -1,0 +1,46 @@
+"""The contract of every `JobStore`, as a test class to inherit.
+
+An adapter, ours or a third party's, proves itself so:
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        def store(self, clock: ManualClock) -> Iterator[JobStore]:
+            store = my_adapter.open_store("my://", clock)
+            yield store
+            store.close()
+
+`clock` stands still until a test moves it, and the store must read no other. After
+each test the store must find nothing wrong with itself.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from interlock.ports import JobStore
+from interlock.testing.clock import ManualClock
+from interlock.testing.scene import Scene
+from interlock.testing.store_claims import ClaimsContract
+from interlock.testing.store_moves import MovesContract
+from interlock.testing.store_outcomes import OutcomesContract
+from interlock.testing.store_queries import QueriesContract
+from interlock.testing.store_records import RecordsContract
+
+
+class StoreContract(
+    MovesContract, OutcomesContract, ClaimsContract, RecordsContract, QueriesContract
+):
+    """Inherit and give a `store` fixture that is empty for each test."""
+
+    @pytest.fixture
+    def clock(self) -> ManualClock:
+        return ManualClock()
+
+    @pytest.fixture
+    def scene(self, store: JobStore, clock: ManualClock) -> Scene:
+        return Scene(store, clock)
+
+    @pytest.fixture(autouse=True)
+    def _sound(self, store: JobStore) -> Iterator[None]:
+        yield
+        assert store.verify() == []

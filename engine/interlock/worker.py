@@ -1,0 +1,238 @@
+"""The worker's loop: claim, start, watch, report, stop gracefully.
+
+One thread. A database call may last for ever; that delays the loop, but no kill: each
+job's own supervisor ends it when its lease is over.
+"""
+
+import logging
+import os
+import random
+import socket
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from interlock.attempts import Attempts, Tracked
+from interlock.clock import Clock, boot_id
+from interlock.errors import InvalidOption, StoreUnavailable
+from interlock.job import Job
+from interlock.ports import JobStore, Launch, Runner, Source
+from interlock.query import ClaimRequest, WorkerInfo
+from interlock.reaper import Reaper
+from interlock.registry import JobFunction
+from interlock.supervision import Supervised
+
+_log = logging.getLogger("interlock.worker")
+_POLL_S: Final = 2.0  # behind every wake-up: what a lost notification costs at most
+_REAP_S: Final = 1.0
+_STORE_DOWN_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """How a worker works.
+
+    Args:
+        concurrency: jobs at once; 1 to 1000.
+        lease: seconds after which a silent worker's jobs are somebody else's; 1 or
+            more. Its jobs are dead a margin of max(20 %, 0.5 s) before that.
+        queues: only these; None: all.
+        shutdown_grace: seconds that running jobs may go on after a stop.
+    """
+
+    concurrency: int = field(default_factory=lambda: os.cpu_count() or 1)
+    lease: float = 30.0
+    queues: frozenset[str] | None = None
+    shutdown_grace: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.concurrency <= 1000:  # noqa: PLR2004  (documented above)
+            raise InvalidOption("concurrency", self.concurrency, "from 1 to 1000")
+        if not 1 <= self.lease <= 86_400:  # noqa: PLR2004  (a day)
+            raise InvalidOption("lease", self.lease, "1 to 86400 seconds")
+        if not 0 <= self.shutdown_grace <= 86_400:  # noqa: PLR2004  (a day)
+            raise InvalidOption("shutdown_grace", self.shutdown_grace, "0 to 86400 s")
+
+    @property
+    def margin(self) -> float:
+        """Seconds by which a job dies before its lease expires."""
+        return max(0.2 * self.lease, 0.5)
+
+
+def new_worker_id() -> str:
+    """Return an id that no other start of a worker has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+class Worker:
+    """Runs jobs until it is told to stop."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        runner: Runner,
+        jobs: Mapping[str, JobFunction[..., object]],
+        settings: WorkerSettings,
+        clock: Clock,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.id = new_worker_id()
+        self._store = store
+        self._runner = runner
+        self._jobs = jobs
+        self._settings = settings
+        self._clock = clock
+        self._wakeup = store.watch()
+        self._reaper = Reaper(store, self.id, runner.proved_empty)
+        self._attempts = Attempts(
+            store, runner, clock, self.id, rng or random.Random()  # noqa: S311  (jitter)
+        )
+        self._started_at = clock.now()
+        self._stops = 0
+        self._patience_over = float("inf")
+        self._hungry = True
+        self._renew_at = self._reap_at = self._poll_at = 0.0
+        self.ready = threading.Event()  # set once it is registered
+
+    def stop(self) -> None:
+        """Stop: once, after the shutdown grace; twice, at once. From any thread."""
+        self._stops += 1
+        self._wakeup.wake()
+
+    def run(self) -> None:
+        """Work until `stop` and the end of the last job."""
+        try:
+            self._begin()
+            while not (self._stops and not self._attempts.all):
+                self.turn()
+            self._store.forget_worker(self.id)
+        finally:
+            self._runner.close()
+            self._wakeup.close()
+
+    def _begin(self) -> None:
+        known = self._store.limits()
+        for job in self._jobs.values():
+            if known.get(job.name, (0, None))[1] != job.max_running:
+                self._store.set_limit(job.name, job.max_running)
+        self._register()
+        self.ready.set()
+
+    def _register(self) -> None:
+        self._store.see_worker(
+            WorkerInfo(
+                id=self.id,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                boot_id=boot_id(),
+                containment=self._runner.containment,
+                concurrency=self._settings.concurrency,
+                started_at=self._started_at,
+                seen_at=self._clock.now(),
+                domain=self._runner.domain,
+            )
+        )
+
+    def turn(self, most_s: float = _POLL_S) -> None:
+        """Wait for something to happen, and do what follows from it."""
+        changed = self._wakeup.wait(min(most_s, self._patience_s()), self._sources())
+        self._runner.tend()
+        self._attempts.observe()
+        try:
+            self._turn(changed=changed)
+        except StoreUnavailable as error:
+            # Nothing is forgotten: what runs is watched by its own supervisor, and what
+            # was seen is written when the store answers again.
+            _log.warning("the store does not answer: %s", error)
+            self._wakeup.wait(_STORE_DOWN_S)
+
+    def _turn(self, *, changed: bool) -> None:
+        now = self._clock.boot()
+        if changed:
+            self._attempts.note_cancels(self._store.cancels(self.id))
+            self._hungry = True
+        if self._stops:
+            self._shut_down(now)
+        if now >= self._renew_at:
+            self._renew(now)
+        if self._attempts.act():
+            self._hungry = True
+        if now >= self._reap_at:
+            self._reap_at = now + _REAP_S
+            self._reaper.reap(self._clock.now())
+        if now >= self._poll_at:
+            self._poll_at = now + _POLL_S
+            self._hungry = True
+        if self._hungry and not self._stops:
+            self._claim()
+
+    def _sources(self) -> list[Source]:
+        return [*self._runner.sources(), *self._attempts.sources()]
+
+    def _patience_s(self) -> float:
+        """Return the seconds until something is due."""
+        due = min(self._renew_at, self._reap_at, self._poll_at, self._patience_over)
+        due = min(due, self._attempts.next_deadline())
+        return max(0.0, due - self._clock.boot())
+
+    def _shut_down(self, now: float) -> None:
+        if self._patience_over == float("inf"):
+            self._patience_over = now + self._settings.shutdown_grace
+        if now >= self._patience_over or self._stops > 1:
+            self._attempts.shut_down(at_once=self._stops > 1)
+            self._patience_over = float("inf") if self._stops > 1 else now + _POLL_S
+
+    def _renew(self, now: float) -> None:
+        """Renew all leases; only what the database confirms is passed on."""
+        lease = self._settings.lease
+        self._renew_at = now + lease / 3
+        self._register()
+        held = self._attempts.held()
+        if held:
+            renewed = self._store.renew(self.id, held, timedelta(seconds=lease))
+            self._attempts.extend(renewed, held, now + lease - self._settings.margin)
+
+    def _claim(self) -> None:
+        free = self._settings.concurrency - len(self._attempts.all)
+        if free <= 0:
+            return
+        before = self._clock.boot()
+        jobs = self._store.claim(
+            ClaimRequest(
+                worker_id=self.id,
+                names=frozenset(self._jobs),
+                limit=free,
+                lease=timedelta(seconds=self._settings.lease),
+                now=self._clock.now(),
+                queues=self._settings.queues,
+            )
+        )
+        for job in jobs:
+            self._start(job, before)
+        if len(jobs) < free:
+            self._hungry = False
+            due = self._store.next_due(now=self._clock.now())
+            if due is not None:
+                wait_s = (due - self._clock.now()).total_seconds()
+                self._poll_at = min(self._poll_at, self._clock.boot() + wait_s)
+
+    def _start(self, job: Job, claimed: float) -> None:
+        """Start a claimed job. Its time runs from before the claim was sent."""
+        function = self._jobs[job.name]
+        timeout = job.timeout_s
+        launch = Launch(
+            job=job,
+            lease_deadline=claimed + self._settings.lease - self._settings.margin,
+            deadline_at=None
+            if timeout is None or job.started_at is None
+            else job.started_at + timedelta(seconds=timeout),
+            isolation=function.isolation,
+            limits=function.limits,
+        )
+        deadline = None if timeout is None else claimed + timeout
+        seen = Supervised(job=job, deadline=deadline)
+        execution = self._runner.start(launch)
+        self._attempts.add(Tracked(seen=seen, execution=execution))
