@@ -186,47 +186,49 @@ class Attempts:
             ProgressNote(job_id=job.id, attempt=job.attempt, progress=progress)
         )
 
-    def act(self) -> bool:
-        """Do what the attempts need, in as few transactions as can be.
+    def moves(self) -> list[tuple[Tracked, Move]]:
+        """Return the moves that the attempts need now."""
+        return [
+            (tracked, move)
+            for tracked in self.all.values()
+            if (move := self._next(tracked)) is not None
+        ]
 
-        Returns:
-            Whether an attempt has ended: there may be a free slot.
-        """
-        before = len(self.all)
-        while True:
-            moves = [
-                (tracked, move)
-                for tracked in self.all.values()
-                if (move := self._next(tracked)) is not None
-            ]
-            if not moves and not self._notes_due():
-                return len(self.all) < before
-            notes, self._notes = self._notes, []
-            try:
-                outcomes = self._store.commit([move for _, move in moves], notes)
-            except InterlockError:
-                self._notes = notes + self._notes
-                raise
+    def notes(self, *, at_once: bool) -> list[Note]:
+        """Return the notes that are to be stored now: with moves, or once in a while."""
+        due = self._clock.boot() >= self._notes_at + _NOTES_EVERY_S
+        return list(self._notes) if at_once or due else []
+
+    def settle(
+        self,
+        moves: Iterable[tuple[Tracked, Move]],
+        outcomes: Iterable[Job | InterlockError],
+        notes: list[Note],
+    ) -> None:
+        """Go on with what the store has committed, and only then signal."""
+        if notes:
+            self._notes = self._notes[len(notes) :]
             self._notes_at = self._clock.boot()
-            for (tracked, move), outcome in zip(moves, outcomes, strict=True):
-                self._settle(tracked, move, outcome)
+        for (tracked, move), outcome in zip(moves, outcomes, strict=True):
+            self._settle(tracked, move, outcome)
+        for tracked in self.all.values():
+            self._signal(tracked)
 
-    def _notes_due(self) -> bool:
-        due = self._notes_at + _NOTES_EVERY_S
-        return bool(self._notes) and self._clock.boot() >= due
+    def _signal(self, tracked: Tracked) -> None:
+        """Tell the job of a stop that is committed."""
+        seen = tracked.seen
+        decision = decide(seen, now=self._clock.boot())
+        if isinstance(decision, Signal):
+            seen.signaled = True
+            grace = tracked.grace_s
+            tracked.execution.stop(
+                decision.cause, seen.job.grace_s if grace is None else grace
+            )
 
     def _next(self, tracked: Tracked) -> Move | None:
-        """Return the move that an attempt needs now; a signal is sent at once."""
         seen, now = tracked.seen, self._clock.now()
         match decide(seen, now=self._clock.boot()):
-            case Wait():
-                return None
-            case Signal(cause=cause):
-                seen.signaled = True
-                grace = tracked.grace_s
-                if grace is None:
-                    grace = seen.job.grace_s
-                tracked.execution.stop(cause, grace)
+            case Wait() | Signal():
                 return None
             case Ask(cause=cause):
                 return Move(

@@ -6,6 +6,7 @@ ever crosses. An implementation proves itself by the contract suite in
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -76,6 +77,10 @@ class JobStore(Protocol):
         A refusal is JobNotFound, IllegalTransition or LeaseLost, in the move's place.
         Notes are stored with them; a note of a purged job is dropped.
         """
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make what this thread calls inside the block one transaction, all or none."""
         ...
 
     def apply(self, move: Move) -> Job:

@@ -17,8 +17,9 @@ from typing import Final
 
 from interlock.attempts import Attempts, Tracked
 from interlock.clock import Clock, boot_id
-from interlock.errors import InvalidOption, StoreUnavailable
+from interlock.errors import InterlockError, InvalidOption, StoreUnavailable
 from interlock.job import Job
+from interlock.lifecycle import row_of
 from interlock.ports import JobStore, Launch, Runner, Source
 from interlock.query import ClaimRequest, WorkerInfo
 from interlock.reaper import Reaper
@@ -158,25 +159,53 @@ class Worker:
             self._shut_down(now)
         if now >= self._renew_at:
             self._renew(now)
-        if self._attempts.act():
-            self._hungry = True
         if now >= self._reap_at:
             self._reap_at = now + _REAP_S
             self._reaper.reap(self._clock.now())
         if now >= self._poll_at:
             self._poll_at = now + _POLL_S
             self._hungry = True
-        if self._hungry and not self._stops:
-            self._claim()
+        self._exchange()
+
+    def _exchange(self) -> None:
+        """Write what has ended and claim for the freed slots, in one transaction.
+
+        Nothing in this process changes, and no job is signaled or started, before the
+        transaction has committed.
+        """
+        moves = self._attempts.moves()
+        notes = self._attempts.notes(at_once=bool(moves))
+        ending = sum(not row_of(move.event).is_internal for _, move in moves)
+        free = self._free() + ending
+        hungry = free > 0 and not self._stops and (self._hungry or ending > 0)
+        outcomes: list[Job | InterlockError] = []
+        claimed: list[Job] = []
+        before = self._clock.boot()
+        with self._store.together():
+            if moves or notes:
+                outcomes = self._store.commit([move for _, move in moves], notes)
+            if hungry:
+                claimed = self._claim(free)
+        self._attempts.settle(moves, outcomes, notes)
+        for job in claimed:
+            self._start(job, before)
+        if hungry:
+            self._hungry = len(claimed) == free
+            self._await_due()
 
     def _sources(self) -> list[Source]:
         return [*self._runner.sources(), *self._attempts.sources()]
 
     def _patience_s(self) -> float:
         """Return the seconds until something is due."""
+        if self._hungry and self._free() and not self._stops:
+            return 0.0
         due = min(self._renew_at, self._reap_at, self._poll_at, self._patience_over)
         due = min(due, self._attempts.next_deadline())
         return max(0.0, due - self._clock.boot())
+
+    def _free(self) -> int:
+        return self._settings.concurrency - len(self._attempts.all)
 
     def _shut_down(self, now: float) -> None:
         if self._patience_over == float("inf"):
@@ -195,29 +224,25 @@ class Worker:
             renewed = self._store.renew(self.id, held, timedelta(seconds=lease))
             self._attempts.extend(renewed, held, now + lease - self._settings.margin)
 
-    def _claim(self) -> None:
-        free = self._settings.concurrency - len(self._attempts.all)
-        if free <= 0:
-            return
-        before = self._clock.boot()
-        jobs = self._store.claim(
+    def _claim(self, limit: int) -> list[Job]:
+        return self._store.claim(
             ClaimRequest(
                 worker_id=self.id,
                 names=frozenset(self._jobs),
-                limit=free,
+                limit=limit,
                 lease=timedelta(seconds=self._settings.lease),
                 now=self._clock.now(),
                 queues=self._settings.queues,
             )
         )
-        for job in jobs:
-            self._start(job, before)
-        if len(jobs) < free:
-            self._hungry = False
-            due = self._store.next_due(now=self._clock.now())
-            if due is not None:
-                wait_s = (due - self._clock.now()).total_seconds()
-                self._poll_at = min(self._poll_at, self._clock.boot() + wait_s)
+
+    def _await_due(self) -> None:
+        """Claim again when the next job becomes due, if nothing wakes us before."""
+        now = self._clock.now()
+        due = None if self._hungry else self._store.next_due(now=now)
+        if due is not None:
+            wait_s = (due - now).total_seconds()
+            self._poll_at = min(self._poll_at, self._clock.boot() + wait_s)
 
     def _start(self, job: Job, claimed: float) -> None:
         """Start a claimed job. Its time runs from before the claim was sent."""

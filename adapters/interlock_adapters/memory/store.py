@@ -1,6 +1,7 @@
 """A store in memory, for tests and trials. Everything is lost on exit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -151,6 +152,12 @@ class MemoryStore(Shelves):
             )
         )
         return taken
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """See `JobStore.together`. Nothing can fail between the calls."""
+        with self._lock:
+            yield
 
     def apply(self, move: Move) -> Job:
         """See `JobStore.apply`."""

@@ -1,7 +1,8 @@
 """A database that is open: its connections, its clocks, its way to wait."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -34,11 +35,35 @@ class Database:
         self._engine = engine
         self._dialect = dialect
         self._clock = clock
+        self._joined = threading.local()
         self._writer = engine.execution_options(write=True)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """See `JobStore.together`. The transaction begins with the first write."""
+        with ExitStack() as stack:
+            self._joined.stack = stack
+            try:
+                yield
+            finally:
+                self._joined.stack = self._joined.connection = None
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
         """Yield a connection in a write transaction; commit, or undo everything."""
+        stack: ExitStack | None = getattr(self._joined, "stack", None)
+        if stack is None:
+            with self._transaction() as connection:
+                yield connection
+            return
+        shared: sa.Connection | None = getattr(self._joined, "connection", None)
+        if shared is None:
+            shared = stack.enter_context(self._transaction())
+            self._joined.connection = shared
+        yield shared
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
         try:
             with self._writer.begin() as connection:
                 yield connection
@@ -47,7 +72,11 @@ class Database:
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
-        """Yield a connection for one or more SELECTs."""
+        """Yield a connection for one or more SELECTs, the joined one if there is one."""
+        joined = getattr(self._joined, "connection", None)
+        if joined is not None:
+            yield joined
+            return
         try:
             with self._engine.connect() as connection:
                 yield connection

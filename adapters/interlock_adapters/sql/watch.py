@@ -20,6 +20,10 @@ _IN_MODIFY, _IN_CREATE = 0x2, 0x100  # linux/inotify.h
 _IN_NONBLOCK_CLOEXEC = os.O_NONBLOCK | os.O_CLOEXEC
 _SLOW_S: Final = 0.5
 _QUICK_S: Final = 0.02
+# The last write to the WAL comes before the fsync, and the commit is visible after it:
+# a write is a promise of a commit, so it is looked for closely for this long.
+_CLOSELY_S: Final = 0.05
+_CLOSE_S: Final = 0.001
 
 
 def _inotify(folder: Path) -> int | None:
@@ -45,6 +49,7 @@ class SqliteWakeup:
         )
         self._seen = self._version()
         self._inotify = _inotify(path.parent)
+        self._written_at = 0.0
         self._slice_s = _QUICK_S if self._inotify is None else _SLOW_S
         self._bell, self._ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -60,9 +65,13 @@ class SqliteWakeup:
                 poll.register(fd, select.POLLIN)
         until = time.monotonic() + timeout_s
         while True:
-            left = max(0.0, until - time.monotonic())
-            ready = {fd for fd, _ in poll.poll(min(left, self._slice_s) * 1000)}
+            now = time.monotonic()
+            slice_s = _CLOSE_S if now < self._written_at + _CLOSELY_S else self._slice_s
+            left = max(0.0, min(until - now, slice_s))
+            ready = {fd for fd, _ in poll.poll(left * 1000)}
             self._drain(ready)
+            if self._inotify in ready:
+                self._written_at = time.monotonic()
             changed = self._changed()
             if changed or ready - {self._inotify} or time.monotonic() >= until:
                 return changed

@@ -1,4 +1,4 @@
-"""The store contract, third part: who gets which job, for how long, and who cleans up."""
+"""The store contract, third part: who gets which job, and for how long."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -1,7 +1,6 @@
 """The store contract, first part: a job moves along the table and in no other way."""
 
 from dataclasses import replace
-from datetime import timedelta
 from itertools import permutations
 from typing import Final
 
@@ -13,7 +12,7 @@ from interlock.errors import (
     JobNotFound,
     LeaseLost,
 )
-from interlock.job import Exit, Failure, HistoryEntry, Job, Rejection
+from interlock.job import HistoryEntry, Job, Rejection
 from interlock.lifecycle import (
     EDGES,
     INITIAL,
@@ -24,8 +23,6 @@ from interlock.lifecycle import (
     Guard,
     JobStatus,
     Proof,
-    Reason,
-    StopCause,
     Transition,
     Who,
     row_of,

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from interlock.errors import IllegalTransition, InterlockError
+from interlock.errors import IllegalTransition
 from interlock.job import Exit, Failure
 from interlock.lifecycle import (
     EDGES,

@@ -1,15 +1,16 @@
-"""The store contract, fifth part: what is found, listed and counted."""
+"""The store contract, sixth part: what is found, listed and counted."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 import pytest
 
 from interlock.lifecycle import Event, JobStatus, Proof
-from interlock.query import QueueInfo, Search
+from interlock.query import Page, QueueInfo, Search
 from interlock.testing.scene import ROADS, Scene
 
-_STORED: Final = {
+_STORED: Final[dict[str, object]] = {
     "size": 128,
     "ratio": 0.5,
     "flag": True,
@@ -141,9 +142,12 @@ class QueriesContract:
             assert len(page.items) <= limit
             seen += [job.id for job in page.items]
             scene.add(f"z{len(seen)}", name="f")  # newer ones do not shift a page
-            cursor = page.next_cursor
-            search = cursor and Search(name="f", limit=limit, before=cursor) or None
+            search = self._next(search, page)
         assert seen == [f"j{number}" for number in reversed(range(7))]
+
+    def _next(self, search: Search, page: Page) -> Search | None:
+        cursor = page.next_cursor
+        return None if cursor is None else replace(search, before=cursor)
 
     def test_counts_have_every_status(self, scene: Scene) -> None:
         assert scene.store.counts() == dict.fromkeys(JobStatus, 0)

@@ -1,4 +1,4 @@
-"""The store contract, fourth part: what is stored, kept, found missing and removed."""
+"""The store contract, fifth part: attempts, notes, logs, and their removal."""
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
@@ -8,14 +8,11 @@ from typing import Final
 import pytest
 
 from interlock.errors import DuplicateJob, IllegalTransition, JobNotFound
-from interlock.job import Attempt, Exit, HistoryEntry, Job, Progress
+from interlock.job import Attempt, Exit, Job, Progress
 from interlock.lifecycle import (
-    INITIAL,
     SUBMIT,
     Event,
-    JobStatus,
     Proof,
-    StopCause,
     row_of,
 )
 from interlock.ports import JobStore
@@ -43,116 +40,7 @@ def _line(job: Job, text: str, attempt: int = 1, stream: str = "stdout") -> LogL
 
 
 class RecordsContract:
-    """`add`, notes, records and their removal. Part of `StoreContract`."""
-
-    def test_a_job_is_stored_as_it_was_submitted(self, scene: Scene) -> None:
-        now = scene.clock.now()
-        new = scene.new(
-            params={"s": "é", "n": [1, 2.5, None, True], "d": {"": {}}},
-            run_at=now + LEASE,
-            queue="q",
-            priority=-3,
-            timeout_s=0.5,
-            grace_s=0.0,
-            expires_at=now + 2 * LEASE,
-            retry=Retry(
-                max_attempts=4,
-                on=(OSError,),
-                backoff=0.5,
-                max_backoff=9,
-                on_timeout=True,
-            ),
-            max_losses=2,
-            unique_key="u",
-            idempotency_key="i",
-            submitted_by="anna",
-            metadata={"team": ["a"]},
-            rerun_of="j0",
-        )
-        (added,) = scene.store.add([new])
-        stored = scene.store.get(new.id)
-        assert added == stored
-        assert stored.read_at == now
-        given = {f.name: getattr(new, f.name) for f in fields(new)}
-        assert stored == Job(**given, status=INITIAL, attempt=0, version=0)
-        (entry,) = scene.store.history(new.id)
-        assert (entry.actor, entry.at, entry.target) == ("anna", now, INITIAL)
-
-    def test_what_is_stored_is_not_the_callers_object(self, scene: Scene) -> None:
-        params: dict[str, object] = {"list": [1]}
-        job = scene.add(params=params)
-        params["list"] = params["more"] = 2
-        assert scene.store.get(job.id).params == {"list": [1]}
-
-    def test_all_jobs_of_a_call_are_added_or_none(self, scene: Scene) -> None:
-        taken = scene.add("taken", unique_key="u")
-        new = [scene.new("a"), scene.new("b", unique_key="u"), scene.new("c")]
-        with pytest.raises(DuplicateJob) as caught:
-            scene.store.add(new)
-        assert caught.value.job_id == taken.id
-        twins = [scene.new("a", unique_key="v"), scene.new("b", unique_key="v")]
-        with pytest.raises(DuplicateJob, match="unique_key 'v' belongs to job a"):
-            scene.store.add(twins)
-        assert scene.store.counts()[INITIAL] == 1
-        for job in new:
-            with pytest.raises(JobNotFound):
-                scene.store.get(job.id)
-            with pytest.raises(JobNotFound):
-                scene.store.history(job.id)
-        assert scene.store.add([]) == []
-
-    def test_an_id_is_never_taken_twice(self, scene: Scene) -> None:
-        for job in [scene.after(road) for road in ROADS]:
-            with pytest.raises(DuplicateJob) as caught:
-                scene.add(job.id, params={"other": 1})
-            assert caught.value.job_id == job.id
-            assert scene.store.get(job.id) == job
-        twins = [scene.new("twin"), scene.new("twin")]
-        with pytest.raises(DuplicateJob):
-            scene.store.add(twins)
-
-    def test_a_unique_key_is_taken_until_its_job_ends(self, scene: Scene) -> None:
-        blocker = scene.running("blocker", unique_key="u")
-        scene.apply(blocker, Event.SUCCEED, proof=Proof.INLINE)
-        job = scene.running("first", unique_key="u", max_losses=1)
-        with pytest.raises(DuplicateJob) as caught:
-            scene.add(unique_key="u")
-        assert caught.value.job_id == "first"
-        scene.apply(job, Event.STOP, stop_cause=StopCause.SHUTDOWN)
-        scene.apply(job, Event.RELEASE, proof=Proof.INLINE)
-        with pytest.raises(DuplicateJob):
-            scene.add(unique_key="u")
-        scene.apply(job, Event.CANCEL)
-        assert scene.add(unique_key="u").unique_key == "u"
-        assert scene.add().unique_key is scene.add().unique_key is None
-
-    def test_the_same_call_again_returns_the_first_job(self, scene: Scene) -> None:
-        call = {"name": "f", "params": {"a": 1, "b": [2]}, "idempotency_key": "i"}
-        first = scene.running("first", **call)
-        (again,) = scene.store.add([scene.new("again", **call)])
-        assert again == first
-        scene.apply(first, Event.SUCCEED, proof=Proof.INLINE)
-        reordered = {**call, "params": {"b": [2], "a": 1}}
-        new, same = scene.store.add([scene.new("new"), scene.new("again", **reordered)])
-        assert (new.id, same) == ("new", scene.store.get("first"))
-        with pytest.raises(JobNotFound):
-            scene.store.get("again")
-
-    @pytest.mark.parametrize("other", [{"name": "g"}, {"params": {"a": True}}])
-    def test_another_call_with_its_key_is_refused(
-        self, scene: Scene, other: dict[str, object]
-    ) -> None:
-        call = {"name": "f", "params": {"a": 1}, "idempotency_key": "i"}
-        scene.add("first", **call)
-        with pytest.raises(DuplicateJob) as caught:
-            scene.add("other", **{**call, **other})
-        assert caught.value.job_id == "first"
-
-    def test_an_idempotency_key_counts_within_one_call_too(self, scene: Scene) -> None:
-        twins = [scene.new(i, name="f", idempotency_key="i") for i in ("a", "b")]
-        first, second = scene.store.add(twins)
-        assert (first.id, second.id) == ("a", "a")
-        assert scene.store.counts()[INITIAL] == 1
+    """What is kept of a job beside its row. Part of `StoreContract`."""
 
     def test_attempts_tell_the_story_of_each_claim(self, scene: Scene) -> None:
         job = scene.running(retry=Retry(max_attempts=2))
@@ -209,6 +97,26 @@ class RecordsContract:
         assert isinstance(done, Job)
         assert done.progress == last.progress
         assert [line.text for line in scene.store.log(job.id)] == ["bye"]
+
+    def test_what_is_done_together_is_done_or_not(self, scene: Scene) -> None:
+        store, job = scene.store, scene.running(name="f")
+        scene.add("next", name="f")
+        with store.together():
+            scene.apply(job, Event.SUCCEED, proof=Proof.INLINE)
+            (claimed,) = scene.claim("f")
+        assert store.get("next") == claimed
+        assert store.get(job.id).is_terminal
+        with pytest.raises(DuplicateJob), store.together():
+            self._fail_and_add_twice(scene, claimed)
+        assert store.get("next") == claimed
+        with pytest.raises(JobNotFound):
+            store.get("never")
+        assert scene.add("after").id == "after"
+
+    def _fail_and_add_twice(self, scene: Scene, job: Job) -> None:
+        scene.apply(job, Event.FAIL, proof=Proof.INLINE)
+        scene.add("never", unique_key="u")
+        scene.add("twice", unique_key="u")
 
     def test_log_lines_keep_their_order(self, scene: Scene) -> None:
         job, other = scene.running(), scene.running()
@@ -268,20 +176,9 @@ class RecordsContract:
         job, other = scene.after(Event.CANCEL), scene.running()
         scene.store.delete(job.id)
         progress = ProgressNote(job_id=job.id, attempt=0, progress=Progress())
-        notes = [_line(job, "late"), progress, _line(other, "kept")]
-        scene.store.commit([], notes)
+        scene.store.commit([], [_line(job, "late"), progress, _line(other, "kept")])
         self._is_gone(scene, job)
         assert [line.text for line in scene.store.log(other.id)] == ["kept"]
-
-    def test_an_idempotency_key_is_free_after_its_job_is_purged(
-        self, scene: Scene
-    ) -> None:
-        call = {"name": "f", "params": {}, "idempotency_key": "i"}
-        first = scene.add("first", **call)
-        scene.apply(first, Event.CANCEL)
-        assert scene.add("second", **call).id == "first"
-        scene.store.delete("first")
-        assert scene.add("second", **call).id == "second"
 
     def test_workers_come_and_go(self, scene: Scene) -> None:
         now = scene.clock.now()
@@ -325,18 +222,3 @@ class RecordsContract:
                 moments = [getattr(value, field.name) for field in fields(value)]
                 zones = {m.tzinfo for m in moments if isinstance(m, datetime)}
                 assert zones <= {UTC}, value
-
-    def test_the_first_entry_says_who_submitted(self, scene: Scene) -> None:
-        job = scene.add()
-        entry = HistoryEntry(
-            job_id=job.id,
-            seq=1,
-            event=SUBMIT,
-            source=None,
-            target=JobStatus.PENDING,
-            at=job.created_at,
-            actor="client",
-            reason=None,
-            attempt=0,
-        )
-        assert scene.store.history(job.id) == [entry]

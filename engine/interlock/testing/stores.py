@@ -25,10 +25,16 @@ from interlock.testing.store_moves import MovesContract
 from interlock.testing.store_outcomes import OutcomesContract
 from interlock.testing.store_queries import QueriesContract
 from interlock.testing.store_records import RecordsContract
+from interlock.testing.store_submits import SubmitsContract
 
 
 class StoreContract(
-    MovesContract, OutcomesContract, ClaimsContract, RecordsContract, QueriesContract
+    MovesContract,
+    OutcomesContract,
+    ClaimsContract,
+    SubmitsContract,
+    RecordsContract,
+    QueriesContract,
 ):
     """Inherit and give a `store` fixture that is empty for each test."""
 

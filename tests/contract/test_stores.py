@@ -1,0 +1,26 @@
+"""Every store adapter against the one contract."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interlock.ports import JobStore
+from interlock.testing.clock import ManualClock
+from interlock.testing.stores import StoreContract
+from interlock_adapters.memory import MemoryStore
+from interlock_adapters.sql.sqlite import open_store
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def store(self, clock: ManualClock) -> JobStore:
+        return MemoryStore(clock=clock)
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path, clock: ManualClock) -> Iterator[JobStore]:
+        store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
+        yield store
+        store.close()

@@ -1,0 +1,59 @@
+"""A guard means the same in the model as in the engine."""
+
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+
+from interlock import guards
+from interlock.job import Job
+from interlock.lifecycle import Guard, JobStatus, StopCause
+from interlock.retry import Retry
+
+from .rules import UNMODELLED, Facts, predicate
+from .state import MAX_ATTEMPTS, MAX_LOSSES, Row
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+BOOLS = (False, True)
+ROWS = [
+    Row(JobStatus.RUNNING, 1, failures, losses, cancel, stop, leased, on_timeout)
+    for failures, losses, cancel, stop, leased, on_timeout in product(
+        range(MAX_ATTEMPTS), range(MAX_LOSSES), BOOLS, (None, *StopCause), BOOLS, BOOLS
+    )
+]
+FACTS = [Facts(*facts) for facts in product((None, 0, 1), BOOLS, BOOLS, BOOLS)]
+
+
+def _job(row: Row) -> Job:
+    return Job(
+        id="job",
+        name="job",
+        params={},
+        created_at=NOW,
+        run_at=NOW,
+        status=row.status,
+        attempt=row.attempt,
+        failures=row.failures,
+        losses=row.losses,
+        cancel_requested_at=NOW if row.cancel else None,
+        stop_cause=row.stop,
+        retry=Retry(max_attempts=MAX_ATTEMPTS, on_timeout=row.on_timeout),
+        max_losses=MAX_LOSSES,
+    )
+
+
+@pytest.mark.parametrize("guard", sorted(set(Guard) - UNMODELLED), ids=lambda g: g.name)
+def test_the_model_reads_a_guard_as_the_engine_does(guard: Guard) -> None:
+    holds = predicate(guard)
+    for row in ROWS:
+        job = _job(row)
+        for facts in FACTS:
+            known = guards.Facts(
+                now=NOW,
+                lease_live=row.leased,
+                attempt=facts.attempt,
+                proved=facts.proved,
+                failed=facts.failed,
+                domain_empty=facts.domain_empty,
+            )
+            assert holds(row, facts) is guards.holds(guard, job, known), (row, facts)

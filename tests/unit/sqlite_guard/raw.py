@@ -1,0 +1,101 @@
+"""Somebody with a connection of their own to the store's file."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from interlock.job import Job
+from interlock.lifecycle import INITIAL, Counter, Event, JobStatus, row_of
+from interlock.testing.scene import Scene
+
+GUARDED = ("job", "history", "attempt", "lifecycle")
+_RUNNING = row_of(Event.CLAIM).target
+
+
+class Raw:
+    """Raw SQL, beside the store that `scene` uses."""
+
+    def __init__(self, path: Path, scene: Scene) -> None:
+        self.path = path
+        self.scene = scene
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection.row_factory = sqlite3.Row
+
+    def run(self, sql: str, *values: object) -> int:
+        """Run one statement; return how many rows it changed."""
+        return self.connection.execute(sql, values).rowcount
+
+    def rows(self, sql: str, *values: object) -> list[dict[str, object]]:
+        return [dict(row) for row in self.connection.execute(sql, values)]
+
+    def row(self, job: Job) -> dict[str, object]:
+        (row,) = self.rows("SELECT * FROM job WHERE id = ?", job.id)
+        return row
+
+    def dump(self) -> dict[str, list[dict[str, object]]]:
+        return {table: self.rows(f"SELECT * FROM {table}") for table in GUARDED}
+
+    def refuse(self, sql: str, *values: object, why: str = "") -> None:
+        """Assert that the database refuses a statement and changes nothing."""
+        before = self.dump()
+        with pytest.raises(sqlite3.IntegrityError, match=f"interlock: .*{why}"):
+            self.run(sql, *values)
+        assert self.dump() == before
+
+    def accepts(self, sql: str, *values: object) -> bool:
+        """Whether the database would run a statement; it is undone."""
+        with self.undone():
+            try:
+                return self.run(sql, *values) > 0
+            except sqlite3.IntegrityError:
+                return False
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Undo what happens inside."""
+        self.run("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            if self.connection.in_transaction:
+                self.run("ROLLBACK")
+
+    def insert(self, row: Mapping[str, object], verb: str = "INSERT") -> str:
+        """Return a statement that inserts a row into `job`."""
+        columns = ", ".join(row)
+        return f"{verb} INTO job ({columns}) VALUES ({', '.join('?' * len(row))})"
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def move(
+    event: str, target: JobStatus, *, token: bool = True, verb: str = "UPDATE"
+) -> str:
+    """Return the UPDATE of somebody who does all that a move must do."""
+    row = row_of(Event(event)) if event in set(Event) else None
+    counts = row.counts if row else None
+    values = {
+        "status": f"'{target}'",
+        "event": f"'{event}'",
+        "finished_at": "1" if target.is_terminal else "NULL",
+        **{c.value: f"{c} + {int(c is counts)}" for c in Counter},
+        "lease_until_us": "1" if target is _RUNNING else "NULL",
+        "lease_epoch": "'boot'" if target is _RUNNING else "NULL",
+        "worker_id": "NULL" if target is INITIAL else "'w1'",
+        "stop_cause": "NULL" if target is INITIAL else "stop_cause",
+    }
+    if event == Event.CLAIM:
+        values["started_at"] = "1"
+    if event == Event.CANCEL:
+        values |= {"cancel_requested_at": "1", "cancel_requested_by": "'me'"}
+    if target.is_terminal:
+        values["proof"] = f"CASE status WHEN '{_RUNNING}' THEN 'inline' END"
+    if token:
+        attempt = f"attempt + {int(counts is Counter.ATTEMPT)}"
+        values |= {"write_seq": "write_seq + 1", "write_attempt": attempt}
+        values |= {"write_proof": "'inline'", "event_at": "2", "actor": "'engine'"}
+    return f"{verb} job SET " + ", ".join(f"{k} = {v}" for k, v in values.items())

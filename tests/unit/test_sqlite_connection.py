@@ -1,0 +1,74 @@
+"""Jobs submitted in the caller's own transaction: the caller commits, or nobody."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from interlock.errors import DuplicateJob, InvalidOption, JobNotFound
+from interlock.lifecycle import INITIAL
+from interlock.testing.clock import ManualClock
+from interlock.testing.scene import Scene
+from interlock_adapters.sql.sqlite import open_store
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    clock = ManualClock()
+    store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
+    yield Scene(store, clock)
+    store.close()
+
+
+@pytest.fixture
+def application(tmp_path: Path, scene: Scene) -> Iterator[sa.Engine]:
+    """Return an engine of the application's own on the same file."""
+    assert scene.store.verify() == []
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/jobs.db")
+    yield engine
+    engine.dispose()
+
+
+def test_a_job_exists_when_the_caller_has_committed(
+    scene: Scene, application: sa.Engine
+) -> None:
+    with application.connect() as connection:
+        (job,) = scene.store.add([scene.new("j")], connection=connection)
+        with pytest.raises(JobNotFound):
+            scene.store.get("j")
+        connection.commit()
+    assert scene.store.get("j") == job
+    with Session(application) as session:
+        scene.store.add([scene.new("k")], connection=session)
+        session.commit()
+    assert scene.store.counts()[INITIAL] == 2
+    assert scene.store.verify() == []
+
+
+def test_a_job_never_was_when_the_caller_rolls_back(
+    scene: Scene, application: sa.Engine
+) -> None:
+    with application.connect() as connection:
+        scene.store.add([scene.new("j")], connection=connection)
+        connection.rollback()
+    assert scene.store.counts()[INITIAL] == 0
+
+
+def test_a_refused_batch_leaves_nothing_in_the_callers_transaction(
+    scene: Scene, application: sa.Engine
+) -> None:
+    scene.add("taken", unique_key="u")
+    batch = [scene.new("a", unique_key="v"), scene.new("b", unique_key="u")]
+    with application.connect() as connection:
+        with pytest.raises(DuplicateJob, match="Nothing was stored"):
+            scene.store.add(batch, connection=connection)
+        connection.commit()
+    assert scene.store.counts()[INITIAL] == 1
+
+
+def test_what_is_no_connection_is_refused(scene: Scene) -> None:
+    with pytest.raises(InvalidOption, match="a SQLAlchemy Connection"):
+        scene.store.add([scene.new()], connection="jobs.db")
+    assert scene.store.counts()[INITIAL] == 0
