@@ -1,9 +1,13 @@
-"""Interlock: a job engine built around an explicit state machine."""
+"""Interlock: a job engine built around an explicit state machine.
 
+What a job's process needs is imported here; the engine is imported when it is asked for:
+the smaller a process is, the faster it is forked.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from interlock.context import Interrupted, JobContext, current_job
-from interlock.engine import Engine
 from interlock.errors import (
     DuplicateJob,
     IllegalTransition,
@@ -20,15 +24,16 @@ from interlock.errors import (
     UnknownJobName,
     WaitTimeout,
 )
-from interlock.handle import JobHandle
 from interlock.job import Attempt, Failure, HistoryEntry, Job, Phase, Progress
 from interlock.lifecycle import Event, JobStatus, Reason, StopCause
-from interlock.query import Page
-from interlock.registry import JobFunction, job
+from interlock.registry import JobFunction, job  # `job` hides the module of that name
 from interlock.retry import Retry, TransientError
 
 if TYPE_CHECKING:
     from interlock.aio import AsyncEngine
+    from interlock.engine import Engine
+    from interlock.handle import JobHandle
+    from interlock.query import Page
 
 __all__ = [
     "AsyncEngine",
@@ -68,11 +73,17 @@ __all__ = [
     "job",
 ]
 
+_LATER = {
+    "AsyncEngine": "interlock.aio",
+    "Engine": "interlock.engine",
+    "JobHandle": "interlock.handle",
+    "Page": "interlock.query",
+}
+
 
 def __getattr__(name: str) -> object:
-    """Import the async engine when it is asked for: asyncio costs 50 ms."""
-    if name == "AsyncEngine":
-        from interlock.aio import AsyncEngine  # noqa: PLC0415
-
-        return AsyncEngine
-    raise AttributeError(f"module 'interlock' has no attribute {name!r}")
+    """Import a name of `_LATER` at its first use."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'interlock' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value

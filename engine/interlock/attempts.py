@@ -167,9 +167,7 @@ class Attempts:
                 seen.failure = observation.failure
             case Unconfirmed():
                 _log.error("job %s: killed, but its death cannot be proved", job.id)
-                self._notes.append(
-                    KillUnconfirmed(job_id=job.id, attempt=job.attempt)
-                )
+                self._notes.append(KillUnconfirmed(job_id=job.id, attempt=job.attempt))
             case TreeDead(proof=proof):
                 seen.proof = proof
             case _:
@@ -293,4 +291,3 @@ class Attempts:
 def _view(job: Job) -> tuple[object, ...]:
     """Return what `decide` reads of a row."""
     return job.stop_cause, job.cancel_requested_at, job.failures
-

@@ -229,7 +229,9 @@ class Engine:
                     unmet=f"it has version {job.version}, not {version}",
                 )
             asked = job.cancel_requested_at is not None
-            if asked and (not job.is_terminal or job.status is row_of(Event.CANCEL).target):
+            if asked and (
+                not job.is_terminal or job.status is row_of(Event.CANCEL).target
+            ):
                 return job
             running = Event.REQUEST_CANCEL in legal(job.status)
             event = Event.REQUEST_CANCEL if running else Event.CANCEL

@@ -12,7 +12,9 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:
     job = store.get(job_id)
     match job.phase:
         case Phase.DONE:
-            return f"It is {job.status} ({job.reason}) since {job.finished_at:%F %T} UTC."
+            return (
+                f"It is {job.status} ({job.reason}) since {job.finished_at:%F %T} UTC."
+            )
         case Phase.SCHEDULED:
             return f"It is scheduled and starts in {_in(job.run_at, now)}."
         case Phase.RETRY_WAIT:

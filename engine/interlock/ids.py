@@ -19,5 +19,7 @@ def new_id(now: datetime) -> str:
     with _lock:
         _last = stamp = max(stamp, _last + 1)
     random = int.from_bytes(os.urandom(8)) & (1 << 62) - 1
-    number = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0x2 << 62 | random
+    number = (
+        (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0x2 << 62 | random
+    )
     return f"{number:032x}"

@@ -21,7 +21,9 @@ _MAX_DEPTH = 64
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-def checked(job: JobFunction[..., object], params: Mapping[str, object]) -> dict[str, object]:
+def checked(
+    job: JobFunction[..., object], params: Mapping[str, object]
+) -> dict[str, object]:
     """Return `params` as they are stored: exactly what was given, known to fit.
 
     Names and types must fit the signature, strictly: "5" is no int. What JSON would
@@ -75,7 +77,9 @@ def _model(function: object) -> type[BaseModel]:
         return create_model("Params", __config__=config, **fields)  # type: ignore[call-overload,no-any-return]  # fields by name
     except PydanticUserError as error:
         name = getattr(function, "__qualname__", "function")
-        raise InvalidParams(name, [f"its annotations cannot be checked: {error}"]) from error
+        raise InvalidParams(
+            name, [f"its annotations cannot be checked: {error}"]
+        ) from error
 
 
 def _not_json(given: dict[str, object]) -> list[str]:

@@ -20,9 +20,7 @@ _log = logging.getLogger("interlock.reaper")
 _BATCH: Final = 500
 
 
-def loss(
-    job: Job, *, now: datetime, actor: str, domain_empty: bool = False
-) -> Move:
+def loss(job: Job, *, now: datetime, actor: str, domain_empty: bool = False) -> Move:
     """Return the move that fits a lost job: by its cancel, its stop, its budget."""
     if job.cancel_requested_at is not None:
         event = Event.CANCEL_LOST

@@ -145,7 +145,9 @@ def _name_of(function: Callable[..., object], name: str | None) -> str:
             module = re.sub(r"\W", "_", Path(path).stem)
         name = f"{module}.{function.__name__}"
     if not _DOTTED.fullmatch(name) or len(name) > 200:  # noqa: PLR2004  (said below)
-        allowed = "a dotted identifier such as 'photos.thumbnails', up to 200 characters"
+        allowed = (
+            "a dotted identifier such as 'photos.thumbnails', up to 200 characters"
+        )
         raise InvalidOption("name", name, allowed)
     return name
 

@@ -72,4 +72,3 @@ class Waiting:
         if self._thread is not None:
             self._thread.join()
         self._wakeup.close()
-

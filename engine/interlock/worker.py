@@ -89,7 +89,11 @@ class Worker:
         self._wakeup = store.watch()
         self._reaper = Reaper(store, self.id, runner.proved_empty)
         self._attempts = Attempts(
-            store, runner, clock, self.id, rng or random.Random()  # noqa: S311  (jitter)
+            store,
+            runner,
+            clock,
+            self.id,
+            rng or random.Random(),  # noqa: S311  (jitter)
         )
         self._started_at = clock.now()
         self._stops = 0
@@ -137,8 +141,12 @@ class Worker:
             )
         )
 
-    def turn(self, most_s: float = _POLL_S) -> None:
-        """Wait for something to happen, and do what follows from it."""
+    def turn(self, most_s: float = _POLL_S) -> bool:
+        """Wait for something to happen, and do what follows from it.
+
+        Returns:
+            Whether a job was claimed or is being watched.
+        """
         changed = self._wakeup.wait(min(most_s, self._patience_s()), self._sources())
         self._runner.tend()
         self._attempts.observe()
@@ -149,6 +157,7 @@ class Worker:
             # was seen is written when the store answers again.
             _log.warning("the store does not answer: %s", error)
             self._wakeup.wait(_STORE_DOWN_S)
+        return bool(self._attempts.all)
 
     def _turn(self, *, changed: bool) -> None:
         now = self._clock.boot()

@@ -10,7 +10,15 @@ from interlock.errors import InterlockError, JobNotFound
 from interlock.guards import refusal
 from interlock.job import Job, Move, NewJob
 from interlock.ports import Wakeup
-from interlock.query import ClaimRequest, KillUnconfirmed, LogLine, Note, ProgressNote, Running, Started
+from interlock.query import (
+    ClaimRequest,
+    KillUnconfirmed,
+    LogLine,
+    Note,
+    ProgressNote,
+    Running,
+    Started,
+)
 from interlock_adapters.sql import claiming, rows, statements, submitting, tables
 from interlock_adapters.sql.upkeep import Upkeep
 

@@ -71,7 +71,9 @@ class Talk:
         """Return why the job is to stop, if the shim has said so."""
         poll = select.poll()
         poll.register(self._notice_fd, select.POLLIN)
-        if self.stop_cause is None and any(ev & select.POLLIN for _, ev in poll.poll(0)):
+        if self.stop_cause is None and any(
+            ev & select.POLLIN for _, ev in poll.poll(0)
+        ):
             for kind, text in self._decoder.feed(os.read(self._notice_fd, 4096)):
                 if kind is Kind.NOTICE:
                     self.stop_cause = StopCause(json.loads(text))
@@ -94,7 +96,9 @@ def run(launch: Mapping[str, Any], result_fd: int, notice_fd: int) -> NoReturn:
         signal.signal(signal.SIGTERM, talk.on_sigterm)
         _limit(launch["limits"])
         outcome = _call(launch, talk)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it has ended: half a frame is none
+        signal.signal(
+            signal.SIGTERM, signal.SIG_IGN
+        )  # it has ended: half a frame is none
         talk.say(outcome)
         code = 0
     except SystemExit as leaving:  # sys.exit() is an exit code, not an error
@@ -139,7 +143,9 @@ def result_frame(result: object) -> bytes:
     try:
         text = json.dumps(result, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        message = f"the job returned a {type(result).__name__} that is not JSON: {error}"
+        message = (
+            f"the job returned a {type(result).__name__} that is not JSON: {error}"
+        )
     else:
         if len(text) <= MAX_RESULT:
             return framed(Kind.RESULT, text)
@@ -202,4 +208,3 @@ def inheritable(*fds: int) -> None:
     for fd in fds:
         flags = fcntl.fcntl(fd, fcntl.F_GETFD)
         fcntl.fcntl(fd, fcntl.F_SETFD, flags & ~fcntl.FD_CLOEXEC)
-

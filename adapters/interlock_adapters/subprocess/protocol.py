@@ -7,7 +7,9 @@ from enum import Enum
 from typing import Final
 
 _HEAD: Final = struct.Struct("!cI")
-MAX_PAYLOAD: Final = 4 * 1024 * 1024  # params, result and traceback are bounded below it
+MAX_PAYLOAD: Final = (
+    4 * 1024 * 1024
+)  # params, result and traceback are bounded below it
 MAX_RESULT: Final = 1024 * 1024
 
 

@@ -55,7 +55,9 @@ class SubprocessRunner:
     def _start_zygote(self) -> None:
         self._link, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self.domain = str(domain_folder() / uuid.uuid4().hex)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(_PRIVATE)}
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(_PRIVATE)
+        }
         self._process = subprocess.Popen(  # noqa: S603  (our own module)
             [
                 *(sys.executable, "-m", "interlock_adapters.subprocess.zygote"),

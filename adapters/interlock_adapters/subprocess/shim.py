@@ -91,7 +91,9 @@ class Shim:
             self._supervise(self._job)
             self._bury(self._job)
         elif launch is not None:
-            self._say(Kind.DEAD, {"proof": domain.proof_of(self._containment), "fenced": True})
+            self._say(
+                Kind.DEAD, {"proof": domain.proof_of(self._containment), "fenced": True}
+            )
         self._flush(boot() + 60)
         os._exit(0)
 
@@ -144,7 +146,9 @@ class Shim:
         for name, capture in job.streams.values():
             self._output(name, capture.finish())
         proof = domain.proof_of(self._containment)
-        self._say(Kind.DEAD, {"proof": proof, "fenced": self._fenced, "exit": self._exit})
+        self._say(
+            Kind.DEAD, {"proof": proof, "fenced": self._fenced, "exit": self._exit}
+        )
 
     def _on_exit(self, pid: int, code: int) -> None:
         if self._job is not None and pid == self._job.pid:
@@ -199,7 +203,10 @@ class Shim:
     def _terminate(self, job: Pipes, cause: str) -> None:
         with suppress(OSError):
             os.write(job.notice, frame(Kind.NOTICE, cause))
-        for signum in (signal.SIGTERM, signal.SIGCONT):  # a stopped one must wake to die
+        for signum in (
+            signal.SIGTERM,
+            signal.SIGCONT,
+        ):  # a stopped one must wake to die
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(job.pid, signum)
 
@@ -238,4 +245,3 @@ class Shim:
         while self._outbox and not self._orphan and boot() < until:
             self._wait(until - boot())
             self._received()
-

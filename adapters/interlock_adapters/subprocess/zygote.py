@@ -30,7 +30,9 @@ _MAX_MESSAGE: Final = 1024 * 1024
 class Zygote:
     """Forks shims as the worker asks for them."""
 
-    def __init__(self, link: socket.socket, worker: int, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self, link: socket.socket, worker: int, config: Mapping[str, Any]
+    ) -> None:
         self._link = link
         self._worker = worker  # a pidfd
         self._config = config

@@ -1,0 +1,136 @@
+"""An engine that runs each job at once, in this process, without a database."""
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+
+from interlock import context, discovery
+from interlock.clock import Clock, SystemClock
+from interlock.context import JobContext
+from interlock.engine import Engine
+from interlock.handle import JobHandle
+from interlock.job import Exit, Failure
+from interlock.lifecycle import Proof, Reason, StopCause
+from interlock.ports import (
+    Execution,
+    ExitSeen,
+    JobStore,
+    Launch,
+    Observation,
+    PidSeen,
+    Source,
+    TreeDead,
+)
+from interlock.registry import JobFunction, find, registered
+from interlock.retry import type_name
+from interlock.worker import Worker, WorkerSettings
+
+
+class _Done:
+    """An execution that has ended before anybody could look."""
+
+    supervised = True
+
+    def __init__(self, seen: list[Observation]) -> None:
+        self._seen = seen
+
+    def fileno(self) -> int:
+        return -1
+
+    def observe(self) -> list[Observation]:
+        seen, self._seen = self._seen, []
+        return seen
+
+    def stop(self, cause: StopCause, grace_s: float) -> None:
+        """Nothing is left to stop."""
+
+    def kill(self) -> None:
+        """Nothing is left to kill."""
+
+    def extend(self, lease_deadline: float) -> None:
+        """Nothing is left to extend."""
+
+
+class InlineRunner:
+    """`Runner` that calls the function here: no isolation, no timeout, no kill."""
+
+    containment = "inline"
+    domain = None
+
+    def start(self, launch: Launch) -> Execution:
+        """See `Runner.start`."""
+        seen: list[Observation] = []
+        job = launch.job
+        here = JobContext(
+            id=job.id,
+            name=job.name,
+            attempt=job.attempt,
+            deadline=launch.deadline_at,
+            _report=seen.append,
+        )
+        try:
+            with context.entered(here):
+                result = find(job.name).function(**job.params)
+            ended = ExitSeen(exit=Exit(code=0), result=result)
+        except Exception as error:  # noqa: BLE001  (the edge of the job)
+            failure = Failure(
+                reason=Reason.ERROR,
+                message=str(error) or type(error).__name__,
+                type=type_name(type(error)),
+                transient=job.retry.covers(error),
+            )
+            ended = ExitSeen(exit=Exit(code=1), failure=failure)
+        return _Done([PidSeen(pid=0), *seen, ended, TreeDead(proof=Proof.INLINE)])
+
+    def proved_empty(self, domain: str) -> bool:
+        """See `Runner.proved_empty`."""
+        del domain
+        return False
+
+    def sources(self) -> Sequence[Source]:
+        """See `Runner.sources`."""
+        return ()
+
+    def tend(self) -> None:
+        """See `Runner.tend`."""
+
+    def close(self) -> None:
+        """See `Runner.close`."""
+
+
+class InlineEngine(Engine):
+    """An `Engine` whose submit returns after the job has ended.
+
+    Jobs that are not due stay PENDING; `drain()` runs what has become due.
+    """
+
+    def __init__(self, store: JobStore, *, clock: Clock | None = None) -> None:
+        super().__init__(store, clock=clock)
+        self._worker_settings = WorkerSettings(concurrency=1)
+
+    def _submit(
+        self, job: JobFunction[..., object], params: Mapping[str, object]
+    ) -> JobHandle[object]:
+        handle = super()._submit(job, params)
+        self.drain()
+        return handle
+
+    def drain(self) -> None:
+        """Run every job that is due, retries without a backoff included."""
+        worker = Worker(
+            self._store,
+            InlineRunner(),
+            registered(),
+            self._worker_settings,
+            self._clock,
+        )
+        while worker.turn(0.0):
+            pass
+
+
+@contextmanager
+def inline_engine(clock: Clock | None = None) -> Iterator[InlineEngine]:
+    """Yield an engine in memory that runs each job at once, in this process."""
+    clock = clock or SystemClock()
+    with InlineEngine(discovery.open_store("memory:", clock), clock=clock) as engine:
+        yield engine
