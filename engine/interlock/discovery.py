@@ -38,6 +38,26 @@ def open_store(url: str | None, clock: Clock) -> JobStore:
     return store
 
 
+def upgrade_store(url: str | None) -> None:
+    """Bring a database's schema and guards to this version.
+
+    Raises:
+        StoreUnavailable: it cannot be used, or is newer than this version.
+    """
+    _schema(url).upgrade()
+
+
+def store_version(url: str | None) -> str | None:
+    """Return the version of a database's schema, None for an empty one."""
+    version: str | None = _schema(url).current()
+    return version
+
+
+def _schema(url: str | None) -> Any:
+    url = database_url(url)
+    return _load("interlock.schemas", urlsplit(url).scheme.partition("+")[0])(url)
+
+
 def open_runner(name: str = "subprocess", **options: object) -> Runner:
     """Open a runner by its name.
 

@@ -41,12 +41,7 @@ def check(connection: sa.Connection) -> bool:
     Raises:
         SchemaMismatch: it is newer, foreign or its guards were weakened.
     """
-    version = current(connection)
-    if version is not None and version not in _KNOWN:
-        raise SchemaMismatch(
-            f"the database has schema {version}, this version of Interlock knows up to "
-            f"{HEAD}. Upgrade the package `interlock-jobs`. Nothing was changed."
-        )
+    version = refuse_newer(connection)
     if version != HEAD:
         return False
     missing = weakened(_installed(connection))
@@ -57,6 +52,21 @@ def check(connection: sa.Connection) -> bool:
             "back with `interlock db upgrade`. Nothing was changed."
         )
     return True
+
+
+def refuse_newer(connection: sa.Connection) -> str | None:
+    """Return the schema's version.
+
+    Raises:
+        SchemaMismatch: this version of the package does not know it.
+    """
+    version = current(connection)
+    if version is not None and version not in _KNOWN:
+        raise SchemaMismatch(
+            f"the database has schema {version}, this version of Interlock knows up to "
+            f"{HEAD}. Upgrade the package `interlock-jobs`. Nothing was changed."
+        )
+    return version
 
 
 def weakened(installed: Mapping[str, str]) -> list[str]:

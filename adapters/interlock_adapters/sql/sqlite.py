@@ -3,6 +3,8 @@
 import os
 import sqlite3
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -82,6 +84,13 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
         StoreUnavailable: the file cannot be used, and why.
     """
     clock = clock or SystemClock()
+    path, engine = _connect(url)
+    with _explained(path, engine):
+        _bring_to_head(engine)
+    return SqlStore(engine, SqliteDialect(path, clock), clock)
+
+
+def _connect(url: str) -> tuple[Path, sa.Engine]:
     parsed = sa.make_url(url)
     synchronous = str(parsed.query.get("synchronous", "FULL")).upper()
     if not parsed.database or parsed.database == ":memory:":
@@ -98,16 +107,43 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
         connect_args={"timeout": _BUSY_S, "check_same_thread": False},
     )
     _prepare(engine, synchronous)
-    store = SqlStore(engine, SqliteDialect(path, clock), clock)
+    return path, engine
+
+
+@contextmanager
+def _explained(path: Path, engine: sa.Engine) -> Iterator[None]:
+    """Close the engine after an error, and say what the error means."""
     try:
-        _bring_to_head(engine)
+        yield
     except sa.exc.DBAPIError as error:
         engine.dispose()
         raise unavailable(path, error.orig) or error from error
     except BaseException:
         engine.dispose()
         raise
-    return store
+
+
+class SqliteSchema:
+    """What `interlock db` does: entry point `sqlite`."""
+
+    def __init__(self, url: str) -> None:
+        self._path, self._engine = _connect(url)
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version, and put weakened guards back."""
+        with _explained(self._path, self._engine):
+            with self._engine.execution_options(write=True).begin() as connection:
+                schema.refuse_newer(connection)
+                schema.upgrade(connection)
+            self._engine.dispose()
+
+    def current(self) -> str | None:
+        """Return the schema's version, None for an empty database."""
+        with _explained(self._path, self._engine):
+            with self._engine.connect() as connection:
+                version = schema.current(connection)
+            self._engine.dispose()
+        return version
 
 
 def _prepare(engine: sa.Engine, synchronous: str) -> None:

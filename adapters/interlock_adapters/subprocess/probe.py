@@ -49,7 +49,9 @@ def _kill_and_prove(containment: str) -> bool:
     if job == 0:
         os.setsid()
         os.write(told, b"!")
-        _daemonise()
+        if containment != domain.GROUP:  # which would leave it behind
+            _daemonise()
+        time.sleep(_PATIENCE_S)
         os._exit(0)
     os.read(ready, 1)
     until = time.monotonic() + _PATIENCE_S / 2

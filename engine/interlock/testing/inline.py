@@ -1,8 +1,7 @@
 """An engine that runs each job at once, in this process, without a database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator, Mapping
 
 from interlock import context, discovery
 from interlock.clock import Clock, SystemClock

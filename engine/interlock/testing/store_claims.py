@@ -208,6 +208,15 @@ class ClaimsContract:
         ten = now + timedelta(seconds=10)
         assert scene.store.next_due(now=ten) == now + timedelta(seconds=20)
 
+    def test_a_wall_clock_that_steps_back_starts_nothing_early(
+        self, scene: Scene
+    ) -> None:
+        job = scene.add()
+        scene.clock.advance(-1)
+        assert scene.claim(job.name) == []
+        scene.clock.advance(1)
+        assert [claimed.id for claimed in scene.claim(job.name)] == [job.id]
+
     def test_a_paused_queue_keeps_its_jobs_and_lets_running_ones_go_on(
         self, scene: Scene
     ) -> None:

@@ -1,0 +1,34 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check format bench diagrams clean
+
+demo: $(BIN)/interlock
+	$(BIN)/interlock demo
+
+test: $(BIN)/interlock
+	$(BIN)/python -m pytest
+
+check: $(BIN)/interlock
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(BIN)/interlock
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(BIN)/interlock
+	$(BIN)/python bench/throughput.py
+
+diagrams: $(BIN)/interlock
+	$(BIN)/interlock diagram --write diagrams
+
+$(BIN)/interlock: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,92 @@
+"""Open the engine as the flags say, and turn errors into exit codes."""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from interlock import errors
+from interlock.engine import Engine
+
+Database = Annotated[
+    str | None,
+    typer.Option("--database", help="URL [INTERLOCK_DATABASE_URL, ./interlock.db]"),
+]
+Modules = Annotated[
+    list[str] | None,
+    typer.Option("--module", help="Module with jobs, repeatable [INTERLOCK_MODULES]"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job")]
+
+EXIT_CODES: Final = {
+    0: "done",
+    1: "the waited job did not succeed, or `verify` found faults",
+    2: "usage or bad input",
+    3: "not found",
+    4: "illegal transition",
+    5: "the store cannot be reached or used",
+    124: "timed out: the job, or the wait",
+    130: "interrupted",
+}
+_CODES: Final = (
+    (errors.JobNotFound, 3),
+    (errors.UnknownJobName, 3),
+    (errors.IllegalTransition, 4),
+    (errors.StoreUnavailable, 5),
+    (errors.WaitTimeout, 124),
+    (errors.JobTimedOut, 124),
+    (errors.JobFailed, 1),
+    (errors.JobCanceled, 1),
+    (errors.InterlockError, 2),
+)
+
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+err = Console(stderr=True, highlight=False)
+
+
+def import_modules(modules: list[str] | None) -> list[str]:
+    """Import the modules with jobs, also from the current folder; return their names."""
+    from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
+
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    names = modules or Settings().module_names()
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            message = f"there is no module {name!r} in this folder or environment"
+            raise errors.InvalidOption("--module", name, message) from None
+    return names
+
+
+@contextmanager
+def engine(database: str | None, modules: list[str] | None = None) -> Iterator[Engine]:
+    """Open the engine that the flags name."""
+    from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
+
+    import_modules(modules)
+    url = database or Settings().database_url
+    with Engine.open(url) as opened:
+        yield opened
+
+
+@contextmanager
+def errors_as_exit_codes() -> Iterator[None]:
+    """Print an error of ours as a sentence and leave with its code."""
+    try:
+        yield
+    except errors.InterlockError as error:
+        err.print(str(error), style="red", markup=False)
+        code = next(code for kind, code in _CODES if isinstance(error, kind))
+        raise typer.Exit(code) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

@@ -1,0 +1,233 @@
+"""Commands about jobs: submit, list, show, cancel, wait, history, log, rerun."""
+
+import json
+import time
+from typing import Annotated
+
+import typer
+
+from interlock.engine import Engine
+from interlock.errors import InvalidOption
+from interlock.job import Job
+from interlock_adapters.cli import context, show
+from interlock_adapters.cli.context import AsJson, Database, JobId, Modules, out
+
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds to wait at most")]
+By = Annotated[str | None, typer.Option(help="Who does it")]
+_FOLLOW_S = 0.2
+
+
+def _param(text: str) -> tuple[str, object]:
+    """Return `key=value`; the value is JSON, or text if it is none."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidOption("parameter", text, "key=value")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _print(job: Job, *, as_json: bool) -> None:
+    if as_json:
+        show.print_json(show.as_dict(job))
+    else:
+        out.print(show.jobs_table([job]))
+
+
+def _finish(
+    engine: Engine, job_id: str, timeout: float | None, *, as_json: bool
+) -> None:
+    """Wait with a progress bar, print the job, leave with its exit code."""
+    from rich.progress import Progress  # noqa: PLC0415  (only with a wait)
+
+    with Progress(console=context.err, transient=True) as bar:
+        task = bar.add_task("waiting", total=None)
+        until = None if timeout is None else time.monotonic() + timeout
+        while not (job := engine.get(job_id)).is_terminal:
+            if until is not None and time.monotonic() >= until:
+                engine.wait(job_id, timeout=0)  # says so
+            seen = job.progress
+            if seen is not None:
+                bar.update(task, completed=seen.completed or 0, total=seen.total)
+            bar.update(task, description=f"{job.status} {show.progress_text(job)}")
+            engine.waiting.wait(job_id, _FOLLOW_S)
+    _print(job, as_json=as_json)
+    engine.result(job_id, timeout=0)
+
+
+def submit(
+    name: str,
+    params: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
+    database: Database = None,
+    module: Modules = None,
+    wait: Wait = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds it may run")] = None,
+    queue: Annotated[str | None, typer.Option()] = None,
+    priority: Annotated[int | None, typer.Option()] = None,
+    unique_key: Annotated[str | None, typer.Option()] = None,
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a job by its name."""
+    with context.errors_as_exit_codes(), context.engine(database, module) as engine:
+        options = {"timeout": timeout, "queue": queue, "priority": priority}
+        options |= {"unique_key": unique_key, "by": by}
+        given = {key: value for key, value in options.items() if value is not None}
+        values = dict(_param(text) for text in params or [])
+        handle = engine.submit(name, values, **given)  # type: ignore[misc]  # checked by the engine
+        if wait:
+            _finish(engine, handle.id, None, as_json=as_json)
+        elif as_json:
+            show.print_json(show.as_dict(handle.job()))
+        else:
+            out.print(handle.id)
+
+
+def list_(
+    database: Database = None,
+    module: Modules = None,
+    status: Annotated[list[str] | None, typer.Option(help="Repeatable")] = None,
+    name: Annotated[str | None, typer.Option()] = None,
+    queue: Annotated[str | None, typer.Option()] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    cursor: Annotated[str | None, typer.Option(help="`next` of a page")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    with context.errors_as_exit_codes(), context.engine(database, module) as engine:
+        page = engine.search(
+            name=name, queue=queue, statuses=status or (), limit=limit, cursor=cursor
+        )
+        if as_json:
+            for job in page.items:
+                show.print_json(show.as_dict(job))
+            return
+        out.print(show.jobs_table(page.items))
+        if page.next_cursor:
+            out.print(f"next: --cursor {page.next_cursor}")
+
+
+def show_(
+    job_id: JobId,
+    database: Database = None,
+    module: Modules = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show everything about a job, and why it is not running."""
+    with context.errors_as_exit_codes(), context.engine(database, module) as engine:
+        job = engine.get(job_id)
+        if as_json:
+            show.print_json(show.as_dict(job))
+        else:
+            out.print(show.job_sheet(job, engine.explain(job_id)))
+
+
+def cancel(
+    job_id: JobId,
+    database: Database = None,
+    reason: Annotated[str | None, typer.Option(help="Kept in the history")] = None,
+    by: By = None,
+    wait: Wait = False,
+    timeout: Timeout = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel a job; with --wait until none of its processes is alive."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        patience = timeout if wait else None
+        job = engine.cancel(job_id, reason=reason, by=by, wait=patience)
+        _print(job, as_json=as_json)
+        if wait and not job.is_terminal:
+            engine.wait(job_id, timeout=0)  # says that the time is over
+
+
+def wait_(
+    job_id: JobId,
+    database: Database = None,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+) -> None:
+    """Wait for the end of a job."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        _finish(engine, job_id, timeout, as_json=as_json)
+
+
+def history(
+    job_id: JobId,
+    database: Database = None,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Refused events")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what happened to a job, by whom and why."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        if rejected:
+            columns = ("at", "event", "status", "actor", "attempt", "why")
+            engine.get(job_id)
+            show.records(engine.rejections(job_id), columns, as_json=as_json)
+            return
+        columns = (
+            "seq",
+            "at",
+            "event",
+            "source",
+            "target",
+            "attempt",
+            "actor",
+            "reason",
+        )
+        show.records(engine.history(job_id), columns, as_json=as_json)
+
+
+def log(
+    job_id: JobId,
+    database: Database = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Until it ends")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a job wrote."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        last = 0
+        while True:
+            job = engine.get(job_id)
+            for line in engine.log(job_id, after=last):
+                last = line.seq
+                if as_json:
+                    show.records([line], (), as_json=True)
+                else:
+                    print(line.text)  # noqa: T201  (what the job wrote, as it is)
+            if job.is_terminal or not follow:
+                return
+            engine.waiting.wait(job_id, _FOLLOW_S)
+
+
+def rerun(
+    job_id: JobId,
+    database: Database = None,
+    module: Modules = None,
+    wait: Wait = False,
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Submit once more what a job did, as a new job."""
+    with context.errors_as_exit_codes(), context.engine(database, module) as engine:
+        handle = engine.rerun(job_id, by=by)
+        if wait:
+            _finish(engine, handle.id, None, as_json=as_json)
+        else:
+            _print(handle.job(), as_json=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(submit)
+    app.command("list")(list_)
+    app.command("show")(show_)
+    app.command()(cancel)
+    app.command("wait")(wait_)
+    for command in (history, log, rerun):
+        app.command()(command)

@@ -1,0 +1,145 @@
+"""Commands for whoever operates it: counts, queues, purge, verify, db, doctor, ..."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlock import discovery
+from interlock_adapters.cli import context, show
+from interlock_adapters.cli.context import AsJson, Database, out
+
+
+def counts(database: Database = None, as_json: AsJson = False) -> None:
+    """Count the jobs by status."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        found = engine.counts()
+        if as_json:
+            show.print_json(found)
+            return
+        for status, many in found.items():
+            out.print(show.status_text(status), many)
+
+
+def queues(database: Database = None, as_json: AsJson = False) -> None:
+    """List the queues."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        columns = ("name", "paused", "pending", "running", "oldest_pending_at")
+        show.records(engine.queues(), columns, as_json=as_json)
+
+
+def pause(queue: str, database: Database = None) -> None:
+    """Let no job of a queue start."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        engine.pause(queue)
+
+
+def resume(queue: str, database: Database = None) -> None:
+    """Let jobs of a queue start again."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        engine.resume(queue)
+
+
+def workers(database: Database = None, as_json: AsJson = False) -> None:
+    """List the workers."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        columns = ("id", "host", "pid", "containment", "concurrency", "seen_at")
+        show.records(engine.workers(), columns, as_json=as_json)
+
+
+def purge(
+    older_than: Annotated[float, typer.Option(help="Days since the end", min=0)],
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete jobs that ended long ago, with their history and logs."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        many = engine.purge(older_than=older_than * 86_400)
+        if as_json:
+            show.print_json({"deleted": many})
+        else:
+            out.print(f"deleted {many} jobs")
+
+
+def verify(database: Database = None, as_json: AsJson = False) -> None:
+    """Replay every history against the table; exit code 1 if there are faults."""
+    with context.errors_as_exit_codes(), context.engine(database) as engine:
+        faults = engine.verify()
+        if faults or as_json:
+            show.records(faults, ("job_id", "what"), as_json=as_json)
+        if not faults and not as_json:
+            out.print("sound: every history is legal and folds to its row")
+        if faults:
+            raise typer.Exit(1)
+
+
+def diagram(
+    kind: Annotated[str, typer.Argument(help="mermaid, dot or table")] = "mermaid",
+    write: Annotated[
+        Path | None, typer.Option(help="Write all files to this folder instead")
+    ] = None,
+) -> None:
+    """Print the lifecycle as a picture's source or as a table."""
+    from interlock_adapters import diagrams  # noqa: PLC0415  (only when asked for)
+
+    if write is not None:
+        for path in diagrams.write(write):
+            out.print(str(path))
+        return
+    kinds = {"mermaid": diagrams.mermaid, "dot": diagrams.dot, "table": diagrams.table}
+    if kind not in kinds:
+        raise typer.BadParameter(f"one of {', '.join(kinds)}")
+    print(kinds[kind](), end="")  # noqa: T201  (as it is)
+
+
+def doctor(database: Database = None, as_json: AsJson = False) -> None:
+    """Say what works on this machine: containment, Python, store."""
+    import platform  # noqa: PLC0415  (only when asked for)
+
+    from interlock_adapters.subprocess import domain, probe  # noqa: PLC0415
+
+    found: dict[str, object] = {"python": platform.python_version()}
+    for name in domain.STRENGTHS:
+        found[f"containment {name}"] = probe.works(name) or "works"
+    found["containment auto"] = probe.strongest()
+    found["database"] = discovery.database_url(database)
+    with context.errors_as_exit_codes():
+        if as_json:
+            show.print_json(found)
+        else:
+            for name, value in found.items():
+                out.print(f"{name}: {value}", markup=False)
+        with context.engine(database) as engine:
+            many = sum(engine.counts().values())
+            if not as_json:
+                out.print(f"store: sound schema, {many} jobs")
+
+
+db = typer.Typer(help="The database's schema.", no_args_is_help=True)
+
+
+@db.command("upgrade")
+def upgrade(database: Database = None) -> None:
+    """Bring the schema and its guards to this version."""
+    with context.errors_as_exit_codes():
+        discovery.upgrade_store(database)
+        out.print("the schema is current and its guards are in place")
+
+
+@db.command("current")
+def current(database: Database = None, as_json: AsJson = False) -> None:
+    """Say which schema the database has."""
+    with context.errors_as_exit_codes():
+        version = discovery.store_version(database)
+        if as_json:
+            show.print_json({"schema": version})
+        else:
+            out.print(version or "empty")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    commands = (counts, queues, pause, resume, workers, purge, verify, diagram, doctor)
+    for command in commands:
+        app.command()(command)
+    app.add_typer(db, name="db")

@@ -1,0 +1,128 @@
+"""Jobs and records for people (tables) and for programs (JSON)."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from interlock.job import Job
+from interlock.lifecycle import Event, JobStatus, row_of
+from interlock.registry import registered
+from interlock_adapters.cli.context import out
+
+SECRET: Final = "***"
+_COLOURS: Final = {
+    row_of(Event.SUCCEED).target: "green",
+    row_of(Event.FAIL).target: "red",
+    row_of(Event.TIME_OUT).target: "magenta",
+    row_of(Event.CANCEL).target: "yellow",
+    row_of(Event.CLAIM).target: "cyan",
+}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return str(value)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON on one line a record."""
+    print(json.dumps(value, default=_plain))  # noqa: T201  (rich would wrap it)
+
+
+def redacted(job: Job) -> dict[str, object]:
+    """Return the params with the secret ones hidden."""
+    function = registered().get(job.name)
+    secret = function.secret if function else frozenset()
+    return {k: SECRET if k in secret else v for k, v in job.params.items()}
+
+
+def as_dict(job: Job) -> dict[str, Any]:
+    """Return every field of a job, and its derived phase."""
+    fields = asdict(job)
+    del fields["read_at"]
+    return {**fields, "params": redacted(job), "phase": job.phase}
+
+
+def status_text(status: JobStatus) -> Text:
+    """Return a status in its colour."""
+    return Text(status.value, style=_COLOURS.get(status, ""))
+
+
+def jobs_table(jobs: Iterable[Job], *, compact: bool = False) -> Table:
+    """Return jobs as a table; compact: for a narrow terminal, without ids."""
+    table = Table()
+    for heading in () if compact else ("id",):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("name", "status", "try", "progress", "took", "why"):
+        table.add_column(heading, no_wrap=True)
+    for job in jobs:
+        cells = [
+            job.name,
+            status_text(job.status),
+            str(job.attempt or ""),
+            progress_text(job),
+            f"{job.duration.total_seconds():.2f} s" if job.duration else "",
+            Text(_why(job)),
+        ]
+        table.add_row(*cells if compact else (job.id, *cells))
+    return table
+
+
+def _why(job: Job) -> str:
+    if job.error is not None and job.stop_cause is None:
+        return job.error.message.splitlines()[0][:60]
+    return job.reason.value if job.reason else job.phase.value
+
+
+def progress_text(job: Job) -> str:
+    """Return a job's progress in a few characters."""
+    progress = job.progress
+    if progress is None:
+        return ""
+    done = "" if progress.completed is None else f"{progress.completed:g}"
+    total = "" if progress.total is None else f"/{progress.total:g}"
+    words = [progress.phase, done + total, progress.unit]
+    return " ".join(word for word in words if word)
+
+
+def records(items: Sequence[Any], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print dataclasses as a table of some columns, or whole as JSON lines."""
+    if as_json:
+        for item in items:
+            print_json(asdict(item))
+        return
+    table = Table(*columns)
+    for item in items:
+        values = (getattr(item, column) for column in columns)
+        table.add_row(*(Text("" if v is None else _short(v)) for v in values))
+    out.print(table)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03}"
+    return str(value)
+
+
+def job_sheet(job: Job, explanation: str) -> Table:
+    """Return everything about one job."""
+    table = Table(show_header=False, box=None)
+    for name, value in as_dict(job).items():
+        if value is None or value in ({}, "", False):
+            continue
+        if name == "error" and job.error is not None:
+            value = job.error.traceback or job.error.message
+        text = json.dumps(value, default=_plain) if isinstance(value, dict) else value
+        table.add_row(name, Text(_short(text)))
+    table.add_row("", Text(explanation, style="bold"))
+    return table

@@ -1,0 +1,65 @@
+"""Commands that run jobs: worker, demo."""
+
+import logging
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlock.worker import WorkerSettings
+from interlock_adapters.cli import context
+from interlock_adapters.cli.context import Database, err
+
+
+def worker(
+    modules: Annotated[list[str], typer.Argument(help="Modules that declare jobs")],
+    database: Database = None,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Jobs at once [cores]")
+    ] = None,
+    lease: Annotated[float, typer.Option(help="Seconds until others take over")] = 30.0,
+    queues: Annotated[str | None, typer.Option(help="Only these, with commas")] = None,
+    shutdown_grace: Annotated[
+        float, typer.Option(help="Seconds that jobs may go on after SIGTERM")
+    ] = 10.0,
+    containment: Annotated[
+        str, typer.Option(help="auto, namespace, subreaper or group")
+    ] = "auto",
+) -> None:
+    """Run jobs until SIGTERM or Ctrl-C; twice stops them at once."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    given = {} if concurrency is None else {"concurrency": concurrency}
+    with context.errors_as_exit_codes(), context.engine(database, modules) as engine:
+        settings = WorkerSettings(
+            **given,
+            lease=lease,
+            queues=frozenset(queues.split(",")) if queues else None,
+            shutdown_grace=shutdown_grace,
+        )
+        running = engine.new_worker(
+            settings=settings, containment=containment, modules=modules
+        )
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda _signum, _frame: running.stop())
+        kind = running.containment
+        err.print(f"worker {running.id} ({kind}) runs {settings.concurrency} at once")
+        running.run()
+
+
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to keep the database [a new folder]")
+    ] = None,
+) -> None:
+    """Show real jobs: a batch, retries, a timeout, a cancel with all it started."""
+    from interlock_adapters.cli import demo as shown  # noqa: PLC0415  (when asked)
+
+    with context.errors_as_exit_codes():
+        raise typer.Exit(shown.run(folder))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(worker)
+    app.command()(demo)
