@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -93,14 +93,17 @@ def texts() -> Mapping[str, str]:
     }
 
 
+def _keep(text: str) -> Callable[[re.Match[str]], str]:
+    """Return what puts `text` between two markers; `re` would read backslashes."""
+    return lambda match: match[1] + text + match[2]
+
+
 def fill(document: str) -> str:
     """Return a document with the generated parts between its markers renewed."""
     parts = {"diagram": f"```mermaid\n{mermaid()}```\n", "transitions": table()}
     for name, text in parts.items():
         pattern = rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
-        document = re.sub(
-            pattern, lambda m, text=text: m[1] + text + m[2], document, flags=re.DOTALL
-        )
+        document = re.sub(pattern, _keep(text), document, flags=re.DOTALL)
     return document
 
 

@@ -1,7 +1,7 @@
 """Interlock: a job engine built around an explicit state machine.
 
-What a job's process needs is imported here; the engine is imported when it is asked for:
-the smaller a process is, the faster it is forked.
+What a job's process needs is imported here; the engine, when it is asked for: the
+smaller a process is, the faster it is forked.
 """
 
 from importlib import import_module

@@ -66,7 +66,7 @@ class AsyncEngine:
         with self.sync.waiting.watching(job_id, ring):
             while True:
                 changed.clear()
-                job = await self._call(self.sync.get, job_id)
+                job: Job = await self._call(self.sync.get, job_id)
                 left = _POLL_S if until is None else until - loop.time()
                 if job.is_terminal or left <= 0:
                     return job
@@ -89,7 +89,7 @@ class AsyncEngine:
         wait: float | None = None,
     ) -> Job:
         """See `Engine.cancel`."""
-        job = await self._call(self.sync.cancel, job_id, reason=reason, by=by)
+        job: Job = await self._call(self.sync.cancel, job_id, reason=reason, by=by)
         if wait is None or job.is_terminal:
             return job
         return await self._await(job_id, wait)

@@ -33,9 +33,7 @@ def checked(
         InvalidParams: one line for each problem.
     """
     given = dict(params)
-    problems = [f"{key!r}: names are text" for key in given if not isinstance(key, str)]
-    if not problems:
-        problems = _misfits(job, given) or _not_json(given)
+    problems = _misfits(job, given) or _not_json(given)
     if problems:
         raise InvalidParams(job.name, problems)
     return given
@@ -56,6 +54,8 @@ def _say(where: tuple[int | str, ...], kind: str, message: str) -> str:
             return f"{name} is missing"
         case "extra_forbidden":
             return f"{name} is unexpected"
+        case _:
+            pass
     return f"{name}: {message[0].lower()}{message[1:]}"
 
 

@@ -15,6 +15,7 @@ from interlock.retry import Retry
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _LIMITS = frozenset({"memory_mb", "cpu_s", "file_mb", "open_files"})
 MAIN = "__interlock_main__"  # the script that declares jobs, as a worker imports it
@@ -22,10 +23,10 @@ Isolation = Literal["process", "interpreter"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobFunction(Generic[P, R]):
+class JobFunction(Generic[P, R_co]):
     """A function that is a job. Calling it runs it here, as any function."""
 
-    function: Callable[P, R] = field(repr=False)
+    function: Callable[P, R_co] = field(repr=False)
     name: str
     defaults: Options = field(default_factory=Options)
     max_running: int | None = None
@@ -33,11 +34,11 @@ class JobFunction(Generic[P, R]):
     limits: Mapping[str, int] = field(default_factory=dict[str, int])
     secret: frozenset[str] = frozenset()
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
         return self.function(*args, **kwargs)
 
-    def options(self, **options: Unpack[Options]) -> "JobFunction[P, R]":
+    def options(self, **options: Unpack[Options]) -> "JobFunction[P, R_co]":
         """Return this job with other options, to hand to `Engine.submit`.
 
         Raises:
@@ -46,7 +47,7 @@ class JobFunction(Generic[P, R]):
         opts.check(options)
         return replace(self, defaults={**self.defaults, **options})
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> "Call[R]":
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> "Call[R_co]":
         """Return one call of this job, for `Engine.submit_many`."""
         return Call(job=self, params=self.bound(*args, **kwargs))
 
@@ -60,10 +61,10 @@ class JobFunction(Generic[P, R]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[R]):
+class Call(Generic[R_co]):
     """One call of a job: what `submit_many` takes."""
 
-    job: JobFunction[..., R]
+    job: JobFunction[..., R_co]
     params: Mapping[str, object]
 
 
@@ -116,7 +117,7 @@ def job(
     opts.check(defaults)
     unknown = set(limits or {}) - _LIMITS
     if unknown:
-        raise InvalidOption("limits", sorted(unknown)[0], f"{sorted(_LIMITS)}")
+        raise InvalidOption("limits", min(unknown), f"{sorted(_LIMITS)}")
     if max_running is not None and max_running < 1:
         raise InvalidOption("max_running", max_running, "1 or more, or None")
 

@@ -102,6 +102,11 @@ class Worker:
         self._renew_at = self._reap_at = self._poll_at = 0.0
         self.ready = threading.Event()  # set once it is registered
 
+    @property
+    def containment(self) -> str:
+        """How its jobs are contained."""
+        return self._runner.containment
+
     def stop(self) -> None:
         """Stop: once, after the shutdown grace; twice, at once. From any thread."""
         self._stops += 1

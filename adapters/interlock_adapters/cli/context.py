@@ -1,10 +1,10 @@
 """Open the engine as the flags say, and turn errors into exit codes."""
 
 import importlib
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -51,11 +51,11 @@ err = Console(stderr=True, highlight=False)
 
 
 def import_modules(modules: list[str] | None) -> list[str]:
-    """Import the modules with jobs, also from the current folder; return their names."""
+    """Import modules with jobs, also from the current folder; return their names."""
     from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
 
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
     names = modules or Settings().module_names()
     for name in names:
         try:

@@ -71,7 +71,7 @@ def _table(now: list[Job]) -> Table:
 
 
 def survivors() -> list[int]:
-    """Return the processes alive that carry the mark of any job in their environment."""
+    """Return the processes alive that carry a job's mark in their environment."""
     alive = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:

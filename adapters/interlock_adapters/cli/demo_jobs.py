@@ -45,7 +45,8 @@ def flaky() -> str:
 @job(name="demo.stuck", timeout=1.0, grace=0.2)
 def stuck() -> int:
     """Outrun the timeout inside one call of C code, where no exception gets in."""
-    return pow(3, 400_000_000).bit_length()
+    power: int = pow(3, 400_000_000)
+    return power.bit_length()
 
 
 @job(name="demo.family", grace=0.2)

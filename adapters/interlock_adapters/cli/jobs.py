@@ -9,6 +9,7 @@ import typer
 from interlock.engine import Engine
 from interlock.errors import InvalidOption
 from interlock.job import Job
+from interlock.registry import find
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import AsJson, Database, JobId, Modules, out
 
@@ -76,7 +77,7 @@ def submit(
         options |= {"unique_key": unique_key, "by": by}
         given = {key: value for key, value in options.items() if value is not None}
         values = dict(_param(text) for text in params or [])
-        handle = engine.submit(name, values, **given)  # type: ignore[misc]  # checked by the engine
+        handle = engine.submit(find(name).options(**given), **values)
         if wait:
             _finish(engine, handle.id, None, as_json=as_json)
         elif as_json:
@@ -164,9 +165,9 @@ def history(
     """Show what happened to a job, by whom and why."""
     with context.errors_as_exit_codes(), context.engine(database) as engine:
         if rejected:
-            columns = ("at", "event", "status", "actor", "attempt", "why")
             engine.get(job_id)
-            show.records(engine.rejections(job_id), columns, as_json=as_json)
+            refused = ("at", "event", "status", "actor", "attempt", "why")
+            show.records(engine.rejections(job_id), refused, as_json=as_json)
             return
         columns = (
             "seq",

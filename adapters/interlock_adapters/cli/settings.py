@@ -1,7 +1,6 @@
 """What every command needs to know: flag, then INTERLOCK_*, then pyproject.toml."""
 
 from pathlib import Path
-from typing import Any
 
 from pydantic_settings import (
     BaseSettings,
@@ -29,9 +28,11 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: Any,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let flags win over the environment, and that over pyproject.toml."""
+        del dotenv_settings, file_secret_settings
         toml = PyprojectTomlConfigSettingsSource(settings_cls, Path("pyproject.toml"))
         return (init_settings, env_settings, toml)
 

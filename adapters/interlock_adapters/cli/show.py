@@ -14,7 +14,7 @@ from interlock.lifecycle import Event, JobStatus, row_of
 from interlock.registry import registered
 from interlock_adapters.cli.context import out
 
-SECRET: Final = "***"
+HIDDEN: Final = "***"
 _COLOURS: Final = {
     row_of(Event.SUCCEED).target: "green",
     row_of(Event.FAIL).target: "red",
@@ -43,7 +43,7 @@ def redacted(job: Job) -> dict[str, object]:
     """Return the params with the secret ones hidden."""
     function = registered().get(job.name)
     secret = function.secret if function else frozenset()
-    return {k: SECRET if k in secret else v for k, v in job.params.items()}
+    return {k: HIDDEN if k in secret else v for k, v in job.params.items()}
 
 
 def as_dict(job: Job) -> dict[str, Any]:
@@ -121,8 +121,11 @@ def job_sheet(job: Job, explanation: str) -> Table:
         if value is None or value in ({}, "", False):
             continue
         if name == "error" and job.error is not None:
-            value = job.error.traceback or job.error.message
-        text = json.dumps(value, default=_plain) if isinstance(value, dict) else value
-        table.add_row(name, Text(_short(text)))
+            text = job.error.traceback or job.error.message
+        elif isinstance(value, dict):
+            text = json.dumps(value, default=_plain)
+        else:
+            text = _short(value)
+        table.add_row(name, Text(text))
     table.add_row("", Text(explanation, style="bold"))
     return table

@@ -227,7 +227,7 @@ class MemoryStore(Shelves):
                     if isinstance(note, ProgressNote)
                     else {"kill_unconfirmed": True}
                 )
-                self._jobs[job.id] = replace(job, **changed)  # type: ignore[arg-type]  # one of two fields
+                self._jobs[job.id] = replace(job, **changed)
         elif isinstance(note, Started):
             for index, attempt in enumerate(self._attempts[job.id]):
                 if attempt.attempt == note.attempt and attempt.outcome is None:
@@ -294,7 +294,7 @@ class MemoryStore(Shelves):
 
     def _forget(self, job_id: str) -> None:
         for records in (self._jobs, self._history, self._attempts, self._log):
-            records.pop(job_id, None)  # type: ignore[attr-defined]  # dicts of several kinds
+            records.pop(job_id, None)
         self._rejections = [r for r in self._rejections if r.job_id != job_id]
 
     def see_worker(self, worker: WorkerInfo) -> None:

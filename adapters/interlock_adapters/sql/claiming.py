@@ -36,20 +36,20 @@ SELECT lane.queue, lane.name,
   (SELECT count(*) FROM job WHERE status = '{RUNNING}' AND job.name = lane.name)
     AS running
 FROM lane
-""")  # noqa: S608  (constants of the table)
+""")
 
 _HEAD = sa.text(
-    f"SELECT priority, id FROM job WHERE {_OPEN} AND queue = :queue AND name = :name"  # noqa: S608
+    f"SELECT priority, id FROM job WHERE {_OPEN} AND queue = :queue AND name = :name"
     " AND (expires_at IS NULL OR expires_at >= :now)"
     " ORDER BY priority DESC, id LIMIT :many"
 ).bindparams(sa.bindparam("now", type_=_WHEN))
 
 _DUE = f"status = '{INITIAL}' AND ready = 0 AND run_at <= :now"
-_PROMOTE = sa.text(f"UPDATE job SET ready = 1 WHERE {_DUE}").bindparams(  # noqa: S608
+_PROMOTE = sa.text(f"UPDATE job SET ready = 1 WHERE {_DUE}").bindparams(
     sa.bindparam("now", type_=_WHEN)
 )
 _HAS_WORK = sa.text(
-    f"SELECT EXISTS (SELECT 1 FROM job WHERE {_OPEN})"  # noqa: S608
+    f"SELECT EXISTS (SELECT 1 FROM job WHERE {_OPEN})"
     f" OR EXISTS (SELECT 1 FROM job WHERE {_DUE})"
 ).bindparams(sa.bindparam("now", type_=_WHEN))
 

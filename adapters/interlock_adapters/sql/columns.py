@@ -1,6 +1,7 @@
 """Column types that mean the same in SQLite and in PostgreSQL."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -25,7 +26,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[object]:
+    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
         """Choose the column's type by dialect."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(sa.BigInteger())

@@ -22,7 +22,7 @@ def current(connection: sa.Connection) -> str | None:
     """
     names = set(sa.inspect(connection).get_table_names())
     if VERSION_TABLE in names:
-        query = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608
+        query = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")
         version: str | None = connection.scalar(query)
         return version
     if "job" in names:

@@ -116,7 +116,7 @@ def claim() -> sa.UpdateBase:
         "exit_code": None,
         "exit_signal": None,
     }
-    ids = sa.bindparam("p_ids", expanding=True)
+    ids: sa.BindParameter[list[str]] = sa.bindparam("p_ids", expanding=True)
     return (
         sa.update(job).where(job.c.id.in_(ids), where).values(values).returning(*job.c)
     )

@@ -183,6 +183,8 @@ def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
                 _update_running(connection, note, progress=asdict(note.progress))
             case KillUnconfirmed():
                 _update_running(connection, note, kill_unconfirmed=True)
+            case LogLine():
+                continue  # stored above, all at once
 
 
 def _annotate(connection: sa.Connection, note: Started, **values: object) -> None:

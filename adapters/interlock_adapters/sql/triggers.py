@@ -3,8 +3,8 @@
 Each rule is a condition on OLD and NEW that must not hold, and the words to say then.
 Known holes that the rules close: INSERT OR REPLACE deletes without firing a DELETE
 trigger (sqlite.org/lang_replace.html), so inserts look for every unique key; CHECKs can
-be switched off, so `ROW_RULES` stand here too; tables are WITHOUT ROWID, so a row has no
-second name.
+be switched off, so `ROW_RULES` stand here too; tables are WITHOUT ROWID, so that a row
+has no second name.
 """
 
 from typing import Final

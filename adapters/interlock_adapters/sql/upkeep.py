@@ -52,10 +52,11 @@ class Upkeep(Reads):
     def next_due(self, *, now: datetime) -> datetime | None:
         """See `JobStore.next_due`."""
         soonest = sa.func.min(job.c.run_at, type_=UtcDateTime())
-        waiting = sa.literal_column("ready = 0")
+        waiting: sa.ColumnElement[bool] = sa.literal_column("ready = 0")
         query = sa.select(soonest).where(_PENDING, waiting, job.c.run_at > now)
         with self._read() as connection:
-            return connection.scalar(query)
+            due: datetime | None = connection.scalar(query)
+        return due
 
     def set_paused(self, queue: str, *, paused: bool) -> None:
         """See `JobStore.set_paused`."""

@@ -1,10 +1,11 @@
 """Know at once that another process has committed to a SQLite file.
 
-inotify(7) on the folder tells of writes to the `-wal` file, which comes and goes: 0.2 ms
-and no help from the writer. Behind it, always, a slow poll of `PRAGMA data_version`
-(3 us), for what inotify may miss; where there is no inotify, the poll is quick instead.
+inotify(7) on the folder tells of writes to the `-wal` file, which comes and goes, with
+no help from the writer. Behind it, always, a slow poll of `PRAGMA data_version` (3 us),
+for what inotify may miss; where there is no inotify, the poll is quick instead.
 """
 
+import contextlib
 import ctypes
 import os
 import select
@@ -27,7 +28,7 @@ _CLOSE_S: Final = 0.001
 
 
 def _inotify(folder: Path) -> int | None:
-    """Return a descriptor that is readable after a write in `folder`, if there is one."""
+    """Return a descriptor that is readable after a write in `folder`, or None."""
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "inotify_init1"):
         return None
@@ -90,10 +91,8 @@ class SqliteWakeup:
 
     def wake(self) -> None:
         """See `Wakeup.wake`."""
-        try:
+        with contextlib.suppress(BlockingIOError):  # full: it will wake anyway
             os.write(self._ring, b"!")
-        except BlockingIOError:  # full: it will wake anyway
-            pass
 
     def close(self) -> None:
         """See `Wakeup.close`."""

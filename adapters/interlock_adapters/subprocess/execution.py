@@ -51,18 +51,18 @@ class ProcessExecution:
         self._send(frame(Kind.LAUNCH, self._launch))
         for order in self._orders:
             self._send(order)
-        link.setblocking(False)
+        link.settimeout(0)
 
     def fail_to_start(self, failure: Failure, proof: Proof) -> None:
         """Say that there never was a process."""
         self._seen += [
-            ExitSeen(exit=Exit(code=None), failure=failure),
+            ExitSeen(exit=Exit(), failure=failure),
             TreeDead(proof=proof),
         ]
         self._done = True
 
     def gone(self, proof: Proof) -> None:
-        """Say that the shim was killed, and that its tree is proved dead all the same."""
+        """Say that the shim was killed, and its tree is proved dead all the same."""
         if not self._done:
             self._drain()
         if not self._done:
@@ -125,6 +125,8 @@ class ProcessExecution:
             case Kind.DEAD:
                 self._seen.append(TreeDead(proof=Proof(said["proof"])))
                 self._done = True
+            case _:
+                raise GarbledError(f"a shim does not say {kind}")
 
     def _exit(self, code: int) -> ExitSeen:
         ended = Exit(code=code) if code >= 0 else Exit(signal=-code)

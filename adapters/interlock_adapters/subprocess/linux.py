@@ -38,12 +38,12 @@ def become_subreaper() -> None:
 
 
 def unshare(flags: int) -> None:
-    """See unshare(2)."""
+    """Leave namespaces for new ones: unshare(2)."""
     _checked(_libc.unshare(flags))
 
 
 def setns(fd: int, flags: int) -> None:
-    """See setns(2)."""
+    """Enter a namespace: setns(2)."""
     _checked(_libc.setns(fd, flags))
 
 

@@ -37,9 +37,10 @@ class SubprocessRunner:
     ) -> None:
         self.containment = containment
         self._proof = Proof(domain.proof_of(containment))
-        self._config = {
+        self._path = [entry or str(Path.cwd()) for entry in sys.path]
+        self._config: dict[str, object] = {
             "containment": containment,
-            "path": [os.getcwd() if entry == "" else entry for entry in sys.path],
+            "path": self._path,
             "modules": list(modules),
             "main": main,
             "ahead": min(ahead, _MAX_AHEAD),
@@ -65,7 +66,7 @@ class SubprocessRunner:
             ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env={**environment, "PYTHONPATH": os.pathsep.join(self._config["path"])},
+            env={**environment, "PYTHONPATH": os.pathsep.join(self._path)},
             start_new_session=True,
         )
         theirs.close()
@@ -74,7 +75,7 @@ class SubprocessRunner:
         config = {**self._config, "domain": self.domain}
         socket.send_fds(self._link, [json.dumps(config).encode()], [me])
         os.close(me)
-        self._link.setblocking(False)
+        self._link.settimeout(0)
 
     def start(self, launch: Launch) -> Execution:
         """See `Runner.start`."""

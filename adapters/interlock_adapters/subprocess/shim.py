@@ -98,7 +98,7 @@ class Shim:
         os._exit(0)
 
     def _await_launch(self) -> dict[str, Any] | None:
-        self._link.setblocking(False)
+        self._link.settimeout(0)
         while not self._orphan:
             self._wait(None)
             for kind, text in self._received():
@@ -158,7 +158,7 @@ class Shim:
         self._say(Kind.EXITED, {"code": self._exit})
 
     def _wait(self, most_s: float | None, *fds: int) -> set[int]:
-        """Wait for the worker, or one of `fds`; return the descriptors that are ready."""
+        """Wait for the worker or one of `fds`; return what is ready."""
         poll = select.poll()
         if not self._orphan:
             events = select.POLLIN | (select.POLLOUT if self._outbox else 0)

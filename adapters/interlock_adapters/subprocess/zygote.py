@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -153,7 +153,7 @@ class Zygote:
             proof = domain.proof_of(self._containment)
             self._tell({"gone": number, "proof": proof})
 
-    def _sweep(self, note: Any) -> None:
+    def _sweep(self, note: Callable[[int, int], None]) -> None:
         """Kill every child that is no shim: a dead shim's tree is ours now."""
         quiet = 0
         while quiet < _QUIET_READS:
@@ -161,10 +161,13 @@ class Zygote:
             quiet = 0 if killed else quiet + 1
             domain.reap(note)
 
+    def _forget(self, pid: int) -> None:
+        self._shims.pop(pid, None)
+
     def _outlive(self) -> None:
         """Wait until no descendant is left; the shims kill theirs by themselves."""
         poll = select.poll()
-        while not domain.reap(lambda pid, _code: self._shims.pop(pid, None)):
+        while not domain.reap(lambda pid, _code: self._forget(pid)):
             if self._containment == domain.SUBREAPER:
                 domain.kill_below(os.getpid(), frozenset(self._shims))
             poll.poll(5)

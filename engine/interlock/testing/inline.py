@@ -54,7 +54,7 @@ class InlineRunner:
     """`Runner` that calls the function here: no isolation, no timeout, no kill."""
 
     containment = "inline"
-    domain = None
+    domain: str | None = None
 
     def start(self, launch: Launch) -> Execution:
         """See `Runner.start`."""
