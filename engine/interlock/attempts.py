@@ -193,7 +193,7 @@ class Attempts:
         ]
 
     def notes(self, *, at_once: bool) -> list[Note]:
-        """Return the notes that are to be stored now: with moves, or once in a while."""
+        """Return the notes to store now: with moves, or once in a while."""
         due = self._clock.boot() >= self._notes_at + _NOTES_EVERY_S
         return list(self._notes) if at_once or due else []
 

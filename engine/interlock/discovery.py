@@ -13,7 +13,7 @@ DEFAULT_URL: Final = "sqlite:///interlock.db"
 
 
 def database_url(url: str | None) -> str:
-    """Return the URL that is meant: given, INTERLOCK_DATABASE_URL, or ./interlock.db."""
+    """Return the given URL, or INTERLOCK_DATABASE_URL, or ./interlock.db."""
     return url or os.environ.get("INTERLOCK_DATABASE_URL") or DEFAULT_URL
 
 

@@ -7,7 +7,7 @@ from interlock.ports import JobStore
 from interlock.registry import registered
 
 
-def explain(store: JobStore, job_id: str, now: datetime) -> str:
+def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR0911  (one arm a phase)
     """Return a sentence about a job. Raises JobNotFound."""
     job = store.get(job_id)
     match job.phase:
@@ -31,8 +31,8 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:
             return f"Worker {job.worker_id} is stopping it ({job.stop_cause})."
         case Phase.KILL_UNCONFIRMED:
             return (
-                f"Worker {job.worker_id} has killed it, but the kernel does not say that "
-                "it is dead (uninterruptible sleep?). It keeps its slot until then."
+                f"Worker {job.worker_id} has killed it, but the kernel does not say "
+                "that it is dead (uninterruptible sleep?). It keeps its slot until then."
             )
 
 

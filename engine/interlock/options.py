@@ -22,7 +22,7 @@ class Options(TypedDict, total=False):
     run_at: not before (aware datetime). expires_at: CANCELED if not started by then.
     retry: a `Retry`. max_losses: lost workers until FAILED(lost).
     unique_key: at most one job that is not terminal has it.
-    on_conflict: what a taken unique_key does: "raise" DuplicateJob or "return" that job.
+    on_conflict: a taken unique_key does "raise" DuplicateJob or "return" its job.
     idempotency_key: the same call again returns the first job, for ever.
     by: who submits. metadata: JSON for you. connection: SQLAlchemy transaction to join.
     """
@@ -71,7 +71,7 @@ def _instant(option: str, value: object) -> None:
         raise InvalidOption(option, value, allowed)
 
 
-def check(options: Options) -> None:
+def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
     """Refuse options that are out of range.
 
     Raises:

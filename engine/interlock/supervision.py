@@ -61,7 +61,7 @@ class Lose:
 Decision = Wait | Ask | Signal | Finish | Lose
 
 
-def decide(seen: Supervised, *, now: float) -> Decision:
+def decide(seen: Supervised, *, now: float) -> Decision:  # noqa: PLR0911  (the rules)
     """Return what to do next; `now` in boot seconds."""
     if seen.proof is not None:
         return _outcome(seen)

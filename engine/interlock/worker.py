@@ -78,6 +78,7 @@ class Worker:
         jobs: Mapping[str, JobFunction[..., object]],
         settings: WorkerSettings,
         clock: Clock,
+        *,
         rng: random.Random | None = None,
     ) -> None:
         self.id = new_worker_id()

@@ -9,7 +9,7 @@ import typer
 from interlock.engine import Engine
 from interlock.errors import InvalidOption
 from interlock.job import Job
-from interlock.registry import find
+from interlock.options import Options
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import AsJson, Database, JobId, Modules, out
 
@@ -73,11 +73,15 @@ def submit(
 ) -> None:
     """Submit a job by its name."""
     with context.errors_as_exit_codes(), context.engine(database, module) as engine:
-        options = {"timeout": timeout, "queue": queue, "priority": priority}
-        options |= {"unique_key": unique_key, "by": by}
-        given = {key: value for key, value in options.items() if value is not None}
+        options = Options(unique_key=unique_key, by=by)
+        if timeout is not None:
+            options["timeout"] = timeout
+        if queue is not None:
+            options["queue"] = queue
+        if priority is not None:
+            options["priority"] = priority
         values = dict(_param(text) for text in params or [])
-        handle = engine.submit(find(name).options(**given), **values)
+        handle = engine.submit(name, values, **options)
         if wait:
             _finish(engine, handle.id, None, as_json=as_json)
         elif as_json:

@@ -72,7 +72,7 @@ class Database:
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
-        """Yield a connection for one or more SELECTs, the joined one if there is one."""
+        """Yield a connection for SELECTs: the joined one if there is one."""
         joined = getattr(self._joined, "connection", None)
         if joined is not None:
             yield joined

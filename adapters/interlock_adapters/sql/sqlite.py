@@ -61,7 +61,7 @@ class SqliteDialect:
 
 
 def unavailable(path: Path, error: BaseException | None) -> StoreUnavailable | None:
-    """Return what an error of SQLite means for the user, None if it is a bug of ours."""
+    """Return what an error of SQLite means, None if it is a bug of ours."""
     name = getattr(error, "sqlite_errorname", "")
     family = "_".join(name.split("_")[:2])
     what = _PLAIN.get(family)

@@ -38,12 +38,12 @@ def become_subreaper() -> None:
 
 
 def unshare(flags: int) -> None:
-    """Leave namespaces for new ones: unshare(2)."""
+    """Leave the namespaces of `flags` for new ones (man 2 unshare)."""
     _checked(_libc.unshare(flags))
 
 
 def setns(fd: int, flags: int) -> None:
-    """Enter a namespace: setns(2)."""
+    """Enter the namespace of a descriptor (man 2 setns)."""
     _checked(_libc.setns(fd, flags))
 
 

@@ -72,6 +72,6 @@ def _interpreter(
             path = os.pathsep.join(config["path"])
             environment = {**os.environ, "PYTHONPATH": path}
             program = [sys.executable, "-m", "interlock_adapters.subprocess.fresh"]
-            os.execve(sys.executable, [*program, *numbers], environment)
+            os.execve(sys.executable, [*program, *numbers], environment)  # noqa: S606
 
     return body

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def interlock_engine() -> Iterator["InlineEngine"]:
-    """An engine in memory that runs each job at once, in this process."""
+    """Yield an engine in memory that runs each job at once, in this process."""
     from interlock.testing.inline import inline_engine  # noqa: PLC0415  (when used)
 
     with inline_engine() as engine:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -12,7 +13,26 @@ from interlock.lifecycle import INITIAL, Counter, Event, JobStatus, row_of
 from interlock.testing.scene import Scene
 
 GUARDED = ("job", "history", "attempt", "lifecycle")
+SUBMITTED: Final = (
+    *("id", "name", "queue", "params", "priority", "timeout_s", "grace_s"),
+    *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
+    *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
+    "rerun_of",
+)
+#: Columns that only say how the last write was made, or when the next claim may look.
+FREE: Final = {"ready", "progress", "event", "event_at", "event_reason", "actor"} | {
+    "write_seq",
+    "write_attempt",
+    "write_proof",
+}
 _RUNNING = row_of(Event.CLAIM).target
+
+
+def other(value: object) -> object:
+    """Return something else of about the same kind."""
+    if value is None:
+        return 1
+    return value + 1 if isinstance(value, int | float) else f"{value}x"
 
 
 class Raw:
