@@ -1,9 +1,10 @@
 """What a move writes, and what a search matches. Pure."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from interlock.job import Job, Move
+from interlock.job import Job, Move, NewJob
 from interlock.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
 from interlock.machine import destination
 from interlock.query import Search
@@ -90,3 +91,9 @@ def contains(stored: object, wanted: object) -> bool:
     if isinstance(wanted, bool) or isinstance(stored, bool):
         return stored is wanted  # true is not 1
     return stored == wanted
+
+
+def same_call(job: Job, new: NewJob) -> bool:
+    """Whether a stored job is the same call as a new one: name and params."""
+    stored, wanted = (json.dumps(x.params, sort_keys=True) for x in (job, new))
+    return job.name == new.name and stored == wanted

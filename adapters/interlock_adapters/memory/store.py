@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy, deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from interlock.errors import (
 )
 from interlock.guards import Facts, facts_of, refusal, undeletable, unmet
 from interlock.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
-from interlock.lifecycle import SUBMIT, Event, JobStatus, row_of
+from interlock.lifecycle import SUBMIT, Event, JobStatus, Who, row_of
 from interlock.machine import legal
 from interlock.ports import Wakeup
 from interlock.query import (
@@ -28,10 +29,11 @@ from interlock.query import (
     WorkerInfo,
 )
 from interlock_adapters.memory.reads import MemoryWakeup, Shelves, as_running
-from interlock_adapters.memory.rules import moved
+from interlock_adapters.memory.rules import moved, same_call
 
 _CLAIM = row_of(Event.CLAIM)
 _US = 1_000_000
+_RECORDS = ("_jobs", "_history", "_attempts", "_log", "_rejections", "_lines")
 
 
 class MemoryStore(Shelves):
@@ -42,22 +44,17 @@ class MemoryStore(Shelves):
         if connection is not None:
             raise InvalidOption("connection", connection, "None: memory has no tables")
         with self._lock:
-            before = dict(self._jobs)
-            try:
+            with self.together():
                 added = [self._add(new) for new in jobs]
-            except DuplicateJob:
-                self._jobs = before
-                raise
-            for job in added:
-                if job.id not in before:
-                    self._record(job, SUBMIT, None, job.submitted_by or "client", None)
         self._ring()
         return added
 
     def _add(self, new: NewJob) -> Job:
         for job in self._jobs.values():
+            if new.id == job.id:
+                raise DuplicateJob("id", new.id, job.id, "ids are used once")
             if new.idempotency_key and new.idempotency_key == job.idempotency_key:
-                if (job.name, job.params) == (new.name, new.params):
+                if same_call(job, new):
                     return job
                 why = "it has another name or other params"
                 key = new.idempotency_key
@@ -70,8 +67,10 @@ class MemoryStore(Shelves):
                 why = f"it is {job.status}"
                 raise DuplicateJob("unique_key", new.unique_key, job.id, why)
         fields = {name: getattr(new, name) for name in new.__dataclass_fields__}
+        fields |= {name: deepcopy(fields[name]) for name in ("params", "metadata")}
         job = Job(**fields, read_at=self._clock.now())
         self._jobs[job.id] = job
+        self._record(job, SUBMIT, None, job.submitted_by or "client", None)
         return job
 
     def _record(
@@ -155,9 +154,18 @@ class MemoryStore(Shelves):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """See `JobStore.together`. Nothing can fail between the calls."""
+        """See `JobStore.together`. An error puts everything back as it was."""
         with self._lock:
-            yield
+            before = {name: copy(getattr(self, name)) for name in _RECORDS}
+            for name in ("_history", "_attempts", "_log"):
+                shelf = before[name]
+                for job_id in shelf:
+                    shelf[job_id] = list(shelf[job_id])
+            try:
+                yield
+            except BaseException:
+                vars(self).update(before)
+                raise
 
     def apply(self, move: Move) -> Job:
         """See `JobStore.apply`."""
@@ -202,7 +210,8 @@ class MemoryStore(Shelves):
         after = moved(job, move)
         self._jobs[job.id] = after
         reason = move.reason and move.reason.value
-        why = move.text if move.text is not None else reason
+        client = row_of(move.event).who is Who.CLIENT
+        why = move.text if move.text is not None or client else reason
         self._record(after, move.event, job.status, move.actor, why)
         if after.status is not job.status and job.status is _CLAIM.target:
             self._attempts[job.id][-1] = replace(

@@ -7,47 +7,53 @@ import sqlalchemy as sa
 
 from interlock_adapters.sql.tables import job
 
+_BIG = 2**63  # beyond it SQLite reads a JSON integer as a real
+
 
 def contains(dialect: str, wanted: Mapping[str, object]) -> sa.ColumnElement[bool]:
     """Return the condition that the stored params contain `wanted`."""
     if dialect == "postgresql":
         return sa.cast(job.c.params, sa.JSON).op("@>")(json.dumps(wanted))
-    text = sa.type_coerce(job.c.params, sa.Text)
-    return sa.and_(*_conditions(text, "$", wanted))
+    return _has_all(sa.type_coerce(job.c.params, sa.Text), wanted)
 
 
-def _conditions(
-    text: sa.ColumnElement[str], path: str, wanted: object
-) -> Iterator[sa.ColumnElement[bool]]:
-    kind = sa.func.json_type(text, path)
-    if isinstance(wanted, Mapping):
-        yield kind == "object"
-        for key, value in wanted.items():
-            quoted = str(key).replace('"', '\\"')
-            yield from _conditions(text, f'{path}."{quoted}"', value)
-    elif isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        yield kind == "array"
-        for value in wanted:
-            each = sa.func.json_each(text, path).table_valued("value", "type")
-            match = sa.and_(*_same(each.c.type, each.c.value, value))
-            yield sa.exists(sa.select(sa.literal(1)).select_from(each).where(match))
-    else:
-        yield from _same(kind, sa.func.json_extract(text, path), wanted)
+def _has_all(
+    text: sa.ColumnElement[str], wanted: Mapping[str, object]
+) -> sa.ColumnElement[bool]:
+    """Return whether an object has every key with its value."""
+    found = [_some(text, value, key) for key, value in wanted.items()]
+    return sa.and_(sa.true(), *found)
+
+
+def _some(
+    text: sa.ColumnElement[str], wanted: object, key: str | None = None
+) -> sa.ColumnElement[bool]:
+    """Return whether an object under `key`, or a list anywhere, has a value."""
+    each = sa.func.json_each(text).table_valued("key", "value", "type").alias()
+    match = list(_same(each, wanted))
+    if key is not None:
+        match.append(each.c.key == key)
+    return sa.exists(sa.select(sa.literal(1)).select_from(each).where(*match))
 
 
 def _same(
-    kind: sa.ColumnElement[str], value: sa.ColumnElement[object], wanted: object
+    each: sa.TableValuedAlias, wanted: object
 ) -> Iterator[sa.ColumnElement[bool]]:
-    """Yield what makes a JSON scalar equal: `true` is not 1, but 1.0 is 1."""
-    if wanted is None:
+    """Yield what makes an element contain a value: `true` is not 1, but 1.0 is 1."""
+    kind, value = each.c.type, each.c.value
+    if isinstance(wanted, Mapping):
+        yield kind == "object"
+        yield _has_all(value, wanted)
+    elif isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        yield kind == "array"
+        yield from (_some(value, element) for element in wanted)
+    elif wanted is None:
         yield kind == "null"
     elif isinstance(wanted, bool):
         yield kind == ("true" if wanted else "false")
     elif isinstance(wanted, int | float):
         yield kind.in_(("integer", "real"))
-        yield value == wanted
-    elif isinstance(wanted, str):
+        yield value == (float(wanted) if abs(wanted) >= _BIG else wanted)
+    else:
         yield kind == "text"
-        yield value == wanted
-    else:  # an object or a list inside a list: by its canonical text
-        yield value == json.dumps(wanted, separators=(",", ":"))
+        yield value == str(wanted)

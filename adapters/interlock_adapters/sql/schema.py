@@ -1,5 +1,6 @@
 """The schema of a database: created, upgraded, checked and never weakened."""
 
+import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -7,28 +8,30 @@ import sqlalchemy as sa
 
 from interlock.errors import SchemaMismatch
 from interlock_adapters.sql import triggers
-from interlock_adapters.sql.tables import LIFECYCLE_ROWS, lifecycle
+from interlock_adapters.sql.tables import LIFECYCLE_ROWS, Base, lifecycle
 
 VERSION_TABLE: Final = "interlock_schema_version"
 HEAD: Final = "0001"
 _KNOWN: Final = ("0001",)
+_alembic: Final = threading.Lock()  # it keeps its context in a global
 
 
 def current(connection: sa.Connection) -> str | None:
     """Return the schema's version, None for an empty database.
 
     Raises:
-        SchemaMismatch: there is a `job` table that is not ours.
+        SchemaMismatch: it has a table with a name of ours that is not ours.
     """
     names = set(sa.inspect(connection).get_table_names())
     if VERSION_TABLE in names:
         query = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")
         version: str | None = connection.scalar(query)
         return version
-    if "job" in names:
+    foreign = sorted(names & set(Base.metadata.tables))
+    if foreign:
         raise SchemaMismatch(
-            "the database has a table named 'job' that Interlock did not make. Use "
-            "another database. Nothing was changed."
+            f"the database has a table named {foreign[0]!r} that Interlock did not "
+            "make. Use another database. Nothing was changed."
         )
     return None
 
@@ -45,6 +48,9 @@ def check(connection: sa.Connection) -> bool:
     if version != HEAD:
         return False
     missing = weakened(_installed(connection))
+    stored = [dict(row) for row in connection.execute(sa.select(lifecycle)).mappings()]
+    if sorted(stored, key=str) != sorted(LIFECYCLE_ROWS, key=str):
+        missing.append("the rows of the lifecycle table")
     if missing:
         raise SchemaMismatch(
             f"guards of the database were removed or changed: {', '.join(missing)}. "
@@ -87,7 +93,8 @@ def upgrade(connection: sa.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", "interlock_adapters:sql/migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    with _alembic:
+        command.upgrade(config, HEAD)
     install_guards(connection)
 
 

@@ -1,10 +1,13 @@
 """Open a SQLite file: WAL, durable by default, refused where it would not be safe."""
 
+import json
 import os
+import re
 import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +28,7 @@ NETWORK: Final = frozenset(
     }
 )
 _BUSY_S: Final = 30.0
+_OCTAL: Final = re.compile(r"\\(\d{3})")  # how mountinfo writes a space
 
 _PLAIN: Final = {
     "SQLITE_NOTADB": "is not a SQLite database",
@@ -105,6 +109,7 @@ def _connect(url: str) -> tuple[Path, sa.Engine]:
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         connect_args={"timeout": _BUSY_S, "check_same_thread": False},
+        json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
     )
     _prepare(engine, synchronous)
     return path, engine
@@ -150,7 +155,6 @@ def _prepare(engine: sa.Engine, synchronous: str) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # no BEGIN by the driver: `_begin` does it
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
 
     @sa.event.listens_for(engine, "begin")
@@ -172,8 +176,14 @@ def _forget_connections(engine: sa.Engine | None) -> None:
 
 def _bring_to_head(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        if schema.check(connection):
-            return
+        current = schema.check(connection)  # before the first write to a foreign file
+    raw = engine.raw_connection()
+    try:
+        raw.driver_connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        raw.close()
+    if current:
+        return
     with engine.execution_options(write=True).begin() as connection:
         if not schema.check(connection):  # nobody else did it meanwhile
             schema.upgrade(connection)
@@ -199,7 +209,7 @@ def filesystem(path: Path, mounts: str | None = None) -> str | None:
     real = path.resolve()
     for line in mounts.splitlines():  # proc(5): id parent dev root POINT ... - TYPE
         fields, _, tail = line.partition(" - ")
-        point = fields.split()[4].encode().decode("unicode_escape")
+        point = _OCTAL.sub(lambda code: chr(int(code[1], 8)), fields.split()[4])
         if real.is_relative_to(point) and len(point) >= best[0]:
             best = (len(point), tail.split()[0])
     return best[1]

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from interlock.lifecycle import INITIAL, TERMINAL, Event, Guard, Who, row_of
 from interlock_adapters.sql import guard
 from interlock_adapters.sql.columns import JsonText, UtcDateTime
-from interlock_adapters.sql.tables import RUNNING, SUCCEEDED, job
+from interlock_adapters.sql.tables import RUNNING, SUCCEEDED, job, log
 
 _WHEN = UtcDateTime()
 
@@ -138,3 +138,12 @@ def renew() -> sa.UpdateBase:
         )
         .returning(job.c.id, job.c.attempt, job.c.cancel_requested_at)
     )
+
+
+@cache
+def log_line() -> sa.Insert:
+    """Return the INSERT of a log line of a job that is still there."""
+    columns = [log.c[name] for name in ("job_id", "attempt", "at", "stream", "text")]
+    values = (sa.cast(_param(c.name, c.type), c.type) for c in columns)
+    there = sa.exists().where(job.c.id == _param("job_id"))
+    return sa.insert(log).from_select(columns, sa.select(*values).where(there))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from interlock.errors import InterlockError, JobNotFound
 from interlock.guards import refusal
 from interlock.job import Job, Move, NewJob
+from interlock.lifecycle import Who, row_of
 from interlock.ports import Wakeup
 from interlock.query import (
     ClaimRequest,
@@ -120,13 +121,14 @@ def _us(duration: timedelta) -> int:
 def _facts(move: Move, lease_now: int, epoch: str) -> dict[str, object]:
     due = move.run_at or move.now
     reason = move.reason and move.reason.value
+    client = row_of(move.event).who is Who.CLIENT
     ended = move.exit
     return {
         "p_job_id": move.job_id,
         "p_attempt": move.attempt,
         "p_now": move.now,
         "p_actor": move.actor,
-        "p_why": move.text if move.text is not None else reason,
+        "p_why": move.text if move.text is not None or client else reason,
         "p_reason": reason,
         "p_proof": move.proof and move.proof.value,
         "p_failed": move.error is not None,
@@ -171,9 +173,9 @@ def _refuse(
 def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
     lines = [note for note in notes if isinstance(note, LogLine)]
     if lines:
-        columns = ("job_id", "attempt", "at", "stream", "text")
-        values = [{name: getattr(line, name) for name in columns} for line in lines]
-        connection.execute(sa.insert(tables.log), values)
+        names = ("job_id", "attempt", "at", "stream", "text")
+        values = [{f"p_{n}": getattr(line, n) for n in names} for line in lines]
+        connection.execute(statements.log_line(), values)
     for note in notes:
         match note:
             case Started():
@@ -182,7 +184,13 @@ def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
             case ProgressNote():
                 _update_running(connection, note, progress=asdict(note.progress))
             case KillUnconfirmed():
-                _update_running(connection, note, kill_unconfirmed=True)
+                _update_running(
+                    connection,
+                    note,
+                    kill_unconfirmed=True,
+                    write_seq=tables.job.c.write_seq + 1,
+                    write_attempt=note.attempt,
+                )
             case LogLine():
                 continue  # stored above, all at once
 

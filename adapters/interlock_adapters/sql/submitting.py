@@ -31,7 +31,21 @@ def borrowed(connection: object) -> sa.Connection:
 def add(
     connection: sa.Connection, jobs: Sequence[NewJob], *, now: datetime
 ) -> list[Job]:
-    """See `JobStore.add`. The write lock is held, or the unique indexes decide."""
+    """See `JobStore.add`: all or none, also inside the caller's transaction."""
+    try:
+        with connection.begin_nested():
+            return _add(connection, jobs, now=now)
+    except sa.exc.IntegrityError as error:
+        taken = job.c.id.in_([new.id for new in jobs])
+        row = _first(connection, taken)
+        if row is None:
+            raise
+        raise DuplicateJob("id", row["id"], row["id"], "ids are used once") from error
+
+
+def _add(
+    connection: sa.Connection, jobs: Sequence[NewJob], *, now: datetime
+) -> list[Job]:
     placed: dict[str, Job] = {}
     values = []
     for new in jobs:

@@ -33,7 +33,8 @@ ROW_RULES = {
     " = ({r}finished_at IS NOT NULL)",
     "leased": f"({{r}}status = '{RUNNING}') = ({{r}}lease_until_us IS NOT NULL"
     " AND {r}lease_epoch IS NOT NULL)",
-    "owned": f"{{r}}status <> '{RUNNING}' OR {{r}}worker_id IS NOT NULL",
+    "owned": f"{{r}}status <> '{RUNNING}' OR ({{r}}worker_id IS NOT NULL"
+    " AND {r}started_at IS NOT NULL)",
     "result": f"{{r}}result IS NULL OR {{r}}status = '{SUCCEEDED}'",
     "pending": f"{{r}}status <> '{INITIAL}' OR ({{r}}stop_cause IS NULL"
     " AND {r}proof IS NULL)",
@@ -297,6 +298,11 @@ job_name = Base.metadata.tables["job_name"]
 worker = Base.metadata.tables["worker"]
 
 LIFECYCLE_ROWS = [
-    {"event": r.event, "source": r.source, "target": r.target, "who": r.who}
+    {
+        "event": r.event.value,
+        "source": r.source.value,
+        "target": r.target.value,
+        "who": r.who.value,
+    }
     for r in EDGES
 ]

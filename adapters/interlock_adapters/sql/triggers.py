@@ -16,6 +16,8 @@ from interlock.lifecycle import (
     TERMINAL,
     Counter,
     Event,
+    Proof,
+    StopCause,
     Who,
 )
 from interlock_adapters.sql import guard
@@ -28,6 +30,7 @@ _TOKEN = "NEW.write_seq = OLD.write_seq + 1"  # noqa: S105  (not a password)
 _CLAIMED = f"{_MOVED} AND NEW.event = '{Event.CLAIM}'"
 _ASKED = "NEW.cancel_requested_at IS NOT OLD.cancel_requested_at"
 _STOPPED = "NEW.stop_cause IS NOT NULL AND OLD.stop_cause IS NULL"
+_TIMES = ("run_at", "started_at", "finished_at", "cancel_requested_at", "event_at")
 _LEASE = ("lease_until_us", "lease_epoch", "worker_id")
 
 IMMUTABLE: Final = (
@@ -130,9 +133,42 @@ def _update_rules() -> list[Rule]:
             "a proof comes with the end of its attempt",
         ),
         (
-            f"NOT ({_TOKEN}) AND {_differ('error', 'reason', 'exit_code', 'run_at')}"
+            f"NOT ({_TOKEN}) AND {_differ('error', 'exit_code', 'run_at')}"
             f" AND NOT ({_MOVED} AND NEW.event IN ({client}))",
             "an outcome is written by the engine",
+        ),
+    ]
+    lost = quoted(row.event for row in EDGES if row.who is Who.REAPER)
+    engine_only = ("error", "reason", "exit_code", "exit_signal", "run_at")
+    engine_only += ("result", "kill_unconfirmed", "event_at", "event_reason", "actor")
+    engine_only += ("write_attempt", "write_proof")
+    rules += [
+        (
+            f"{_MOVED} AND NEW.event IN ({lost}) AND OLD.kill_unconfirmed",
+            "the death of the attempt is not confirmed",
+        ),
+        (
+            f"OLD.kill_unconfirmed AND NOT NEW.kill_unconfirmed AND NOT ({_MOVED})",
+            "an unconfirmed kill stays until the attempt ends",
+        ),
+        (
+            f"NEW.stop_cause NOT IN ({quoted(StopCause)})"
+            f" OR NEW.proof NOT IN ({quoted(Proof)})",
+            "there is no such stop_cause or proof",
+        ),
+        (
+            f"{_MOVED} AND NEW.event = '{Event.CANCEL}'"
+            " AND NEW.cancel_requested_at IS NULL",
+            "a cancel says when",
+        ),
+        (
+            " OR ".join(f"typeof(NEW.{c}) NOT IN ('integer', 'null')" for c in _TIMES),
+            "times are microseconds since 1970",
+        ),
+        (
+            f"NOT ({_TOKEN}) AND NOT ({_MOVED} OR {_ASKED}) AND"
+            f" {_differ(*engine_only, 'event')}",
+            "an event is written by the engine",
         ),
     ]
     rules += [
@@ -144,8 +180,10 @@ def _update_rules() -> list[Rule]:
 
 def _insert_rules() -> list[Rule]:
     clean = (
-        *("started_at", "finished_at", "worker_id", "cancel_requested_at", "proof"),
-        *("stop_cause", "result", "error", "reason", "lease_until_us"),
+        *("started_at", "finished_at", "worker_id", "lease_until_us", "lease_epoch"),
+        *("cancel_requested_at", "cancel_requested_by", "cancel_reason", "stop_cause"),
+        *("result", "error", "reason", "progress", "proof", "exit_code", "exit_signal"),
+        *("write_attempt", "write_proof", "event_reason"),
     )
     return [
         (
@@ -161,6 +199,10 @@ def _insert_rules() -> list[Rule]:
         ("EXISTS (SELECT 1 FROM job WHERE id = NEW.id)", "the id is taken"),
         (
             "EXISTS (SELECT 1 FROM history WHERE job_id = NEW.id)",
+            "the id was used before",
+        ),
+        (
+            "EXISTS (SELECT 1 FROM attempt WHERE job_id = NEW.id)",
             "the id was used before",
         ),
         (
@@ -189,6 +231,11 @@ def _history_rules() -> list[Rule]:
             "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM history"
             " WHERE job_id = NEW.job_id)",
             "history is append-only",
+        ),
+        (
+            "NOT EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id"
+            " AND event = NEW.event AND attempt = NEW.attempt)",
+            "history is written by the job's own changes",
         ),
         (
             f"NEW.target IS NOT {status} OR NEW.source IS NOT {last} OR NOT ("
@@ -246,6 +293,14 @@ def triggers() -> dict[str, str]:
     ended = [
         (_differ("job_id", "attempt", "worker_id", "claimed_at"), "an attempt stays"),
         ("OLD.outcome IS NOT NULL", "an ended attempt never changes"),
+        (
+            _differ(
+                *("outcome", "ended_at", "exit_code", "exit_signal", "proof", "error")
+            )
+            + " AND EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id"
+            f" AND attempt = OLD.attempt AND status = '{RUNNING}')",
+            "an attempt ends with its job's event",
+        ),
     ]
     begun = (
         "EXISTS (SELECT 1 FROM attempt WHERE job_id = NEW.job_id AND attempt ="

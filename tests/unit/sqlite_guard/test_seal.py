@@ -21,11 +21,6 @@ CLIENT = shutil.which("sqlite3")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "jobs.db"
-
-
-@pytest.fixture
 def store(path: Path) -> SqlStore:
     store = _open(path)
     store.close()

@@ -116,28 +116,30 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(), nullable=False),
         sa.CheckConstraint(
             "status IN ('CANCELED', 'FAILED', 'PENDING', 'RUNNING', 'SUCCEEDED', 'TIMEOUT')",
-            name="ck_job_status",
+            name=op.f("ck_job_status"),
         ),
         sa.CheckConstraint(
             "(status = 'RUNNING') = (lease_until_us IS NOT NULL AND lease_epoch IS NOT NULL)",
-            name="ck_job_leased",
+            name=op.f("ck_job_leased"),
         ),
         sa.CheckConstraint(
-            "status <> 'RUNNING' OR worker_id IS NOT NULL", name="ck_job_owned"
+            "status <> 'RUNNING' OR (worker_id IS NOT NULL AND started_at IS NOT NULL)",
+            name=op.f("ck_job_owned"),
         ),
         sa.CheckConstraint(
-            "result IS NULL OR status = 'SUCCEEDED'", name="ck_job_result"
+            "result IS NULL OR status = 'SUCCEEDED'", name=op.f("ck_job_result")
         ),
         sa.CheckConstraint(
             "status <> 'PENDING' OR (stop_cause IS NULL AND proof IS NULL)",
-            name="ck_job_pending",
+            name=op.f("ck_job_pending"),
         ),
         sa.CheckConstraint(
             "(status IN ('CANCELED', 'FAILED', 'SUCCEEDED', 'TIMEOUT')) = (finished_at IS NOT NULL)",
-            name="ck_job_finished",
+            name=op.f("ck_job_finished"),
         ),
         sa.CheckConstraint(
-            "attempt >= 0 AND failures >= 0 AND losses >= 0", name="ck_job_counters"
+            "attempt >= 0 AND failures >= 0 AND losses >= 0",
+            name=op.f("ck_job_counters"),
         ),
         sqlite_with_rowid=False,
     )
