@@ -242,7 +242,7 @@ class Engine:
                         event=event,
                         now=self._clock.now(),
                         actor=by,
-                        reason=Reason.BEFORE_START,
+                        reason=None if running else Reason.BEFORE_START,
                         text=reason,
                     )
                 )

@@ -5,7 +5,7 @@ The SQL store renders the same guards as SQL; the store contract holds them toge
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from interlock.errors import (
     IllegalTransition,
@@ -16,6 +16,10 @@ from interlock.errors import (
 from interlock.job import Job, Move
 from interlock.lifecycle import INITIAL, Event, Guard, StopCause, row_of
 from interlock.machine import legal
+
+
+#: Events that no `Move` can bring.
+NOT_MOVES: Final = frozenset({Event.CLAIM, Event.RENEW})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,11 @@ def refusal(move: Move, job: Job | None, *, lease_live: bool) -> InterlockError:
     allowed = legal(job.status)
     if move.event not in allowed:
         return IllegalTransition(job.status, move.event, allowed, job_id=job.id)
+    if move.event in NOT_MOVES:
+        why = "it has a method of its own, which also gives or extends the lease"
+        return IllegalTransition(
+            job.status, move.event, allowed, job_id=job.id, unmet=why
+        )
     guard = unmet(move.event, job, facts_of(move, lease_live=lease_live))
     if guard in (Guard.HELD, Guard.LEASED):
         return LeaseLost(job.id, move.attempt or 0, job.attempt)

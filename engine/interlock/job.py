@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from interlock.errors import InvalidOption
 from interlock.lifecycle import (
     INITIAL,
     TERMINAL,
@@ -198,11 +197,6 @@ class Move:
     run_at: datetime | None = None
     exit: Exit | None = None
     domain_empty: bool = False  # the kill domain was proved empty on this host
-
-    def __post_init__(self) -> None:
-        if self.event in (Event.CLAIM, Event.RENEW):
-            allowed = "an event of one job; claims and renewals have their own methods"
-            raise InvalidOption("event", self.event, allowed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

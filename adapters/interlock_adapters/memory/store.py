@@ -13,9 +13,9 @@ from interlock.errors import (
     InvalidOption,
     JobNotFound,
 )
-from interlock.guards import Facts, facts_of, refusal, undeletable, unmet
+from interlock.guards import NOT_MOVES, Facts, facts_of, refusal, undeletable, unmet
 from interlock.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
-from interlock.lifecycle import SUBMIT, Event, JobStatus, Who, row_of
+from interlock.lifecycle import SUBMIT, Event, JobStatus, row_of
 from interlock.machine import legal
 from interlock.ports import Wakeup
 from interlock.query import (
@@ -192,7 +192,7 @@ class MemoryStore(Shelves):
             return JobNotFound(move.job_id)
         live = self._live(job)
         facts = facts_of(move, lease_live=live)
-        fits = move.event in legal(job.status)
+        fits = move.event in legal(job.status) - NOT_MOVES
         if not fits or unmet(move.event, job, facts) is not None:
             error = refusal(move, job, lease_live=live)
             self._rejections.append(
@@ -210,8 +210,7 @@ class MemoryStore(Shelves):
         after = moved(job, move)
         self._jobs[job.id] = after
         reason = move.reason and move.reason.value
-        client = row_of(move.event).who is Who.CLIENT
-        why = move.text if move.text is not None or client else reason
+        why = reason if move.text is None else move.text
         self._record(after, move.event, job.status, move.actor, why)
         if after.status is not job.status and job.status is _CLAIM.target:
             self._attempts[job.id][-1] = replace(

@@ -186,7 +186,7 @@ def to_worker(row: Row) -> WorkerInfo:
     return WorkerInfo(**row)
 
 
-def same_call(row: Row, job: NewJob) -> bool:
+def same_call(row: Mapping[Any, Any], job: NewJob) -> bool:
     """Whether a stored job is the same call as a new one: name and params."""
     stored, new = (
         json.dumps(params, sort_keys=True) for params in (row["params"], job.params)

@@ -68,7 +68,7 @@ def _canceled() -> dict[str, object]:
     return {
         "cancel_requested_at": _param("now", _WHEN),
         "cancel_requested_by": _param("actor"),
-        "cancel_reason": _param("why"),
+        "cancel_reason": _param("words"),
     }
 
 

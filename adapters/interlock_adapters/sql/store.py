@@ -7,9 +7,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from interlock.errors import InterlockError, JobNotFound
-from interlock.guards import refusal
+from interlock.guards import NOT_MOVES, refusal
 from interlock.job import Job, Move, NewJob
-from interlock.lifecycle import Who, row_of
 from interlock.ports import Wakeup
 from interlock.query import (
     ClaimRequest,
@@ -70,10 +69,11 @@ class SqlStore(Upkeep):
 
     def _move(self, connection: sa.Connection, move: Move) -> Job | InterlockError:
         lease_now, epoch = self._dialect.lease_clock()
-        found = connection.execute(
-            statements.move(move.event), _facts(move, lease_now, epoch)
-        )
-        row = found.mappings().first()
+        row = None
+        if move.event not in NOT_MOVES:
+            facts = _facts(move, lease_now, epoch)
+            found = connection.execute(statements.move(move.event), facts)
+            row = found.mappings().first()
         if row is not None:
             return rows.to_job(row, now=move.now)
         return _refuse(connection, move, lease_now, epoch)
@@ -121,14 +121,14 @@ def _us(duration: timedelta) -> int:
 def _facts(move: Move, lease_now: int, epoch: str) -> dict[str, object]:
     due = move.run_at or move.now
     reason = move.reason and move.reason.value
-    client = row_of(move.event).who is Who.CLIENT
     ended = move.exit
     return {
         "p_job_id": move.job_id,
         "p_attempt": move.attempt,
         "p_now": move.now,
         "p_actor": move.actor,
-        "p_why": move.text if move.text is not None or client else reason,
+        "p_why": reason if move.text is None else move.text,
+        "p_words": move.text,
         "p_reason": reason,
         "p_proof": move.proof and move.proof.value,
         "p_failed": move.error is not None,

@@ -31,34 +31,56 @@ def borrowed(connection: object) -> sa.Connection:
 def add(
     connection: sa.Connection, jobs: Sequence[NewJob], *, now: datetime
 ) -> list[Job]:
-    """See `JobStore.add`: all or none, also inside the caller's transaction."""
-    try:
-        with connection.begin_nested():
-            return _add(connection, jobs, now=now)
-    except sa.exc.IntegrityError as error:
-        taken = job.c.id.in_([new.id for new in jobs])
-        row = _first(connection, taken)
-        if row is None:
-            raise
-        raise DuplicateJob("id", row["id"], row["id"], "ids are used once") from error
+    """See `JobStore.add`: every key is looked up before the first row is written.
 
-
-def _add(
-    connection: sa.Connection, jobs: Sequence[NewJob], *, now: datetime
-) -> list[Job]:
-    placed: dict[str, Job] = {}
+    No savepoint: in a caller's transaction the driver of SQLite may not have begun one.
+    """
+    places: dict[str, Job] = {}  # the job that stands for each id
+    keys: dict[tuple[str, str], NewJob] = {}
     values = []
     for new in jobs:
-        existing = _holder(connection, new, now=now)
-        if existing is not None:
-            placed[new.id] = existing
-        elif new.idempotency_key is None and new.unique_key is None:
+        existing = _in_batch(keys, new, now=now) or _holder(connection, new, now=now)
+        if existing is None:
             values.append(rows.to_row(new, now=now))
-        else:  # at once, so that the next one of this batch sees its keys
-            connection.execute(sa.insert(job), [rows.to_row(new, now=now)])
-    if values:
-        connection.execute(sa.insert(job), values)
-    return [placed.get(new.id) or as_stored(new, now=now) for new in jobs]
+        places[new.id] = existing or as_stored(new, now=now)
+    try:
+        if values:
+            connection.execute(sa.insert(job), values)
+    except sa.exc.IntegrityError as error:
+        ids = [new.id for new in jobs]
+        taken = next((i for i in ids if ids.count(i) > 1), None)
+        row = _first(connection, job.c.id.in_(ids))
+        if taken is None and row is None:
+            raise
+        which = taken or (row and row["id"])
+        raise DuplicateJob("id", which, which, "ids are used once") from error
+    return [places[new.id] for new in jobs]
+
+
+def _in_batch(
+    keys: dict[tuple[str, str], NewJob], new: NewJob, *, now: datetime
+) -> Job | None:
+    """Return the job of the same batch that this call makes already.
+
+    Raises:
+        DuplicateJob: a key is taken by another call of the batch.
+    """
+    for name in ("idempotency_key", "unique_key"):
+        key = getattr(new, name)
+        if key is None:
+            continue
+        other = keys.setdefault((name, key), new)
+        if other is new:
+            continue
+        if name == "idempotency_key" and rows.same_call(as_row(other), new):
+            return as_stored(other, now=now)
+        raise DuplicateJob(name, key, other.id, "it is in the same call")
+    return None
+
+
+def as_row(new: NewJob) -> dict[str, object]:
+    """Return what `same_call` compares."""
+    return {"name": new.name, "params": new.params}
 
 
 def as_stored(new: NewJob, *, now: datetime) -> Job:

@@ -37,7 +37,7 @@ ROW_RULES = {
     " AND {r}started_at IS NOT NULL)",
     "result": f"{{r}}result IS NULL OR {{r}}status = '{SUCCEEDED}'",
     "pending": f"{{r}}status <> '{INITIAL}' OR ({{r}}stop_cause IS NULL"
-    " AND {r}proof IS NULL)",
+    " AND {r}proof IS NULL AND {r}lease_until_us IS NULL AND {r}lease_epoch IS NULL)",
     "counters": "{r}attempt >= 0 AND {r}failures >= 0 AND {r}losses >= 0",
 }
 

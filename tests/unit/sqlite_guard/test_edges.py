@@ -42,6 +42,8 @@ def _allows(row: Transition, job: Job, case: Situation, *, token: bool) -> bool:
     """Whether the table allows it, as far as a row can show the guards."""
     if row.source is not job.status or (row.who is not Who.CLIENT and not token):
         return False
+    if row.who is Who.REAPER and case.unconfirmed:  # the part of LOST that a row shows
+        return False
     facts = Facts(
         now=job.read_at,
         attempt=job.attempt,

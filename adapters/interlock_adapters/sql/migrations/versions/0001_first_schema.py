@@ -130,7 +130,7 @@ def upgrade() -> None:
             "result IS NULL OR status = 'SUCCEEDED'", name=op.f("ck_job_result")
         ),
         sa.CheckConstraint(
-            "status <> 'PENDING' OR (stop_cause IS NULL AND proof IS NULL)",
+            "status <> 'PENDING' OR (stop_cause IS NULL AND proof IS NULL AND lease_until_us IS NULL AND lease_epoch IS NULL)",
             name=op.f("ck_job_pending"),
         ),
         sa.CheckConstraint(
