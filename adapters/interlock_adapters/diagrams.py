@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -124,3 +125,9 @@ def write(folder: Path) -> list[Path]:
             break
         written.append(path)
     return written
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        document = Path(name)
+        document.write_text(fill(document.read_text()))

@@ -32,7 +32,7 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR091
         case Phase.KILL_UNCONFIRMED:
             return (
                 f"Worker {job.worker_id} has killed it, but the kernel does not say "
-                "that it is dead (uninterruptible sleep?). It keeps its slot until then."
+                "that it is dead (uninterruptible sleep?). It keeps its slot."
             )
 
 

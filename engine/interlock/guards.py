@@ -17,7 +17,6 @@ from interlock.job import Job, Move
 from interlock.lifecycle import INITIAL, Event, Guard, StopCause, row_of
 from interlock.machine import legal
 
-
 #: Events that no `Move` can bring.
 NOT_MOVES: Final = frozenset({Event.CLAIM, Event.RENEW})
 

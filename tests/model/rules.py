@@ -71,7 +71,7 @@ UNMODELLED = frozenset({
 })  # fmt: skip
 
 
-def predicate(guard: Guard) -> Predicate:  # noqa: C901, PLR0911, PLR0912  (one arm a guard)
+def predicate(guard: Guard) -> Predicate:  # noqa: PLR0911, PLR0912  (one arm a guard)
     """Return what `guard` means in the model; each guard has its arm here, once."""
     match guard:
         case (

@@ -71,11 +71,15 @@ def _table(now: list[Job]) -> Table:
 
 
 def survivors() -> list[int]:
-    """Return the processes alive that carry a job's mark in their environment."""
+    """Return the processes alive that carry a job's mark: a name, or a variable.
+
+    A fork of a job inherits the name, what it executes inherits the variable.
+    """
     alive = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            marked = f"{_MARK}=".encode() in (entry / "environ").read_bytes()
+            marked = (entry / "comm").read_text().startswith("job:")
+            marked |= f"{_MARK}=".encode() in (entry / "environ").read_bytes()
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
         except (OSError, IndexError):
             continue

@@ -43,9 +43,8 @@ class MemoryStore(Shelves):
         """See `JobStore.add`."""
         if connection is not None:
             raise InvalidOption("connection", connection, "None: memory has no tables")
-        with self._lock:
-            with self.together():
-                added = [self._add(new) for new in jobs]
+        with self._lock, self.together():
+            added = [self._add(new) for new in jobs]
         self._ring()
         return added
 

@@ -177,11 +177,9 @@ def _forget_connections(engine: sa.Engine | None) -> None:
 def _bring_to_head(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         current = schema.check(connection)  # before the first write to a foreign file
-    raw = engine.raw_connection()
-    try:
-        raw.driver_connection.execute("PRAGMA journal_mode = WAL")
-    finally:
-        raw.close()
+    raw = engine.raw_connection()  # outside of a transaction
+    raw.cursor().execute("PRAGMA journal_mode = WAL").close()
+    raw.close()
     if current:
         return
     with engine.execution_options(write=True).begin() as connection:

@@ -48,12 +48,12 @@ def add(
             connection.execute(sa.insert(job), values)
     except sa.exc.IntegrityError as error:
         ids = [new.id for new in jobs]
-        taken = next((i for i in ids if ids.count(i) > 1), None)
         row = _first(connection, job.c.id.in_(ids))
-        if taken is None and row is None:
+        twice = [i for i in ids if ids.count(i) > 1]
+        taken = [str(row["id"])] if row is not None else twice
+        if not taken:
             raise
-        which = taken or (row and row["id"])
-        raise DuplicateJob("id", which, which, "ids are used once") from error
+        raise DuplicateJob("id", taken[0], taken[0], "ids are used once") from error
     return [places[new.id] for new in jobs]
 
 

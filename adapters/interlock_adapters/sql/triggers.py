@@ -139,9 +139,11 @@ def _update_rules() -> list[Rule]:
         ),
     ]
     lost = quoted(row.event for row in EDGES if row.who is Who.REAPER)
-    engine_only = ("error", "reason", "exit_code", "exit_signal", "run_at")
-    engine_only += ("result", "kill_unconfirmed", "event_at", "event_reason", "actor")
-    engine_only += ("write_attempt", "write_proof")
+    engine_only = (
+        *("error", "reason", "exit_code", "exit_signal", "run_at", "result"),
+        *("kill_unconfirmed", "event", "event_at", "event_reason", "actor"),
+        *("write_attempt", "write_proof"),
+    )
     rules += [
         (
             f"{_MOVED} AND NEW.event IN ({lost}) AND OLD.kill_unconfirmed",
@@ -167,7 +169,7 @@ def _update_rules() -> list[Rule]:
         ),
         (
             f"NOT ({_TOKEN}) AND NOT ({_MOVED} OR {_ASKED}) AND"
-            f" {_differ(*engine_only, 'event')}",
+            f" {_differ(*engine_only)}",
             "an event is written by the engine",
         ),
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_PDEATHSIG, _SET_SUBREAPER = 1, 36  # linux/prctl.h
+_PDEATHSIG, _SET_NAME, _SET_SUBREAPER = 1, 15, 36  # linux/prctl.h
 NEWNS: Final = 0x00020000  # linux/sched.h
 NEWUSER: Final = 0x10000000
 NEWPID: Final = 0x20000000
@@ -35,6 +35,11 @@ def die_with_parent(parent: int) -> None:
 def become_subreaper() -> None:
     """Inherit every orphan among one's descendants (prctl(2))."""
     _checked(_libc.prctl(_SET_SUBREAPER, 1, 0, 0, 0))
+
+
+def name_process(name: str) -> None:
+    """Give this process a name for ps(1), inherited by fork; 15 bytes are kept."""
+    _checked(_libc.prctl(_SET_NAME, name.encode()[:15], 0, 0, 0))
 
 
 def unshare(flags: int) -> None:

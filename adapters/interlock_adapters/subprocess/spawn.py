@@ -46,6 +46,7 @@ def _fork(
             os.setsid()
             with suppress(AttributeError, OSError):  # not Linux
                 linux.die_with_parent(shim)
+                linux.name_process(process_name(launch["id"]))
             with suppress(OSError):
                 Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
             for signum in _DEFAULT:
@@ -58,6 +59,11 @@ def _fork(
     for fd in (out_w, err_w, result_w, notice_r):
         os.close(fd)
     return Pipes(pid, out, err, result, notice)
+
+
+def process_name(job_id: str) -> str:
+    """Return the name of a job's processes in ps(1): the end of its id."""
+    return f"job:{job_id[-11:]}"
 
 
 def _interpreter(

@@ -1,0 +1,128 @@
+"""What the documents say works as it is written."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from interlock_adapters.cli.context import EXIT_CODES
+from interlock_adapters.cli.main import app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def _run(folder: Path, *program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *program],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def _cli(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return _run(folder, "-m", "interlock_adapters.cli.main", *words)
+
+
+def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "thumbs.py").write_text(BLOCKS[0])
+    done = _run(tmp_path, "thumbs.py")
+    assert (done.stdout.strip(), done.returncode) == ("{'/photos': 128}", 0), (
+        done.stderr
+    )
+    (tmp_path / "look.py").write_text(BLOCKS[1])
+    looked = _run(tmp_path, "look.py")
+    assert looked.returncode == 0, looked.stderr
+    assert looked.stdout.endswith("[]\n")
+
+
+def test_the_commands_run_with_the_example(tmp_path: Path) -> None:
+    (tmp_path / "thumbs.py").write_text(BLOCKS[0])
+    database = ("--database", "sqlite:///jobs.db")
+    sent = _cli(
+        tmp_path, "submit", "thumbnails", "folder=/p", "--module", "thumbs", *database
+    )
+    job_id = sent.stdout.strip()
+    shown = _cli(tmp_path, "show", job_id, "--json", *database)
+    assert json.loads(shown.stdout)["params"] == {"folder": "/p"}
+    canceled = _cli(tmp_path, "cancel", job_id, "--by", "anna", "--json", *database)
+    assert json.loads(canceled.stdout)["status"] == "CANCELED"
+    history = _cli(tmp_path, "history", job_id, "--json", *database).stdout
+    assert [json.loads(x)["event"] for x in history.splitlines()] == [
+        "submit",
+        "cancel",
+    ]
+    codes = {
+        ("show", "nope"): 3,
+        ("submit", "nothing"): 3,
+        ("submit", "thumbnails", "--module", "thumbs"): 2,
+        ("wait", job_id): 1,
+        ("rerun", job_id, "--module", "thumbs"): 0,
+        ("verify",): 0,
+        ("counts", "--json"): 0,
+    }
+    for words, code in codes.items():
+        done = _cli(tmp_path, *words, *database)
+        assert (words, done.returncode) == (words, code), done.stderr
+        assert "Traceback" not in done.stderr
+    (tmp_path / "noise.db").write_text("no database at all, but long enough to be one")
+    assert _cli(tmp_path, "list", "--database", "sqlite:///noise.db").returncode == 5
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "--help",
+        *(
+            c.name or c.callback.__name__.rstrip("_")
+            for c in app.registered_commands
+            if c.callback
+        ),
+    ],
+)
+def test_every_command_has_help(name: str) -> None:
+    words = [name] if name == "--help" else [name, "--help"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0
+
+
+def test_every_exit_code_is_documented() -> None:
+    for code in EXIT_CODES:
+        assert re.search(rf"\b{code} [a-z]", README)
+
+
+def test_help_imports_no_database(tmp_path: Path) -> None:
+    code = (
+        "import sys; from interlock_adapters.cli.main import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('sqlmodel','sqlalchemy','pydantic','fastapi')"
+        " if m in sys.modules])"
+    )
+    assert _run(tmp_path, "-c", code).stdout.strip().endswith("[]")
+
+
+def test_a_jobs_process_imports_no_database(tmp_path: Path) -> None:
+    code = (
+        "import sys, interlock_adapters.subprocess.zygote, interlock_adapters."
+        "subprocess.fresh; print([m for m in ('sqlmodel','sqlalchemy','pydantic',"
+        "'fastapi','transitions') if m in sys.modules])"
+    )
+    assert _run(tmp_path, "-c", code).stdout.strip() == "[]"
+
+
+def test_the_demo_shows_what_it_promises(tmp_path: Path) -> None:
+    done = _cli(tmp_path, "demo", "--folder", str(tmp_path / "demo"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No process of any job is alive" in done.stdout
+    assert "every history is legal" in done.stdout

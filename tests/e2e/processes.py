@@ -1,0 +1,34 @@
+"""An oracle that does not depend on the engine: what the kernel says is alive."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def alive(job_id: str) -> list[int]:
+    """Return the living processes of a job.
+
+    A fork of the job inherits its name, what it executes inherits its environment;
+    zombies are dead (proc(5)).
+    """
+    mark = f"INTERLOCK_JOB_ID={job_id}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            named = (entry / "comm").read_text().strip() == f"job:{job_id[-11:]}"
+            marked = named or mark in (entry / "environ").read_bytes()
+        except (OSError, IndexError):
+            continue
+        if marked and state not in "ZX" and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until a condition holds; fail when it does not within the time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.005)

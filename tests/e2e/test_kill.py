@@ -1,0 +1,142 @@
+"""CANCELED and TIMEOUT mean that nothing of the job is running any more."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from interlock import Engine, IllegalTransition, JobStatus, Reason
+from interlock.lifecycle import Event
+
+from . import sample_jobs as jobs
+from .processes import alive, until
+
+KINDS = sorted(jobs._HOSTILE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_of_a_canceled_job_is_alive(
+    engine: Engine, containment: str, kind: str, tmp_path: Path
+) -> None:
+    with engine.worker(concurrency=1, containment=containment):
+        handle = engine.submit(jobs.hostile, kind, str(tmp_path))
+        until(lambda: Path(tmp_path, "started").exists())
+        assert alive(handle.id) or kind == "comet"
+        job = engine.cancel(handle.id, reason="enough", by="anna", wait=20)
+        survivors = alive(handle.id)
+    assert (job.status, job.reason) == (JobStatus.CANCELED, Reason.WHILE_RUNNING)
+    assert survivors == []
+    assert job.proof == containment
+    asked = engine.history(job.id)[2]
+    assert (asked.event, asked.actor, asked.reason) == (
+        Event.REQUEST_CANCEL,
+        "anna",
+        "enough",
+    )
+
+
+def test_twenty_families_die_with_their_cancel(
+    engine: Engine, containment: str, tmp_path: Path
+) -> None:
+    with engine.worker(concurrency=4, containment=containment):
+        for number in range(20):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            handle = engine.submit(jobs.hostile, "family", str(folder))
+            until(Path(folder, "started").exists)
+            assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
+            assert alive(handle.id) == []
+
+
+def test_twenty_families_die_with_their_timeout(
+    engine: Engine, containment: str, tmp_path: Path
+) -> None:
+    short = jobs.hostile.options(timeout=0.2)
+    with engine.worker(concurrency=4, containment=containment):
+        handles = [engine.submit(short, "family", str(tmp_path)) for _ in range(20)]
+        for handle in handles:
+            job = handle.wait(40)
+            assert (job.status, job.reason) == (JobStatus.TIMEOUT, Reason.TOO_LONG)
+            assert alive(job.id) == []
+
+
+def test_a_job_can_clean_up_within_its_grace(engine: Engine, tmp_path: Path) -> None:
+    with engine.worker(concurrency=1):
+        handle = engine.submit(jobs.polite, str(tmp_path))
+        until(lambda: Path(tmp_path, "started").exists())
+        assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
+    assert Path(tmp_path, "cleaned").read_text() == "CANCEL"
+
+
+def test_an_ended_job_cannot_be_canceled(engine: Engine) -> None:
+    with engine.worker(concurrency=1):
+        job = engine.submit(jobs.add, 1).wait(20)
+    with pytest.raises(IllegalTransition, match="SUCCEEDED"):
+        engine.cancel(job.id)
+    assert engine.get(job.id) == job
+
+
+def _start_worker(database: str, *options: str) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
+    folder = Path(__file__).parents[1]
+    return subprocess.Popen(
+        [*program, "e2e.sample_jobs", "--database", database, *options],
+        cwd=folder,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_a_killed_workers_jobs_die_and_are_finished_by_another(
+    engine: Engine, containment: str, tmp_path: Path
+) -> None:
+    database = f"sqlite:///{tmp_path}/jobs.db"
+    options = ("--concurrency", "2", "--containment", containment)
+    journal = tmp_path / "journal"
+    first = _start_worker(database, *options, "--lease", "3")
+    handles = [engine.submit(jobs.journal, str(journal), seconds=1.5) for _ in range(2)]
+    until(lambda: journal.exists() and journal.read_text().count("start") == 2)
+    first.kill()
+    first.wait()
+    until(lambda: not any(alive(handle.id) for handle in handles), seconds=3)
+    second = _start_worker(database, *options)
+    try:
+        for handle in handles:
+            job = handle.wait(40)
+            assert (job.status, job.attempt, job.losses, job.failures) == (
+                JobStatus.SUCCEEDED,
+                2,
+                1,
+                0,
+            )
+    finally:
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(20) == 0
+    assert sorted(line.split()[0] for line in journal.read_text().splitlines()) == [
+        "end",
+        "end",
+        *["start"] * 4,
+    ]
+
+
+def test_a_killed_shim_takes_its_tree_along(
+    engine: Engine, containment: str, tmp_path: Path
+) -> None:
+    with engine.worker(concurrency=1, containment=containment):
+        handle = engine.submit(jobs.hostile, "family", str(tmp_path))
+        until(lambda: Path(tmp_path, "started").exists())
+        first = set(alive(handle.id))
+        job_main = min(first)
+        shim = int(
+            Path(f"/proc/{job_main}/stat").read_text().rpartition(")")[2].split()[1]
+        )
+        os.kill(shim, signal.SIGKILL)
+        until(lambda: engine.get(handle.id).attempt == 2)
+        assert not first & set(alive(handle.id))
+        engine.cancel(handle.id, wait=20)
+    assert engine.get(handle.id).losses == 1

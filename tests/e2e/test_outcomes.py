@@ -1,0 +1,157 @@
+"""What comes of a job in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interlock import Engine, JobFailed, JobStatus, Reason
+from interlock.lifecycle import Event
+
+from . import sample_jobs as jobs
+from .processes import alive, until
+
+
+@pytest.fixture
+def working(engine: Engine, containment: str) -> Iterator[Engine]:
+    with engine.worker(concurrency=4, containment=containment):
+        yield engine
+
+
+def test_a_result_comes_back_as_json(working: Engine) -> None:
+    assert working.submit(jobs.add, 2, right=3).result(20) == 5
+    assert working.submit("t.add", {"left": 4}).result(20) == 5
+
+
+def test_a_transient_error_is_tried_again(working: Engine) -> None:
+    job = working.submit(jobs.flaky, times=2).wait(20)
+    assert (job.status, job.result, job.attempt, job.failures) == (
+        JobStatus.SUCCEEDED,
+        3,
+        3,
+        2,
+    )
+    events = [entry.event for entry in working.history(job.id)]
+    assert events == ["submit", *["claim", "retry"] * 2, "claim", "succeed"]
+
+
+def test_the_last_try_fails_for_good(working: Engine) -> None:
+    job = working.submit(jobs.flaky, times=9).wait(20)
+    assert (job.status, job.attempt, job.failures) == (JobStatus.FAILED, 3, 2)
+    assert job.error is not None
+    assert job.error.type == "interlock.retry.TransientError"
+
+
+@pytest.mark.parametrize(
+    ("how", "reason", "words"),
+    [
+        ("error", Reason.ERROR, "boom"),
+        ("exit", Reason.EXIT_CODE, "exit code 7"),
+        ("vanish", Reason.BAD_RESULT, "did not return"),
+        ("signal", Reason.SIGNAL, "SIGSEGV"),
+        ("memory", Reason.OUT_OF_MEMORY, "MemoryError"),
+        ("unserializable", Reason.BAD_RESULT, "object that is not JSON"),
+        ("oversized", Reason.BAD_RESULT, "at most 1048576"),
+        ("nan", Reason.BAD_RESULT, "not JSON"),
+    ],
+)
+def test_each_failure_is_told_precisely(
+    engine: Engine, how: str, reason: Reason, words: str
+) -> None:
+    with engine.worker(concurrency=1):
+        handle = engine.submit(jobs.fail, how)
+        job = handle.wait(20)
+    assert (job.status, job.reason) == (JobStatus.FAILED, reason)
+    assert job.error is not None
+    assert words in job.error.message
+    with pytest.raises(JobFailed, match=reason.value):
+        handle.result(0)
+
+
+def test_a_traceback_is_kept(engine: Engine) -> None:
+    with engine.worker(concurrency=1):
+        job = engine.submit(jobs.fail, "error").wait(20)
+    assert job.error is not None
+    assert 'raise ValueError("boom")' in str(job.error.traceback)
+
+
+def test_a_fork_of_the_job_has_no_say(working: Engine) -> None:
+    assert working.submit(jobs.fail, "fork").result(20) == "the parent's word"
+
+
+def test_a_memory_limit_is_kept(engine: Engine) -> None:
+    with engine.worker(concurrency=1):
+        job = engine.submit(jobs.limited).wait(20)
+    assert job.reason is Reason.OUT_OF_MEMORY
+
+
+def test_output_is_kept_in_lines_by_stream(working: Engine) -> None:
+    job = working.submit(jobs.talk, lines=3).wait(20)
+    log = [(line.stream, line.text) for line in working.log(job.id)]
+    assert [text for stream, text in log if stream == "stderr"] == [
+        f"error {n}" for n in range(3)
+    ]
+    assert [text for stream, text in log if stream == "stdout"] == [
+        *(f"line {n}" for n in range(3)),
+        "echo from a child",
+    ]
+
+
+def test_a_flood_is_bounded_and_its_end_is_kept(engine: Engine) -> None:
+    with engine.worker(concurrency=1):
+        job = engine.submit(jobs.flood, megabytes=200).wait(50)
+    assert job.result == "done"
+    texts = [line.text for line in engine.log(job.id, limit=100_000)]
+    assert texts[-1] == "the last line"
+    assert sum(map(len, texts)) < 1_300_000
+    assert any("bytes of output dropped here" in text for text in texts)
+
+
+def test_a_job_sees_itself_and_reports_progress(engine: Engine) -> None:
+    with engine.worker(concurrency=1):
+        handle = engine.submit(jobs.environment)
+        job = handle.wait(20)
+    assert job.result == {
+        "INTERLOCK_JOB_ID": job.id,
+        "INTERLOCK_JOB_NAME": "t.environment",
+        "INTERLOCK_ATTEMPT": "1",
+        "attempt": "1",
+        "id": job.id,
+    }
+    assert job.progress is not None
+    assert (job.progress.completed, job.progress.total) == (1, 2)
+
+
+def test_what_a_job_leaves_behind_is_swept_first(working: Engine) -> None:
+    job = working.submit(jobs.leaves_daemon).wait(20)
+    assert (job.status, job.result) == (JobStatus.SUCCEEDED, "done")
+    assert alive(job.id) == []
+
+
+def test_a_limit_of_one_holds_over_two_workers(engine: Engine, tmp_path: Path) -> None:
+    with engine.worker(concurrency=3), engine.worker(concurrency=3):
+        call = jobs.one_at_a_time.call(str(tmp_path))
+        handles = engine.submit_many([call] * 12)
+        assert [handle.result(40) for handle in handles] == [True] * 12
+
+
+def test_a_fresh_interpreter_runs_a_job_too(working: Engine) -> None:
+    assert working.submit(jobs.fresh, 1).result(20) == 2
+
+
+def test_stopping_a_worker_releases_its_jobs(engine: Engine, tmp_path: Path) -> None:
+    with engine.worker(concurrency=1, shutdown_grace=0):
+        handle = engine.submit(jobs.polite, str(tmp_path))
+        until(lambda: Path(tmp_path, "started").exists())
+    job = handle.job()
+    assert (job.status, job.reason, job.attempt) == (
+        JobStatus.PENDING,
+        Reason.SHUTDOWN,
+        1,
+    )
+    assert (job.failures, job.losses) == (0, 0)
+    assert Path(tmp_path, "cleaned").read_text() == "SHUTDOWN"
+    assert engine.history(job.id)[-1].event == Event.RELEASE
+    assert alive(job.id) == []

@@ -1,0 +1,87 @@
+"""Wall time, moved by freezegun: stamps, run_at, expires_at, retries."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from freezegun import freeze_time
+
+from interlock import InvalidOption, JobStatus, Phase, Retry, TransientError, job
+from interlock.testing.inline import inline_engine
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+_calls: list[int] = []
+
+
+@job(name="time.plain")
+def plain() -> str:
+    return "done"
+
+
+@job(name="time.flaky", retry=Retry(max_attempts=3, backoff=8))
+def flaky() -> str:
+    _calls.append(1)
+    if len(_calls) < 3:
+        raise TransientError("not yet")
+    return "done"
+
+
+def test_a_submit_stamps_the_clock() -> None:
+    with freeze_time(NOON), inline_engine() as engine:
+        found = engine.submit(plain).job()
+    assert (found.created_at, found.started_at, found.finished_at) == (NOON,) * 3
+    assert found.status is JobStatus.SUCCEEDED
+
+
+def test_a_scheduled_job_waits_for_its_moment() -> None:
+    with freeze_time(NOON) as frozen, inline_engine() as engine:
+        later = NOON + timedelta(hours=1)
+        handle = engine.submit(plain.options(run_at=later))
+        assert handle.job().phase is Phase.SCHEDULED
+        frozen.move_to(later - timedelta(microseconds=1))
+        engine.drain()
+        assert handle.job().status is JobStatus.PENDING
+        frozen.move_to(later)
+        engine.drain()
+        assert handle.job().status is JobStatus.SUCCEEDED
+
+
+def test_a_job_that_was_not_started_in_time_expires() -> None:
+    with freeze_time(NOON) as frozen, inline_engine() as engine:
+        engine.pause("default")
+        limit = NOON + timedelta(minutes=1)
+        handle = engine.submit(plain.options(expires_at=limit))
+        frozen.move_to(limit + timedelta(seconds=1))
+        engine.resume("default")
+        engine.drain()
+        found = handle.job()
+    assert (found.status, found.reason, found.attempt) == (
+        JobStatus.CANCELED,
+        "expired",
+        0,
+    )
+
+
+def test_a_retry_waits_at_most_its_doubled_backoff() -> None:
+    _calls.clear()
+    with freeze_time(NOON) as frozen, inline_engine() as engine:
+        handle = engine.submit(flaky)
+        first = handle.job()
+        assert first.failures == 1
+        assert NOON <= first.run_at <= NOON + timedelta(seconds=8)
+        frozen.move_to(NOON + timedelta(seconds=9))
+        engine.drain()
+        second = handle.job()
+        assert second.failures == 2
+        assert second.run_at <= NOON + timedelta(seconds=9 + 16)
+        frozen.move_to(NOON + timedelta(seconds=26))
+        engine.drain()
+        assert handle.result(0) == "done"
+
+
+def test_an_expiry_in_the_past_is_refused() -> None:
+    with freeze_time(NOON), inline_engine() as engine:
+        with pytest.raises(InvalidOption, match="expires_at"):
+            engine.submit(plain.options(expires_at=NOON - timedelta(seconds=1)))
+        assert sum(engine.counts().values()) == 0

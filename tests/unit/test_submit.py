@@ -1,0 +1,152 @@
+"""Bad input is refused with a clear error before anything is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock import (
+    DuplicateJob,
+    IllegalTransition,
+    InterlockError,
+    InvalidOption,
+    InvalidParams,
+    JobNotFound,
+    JobStatus,
+    UnknownJobName,
+    job,
+)
+from interlock.testing.inline import InlineEngine, inline_engine
+
+
+@job(name="check.thumbnails")
+def thumbnails(folder: str, size: int = 128, tags: list[str] | None = None) -> int:
+    return len(folder) + size + len(tags or [])
+
+
+@pytest.fixture
+def engine() -> Iterator[InlineEngine]:
+    with inline_engine() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({}, "folder is missing"),
+        ({"folder": "a", "colour": 1}, "colour is unexpected"),
+        ({"folder": 7}, "folder: input should be a valid string"),
+        ({"folder": "a", "size": "5"}, "size: input should be a valid integer"),
+        ({"folder": "a", "tags": ("x",)}, "tags"),
+        ({"folder": "a\x00b"}, "NUL"),
+        ({"folder": "\ud800"}, "folder"),
+        ({"folder": "x" * 2_000_000}, "larger than"),
+        ({"folder": Path("a")}, "folder"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(
+    engine: InlineEngine, params: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidParams, match=words):
+        engine.submit("check.thumbnails", params)
+    assert sum(engine.counts().values()) == 0
+
+
+def test_parameters_that_fit_are_stored_as_they_are(engine: InlineEngine) -> None:
+    handle = engine.submit(thumbnails, "é\U0001f600", tags=["x"])
+    assert handle.job().params == {"folder": "é\U0001f600", "tags": ["x"]}
+    assert handle.result(0) == 131
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": 0},
+        {"timeout": float("nan")},
+        {"timeout": "5"},
+        {"grace": -1},
+        {"priority": 1.5},
+        {"queue": ""},
+        {"unique_key": "x" * 300},
+        {"metadata": {"a": object()}},
+        {"retry": 3},
+        {"run_at": "tomorrow"},
+        {"colour": "red"},
+        {"connection": "no connection"},
+    ],
+)
+def test_options_out_of_range_are_refused(
+    engine: InlineEngine, options: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidOption, match=next(iter(options))):
+        engine.submit("check.thumbnails", {"folder": "a"}, **options)
+    assert sum(engine.counts().values()) == 0
+
+
+def test_an_unknown_name_says_what_is_known(engine: InlineEngine) -> None:
+    with pytest.raises(UnknownJobName, match=r"check\.thumbnails"):
+        engine.submit("check.nothing", {})
+
+
+def test_a_bad_call_spoils_the_whole_batch(engine: InlineEngine) -> None:
+    calls: list[Any] = [thumbnails.call("a"), ("check.thumbnails", {"folder": 1})]
+    with pytest.raises(InvalidParams):
+        engine.submit_many(calls)
+    assert sum(engine.counts().values()) == 0
+
+
+def test_a_unique_key_is_one_live_job(engine: InlineEngine) -> None:
+    engine.pause("default")
+    one = thumbnails.options(unique_key="photos")
+    first = engine.submit(one, "a")
+    with pytest.raises(DuplicateJob) as caught:
+        engine.submit(one, "b")
+    assert caught.value.job_id == first.id
+    assert engine.submit(one.options(on_conflict="return"), "b").id == first.id
+    engine.cancel(first.id)
+    assert engine.submit(one, "b").id != first.id
+
+
+def test_the_same_idempotent_call_is_the_same_job(engine: InlineEngine) -> None:
+    keyed = thumbnails.options(idempotency_key="k")
+    first = engine.submit(keyed, "a")
+    assert engine.submit(keyed, "a").id == first.id
+    with pytest.raises(DuplicateJob, match="idempotency_key"):
+        engine.submit(keyed, "b")
+
+
+def test_a_canceled_job_can_be_canceled_again(engine: InlineEngine) -> None:
+    engine.pause("default")
+    handle = engine.submit(thumbnails, "a")
+    first = engine.cancel(handle.id, reason="typo", by="anna")
+    assert (first.status, first.cancel_reason) == (JobStatus.CANCELED, "typo")
+    assert engine.cancel(handle.id, by="ben") == first
+
+
+def test_a_rerun_is_a_new_job(engine: InlineEngine) -> None:
+    first = engine.submit(thumbnails.options(unique_key="u"), "a").job()
+    again = engine.rerun(first.id).job()
+    assert (again.rerun_of, again.params, again.status) == (
+        first.id,
+        first.params,
+        JobStatus.PENDING,
+    )
+    with pytest.raises(IllegalTransition, match="only a job that has ended"):
+        engine.rerun(again.id)
+
+
+def test_ids_are_opaque_text(engine: InlineEngine) -> None:
+    for strange in ("", "nope", "x" * 10_000, "'; DROP TABLE job"):
+        with pytest.raises(JobNotFound):
+            engine.get(strange)
+
+
+def test_functions_that_no_worker_could_call_are_refused() -> None:
+    with pytest.raises(InvalidOption, match="top level"):
+        job(name="check.local")(lambda: None)
+
+    with pytest.raises(InterlockError, match="dotted identifier"):
+        job(name="not a name")(thumbnails.function)

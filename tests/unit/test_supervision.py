@@ -1,0 +1,135 @@
+"""What the worker does next, in every situation that it can see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from interlock.job import Exit, Failure, Job
+from interlock.lifecycle import Event, JobStatus, Proof, Reason, StopCause
+from interlock.retry import Retry
+from interlock.supervision import (
+    Ask,
+    Decision,
+    Finish,
+    Lose,
+    Signal,
+    Supervised,
+    Wait,
+    decide,
+)
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+JOB = Job(
+    id="j",
+    name="m.f",
+    params={},
+    created_at=NOW,
+    run_at=NOW,
+    status=JobStatus.RUNNING,
+    attempt=1,
+    retry=Retry(max_attempts=2),
+)
+FAILED = Failure(reason=Reason.ERROR, message="boom")
+PASSING = replace(FAILED, transient=True)
+DEAD = Proof.NAMESPACE
+
+
+def seen(
+    stop: StopCause | None = None,
+    *,
+    failure: Failure | None = None,
+    exited: bool = False,
+    dead: bool = False,
+    job: Job = JOB,
+    **more: bool,
+) -> Supervised:
+    return Supervised(
+        job=replace(job, stop_cause=stop),
+        deadline=10.0,
+        exit=Exit(code=0) if exited else None,
+        failure=failure,
+        proof=DEAD if dead else None,
+        **more,
+    )
+
+
+SPENT = replace(JOB, failures=1)
+ON_TIMEOUT = replace(JOB, retry=Retry(max_attempts=2, on_timeout=True))
+CASES: list[tuple[Supervised, float, Decision]] = [
+    (seen(), 9.9, Wait()),
+    (seen(), 10.0, Ask(StopCause.TIMEOUT)),
+    (seen(cancel_requested=True), 10.0, Ask(StopCause.CANCEL)),
+    (seen(shut_down=True), 0.0, Ask(StopCause.SHUTDOWN)),
+    (seen(StopCause.CANCEL), 0.0, Signal(StopCause.CANCEL)),
+    (seen(StopCause.CANCEL, signaled=True), 99.0, Wait()),
+    # What has been read of an exit disarms the timeout and the cancel.
+    (seen(exited=True, cancel_requested=True), 99.0, Wait()),
+    (seen(exited=True, dead=True), 99.0, Finish(Event.SUCCEED, Reason.RETURNED)),
+    (
+        seen(exited=True, dead=True, cancel_requested=True),
+        0.0,
+        Finish(Event.SUCCEED, Reason.RETURNED),
+    ),
+    # After a committed stop, success is impossible.
+    (
+        seen(StopCause.CANCEL, exited=True, dead=True, cancel_requested=True),
+        0.0,
+        Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING),
+    ),
+    (
+        seen(StopCause.TIMEOUT, exited=True, dead=True),
+        0.0,
+        Finish(Event.TIME_OUT, Reason.TOO_LONG),
+    ),
+    (
+        seen(StopCause.TIMEOUT, dead=True, job=ON_TIMEOUT),
+        0.0,
+        Finish(Event.RETRY, Reason.TOO_LONG),
+    ),
+    (
+        seen(StopCause.TIMEOUT, dead=True, job=ON_TIMEOUT, cancel_requested=True),
+        0.0,
+        Finish(Event.TIME_OUT, Reason.TOO_LONG),
+    ),
+    (
+        seen(StopCause.SHUTDOWN, dead=True),
+        0.0,
+        Finish(Event.RELEASE, Reason.SHUTDOWN),
+    ),
+    (
+        seen(StopCause.SHUTDOWN, dead=True, cancel_requested=True),
+        0.0,
+        Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING),
+    ),
+    (
+        seen(failure=FAILED, exited=True, dead=True),
+        0.0,
+        Finish(Event.FAIL, Reason.ERROR),
+    ),
+    (
+        seen(failure=PASSING, exited=True, dead=True),
+        0.0,
+        Finish(Event.RETRY, Reason.ERROR),
+    ),
+    (
+        seen(failure=PASSING, exited=True, dead=True, job=SPENT),
+        0.0,
+        Finish(Event.FAIL, Reason.ERROR),
+    ),
+    (
+        seen(failure=PASSING, exited=True, dead=True, cancel_requested=True),
+        0.0,
+        Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING),
+    ),
+    (seen(dead=True), 0.0, Lose()),
+]
+
+
+@pytest.mark.parametrize(("situation", "now", "expected"), CASES)
+def test_the_next_step_follows_from_what_was_seen(
+    situation: Supervised, now: float, expected: Decision
+) -> None:
+    assert decide(situation, now=now) == expected
