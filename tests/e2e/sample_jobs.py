@@ -55,7 +55,8 @@ def fail(how: str) -> object:
             os.wait()
             return "the parent's word"
         case _:
-            return how
+            pass
+    return how
 
 
 @job(name="t.limited", limits={"memory_mb": 400})
