@@ -65,6 +65,16 @@ def test_twenty_families_die_with_their_timeout(
             assert alive(job.id) == []
 
 
+def test_a_stop_that_overtakes_the_launch_is_obeyed(
+    engine: Engine, containment: str, tmp_path: Path
+) -> None:
+    short = jobs.hostile.options(timeout=0.001)
+    with engine.worker(concurrency=8, containment=containment):
+        for handle in [engine.submit(short, "family", str(tmp_path)) for _ in range(8)]:
+            assert handle.wait(20).status is JobStatus.TIMEOUT
+            assert alive(handle.id) == []
+
+
 def test_a_job_can_clean_up_within_its_grace(engine: Engine, tmp_path: Path) -> None:
     with engine.worker(concurrency=1):
         handle = engine.submit(jobs.polite, str(tmp_path))

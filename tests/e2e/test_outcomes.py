@@ -95,7 +95,7 @@ def test_output_is_kept_in_lines_by_stream(working: Engine) -> None:
     ]
     assert [text for stream, text in log if stream == "stdout"] == [
         *(f"line {n}" for n in range(3)),
-        "echo from a child",
+        "from a child",
     ]
 
 

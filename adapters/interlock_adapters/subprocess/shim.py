@@ -73,6 +73,7 @@ class Shim:
         self._worker = worker  # a pidfd: EOF fails if a fork of it keeps the link
         self._containment = containment
         self._inbox = Decoder()
+        self._early: list[tuple[Kind, bytes]] = []
         self._from_job = Decoder()
         self._outbox = bytearray()
         self._lease = float("inf")
@@ -101,11 +102,12 @@ class Shim:
         self._link.settimeout(0)
         while not self._orphan:
             self._wait(None)
-            for kind, text in self._received():
-                if kind is Kind.LAUNCH:
-                    launch: dict[str, Any] = json.loads(text)
-                    self._lease = launch["lease_deadline"]
-                    return launch
+            orders = self._received()
+            if orders:
+                launch: dict[str, Any] = json.loads(orders[0][1])
+                self._lease = launch["lease_deadline"]
+                self._early = orders[1:]  # a stop may come right behind it
+                return launch
         return None
 
     def _supervise(self, job: Pipes) -> None:
@@ -119,6 +121,7 @@ class Shim:
             if now >= self._kill_at:
                 break
             most_s = min(self._lease - now, self._kill_at - now, _REAP_EVERY_S)
+            most_s = 0.0 if self._early else most_s
             ready = self._wait(most_s, pidfd, *job.open)
             self._obey(job)
             self._read(job, ready)
@@ -174,6 +177,9 @@ class Shim:
 
     def _received(self) -> list[tuple[Kind, bytes]]:
         """Return the worker's frames; an end of the link makes us an orphan."""
+        if self._early:
+            early, self._early = self._early, []
+            return early
         try:
             data = self._link.recv(_CHUNK)
             while data:
