@@ -168,8 +168,9 @@ class Worker:
     def _turn(self, *, changed: bool) -> None:
         now = self._clock.boot()
         if changed:
-            self._attempts.note_cancels(self._store.cancels(self.id))
             self._hungry = True
+        if changed and self._attempts.all:
+            self._attempts.note_cancels(self._store.cancels(self.id))
         if self._stops:
             self._shut_down(now)
         if now >= self._renew_at:

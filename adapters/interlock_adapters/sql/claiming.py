@@ -7,6 +7,7 @@ index at all (`ready`).
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -48,22 +49,29 @@ _DUE = f"status = '{INITIAL}' AND ready = 0 AND run_at <= :now"
 _PROMOTE = sa.text(f"UPDATE job SET ready = 1 WHERE {_DUE}").bindparams(
     sa.bindparam("now", type_=_WHEN)
 )
-_HAS_WORK = sa.text(
-    f"SELECT EXISTS (SELECT 1 FROM job WHERE {_OPEN})"
-    f" OR EXISTS (SELECT 1 FROM job WHERE {_DUE})"
+_LOOK = sa.text(
+    f"SELECT EXISTS (SELECT 1 FROM job WHERE {_OPEN}) AS ready,"
+    f" EXISTS (SELECT 1 FROM job WHERE {_DUE}) AS due"
 ).bindparams(sa.bindparam("now", type_=_WHEN))
 
 
-def has_work(connection: sa.Connection, request: ClaimRequest) -> bool:
-    """Whether anything is claimable: a look that takes no lock."""
-    return bool(connection.scalar(_HAS_WORK, {"now": request.now}))
+def look(connection: sa.Connection, now: datetime) -> tuple[bool, bool]:
+    """Return whether jobs are ready, and whether others have become due; no lock."""
+    ready, due = connection.execute(_LOOK, {"now": now}).one()
+    return bool(ready), bool(due)
 
 
 def claim(
-    connection: sa.Connection, request: ClaimRequest, *, lease_until: int, epoch: str
+    connection: sa.Connection,
+    request: ClaimRequest,
+    *,
+    due: bool,
+    lease_until: int,
+    epoch: str,
 ) -> list[Job]:
     """See `JobStore.claim`. The caller holds the database's write lock."""
-    connection.execute(_PROMOTE, {"now": request.now})
+    if due:
+        connection.execute(_PROMOTE, {"now": request.now})
     chosen: list[tuple[int, str, str]] = []
     slots: dict[str, int] = {}
     for lane in connection.execute(_LANES).mappings():

@@ -39,13 +39,15 @@ class SqlStore(Upkeep):
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""
         with self._read() as connection:
-            if not claiming.has_work(connection, request):
-                return []
+            ready, due = claiming.look(connection, request.now)
+        if not ready and not due:
+            return []
         with self._write() as connection:
             lease_now, epoch = self._dialect.lease_clock()
             return claiming.claim(
                 connection,
                 request,
+                due=due,
                 lease_until=lease_now + _us(request.lease),
                 epoch=epoch,
             )
