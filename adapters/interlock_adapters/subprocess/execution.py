@@ -42,6 +42,7 @@ class ProcessExecution:
         self._failure: Failure | None = None
         self._seen: list[Observation] = []
         self._done = False
+        self._again = False  # the shim waits for another job
 
     def attach(self, link: socket.socket, pidfd: int) -> None:
         """Give the execution its shim; it starts."""
@@ -125,6 +126,7 @@ class ProcessExecution:
             case Kind.DEAD:
                 self._seen.append(TreeDead(proof=Proof(said["proof"])))
                 self._done = True
+                self._again = bool(said["again"])
             case _:
                 raise GarbledError(f"a shim does not say {kind}")
 
@@ -154,6 +156,15 @@ class ProcessExecution:
         self._launch["lease_deadline"] = lease_deadline
         if self._link is not None:
             self._send(frame(Kind.EXTEND, {"lease_deadline": lease_deadline}))
+
+    def detach(self) -> tuple[socket.socket, int] | None:
+        """Give the shim back, if it can take another job; else close its link."""
+        if not self._again or self._link is None:
+            self.close()
+            return None
+        shim = (self._link, self._pidfd)
+        self._link, self._pidfd = None, -2
+        return shim
 
     def _unlink(self) -> None:
         if self._link is not None:

@@ -37,17 +37,19 @@ class SubprocessRunner:
     ) -> None:
         self.containment = containment
         self._proof = Proof(domain.proof_of(containment))
+        self._ahead = min(ahead, _MAX_AHEAD)
         self._path = [entry or str(Path.cwd()) for entry in sys.path]
         self._config: dict[str, object] = {
             "containment": containment,
             "path": self._path,
             "modules": list(modules),
             "main": main,
-            "ahead": min(ahead, _MAX_AHEAD),
+            "ahead": self._ahead,
         }
         self._waiting: deque[ProcessExecution] = deque()
         self._spares: deque[tuple[int, socket.socket, int]] = deque()
         self._running: dict[int, ProcessExecution] = {}
+        self._ordered = 0  # shims that the zygote is making
         self._broken: str | None = None  # why job modules cannot be imported
         self.threads = 1
         self.domain: str | None = None
@@ -70,6 +72,7 @@ class SubprocessRunner:
             start_new_session=True,
         )
         theirs.close()
+        self._ordered = self._ahead
         self._zygote = -1  # its pidfd; in `namespace` its end proves all jobs dead
         me = os.pidfd_open(os.getpid())
         config = {**self._config, "domain": self.domain}
@@ -82,6 +85,7 @@ class SubprocessRunner:
         execution = ProcessExecution(_order(launch))
         if self._broken is None:
             self._waiting.append(execution)
+            self._reclaim()
             self._match()
         else:
             self._refuse(execution, self._broken)
@@ -97,14 +101,25 @@ class SubprocessRunner:
         execution.fail_to_start(failure, self._proof)
 
     def _match(self) -> None:
-        """Give waiting launches the shims that are ready, and order as many again."""
+        """Give waiting launches the shims that are ready; order what is lacking."""
         while self._waiting and self._spares:
             number, link, pidfd = self._spares.popleft()
             execution = self._waiting.popleft()
             self._running[number] = execution
             execution.attach(link, pidfd)
+        there = len(self._spares) + len(self._running)
+        wanted = max(self._ahead - there, len(self._waiting)) - self._ordered
+        if wanted > 0 and self._broken is None:
+            self._ordered += wanted
             with suppress(OSError):
-                self._link.send(b"+")
+                self._link.send(b"+" * wanted)
+
+    def _reclaim(self) -> None:
+        """Take back the shims whose jobs are dead and that can take another."""
+        for number in [n for n, e in self._running.items() if e.done]:
+            shim = self._running.pop(number).detach()
+            if shim is not None:
+                self._spares.append((number, *shim))
 
     def proved_empty(self, domain: str) -> bool:
         """See `Runner.proved_empty`."""
@@ -130,13 +145,13 @@ class SubprocessRunner:
                 self._replace_zygote()
                 break
             self._hear(json.loads(data), fds)
+        self._reclaim()
         self._match()
-        for number in [n for n, e in self._running.items() if e.done]:
-            self._running.pop(number).close()
 
     def _hear(self, said: Mapping[str, Any], fds: list[int]) -> None:
         if "shim" in said:
             link = socket.socket(fileno=fds[0])
+            self._ordered -= 1
             self._spares.append((said["shim"], link, fds[1]))
         elif "gone" in said:
             execution = self._running.pop(said["gone"], None)
@@ -157,7 +172,6 @@ class SubprocessRunner:
             self._spares.remove(spare)
             spare[1].close()
             os.close(spare[2])
-            self._link.send(b"+")
 
     def _replace_zygote(self) -> None:
         """Start another zygote; know what the end of the last one proves."""

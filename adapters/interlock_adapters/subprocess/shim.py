@@ -52,6 +52,11 @@ class Pipes:
         for fd in (out, err, result, notice):
             os.set_blocking(fd, False)
 
+    def close(self) -> None:
+        """Release the pipes."""
+        for fd in (*self.streams, self.result, self.notice):
+            os.close(fd)
+
     def available(self, fd: int) -> Iterator[bytes]:
         """Yield what a pipe holds now, a few chunks at most: others want a turn."""
         for _ in range(16):
@@ -74,32 +79,49 @@ class Shim:
         self._containment = containment
         self._inbox = Decoder()
         self._early: list[tuple[Kind, bytes]] = []
-        self._from_job = Decoder()
         self._outbox = bytearray()
+        self._orphan = False  # nobody listens any more
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget the last job."""
+        self._from_job = Decoder()
         self._lease = float("inf")
         self._kill_at = float("inf")
         self._fenced = False  # killed unasked
-        self._orphan = False  # nobody listens any more
+        self._clean = True  # the job ended by itself and left nothing behind
         self._exit: int | None = None
         self._job: Pipes | None = None
 
     def run(self, spawn: Spawn) -> NoReturn:
-        """Wait for a launch, supervise the job, report, end."""
-        launch = self._await_launch()
-        if launch is not None and boot() < self._lease:
-            self._job = spawn(launch)
-            self._say(Kind.STARTED, {"pid": self._job.pid})
-            self._supervise(self._job)
-            self._bury(self._job)
-        elif launch is not None:
-            self._say(
-                Kind.DEAD, {"proof": domain.proof_of(self._containment), "fenced": True}
-            )
-        self._flush(boot() + 60)
+        """Supervise one job after the other, as long as they leave nothing behind.
+
+        No code of a job ever runs here: a shim whose domain is empty is as good as new.
+        """
+        self._link.settimeout(0)
+        while (launch := self._await_launch()) is not None:
+            if boot() < self._lease:
+                self._job = spawn(launch)
+                self._say(Kind.STARTED, {"pid": self._job.pid})
+                self._supervise(self._job)
+                self._bury(self._job)
+                self._job.close()
+            else:
+                self._fenced = True
+            self._say_dead()
+            self._flush(boot() + 60)
+            if not self._clean:
+                break
+            self._begin()
         os._exit(0)
 
+    def _say_dead(self) -> None:
+        proof = domain.proof_of(self._containment)
+        self._clean &= self._exit is not None and not self._orphan
+        said = {"proof": proof, "fenced": self._fenced, "again": self._clean}
+        self._say(Kind.DEAD, said)
+
     def _await_launch(self) -> dict[str, Any] | None:
-        self._link.settimeout(0)
         while not self._orphan:
             self._wait(None)
             orders = self._received()
@@ -136,6 +158,7 @@ class Shim:
         started = boot()
         told = False
         while not domain.reap(self._on_exit):
+            self._clean = False
             main = job.pid if self._exit is None else None
             domain.kill_all(self._containment, main)
             if domain.reap(self._on_exit):
@@ -148,10 +171,6 @@ class Shim:
         self._read(job, set(job.open))
         for name, capture in job.streams.values():
             self._output(name, capture.finish())
-        proof = domain.proof_of(self._containment)
-        self._say(
-            Kind.DEAD, {"proof": proof, "fenced": self._fenced, "exit": self._exit}
-        )
 
     def _on_exit(self, pid: int, code: int) -> None:
         if self._job is not None and pid == self._job.pid:
