@@ -1,7 +1,7 @@
 """A database that is open: its connections, its clocks, its way to wait."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
@@ -83,6 +83,8 @@ class Database:
         except sa.exc.DBAPIError as error:
             raise self._dialect.unavailable(error) or error from error
 
-    def _rows(self, statement: sa.Executable) -> list[sa.RowMapping]:
+    def _rows(
+        self, statement: sa.Executable, facts: Mapping[str, object] | None = None
+    ) -> list[sa.RowMapping]:
         with self._read() as connection:
-            return list(connection.execute(statement).mappings())
+            return list(connection.execute(statement, facts).mappings())

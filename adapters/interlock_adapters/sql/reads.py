@@ -12,6 +12,12 @@ from interlock_adapters.sql.database import Database
 from interlock_adapters.sql.tables import RUNNING, job
 
 _MOST_REJECTIONS = 1000
+_CANCELS = sa.select(job.c.id, job.c.attempt).where(
+    job.c.status == sa.literal_column(f"'{RUNNING}'"),
+    job.c.worker_id == sa.bindparam("worker_id"),
+    job.c.cancel_requested_at.is_not(None),
+    job.c.stop_cause.is_(None),
+)
 
 
 class Reads(Database):
@@ -135,15 +141,10 @@ class Reads(Database):
 
     def cancels(self, worker_id: str) -> list[Running]:
         """See `JobStore.cancels`."""
-        query = sa.select(job.c.id, job.c.attempt).where(
-            job.c.status == sa.literal_column(f"'{RUNNING}'"),
-            job.c.worker_id == worker_id,
-            job.c.cancel_requested_at.is_not(None),
-            job.c.stop_cause.is_(None),
-        )
+        found = self._rows(_CANCELS, {"worker_id": worker_id})
         return [
             Running(job_id=row["id"], attempt=row["attempt"], cancel_requested=True)
-            for row in self._rows(query)
+            for row in found
         ]
 
     def workers(self) -> list[WorkerInfo]:

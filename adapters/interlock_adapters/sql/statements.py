@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from interlock.lifecycle import INITIAL, TERMINAL, Event, Guard, Who, row_of
 from interlock_adapters.sql import guard
 from interlock_adapters.sql.columns import JsonText, UtcDateTime
-from interlock_adapters.sql.tables import RUNNING, SUCCEEDED, job, log
+from interlock_adapters.sql.tables import RUNNING, SUCCEEDED, attempt, job, log
 
 _WHEN = UtcDateTime()
 
@@ -147,3 +147,22 @@ def log_line() -> sa.Insert:
     values = (sa.cast(_param(c.name, c.type), c.type) for c in columns)
     there = sa.exists().where(job.c.id == _param("job_id"))
     return sa.insert(log).from_select(columns, sa.select(*values).where(there))
+
+
+@cache
+def started() -> sa.Update:
+    """Return the UPDATE of an attempt whose process runs; an ended one stays."""
+    table = attempt.c
+    return (
+        sa.update(attempt)
+        .where(
+            table.job_id == _param("job_id"),
+            table.attempt == _param("attempt"),
+            table.outcome.is_(None),
+        )
+        .values(
+            pid=_param("pid"),
+            containment=_param("containment"),
+            started_at=_param("at", _WHEN),
+        )
+    )

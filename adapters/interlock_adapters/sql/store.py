@@ -178,11 +178,13 @@ def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
         names = ("job_id", "attempt", "at", "stream", "text")
         values = [{f"p_{n}": getattr(line, n) for n in names} for line in lines]
         connection.execute(statements.log_line(), values)
+    started = [note for note in notes if isinstance(note, Started)]
+    if started:
+        names = ("job_id", "attempt", "pid", "containment", "at")
+        values = [{f"p_{n}": getattr(note, n) for n in names} for note in started]
+        connection.execute(statements.started(), values)
     for note in notes:
         match note:
-            case Started():
-                about = {"pid": note.pid, "containment": note.containment}
-                _annotate(connection, note, started_at=note.at, **about)
             case ProgressNote():
                 _update_running(connection, note, progress=asdict(note.progress))
             case KillUnconfirmed():
@@ -193,16 +195,8 @@ def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
                     write_seq=tables.job.c.write_seq + 1,
                     write_attempt=note.attempt,
                 )
-            case LogLine():
+            case LogLine() | Started():
                 continue  # stored above, all at once
-
-
-def _annotate(connection: sa.Connection, note: Started, **values: object) -> None:
-    table = tables.attempt
-    same = (table.c.job_id == note.job_id, table.c.attempt == note.attempt)
-    connection.execute(
-        sa.update(table).where(*same, table.c.outcome.is_(None)).values(values)
-    )
 
 
 def _update_running(
