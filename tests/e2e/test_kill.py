@@ -12,6 +12,7 @@ import pytest
 
 from interlock import Engine, IllegalTransition, JobStatus, Reason
 from interlock.lifecycle import Event
+from interlock_adapters.subprocess.runner import SubprocessRunner
 
 from . import sample_jobs as jobs
 from .processes import alive, until
@@ -150,3 +151,24 @@ def test_a_killed_shim_takes_its_tree_along(
         assert not first & set(alive(handle.id))
         engine.cancel(handle.id, wait=20)
     assert engine.get(handle.id).losses == 1
+
+
+def test_a_killed_zygote_costs_no_job(
+    engine: Engine, containment: str, tmp_path: Path
+) -> None:
+    """In a namespace its jobs die with it and run again; else their shims go on."""
+    with engine.worker(concurrency=1, containment=containment) as worker:
+        handle = engine.submit(jobs.hostile, "family", str(tmp_path))
+        until(lambda: Path(tmp_path, "started").exists())
+        first = set(alive(handle.id))
+        runner = worker._runner
+        assert isinstance(runner, SubprocessRunner)
+        runner._process.kill()
+        if containment == "namespace":
+            until(lambda: engine.get(handle.id).attempt == 2)
+            assert not first & set(alive(handle.id))
+        after = engine.submit(jobs.add, 1)
+        assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
+        assert alive(handle.id) == []
+        assert after.result(20) == 2
+    assert engine.get(handle.id).losses == int(containment == "namespace")
