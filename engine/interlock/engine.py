@@ -3,7 +3,7 @@
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack, overload
@@ -27,7 +27,7 @@ from interlock.machine import legal
 from interlock.options import Options
 from interlock.ports import JobStore
 from interlock.query import Fault, LogLine, Page, QueueInfo, Search, WorkerInfo
-from interlock.registry import Call, JobFunction, find, registered
+from interlock.registry import JobFunction, find, registered
 from interlock.submission import Wanted, again, call_of, new_job
 from interlock.waiting import Waiting
 from interlock.worker import Worker, WorkerSettings
@@ -235,17 +235,19 @@ class Engine:
                 return job
             running = Event.REQUEST_CANCEL in legal(job.status)
             event = Event.REQUEST_CANCEL if running else Event.CANCEL
-            with suppress(IllegalTransition) if not job.is_terminal else _loud():
-                return self._store.apply(
-                    Move(
-                        job_id=job_id,
-                        event=event,
-                        now=self._clock.now(),
-                        actor=by,
-                        reason=None if running else Reason.BEFORE_START,
-                        text=reason,
-                    )
-                )
+            move = Move(
+                job_id=job_id,
+                event=event,
+                now=self._clock.now(),
+                actor=by,
+                reason=None if running else Reason.BEFORE_START,
+                text=reason,
+            )
+            try:
+                return self._store.apply(move)
+            except IllegalTransition:
+                if job.is_terminal:
+                    raise  # else it moved on between the two calls: look again
 
     def search(
         self,
@@ -451,11 +453,3 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-@contextmanager
-def _loud() -> Iterator[None]:
-    yield
-
-
-__all__ = ["Call", "Engine"]

@@ -1,7 +1,7 @@
 """What the engine needs from the world; adapters provide it.
 
 Each port speaks in the engine's own values: no session, row, process handle or request
-ever crosses. An implementation proves itself by the contract suite in
+ever crosses. A store proves itself by the contract suite in
 `interlock.testing`; what that suite does not check, the engine does not rely on.
 """
 

@@ -172,3 +172,24 @@ def test_a_killed_zygote_costs_no_job(
         assert alive(handle.id) == []
         assert after.result(20) == 2
     assert engine.get(handle.id).losses == int(containment == "namespace")
+
+
+def test_a_stalled_workers_jobs_die_before_their_lease_is_over(
+    engine: Engine, containment: str, tmp_path: Path
+) -> None:
+    database = f"sqlite:///{tmp_path}/jobs.db"
+    worker = _start_worker(database, "--lease", "2", "--containment", containment)
+    try:
+        handle = engine.submit(jobs.hostile, "family", str(tmp_path))
+        until(lambda: Path(tmp_path, "started").exists())
+        assert alive(handle.id)
+        worker.send_signal(signal.SIGSTOP)
+        until(lambda: not alive(handle.id), seconds=2)
+        assert engine.get(handle.id).status is JobStatus.RUNNING
+        worker.send_signal(signal.SIGCONT)
+        until(lambda: engine.get(handle.id).attempt == 2)
+        assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
+    finally:
+        worker.send_signal(signal.SIGCONT)
+        worker.terminate()
+        assert worker.wait(20) == 0
