@@ -125,11 +125,13 @@ class Shim:
         while not self._orphan:
             self._wait(None)
             orders = self._received()
-            if orders:
-                launch: dict[str, Any] = json.loads(orders[0][1])
-                self._lease = launch["lease_deadline"]
-                self._early = orders[1:]  # a stop may come right behind it
-                return launch
+            while orders:
+                kind, text = orders.pop(0)
+                if kind is Kind.LAUNCH:  # before it: orders that the last job outran
+                    launch: dict[str, Any] = json.loads(text)
+                    self._lease = launch["lease_deadline"]
+                    self._early = orders  # a stop may come right behind it
+                    return launch
         return None
 
     def _supervise(self, job: Pipes) -> None:
