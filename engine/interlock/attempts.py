@@ -138,14 +138,14 @@ class Attempts:
     def _take(self, tracked: Tracked, observation: Observation) -> None:
         seen, job, now = tracked.seen, tracked.job, self._clock.now()
         match observation:
-            case PidSeen(pid=pid):
+            case PidSeen(pid=pid, age_s=age_s):
                 self._notes.append(
                     Started(
                         job_id=job.id,
                         attempt=job.attempt,
                         pid=pid,
                         containment=self._runner.containment,
-                        at=now,
+                        at=now - timedelta(seconds=age_s),
                     )
                 )
             case Output(stream=stream, lines=lines):

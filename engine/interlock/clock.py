@@ -25,6 +25,11 @@ class Clock(Protocol):
         ...
 
 
+def boot() -> float:
+    """Return the seconds since this machine's boot, suspend included."""
+    return time.clock_gettime(_BOOTTIME)
+
+
 class SystemClock:
     """The clock of this machine."""
 
@@ -34,7 +39,7 @@ class SystemClock:
 
     def boot(self) -> float:
         """See `Clock.boot`."""
-        return time.clock_gettime(_BOOTTIME)
+        return boot()
 
 
 def boot_id() -> str:

@@ -90,6 +90,11 @@ def current_job() -> JobContext:
     return context
 
 
+def enter(context: JobContext) -> None:
+    """Make `current_job()` return `context` from now on, in a process of its own."""
+    _current.set(context)
+
+
 @contextmanager
 def entered(context: JobContext) -> Iterator[None]:
     """Make `current_job()` return `context`, for runners."""

@@ -243,9 +243,10 @@ class TreeDead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PidSeen:
-    """The main process runs."""
+    """The main process runs, since `age_s` seconds."""
 
     pid: int
+    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

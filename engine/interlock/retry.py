@@ -1,9 +1,12 @@
 """When to try again: failures -> seconds, or None. Pure."""
 
-import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from interlock.errors import InvalidOption
+
+if TYPE_CHECKING:  # it has a hook that every fork of a job would run
+    from random import Random
 
 
 class TransientError(Exception):
@@ -55,7 +58,7 @@ class Retry:
         names = {type_name(kind) for kind in type(error).__mro__}
         return isinstance(error, TransientError) or not names.isdisjoint(self.on)
 
-    def delay_s(self, failures: int, rng: random.Random) -> float:
+    def delay_s(self, failures: int, rng: "Random") -> float:
         """Return the seconds to wait after the `failures`-th failure (from 1)."""
         exponent = min(failures - 1, 64)  # 2**64 s is beyond every max_backoff
         return rng.uniform(0, min(self.max_backoff, self.backoff * 2.0**exponent))

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from interlock import context, registry
@@ -31,6 +32,7 @@ from interlock_adapters.subprocess.protocol import (
 _MAX_TEXT = 64 * 1024  # of a message, and of a traceback
 _MAX_WORDS = 200  # of a progress report: a whole frame fits PIPE_BUF, so it is atomic
 _PROGRESS_EVERY_S = 0.05
+_to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 _LIMITS = {
     "memory_mb": (resource.RLIMIT_AS, 1024 * 1024),
     "cpu_s": (resource.RLIMIT_CPU, 1),
@@ -46,9 +48,22 @@ class Talk:
         self._result_fd = result_fd
         self._notice_fd = notice_fd
         self._decoder = Decoder()
-        self._pid = os.getpid()
+        self._pid = 0  # of the job's main process, once it runs
+        self._early = False  # SIGTERM came before
+        self._over = False  # the function has ended
         self._last_progress = 0.0
         self.stop_cause: StopCause | None = None
+
+    def begin(self) -> None:
+        """Speak for this process from now on, and listen to SIGTERM."""
+        self._pid = os.getpid()
+        if self._early:
+            self.on_sigterm(signal.SIGTERM, None)
+
+    def end(self, data: bytes) -> None:
+        """Say the last word. No SIGTERM interrupts it: half a frame is none."""
+        self._over = True
+        self.say(data)
 
     def say(self, data: bytes) -> None:
         """Write a frame; only the main process may: a fork of it has no say."""
@@ -81,6 +96,11 @@ class Talk:
 
     def on_sigterm(self, signum: int, _frame: object) -> None:
         """Turn the shim's SIGTERM into Interrupted; any other one is just that."""
+        if self._pid == 0:  # in the shim, or in a fork that does not run yet
+            self._early = True
+            return
+        if self._over and os.getpid() == self._pid:
+            return
         cause = self.asked()
         if cause is not None and os.getpid() == self._pid:
             raise Interrupted(cause)
@@ -88,28 +108,52 @@ class Talk:
         os.kill(os.getpid(), signum)
 
 
-def run(launch: Mapping[str, Any], result_fd: int, notice_fd: int) -> NoReturn:
-    """Run the job that `launch` names; never return."""
-    talk = Talk(result_fd, notice_fd)
-    code = 1
-    try:
-        signal.signal(signal.SIGTERM, talk.on_sigterm)
-        _limit(launch["limits"])
-        outcome = _call(launch, talk)
-        signal.signal(
-            signal.SIGTERM, signal.SIG_IGN
-        )  # it has ended: half a frame is none
-        talk.say(outcome)
-        code = 0
-    except SystemExit as leaving:  # sys.exit() is an exit code, not an error
-        code = _exit_code(leaving)
-    except BaseException as error:  # noqa: BLE001  (the child's edge)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        talk.say(frame(Kind.FAILURE, failure(error, Retry(**launch["retry"]))))
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _flush()
-        os._exit(code)
+class Main:
+    """The main process of a job: made ready before its fork, in the shim."""
+
+    def __init__(
+        self, launch: Mapping[str, Any], result_fd: int, notice_fd: int
+    ) -> None:
+        self._launch = launch
+        self._talk = Talk(result_fd, notice_fd)
+        deadline = launch["deadline"]
+        context.enter(
+            JobContext(
+                id=launch["id"],
+                name=launch["name"],
+                attempt=launch["attempt"],
+                deadline=deadline and datetime.fromtimestamp(deadline, UTC),
+                _report=self._talk.progress,
+                _asked=self._talk.asked,
+            )
+        )
+        signal.signal(signal.SIGTERM, self._talk.on_sigterm)
+
+    def run(self) -> NoReturn:
+        """Call the function, say what came of it, and end."""
+        launch, talk = self._launch, self._talk
+        code = 1
+        try:
+            talk.begin()
+            if launch["limits"]:
+                _limit(launch["limits"])
+            result = registry.find(launch["name"]).function(**launch["params"])
+            talk.end(result_frame(result))
+            code = 0
+        except SystemExit as leaving:  # sys.exit() is an exit code, not an error
+            code = _exit_code(leaving)
+        except BaseException as error:  # noqa: BLE001  (the child's edge)
+            retry = Retry(**launch["retry"])
+            talk.end(frame(Kind.FAILURE, failure(error, retry)))
+        finally:
+            _flush()
+            os._exit(code)
+
+
+def default_signals() -> None:
+    """Undo what the zygote ignores; SIGPIPE is ignored in every Python."""
+    for signum in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
 
 
 def _exit_code(leaving: SystemExit) -> int:
@@ -121,27 +165,10 @@ def _exit_code(leaving: SystemExit) -> int:
     return 1
 
 
-def _call(launch: Mapping[str, Any], talk: Talk) -> bytes:
-    """Call the function; return the frame with its result."""
-    deadline = launch["deadline"]
-    job = registry.find(launch["name"])
-    here = JobContext(
-        id=launch["id"],
-        name=launch["name"],
-        attempt=launch["attempt"],
-        deadline=deadline and datetime.fromtimestamp(deadline, UTC),
-        _report=talk.progress,
-        _asked=talk.asked,
-    )
-    with context.entered(here):
-        result = job.function(**launch["params"])
-    return result_frame(result)
-
-
 def result_frame(result: object) -> bytes:
     """Return the frame with a result, or with the failure that it is not one."""
     try:
-        text = json.dumps(result, allow_nan=False, ensure_ascii=False).encode()
+        text = _to_json(result).encode()
     except (TypeError, ValueError, RecursionError) as error:
         message = (
             f"the job returned a {type(result).__name__} that is not JSON: {error}"
@@ -188,19 +215,11 @@ def _flush() -> None:
             continue
 
 
-def redirect(stdout: int, stderr: int, keep: tuple[int, ...]) -> None:
-    """Point the standard streams at the shim's pipes and close everything else."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((null, 0), (stdout, 1), (stderr, 2)):
-        os.dup2(source, target)
+def strangers(*keep: int) -> list[tuple[int, int]]:
+    """Return the ranges of descriptors that a job must not have: all but these."""
     top = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    low = 3
-    for fd in sorted(keep):
-        os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, top)
-    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    edges = [2, *sorted(keep), top]
+    return [(low + 1, high) for low, high in pairwise(edges) if low + 1 < high]
 
 
 def inheritable(*fds: int) -> None:

@@ -7,6 +7,7 @@ import socket
 from contextlib import suppress
 from typing import Any, Final
 
+from interlock.clock import boot
 from interlock.job import Exit, Failure, Progress
 from interlock.lifecycle import Proof, Reason, StopCause
 from interlock.ports import (
@@ -108,8 +109,8 @@ class ProcessExecution:
     def _take(self, kind: Kind, said: Any) -> None:
         match kind:
             case Kind.STARTED:
-                pid = said["pid"]
-                self._seen.append(PidSeen(pid=pid))
+                age_s = max(0.0, boot() - said["boot"])
+                self._seen.append(PidSeen(pid=said["pid"], age_s=age_s))
             case Kind.OUTPUT:
                 lines = tuple(said["lines"])
                 self._seen.append(Output(stream=said["stream"], lines=lines))

@@ -14,7 +14,7 @@ def main() -> None:
         order = json.load(file)
     config = order["config"]
     modules.load(config["path"], config["modules"], config["main"])
-    child.run(order["launch"], result_fd, notice_fd)
+    child.Main(order["launch"], result_fd, notice_fd).run()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
+from interlock.clock import boot
 from interlock_adapters.subprocess import domain
 from interlock_adapters.subprocess.output import Capture
 from interlock_adapters.subprocess.protocol import (
@@ -31,13 +32,8 @@ Spawn = Callable[[Mapping[str, Any]], "Pipes"]
 _CHUNK: Final = 65536
 _REAP_EVERY_S: Final = 1.0  # orphans that ended by themselves
 _UNCONFIRMED_AFTER_S: Final = 5.0
+_HOLD_S: Final = 0.005  # what is not urgent goes with what follows: one wake-up less
 _MAX_OUTBOX: Final = 4 * 1024 * 1024  # output beyond it is dropped while nobody reads
-_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def boot() -> float:
-    """Return seconds since boot: the clock of all deadlines."""
-    return time.clock_gettime(_BOOTTIME)
 
 
 class Pipes:
@@ -80,12 +76,14 @@ class Shim:
         self._inbox = Decoder()
         self._early: list[tuple[Kind, bytes]] = []
         self._outbox = bytearray()
+        self._hold_until = 0.0
         self._orphan = False  # nobody listens any more
         self._begin()
 
     def _begin(self) -> None:
         """Forget the last job."""
         self._from_job = Decoder()
+        self._outcome = b""  # the job's last word, told with its exit
         self._lease = float("inf")
         self._kill_at = float("inf")
         self._fenced = False  # killed unasked
@@ -102,7 +100,8 @@ class Shim:
         while (launch := self._await_launch()) is not None:
             if boot() < self._lease:
                 self._job = spawn(launch)
-                self._say(Kind.STARTED, {"pid": self._job.pid})
+                self._hold_until = boot() + _HOLD_S
+                self._say(Kind.STARTED, {"pid": self._job.pid, "boot": boot()})
                 self._supervise(self._job)
                 self._bury(self._job)
                 self._job.close()
@@ -144,8 +143,10 @@ class Shim:
                 break
             if now >= self._kill_at:
                 break
-            most_s = min(self._lease - now, self._kill_at - now, _REAP_EVERY_S)
-            most_s = 0.0 if self._early else most_s
+            until = min(self._lease, self._kill_at, now + _REAP_EVERY_S)
+            if self._outbox:
+                until = min(until, max(now, self._hold_until))
+            most_s = 0.0 if self._early else until - now
             ready = self._wait(most_s, pidfd, *job.open)
             self._obey(job)
             self._read(job, ready)
@@ -155,8 +156,9 @@ class Shim:
     def _bury(self, job: Pipes) -> None:
         """Kill and reap until there is nothing, and say so."""
         self._read(job, set(job.open))
+        self._hold_until = 0.0
         if self._exit is not None:
-            self._say_exit()
+            self._outbox += self._outcome + frame(Kind.EXITED, {"code": self._exit})
         started = boot()
         told = False
         while not domain.reap(self._on_exit):
@@ -178,14 +180,11 @@ class Shim:
         if self._job is not None and pid == self._job.pid:
             self._exit = code
 
-    def _say_exit(self) -> None:
-        self._say(Kind.EXITED, {"code": self._exit})
-
     def _wait(self, most_s: float | None, *fds: int) -> set[int]:
         """Wait for the worker or one of `fds`; return what is ready."""
         poll = select.poll()
         if not self._orphan:
-            events = select.POLLIN | (select.POLLOUT if self._outbox else 0)
+            events = select.POLLIN | (select.POLLOUT if self._due() else 0)
             poll.register(self._link, events)
         for fd in (self._worker, *fds):
             poll.register(fd, select.POLLIN)
@@ -247,8 +246,10 @@ class Shim:
             for data in job.available(job.result):
                 with suppress(GarbledError):  # then there is no result: `bad_result`
                     for kind, text in self._from_job.feed(data):
-                        if kind in FROM_JOB:
+                        if kind is Kind.PROGRESS:
                             self._outbox += framed(kind, text)
+                        elif kind in FROM_JOB:
+                            self._outcome = framed(kind, text)
 
     def _output(self, stream: str, lines: list[str]) -> None:
         if lines and len(self._outbox) < _MAX_OUTBOX:
@@ -258,10 +259,14 @@ class Shim:
         self._outbox += frame(kind, payload)
         self._flush_some()
 
+    def _due(self) -> bool:
+        """Whether something is to be written now."""
+        return bool(self._outbox) and boot() >= self._hold_until
+
     def _flush_some(self) -> None:
         """Write what the worker takes now; never wait for it."""
         try:
-            while self._outbox and not self._orphan:
+            while self._due() and not self._orphan:
                 del self._outbox[: self._link.send(self._outbox)]
         except BlockingIOError:
             pass

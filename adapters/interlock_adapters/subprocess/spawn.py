@@ -4,61 +4,80 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from typing import Any, NoReturn
 
-from interlock_adapters.subprocess import child, linux
+from interlock_adapters.subprocess import child, domain, linux
 from interlock_adapters.subprocess.shim import Pipes, Spawn
 
-_OOM_SCORE = "500"  # the kernel takes the job before its shim (proc(5), oom_score_adj)
+#: (launch, result_fd, notice_fd) -> what the fork calls; itself called before it.
+Prepare = Callable[[Mapping[str, Any], int, int], Callable[[], NoReturn]]
 
-_DEFAULT = (
-    *(signal.SIGINT, signal.SIGHUP, signal.SIGTERM),
-    *(signal.SIGCHLD, signal.SIGPIPE),
+_OOM_SCORE = (
+    b"500"  # the kernel takes the job before its shim: proc_pid_oom_score_adj(5)
 )
+_SHIM = "interlock-shim"  # in ps(1)
 
 
 def spawner(config: Mapping[str, Any], *, fork_only: bool) -> Spawn:
     """Return what starts a launch; `config` says how to import the job modules."""
 
+    in_namespace = config["containment"] == domain.NAMESPACE
+
     def spawn(launch: Mapping[str, Any]) -> Pipes:
-        fresh = launch["isolation"] == "interpreter" or not fork_only
-        body: Callable[[Mapping[str, Any], int, int], NoReturn] = child.run
-        if fresh:
-            body = _interpreter(config)
-        return _fork(launch, body)
+        prepare: Prepare = _as_fork
+        if launch["isolation"] == "interpreter" or not fork_only:
+            prepare = partial(_as_interpreter, config)
+        return _fork(launch, prepare, in_namespace=in_namespace)
 
     return spawn
 
 
-def _fork(
-    launch: Mapping[str, Any], body: Callable[[Mapping[str, Any], int, int], NoReturn]
-) -> Pipes:
+def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) -> Pipes:
+    """Fork the job. What can be done before, is: each page a fork writes is copied."""
     pipes = [os.pipe() for _ in range(4)]
     (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
+    os.environ.update(launch["environment"])
+    _name(process_name(launch["id"]))
+    strangers = child.strangers(result_w, notice_r)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    main = prepare(launch, result_w, notice_r)
     shim = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
             os.setsid()
-            with suppress(AttributeError, OSError):  # not Linux
-                linux.die_with_parent(shim)
-                linux.name_process(process_name(launch["id"]))
-            with suppress(OSError):
-                Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
-            for signum in _DEFAULT:
-                signal.signal(signum, signal.SIG_DFL)
-            os.environ.update(launch["environment"])
-            child.redirect(out_w, err_w, (result_w, notice_r))
-            body(launch, result_w, notice_r)
+            if not in_namespace:  # there the init takes all along, and ignores nothing
+                child.default_signals()
+                with suppress(AttributeError, OSError):  # not Linux
+                    linux.die_with_parent(shim)
+            os.dup2(out_w, 1)
+            os.dup2(err_w, 2)
+            for low, high in strangers:
+                os.closerange(low, high)
+            main()
         finally:
-            os._exit(70)  # EX_SOFTWARE: the body never returns
+            os._exit(70)  # EX_SOFTWARE: it never returns
+    signal.signal(signal.SIGTERM, on_sigterm)
+    _name(_SHIM)
+    _offer_to_oom_killer(pid)
     for fd in (out_w, err_w, result_w, notice_r):
         os.close(fd)
     return Pipes(pid, out, err, result, notice)
+
+
+def _name(name: str) -> None:
+    with suppress(AttributeError, OSError):  # not Linux
+        linux.name_process(name)
+
+
+def _offer_to_oom_killer(pid: int) -> None:
+    with suppress(OSError):
+        fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
+        os.write(fd, _OOM_SCORE)
+        os.close(fd)
 
 
 def process_name(job_id: str) -> str:
@@ -66,11 +85,23 @@ def process_name(job_id: str) -> str:
     return f"job:{job_id[-11:]}"
 
 
-def _interpreter(
+def _as_fork(
+    launch: Mapping[str, Any], result_fd: int, notice_fd: int
+) -> Callable[[], NoReturn]:
+    return child.Main(launch, result_fd, notice_fd).run
+
+
+def _as_interpreter(
     config: Mapping[str, Any],
-) -> Callable[[Mapping[str, Any], int, int], NoReturn]:
-    def body(launch: Mapping[str, Any], result_fd: int, notice_fd: int) -> NoReturn:
-        with tempfile.TemporaryFile() as file:  # has no name: nobody else can open it
+    launch: Mapping[str, Any],
+    result_fd: int,
+    notice_fd: int,
+) -> Callable[[], NoReturn]:
+    def execute() -> NoReturn:
+        from tempfile import TemporaryFile  # noqa: PLC0415  (imports random, see retry)
+
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with TemporaryFile() as file:  # has no name: nobody else can open it
             file.write(json.dumps({"config": config, "launch": launch}).encode())
             file.seek(0)
             child.inheritable(file.fileno(), result_fd, notice_fd)
@@ -80,4 +111,4 @@ def _interpreter(
             program = [sys.executable, "-m", "interlock_adapters.subprocess.fresh"]
             os.execve(sys.executable, [*program, *numbers], environment)  # noqa: S606
 
-    return body
+    return execute

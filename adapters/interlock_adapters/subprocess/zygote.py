@@ -6,6 +6,7 @@ no process of any job is left, and leaves that proof in the domain file.
 """
 
 import gc
+import io
 import json
 import os
 import select
@@ -25,6 +26,7 @@ from interlock_adapters.subprocess.spawn import spawner
 EMPTY: Final = "empty"
 _QUIET_READS: Final = 20  # /proc's list of children is racy: one look proves nothing
 _MAX_MESSAGE: Final = 1024 * 1024
+_FOR_THE_WORKER_TO_SAY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Zygote:
@@ -62,6 +64,8 @@ class Zygote:
 
     def _load(self) -> bool:
         config = self._config
+        if isinstance(sys.stdout, io.TextIOWrapper):  # the jobs' too: a pipe then
+            sys.stdout.reconfigure(line_buffering=True)
         try:
             modules.load(config["path"], config["modules"], config["main"])
         except BaseException:  # noqa: BLE001  (user code at import; it is reported)
@@ -73,6 +77,7 @@ class Zygote:
         pidfd = os.pidfd_open(os.getpid())
         self._tell({"ready": True, "threads": many}, pidfd)
         os.close(pidfd)
+        sys.stdout.flush()
         gc.collect()
         gc.freeze()  # a collection in a fork would copy every page
         return True
@@ -128,6 +133,8 @@ class Zygote:
             if self._containment == domain.NAMESPACE:
                 os.close(self._here)
                 linux.private_proc()
+                for signum in _FOR_THE_WORKER_TO_SAY:
+                    signal.signal(signum, signal.SIG_DFL)  # an init is not killed by it
             else:
                 os.setsid()
                 if self._containment == domain.SUBREAPER:
@@ -199,8 +206,8 @@ def main() -> None:
     link = socket.socket(fileno=int(sys.argv[1]))
     data, fds, _, _ = socket.recv_fds(link, _MAX_MESSAGE, 1)
     config = json.loads(data)
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_IGN)  # the worker says when to go
+    for signum in _FOR_THE_WORKER_TO_SAY:
+        signal.signal(signum, signal.SIG_IGN)
     if config["containment"] == domain.NAMESPACE:
         enter_namespace()
     Zygote(link, fds[0], config).run()
