@@ -28,6 +28,7 @@ from interlock.supervision import Supervised
 
 _log = logging.getLogger("interlock.worker")
 _POLL_S: Final = 2.0  # behind every wake-up: what a lost notification costs at most
+_LOOK_S: Final = 0.02  # between two looks for cancels; our own writes wake us too
 _REAP_S: Final = 1.0
 _STORE_DOWN_S: Final = 0.5
 
@@ -100,7 +101,8 @@ class Worker:
         self._stops = 0
         self._patience_over = float("inf")
         self._hungry = True
-        self._renew_at = self._reap_at = self._poll_at = 0.0
+        self._changed = False  # since cancels were looked for
+        self._renew_at = self._look_at = self._reap_at = self._poll_at = 0.0
         self.ready = threading.Event()  # set once it is registered
 
     @property
@@ -167,9 +169,12 @@ class Worker:
 
     def _turn(self, *, changed: bool) -> None:
         now = self._clock.boot()
+        self._changed |= changed
         if changed:
             self._hungry = True
-        if changed and self._attempts.all:
+        if self._changed and self._attempts.all and now >= self._look_at:
+            self._changed = False
+            self._look_at = now + _LOOK_S
             self._attempts.note_cancels(self._store.cancels(self.id))
         if self._stops:
             self._shut_down(now)
@@ -218,6 +223,8 @@ class Worker:
             return 0.0
         due = min(self._renew_at, self._reap_at, self._poll_at, self._patience_over)
         due = min(due, self._attempts.next_deadline())
+        if self._changed and self._attempts.all:
+            due = min(due, self._look_at)
         return max(0.0, due - self._clock.boot())
 
     def _free(self) -> int:

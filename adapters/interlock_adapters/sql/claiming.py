@@ -7,7 +7,7 @@ index at all (`ready`).
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -16,69 +16,85 @@ from interlock.lifecycle import INITIAL
 from interlock.query import ClaimRequest
 from interlock_adapters.sql import rows, statements
 from interlock_adapters.sql.columns import UtcDateTime
-from interlock_adapters.sql.tables import RUNNING
+from interlock_adapters.sql.tables import RUNNING, by_index
 
-_WHEN = UtcDateTime()
 _OPEN = f"status = '{INITIAL}' AND ready = 1"
+_DUE = f"status = '{INITIAL}' AND ready = 0 AND run_at <= :now"
+_NOW = sa.bindparam("now", type_=UtcDateTime())
 
-#: Every lane that has a claimable job, by a loose index scan: one seek a lane.
-_LANES = sa.text(f"""
+
+@cache
+def _promote(dialect: str) -> sa.TextClause:
+    by = by_index("ix_job_due", dialect)
+    return sa.text(f"UPDATE job {by} SET ready = 1 WHERE {_DUE}").bindparams(_NOW)
+
+
+@cache
+def _lanes(dialect: str) -> sa.TextClause:
+    """Return the query of every lane with a claimable job: one seek a lane.
+
+    It is a loose index scan. A last row without a name says that jobs have become due
+    and are to be promoted first.
+    """
+    by_claim, by_due, by_running = (
+        by_index(f"ix_job_{name}", dialect) for name in ("claim", "due", "running")
+    )
+    return sa.text(f"""
 WITH RECURSIVE lane (queue, name) AS (
-  SELECT * FROM (SELECT queue, name FROM job WHERE {_OPEN}
+  SELECT * FROM (SELECT queue, name FROM job {by_claim} WHERE {_OPEN}
                  ORDER BY queue, name LIMIT 1) AS first
   UNION ALL
-  SELECT next.queue, next.name FROM lane JOIN job AS next ON next.id = (
-    SELECT id FROM job WHERE {_OPEN} AND (queue, name) > (lane.queue, lane.name)
-    ORDER BY queue, name LIMIT 1)
+  SELECT next.queue, next.name FROM lane JOIN job AS next ON next.id = coalesce(
+    (SELECT id FROM job {by_claim}
+     WHERE {_OPEN} AND queue = lane.queue AND name > lane.name
+     ORDER BY queue, name LIMIT 1),
+    (SELECT id FROM job {by_claim}
+     WHERE {_OPEN} AND queue > lane.queue ORDER BY queue, name LIMIT 1))
 )
 SELECT lane.queue, lane.name,
   coalesce((SELECT paused FROM queue WHERE queue.name = lane.queue), false) AS paused,
   (SELECT max_running FROM job_name WHERE job_name.name = lane.name) AS allowed,
-  (SELECT count(*) FROM job WHERE status = '{RUNNING}' AND job.name = lane.name)
-    AS running
+  (SELECT count(*) FROM job {by_running}
+   WHERE status = '{RUNNING}' AND job.name = lane.name) AS running
 FROM lane
-""")
-
-_HEAD = sa.text(
-    f"SELECT priority, id FROM job WHERE {_OPEN} AND queue = :queue AND name = :name"
-    " AND (expires_at IS NULL OR expires_at >= :now)"
-    " ORDER BY priority DESC, id LIMIT :many"
-).bindparams(sa.bindparam("now", type_=_WHEN))
-
-_DUE = f"status = '{INITIAL}' AND ready = 0 AND run_at <= :now"
-_PROMOTE = sa.text(f"UPDATE job SET ready = 1 WHERE {_DUE}").bindparams(
-    sa.bindparam("now", type_=_WHEN)
-)
-_LOOK = sa.text(
-    f"SELECT EXISTS (SELECT 1 FROM job WHERE {_OPEN}) AS ready,"
-    f" EXISTS (SELECT 1 FROM job WHERE {_DUE}) AS due"
-).bindparams(sa.bindparam("now", type_=_WHEN))
+UNION ALL
+SELECT NULL, NULL, false, NULL, 0
+WHERE EXISTS (SELECT 1 FROM job {by_due} WHERE {_DUE})
+""").bindparams(_NOW)
 
 
-def look(connection: sa.Connection, now: datetime) -> tuple[bool, bool]:
-    """Return whether jobs are ready, and whether others have become due; no lock."""
-    ready, due = connection.execute(_LOOK, {"now": now}).one()
-    return bool(ready), bool(due)
+@cache
+def _head(dialect: str) -> sa.TextClause:
+    return sa.text(
+        f"SELECT priority, id FROM job {by_index('ix_job_claim', dialect)}"
+        f" WHERE {_OPEN} AND queue = :queue AND name = :name"
+        " AND (expires_at IS NULL OR expires_at >= :now)"
+        " ORDER BY priority DESC, id LIMIT :many"
+    ).bindparams(_NOW)
+
+
+def is_any(connection: sa.Connection, request: ClaimRequest) -> bool:
+    """Whether a claim may find something; takes no lock."""
+    lanes = _find_lanes(connection, request)
+    return any(lane["name"] is None or _wanted(lane, request) for lane in lanes)
 
 
 def claim(
-    connection: sa.Connection,
-    request: ClaimRequest,
-    *,
-    due: bool,
-    lease_until: int,
-    epoch: str,
+    connection: sa.Connection, request: ClaimRequest, *, lease_until: int, epoch: str
 ) -> list[Job]:
     """See `JobStore.claim`. The caller holds the database's write lock."""
-    if due:
-        connection.execute(_PROMOTE, {"now": request.now})
+    dialect = connection.dialect.name
+    lanes = _find_lanes(connection, request)
+    if any(lane["name"] is None for lane in lanes):
+        connection.execute(_promote(dialect), {"now": request.now})
+        lanes = _find_lanes(connection, request)
     chosen: list[tuple[int, str, str]] = []
     slots: dict[str, int] = {}
-    for lane in connection.execute(_LANES).mappings():
-        if not lane["paused"] and _wanted(lane, request):
+    for lane in lanes:
+        if _wanted(lane, request):
             many = _room(lane, request, slots)
             head = {**lane, "now": request.now, "many": many}
-            found = connection.execute(_HEAD, head)
+            found = connection.execute(_head(dialect), head)
             chosen += [(-row.priority, row.id, lane["name"]) for row in found]
     ids = _fit(sorted(chosen), request.limit, slots)
     if not ids:
@@ -86,7 +102,6 @@ def claim(
     facts = {
         "p_ids": ids,
         "p_now": request.now,
-        "p_actor": request.worker_id,
         "p_worker_id": request.worker_id,
         "p_lease_until": lease_until,
         "p_lease_epoch": epoch,
@@ -96,9 +111,17 @@ def claim(
     return sorted(jobs, key=lambda job: (-job.priority, job.id))  # RETURNING has none
 
 
+def _find_lanes(
+    connection: sa.Connection, request: ClaimRequest
+) -> list[sa.RowMapping]:
+    query = _lanes(connection.dialect.name)
+    return list(connection.execute(query, {"now": request.now}).mappings())
+
+
 def _wanted(lane: sa.RowMapping, request: ClaimRequest) -> bool:
-    queues = request.queues
-    return lane["name"] in request.names and (queues is None or lane["queue"] in queues)
+    if lane["paused"] or lane["name"] not in request.names:
+        return False
+    return request.queues is None or lane["queue"] in request.queues
 
 
 def _room(lane: sa.RowMapping, request: ClaimRequest, slots: dict[str, int]) -> int:

@@ -48,6 +48,11 @@ class Database:
             finally:
                 self._joined.stack = self._joined.connection = None
 
+    @property
+    def _has_begun(self) -> bool:
+        """Whether this thread has written inside of `together` already."""
+        return getattr(self._joined, "connection", None) is not None
+
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
         """Yield a connection in a write transaction; commit, or undo everything."""

@@ -1,6 +1,6 @@
 """The guards of the table as SQL, for statements and for triggers.
 
-In a statement `{o}` is the row itself and the caller's facts are bound parameters; in a
+In a statement `{o}` is the row itself and the caller's facts are another table's; in a
 trigger `{o}` is OLD and the same facts stand in NEW's token columns.
 """
 
@@ -12,16 +12,17 @@ from interlock_adapters.sql.tables import RUNNING
 
 _STOP = StopCause
 
-#: What a guard needs to know from the caller, as a statement binds it.
-STATEMENT_FACTS: Final = {
-    "attempt": ":p_attempt",
-    "proof": ":p_proof",
-    "failed": ":p_failed",
-    "now": ":p_now",
-    "lease_now": ":p_lease_now",
-    "lease_epoch": ":p_lease_epoch",
-    "domain_empty": ":p_domain_empty",
+#: What a guard needs to know from the caller, as the UPDATE of a move is told it.
+MOVE_FACTS: Final = {
+    name: f"fact.{name}"
+    for name in (
+        *("attempt", "proof", "failed", "now"),
+        *("lease_now", "lease_epoch", "domain_empty"),
+    )
 }
+
+#: The same for a claim, which binds it.
+CLAIM_FACTS: Final = {"now": ":p_now"}
 
 #: The same, as a trigger reads it. A trigger cannot read the lease clock.
 TRIGGER_FACTS: Final = {
@@ -61,12 +62,17 @@ SQL: Final = {
 }
 
 
-def where(event: Event, *, skip: frozenset[Guard] = frozenset()) -> str:
+def where(
+    event: Event,
+    facts: Mapping[str, str] = MOVE_FACTS,
+    *,
+    skip: frozenset[Guard] = frozenset(),
+) -> str:
     """Return the WHERE of a statement that applies `event`: source and all guards."""
     row = row_of(event)
     conditions = [f"job.status = '{row.source}'"]
     conditions += [
-        f"({SQL[guard].format(o='job.', **STATEMENT_FACTS)})"
+        f"({SQL[guard].format(o='job.', **facts)})"
         for guard in row.guards
         if guard not in skip
     ]

@@ -9,15 +9,9 @@ from interlock.query import LogLine, Page, QueueInfo, Running, Search, WorkerInf
 from interlock_adapters.sql import rows, tables
 from interlock_adapters.sql.containment import contains
 from interlock_adapters.sql.database import Database
-from interlock_adapters.sql.tables import RUNNING, job
+from interlock_adapters.sql.tables import RUNNING, by_index, job
 
 _MOST_REJECTIONS = 1000
-_CANCELS = sa.select(job.c.id, job.c.attempt).where(
-    job.c.status == sa.literal_column(f"'{RUNNING}'"),
-    job.c.worker_id == sa.bindparam("worker_id"),
-    job.c.cancel_requested_at.is_not(None),
-    job.c.stop_cause.is_(None),
-)
 
 
 class Reads(Database):
@@ -141,10 +135,15 @@ class Reads(Database):
 
     def cancels(self, worker_id: str) -> list[Running]:
         """See `JobStore.cancels`."""
-        found = self._rows(_CANCELS, {"worker_id": worker_id})
+        by = by_index("ix_job_running", self._engine.dialect.name)
+        query = sa.text(
+            f"SELECT id, attempt FROM job {by} WHERE status = '{RUNNING}'"
+            " AND worker_id = :worker_id AND cancel_requested_at IS NOT NULL"
+            " AND stop_cause IS NULL"
+        )
         return [
             Running(job_id=row["id"], attempt=row["attempt"], cancel_requested=True)
-            for row in found
+            for row in self._rows(query, {"worker_id": worker_id})
         ]
 
     def workers(self) -> list[WorkerInfo]:

@@ -10,34 +10,30 @@ from functools import cache
 import sqlalchemy as sa
 
 from interlock.lifecycle import INITIAL, TERMINAL, Event, Guard, Who, row_of
-from interlock_adapters.sql import guard
-from interlock_adapters.sql.columns import JsonText, UtcDateTime
+from interlock_adapters.sql import facts, guard
+from interlock_adapters.sql.columns import UtcDateTime
 from interlock_adapters.sql.tables import RUNNING, SUCCEEDED, attempt, job, log
 
 _WHEN = UtcDateTime()
+_fact = facts.table().c
 
 
 def _param(name: str, type_: object = None) -> sa.BindParameter[object]:
     return sa.bindparam(f"p_{name}", type_=type_)  # type: ignore[arg-type]  # TypeEngine
 
 
-def _typed(condition: str) -> sa.TextClause:
-    """Return the SQL with its `:p_now` bound as a time."""
-    text = sa.text(condition)
-    if ":p_now" in condition:
-        text = text.bindparams(_param("now", _WHEN))
-    return text
+def _token(event: Event) -> dict[str, object]:
+    return {"event": event.value, "write_seq": job.c.write_seq + 1}
 
 
-def _token(event: Event, attempt: object) -> dict[str, object]:
-    return {
-        "event": event.value,
-        "event_at": _param("now", _WHEN),
-        "event_reason": _param("why"),
-        "actor": _param("actor"),
-        "write_seq": job.c.write_seq + 1,
-        "write_attempt": attempt,
-        "write_proof": _param("proof"),
+def _told(event: Event) -> dict[str, object]:
+    """Return what each move writes: who, when, why and by which right."""
+    return _token(event) | {
+        "event_at": _fact.now,
+        "event_reason": _fact.why,
+        "actor": _fact.actor,
+        "write_attempt": _fact.attempt,
+        "write_proof": _fact.proof,
     }
 
 
@@ -48,27 +44,26 @@ def _outcome(event: Event) -> dict[str, object]:
         "lease_until_us": None,
         "lease_epoch": None,
         "kill_unconfirmed": False,
-        "reason": _param("reason"),
-        "exit_code": _param("exit_code"),
-        "exit_signal": _param("exit_signal"),
-        "error": _param("error", JsonText),
+        "reason": _fact.reason,
+        "exit_code": _fact.exit_code,
+        "exit_signal": _fact.exit_signal,
+        "error": _fact.error,
     }
     if row.target == INITIAL:
-        due = _param("run_at", _WHEN)
         values |= {"stop_cause": None, "proof": None, "worker_id": None}
-        values |= {"run_at": due, "ready": _param("ready"), "progress": None}
+        values |= {"run_at": _fact.run_at, "ready": _fact.ready, "progress": None}
     else:
-        values["proof"] = _param("proof")
+        values["proof"] = _fact.proof
     if row.target == SUCCEEDED:
-        values["result"] = _param("result", JsonText)
+        values["result"] = _fact.result
     return values
 
 
 def _canceled() -> dict[str, object]:
     return {
-        "cancel_requested_at": _param("now", _WHEN),
-        "cancel_requested_by": _param("actor"),
-        "cancel_reason": _param("words"),
+        "cancel_requested_at": _fact.now,
+        "cancel_requested_by": _fact.actor,
+        "cancel_reason": _fact.words,
     }
 
 
@@ -76,35 +71,40 @@ def _canceled() -> dict[str, object]:
 def move(event: Event) -> sa.UpdateBase:
     """Return the UPDATE of any event but `claim` and `renew`."""
     row = row_of(event)
-    values = _token(event, _param("attempt"))
+    values = _told(event)
     values["status"] = row.target.value
     if row.counts:
         values[row.counts.value] = job.c[row.counts.value] + 1
     if row.source == RUNNING and not row.is_internal:
         values |= _outcome(event)
     if row.target in TERMINAL:
-        values["finished_at"] = _param("now", _WHEN)
-        values["reason"] = _param("reason")
+        values["finished_at"] = _fact.now
+        values["reason"] = _fact.reason
     if row.who is Who.CLIENT:
         values |= _canceled()
     if event is Event.STOP:
-        values["stop_cause"] = _param("stop_cause")
-    where = _typed(guard.where(event))
-    return (
-        sa.update(job)
-        .where(job.c.id == _param("job_id"), where)
-        .values(values)
-        .returning(*job.c)
-    )
+        values["stop_cause"] = _fact.stop_cause
+    return _update(event, values).returning(*job.c)
+
+
+def _update(event: Event, values: dict[str, object]) -> sa.Update:
+    where = sa.text(guard.where(event))
+    return sa.update(job).where(job.c.id == _fact.job_id, where).values(values)
 
 
 @cache
 def claim() -> sa.UpdateBase:
     """Return the UPDATE that claims the chosen ids; the slots were counted before."""
-    where = _typed(guard.where(Event.CLAIM, skip=frozenset({Guard.SLOT_FREE})))
-    values = _token(Event.CLAIM, job.c.attempt + 1)
-    values |= {"event_reason": None, "write_proof": None, "progress": None}
-    values |= {
+    counted = frozenset({Guard.SLOT_FREE})
+    where = sa.text(guard.where(Event.CLAIM, guard.CLAIM_FACTS, skip=counted))
+    where = where.bindparams(_param("now", _WHEN))
+    values = _token(Event.CLAIM) | {
+        "event_at": _param("now", _WHEN),
+        "event_reason": None,
+        "actor": _param("worker_id"),
+        "write_attempt": job.c.attempt + 1,
+        "write_proof": None,
+        "progress": None,
         "status": RUNNING.value,
         "attempt": job.c.attempt + 1,
         "started_at": _param("now", _WHEN),
@@ -124,18 +124,15 @@ def claim() -> sa.UpdateBase:
 
 @cache
 def renew() -> sa.UpdateBase:
-    """Return the UPDATE that extends one lease and tells whether to cancel."""
-    where = _typed(guard.where(Event.RENEW))
+    """Return the UPDATE that extends leases and tells whether to cancel."""
+    values = _token(Event.RENEW) | {
+        "write_attempt": job.c.attempt,
+        "write_proof": None,
+        "lease_until_us": _fact.lease_until,
+    }
     return (
-        sa.update(job)
-        .where(job.c.id == _param("job_id"), job.c.worker_id == _param("worker"), where)
-        .values(
-            event=Event.RENEW.value,
-            write_seq=job.c.write_seq + 1,
-            write_attempt=job.c.attempt,
-            write_proof=None,
-            lease_until_us=_param("lease_until"),
-        )
+        _update(Event.RENEW, values)
+        .where(job.c.worker_id == _fact.worker)
         .returning(job.c.id, job.c.attempt, job.c.cancel_requested_at)
     )
 

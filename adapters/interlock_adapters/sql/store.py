@@ -1,6 +1,7 @@
 """`JobStore` on a SQL database. What differs between databases is in a `Dialect`."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -19,7 +20,7 @@ from interlock.query import (
     Running,
     Started,
 )
-from interlock_adapters.sql import claiming, rows, statements, submitting, tables
+from interlock_adapters.sql import claiming, facts, rows, statements, submitting, tables
 from interlock_adapters.sql.upkeep import Upkeep
 
 _MICROSECONDS = 1_000_000
@@ -38,19 +39,14 @@ class SqlStore(Upkeep):
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""
-        with self._read() as connection:
-            ready, due = claiming.look(connection, request.now)
-        if not ready and not due:
-            return []
+        if not self._has_begun:
+            with self._read() as connection:
+                if not claiming.is_any(connection, request):
+                    return []
         with self._write() as connection:
-            lease_now, epoch = self._dialect.lease_clock()
-            return claiming.claim(
-                connection,
-                request,
-                due=due,
-                lease_until=lease_now + _us(request.lease),
-                epoch=epoch,
-            )
+            now, epoch = self._dialect.lease_clock()
+            until = now + _us(request.lease)
+            return claiming.claim(connection, request, lease_until=until, epoch=epoch)
 
     def apply(self, move: Move) -> Job:
         """See `JobStore.apply`."""
@@ -67,45 +63,58 @@ class SqlStore(Upkeep):
             return []
         with self._write() as connection:
             _store_notes(connection, notes)
-            return [self._move(connection, move) for move in moves]
+            outcomes: list[Job | InterlockError] = []
+            for some in _runs(moves):
+                outcomes += self._move(connection, some)
+            return outcomes
 
-    def _move(self, connection: sa.Connection, move: Move) -> Job | InterlockError:
-        lease_now, epoch = self._dialect.lease_clock()
-        row = None
-        if move.event not in NOT_MOVES:
-            facts = _facts(move, lease_now, epoch)
-            found = connection.execute(statements.move(move.event), facts)
-            row = found.mappings().first()
-        if row is not None:
-            return rows.to_job(row, now=move.now)
-        return _refuse(connection, move, lease_now, epoch)
+    def _move(
+        self, connection: sa.Connection, moves: Sequence[Move]
+    ) -> list[Job | InterlockError]:
+        """Apply moves of different jobs; refuse those that their UPDATE left out."""
+        now, epoch = self._dialect.lease_clock()
+        told = defaultdict(list)
+        for move in moves:
+            if move.event not in NOT_MOVES:
+                told[move.event].append(
+                    facts.of_move(move, lease_now=now, lease_epoch=epoch)
+                )
+        done: dict[str, Job] = {}
+        for event, each in told.items():
+            found = connection.execute(statements.move(event), facts.parameter(each))
+            for row in found.mappings():
+                done[row["id"]] = rows.to_job(row, now=moves[0].now)
+        return [
+            done.get(move.job_id) or _refuse(connection, move, now, epoch)
+            for move in moves
+        ]
 
     def renew(
         self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
     ) -> list[Running]:
         """See `JobStore.renew`."""
-        renewed = []
         with self._write() as connection:
-            for job_id, attempt in attempts.items():
-                lease_now, epoch = self._dialect.lease_clock()
-                facts = {
-                    "p_job_id": job_id,
-                    "p_attempt": attempt,
-                    "p_worker": worker_id,
-                    "p_lease_now": lease_now,
-                    "p_lease_epoch": epoch,
-                    "p_lease_until": lease_now + _us(lease),
+            now, epoch = self._dialect.lease_clock()
+            each = [
+                {
+                    "job_id": job_id,
+                    "attempt": attempt,
+                    "worker": worker_id,
+                    "lease_now": now,
+                    "lease_epoch": epoch,
+                    "lease_until": now + _us(lease),
                 }
-                row = connection.execute(statements.renew(), facts).first()
-                if row is not None:
-                    renewed.append(
-                        Running(
-                            job_id=row.id,
-                            attempt=row.attempt,
-                            cancel_requested=row.cancel_requested_at is not None,
-                        )
-                    )
-        return renewed
+                for job_id, attempt in attempts.items()
+            ]
+            found = connection.execute(statements.renew(), facts.parameter(each))
+            return [
+                Running(
+                    job_id=row.id,
+                    attempt=row.attempt,
+                    cancel_requested=row.cancel_requested_at is not None,
+                )
+                for row in found
+            ]
 
     def watch(self) -> Wakeup:
         """See `JobStore.watch`."""
@@ -120,31 +129,18 @@ def _us(duration: timedelta) -> int:
     return round(duration.total_seconds() * _MICROSECONDS)
 
 
-def _facts(move: Move, lease_now: int, epoch: str) -> dict[str, object]:
-    due = move.run_at or move.now
-    reason = move.reason and move.reason.value
-    ended = move.exit
-    return {
-        "p_job_id": move.job_id,
-        "p_attempt": move.attempt,
-        "p_now": move.now,
-        "p_actor": move.actor,
-        "p_why": reason if move.text is None else move.text,
-        "p_words": move.text,
-        "p_reason": reason,
-        "p_proof": move.proof and move.proof.value,
-        "p_failed": move.error is not None,
-        "p_stop_cause": move.stop_cause and move.stop_cause.value,
-        "p_lease_now": lease_now,
-        "p_lease_epoch": epoch,
-        "p_domain_empty": move.domain_empty,
-        "p_error": rows.failure_to_json(move.error),
-        "p_result": move.result,
-        "p_exit_code": ended and ended.code,
-        "p_exit_signal": ended and ended.signal,
-        "p_run_at": due,
-        "p_ready": int(due <= move.now),
-    }
+def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
+    """Yield the moves in their order, cut where a job comes a second time."""
+    run: list[Move] = []
+    seen: set[str] = set()
+    for move in moves:
+        if move.job_id in seen:
+            yield run
+            run, seen = [], set()
+        run.append(move)
+        seen.add(move.job_id)
+    if run:
+        yield run
 
 
 def _refuse(

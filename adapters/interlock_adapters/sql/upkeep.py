@@ -15,9 +15,9 @@ from interlock.query import Fault, Lost, WorkerInfo
 from interlock_adapters.sql import rows, tables
 from interlock_adapters.sql.columns import UtcDateTime
 from interlock_adapters.sql.reads import Reads
-from interlock_adapters.sql.tables import RUNNING, job
+from interlock_adapters.sql.tables import RUNNING, by_index, job
 
-_PENDING = job.c.status == sa.literal_column(f"'{INITIAL}'")
+_NOW = sa.bindparam("now", type_=UtcDateTime())
 _RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
 
 
@@ -27,35 +27,47 @@ class Upkeep(Reads):
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
         """See `JobStore.lost`."""
         lease_now, epoch = self._dialect.lease_clock()
-        expired = sa.or_(
-            job.c.lease_until_us <= lease_now, job.c.lease_epoch != epoch
-        ).label("expired")
-        query = (
-            sa.select(job, expired)
-            .where(
-                job.c.status == sa.literal_column(f"'{RUNNING}'"),
-                job.c.kill_unconfirmed.is_(False),
-            )
-            .order_by(expired.desc(), job.c.id)
-            .limit(limit)
+        expired = "(lease_until_us <= :lease_now OR lease_epoch <> :epoch)"
+        query = self._jobs(
+            f"status = '{RUNNING}' AND NOT kill_unconfirmed"
+            f" ORDER BY {expired} DESC, id LIMIT :limit",
+            by="ix_job_running",
         )
+        bound = {"lease_now": lease_now, "epoch": epoch, "limit": limit}
         return [
-            Lost(job=rows.to_job(row, now=now), lease_expired=bool(row["expired"]))
-            for row in self._rows(query)
+            Lost(
+                job=rows.to_job(row, now=now),
+                lease_expired=row["lease_until_us"] <= lease_now
+                or row["lease_epoch"] != epoch,
+            )
+            for row in self._rows(query, bound)
         ]
 
     def overdue(self, *, now: datetime, limit: int) -> list[Job]:
         """See `JobStore.overdue`."""
-        query = sa.select(job).where(_PENDING, job.c.expires_at < now).limit(limit)
-        return [rows.to_job(row, now=now) for row in self._rows(query)]
+        query = self._jobs(
+            f"status = '{INITIAL}' AND expires_at IS NOT NULL AND expires_at < :now"
+            " LIMIT :limit",
+            by="ix_job_expiry",
+        )
+        found = self._rows(query.bindparams(_NOW), {"now": now, "limit": limit})
+        return [rows.to_job(row, now=now) for row in found]
+
+    def _jobs(self, where: str, *, by: str) -> sa.TextualSelect:
+        index = by_index(by, self._engine.dialect.name)
+        text = sa.text(f"SELECT * FROM job {index} WHERE {where}")
+        return text.columns(**{column.name: column.type for column in job.c})
 
     def next_due(self, *, now: datetime) -> datetime | None:
         """See `JobStore.next_due`."""
-        soonest = sa.func.min(job.c.run_at, type_=UtcDateTime())
-        waiting: sa.ColumnElement[bool] = sa.literal_column("ready = 0")
-        query = sa.select(soonest).where(_PENDING, waiting, job.c.run_at > now)
-        with self._read() as connection:
-            due: datetime | None = connection.scalar(query)
+        by = by_index("ix_job_due", self._engine.dialect.name)
+        query = sa.text(
+            f"SELECT min(run_at) AS due FROM job {by}"
+            f" WHERE status = '{INITIAL}' AND ready = 0 AND run_at > :now"
+        )
+        typed = query.bindparams(_NOW).columns(due=UtcDateTime)
+        (row,) = self._rows(typed, {"now": now})
+        due: datetime | None = row["due"]
         return due
 
     def set_paused(self, queue: str, *, paused: bool) -> None:

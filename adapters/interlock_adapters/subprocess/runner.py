@@ -10,7 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -219,7 +219,7 @@ def _order(launch: Launch) -> dict[str, object]:
         "name": job.name,
         "params": dict(job.params),
         "attempt": job.attempt,
-        "retry": asdict(job.retry),
+        "retry": {f.name: getattr(job.retry, f.name) for f in fields(job.retry)},
         "deadline": launch.deadline_at and launch.deadline_at.timestamp(),
         "lease_deadline": launch.lease_deadline,
         "isolation": launch.isolation,

@@ -23,7 +23,6 @@ _SHIM = "interlock-shim"  # in ps(1)
 
 def spawner(config: Mapping[str, Any], *, fork_only: bool) -> Spawn:
     """Return what starts a launch; `config` says how to import the job modules."""
-
     in_namespace = config["containment"] == domain.NAMESPACE
 
     def spawn(launch: Mapping[str, Any]) -> Pipes:

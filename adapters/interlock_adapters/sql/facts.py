@@ -1,0 +1,93 @@
+"""What the moves of one kind bring to their UPDATE: a row each, in one JSON parameter.
+
+One statement applies any number of moves, and each of them is judged by its own facts:
+a statement costs more than the rows that it writes.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeEngine
+
+from interlock.job import Move
+from interlock_adapters.sql import rows
+from interlock_adapters.sql.columns import JsonText, UtcDateTime, to_us
+
+_TEXT, _WHEN, _TRUTH = sa.Text(), UtcDateTime(), sa.Boolean()
+_WHOLE, _LONG = sa.Integer(), sa.BigInteger()
+
+#: Name and type of every fact; `guard.MOVE_FACTS` and `statements` use the names.
+COLUMNS: Final[dict[str, TypeEngine[Any]]] = {
+    "job_id": _TEXT,
+    "attempt": _WHOLE,
+    "now": _WHEN,
+    "actor": _TEXT,
+    "why": _TEXT,
+    "words": _TEXT,
+    "reason": _TEXT,
+    "proof": _TEXT,
+    "failed": _TRUTH,
+    "stop_cause": _TEXT,
+    "domain_empty": _TRUTH,
+    "error": JsonText,
+    "result": JsonText,
+    "exit_code": _WHOLE,
+    "exit_signal": _WHOLE,
+    "run_at": _WHEN,
+    "ready": _WHOLE,
+    "worker": _TEXT,
+    "lease_now": _LONG,
+    "lease_epoch": _TEXT,
+    "lease_until": _LONG,
+}
+
+
+@cache
+def table() -> sa.FromClause:
+    """Return the facts of the parameter `facts` as a table named `fact`."""
+    each = sa.func.json_each(sa.bindparam("facts")).table_valued("value").alias("each")
+    columns = [
+        sa.func.json_extract(
+            each.c.value, sa.literal_column(f"'$.{name}'"), type_=type_
+        )
+        for name, type_ in COLUMNS.items()
+    ]
+    named = [column.label(name) for name, column in zip(COLUMNS, columns, strict=True)]
+    return sa.select(*named).cte("fact")
+
+
+def parameter(facts: Sequence[dict[str, object]]) -> dict[str, str]:
+    """Return the parameter that `table` reads. ASCII: nothing is lost in escapes."""
+    return {"facts": json.dumps(facts)}
+
+
+def of_move(move: Move, *, lease_now: int, lease_epoch: str) -> dict[str, object]:
+    """Return the facts of a move."""
+    due = move.run_at or move.now
+    reason = move.reason and move.reason.value
+    ended = move.exit
+    failure = rows.failure_to_json(move.error)
+    return {
+        "job_id": move.job_id,
+        "attempt": move.attempt,
+        "now": to_us(move.now),
+        "actor": move.actor,
+        "why": reason if move.text is None else move.text,
+        "words": move.text,
+        "reason": reason,
+        "proof": move.proof and move.proof.value,
+        "failed": move.error is not None,
+        "stop_cause": move.stop_cause and move.stop_cause.value,
+        "domain_empty": move.domain_empty,
+        "error": failure and json.dumps(failure),
+        "result": None if move.result is None else json.dumps(move.result),
+        "exit_code": ended and ended.code,
+        "exit_signal": ended and ended.signal,
+        "run_at": to_us(due),
+        "ready": int(due <= move.now),
+        "lease_now": lease_now,
+        "lease_epoch": lease_epoch,
+    }
