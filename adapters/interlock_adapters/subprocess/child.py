@@ -49,16 +49,13 @@ class Talk:
         self._notice_fd = notice_fd
         self._decoder = Decoder()
         self._pid = 0  # of the job's main process, once it runs
-        self._early = False  # SIGTERM came before
         self._over = False  # the function has ended
         self._last_progress = 0.0
         self.stop_cause: StopCause | None = None
 
     def begin(self) -> None:
-        """Speak for this process from now on, and listen to SIGTERM."""
+        """Speak for this process from now on."""
         self._pid = os.getpid()
-        if self._early:
-            self.on_sigterm(signal.SIGTERM, None)
 
     def end(self, data: bytes) -> None:
         """Say the last word. No SIGTERM interrupts it: half a frame is none."""
@@ -94,18 +91,44 @@ class Talk:
                     self.stop_cause = StopCause(json.loads(text))
         return self.stop_cause
 
-    def on_sigterm(self, signum: int, _frame: object) -> None:
+    def on_sigterm(self) -> None:
         """Turn the shim's SIGTERM into Interrupted; any other one is just that."""
-        if self._pid == 0:  # in the shim, or in a fork that does not run yet
-            self._early = True
-            return
         if self._over and os.getpid() == self._pid:
             return
         cause = self.asked()
         if cause is not None and os.getpid() == self._pid:
             raise Interrupted(cause)
-        signal.signal(signum, signal.SIG_DFL)
-        os.kill(os.getpid(), signum)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Ear:
+    """The handler of SIGTERM: set once in a shim, whose forks inherit it."""
+
+    def __init__(self) -> None:
+        self.job: Talk | None = None  # None in the shim, and until the job runs
+        self.missed = False
+
+    def __call__(self, _signum: int, _frame: object) -> None:
+        if self.job is None:
+            self.missed = True
+        else:
+            self.job.on_sigterm()
+
+
+_ear = _Ear()
+
+
+def listen() -> None:
+    """Let SIGTERM interrupt the jobs that this process, or a fork of it, will run."""
+    signal.signal(signal.SIGTERM, _ear)
+
+
+def stop_listening() -> None:
+    """Let SIGTERM end this process, also one that has come already."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if _ear.missed:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Main:
@@ -127,7 +150,6 @@ class Main:
                 _asked=self._talk.asked,
             )
         )
-        signal.signal(signal.SIGTERM, self._talk.on_sigterm)
 
     def run(self) -> NoReturn:
         """Call the function, say what came of it, and end."""
@@ -135,6 +157,9 @@ class Main:
         code = 1
         try:
             talk.begin()
+            _ear.job = talk
+            if _ear.missed:
+                talk.on_sigterm()
             if launch["limits"]:
                 _limit(launch["limits"])
             result = registry.find(launch["name"]).function(**launch["params"])

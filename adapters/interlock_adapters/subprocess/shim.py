@@ -73,6 +73,11 @@ class Shim:
         self._link = link
         self._worker = worker  # a pidfd: EOF fails if a fork of it keeps the link
         self._containment = containment
+        proof = domain.proof_of(containment)
+        self._dead = [
+            json.dumps({"proof": proof, "again": again}).encode()
+            for again in (False, True)
+        ]
         self._inbox = Decoder()
         self._early: list[tuple[Kind, bytes]] = []
         self._outbox = bytearray()
@@ -86,7 +91,6 @@ class Shim:
         self._outcome = b""  # the job's last word, told with its exit
         self._lease = float("inf")
         self._kill_at = float("inf")
-        self._fenced = False  # killed unasked
         self._clean = True  # the job ended by itself and left nothing behind
         self._exit: int | None = None
         self._job: Pipes | None = None
@@ -101,12 +105,12 @@ class Shim:
             if boot() < self._lease:
                 self._job = spawn(launch)
                 self._hold_until = boot() + _HOLD_S
-                self._say(Kind.STARTED, {"pid": self._job.pid, "boot": boot()})
+                self._say(
+                    Kind.STARTED, b'{"pid": %d, "boot": %f}' % (self._job.pid, boot())
+                )
                 self._supervise(self._job)
                 self._bury(self._job)
                 self._job.close()
-            else:
-                self._fenced = True
             self._say_dead()
             self._flush(boot() + 60)
             if not self._clean:
@@ -115,10 +119,8 @@ class Shim:
         os._exit(0)
 
     def _say_dead(self) -> None:
-        proof = domain.proof_of(self._containment)
         self._clean &= self._exit is not None and not self._orphan
-        said = {"proof": proof, "fenced": self._fenced, "again": self._clean}
-        self._say(Kind.DEAD, said)
+        self._say(Kind.DEAD, self._dead[self._clean])
 
     def _await_launch(self) -> dict[str, Any] | None:
         while not self._orphan:
@@ -138,10 +140,7 @@ class Shim:
         pidfd = os.pidfd_open(job.pid)  # not reaped, so it is ours
         while self._exit is None:
             now = boot()
-            if self._orphan or now >= self._lease:
-                self._fenced = True
-                break
-            if now >= self._kill_at:
+            if self._orphan or now >= min(self._lease, self._kill_at):
                 break
             until = min(self._lease, self._kill_at, now + _REAP_EVERY_S)
             if self._outbox:
@@ -158,7 +157,8 @@ class Shim:
         self._read(job, set(job.open))
         self._hold_until = 0.0
         if self._exit is not None:
-            self._outbox += self._outcome + frame(Kind.EXITED, {"code": self._exit})
+            self._outbox += self._outcome
+            self._outbox += framed(Kind.EXITED, b'{"code": %d}' % self._exit)
         started = boot()
         told = False
         while not domain.reap(self._on_exit):
@@ -169,7 +169,7 @@ class Shim:
                 break
             if not told and boot() - started > _UNCONFIRMED_AFTER_S:
                 told = True
-                self._say(Kind.UNCONFIRMED, {})
+                self._say(Kind.UNCONFIRMED, b"{}")
             self._flush_some()
             time.sleep(0.0005)  # a killed process needs a moment to die
         self._read(job, set(job.open))
@@ -253,10 +253,11 @@ class Shim:
 
     def _output(self, stream: str, lines: list[str]) -> None:
         if lines and len(self._outbox) < _MAX_OUTBOX:
-            self._say(Kind.OUTPUT, {"stream": stream, "lines": lines})
+            said = {"stream": stream, "lines": lines}
+            self._say(Kind.OUTPUT, json.dumps(said).encode())
 
-    def _say(self, kind: Kind, payload: object) -> None:
-        self._outbox += frame(kind, payload)
+    def _say(self, kind: Kind, text: bytes) -> None:
+        self._outbox += framed(kind, text)
         self._flush_some()
 
     def _due(self) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -41,7 +40,6 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
     os.environ.update(launch["environment"])
     _name(process_name(launch["id"]))
     strangers = child.strangers(result_w, notice_r)
-    on_sigterm = signal.getsignal(signal.SIGTERM)
     main = prepare(launch, result_w, notice_r)
     shim = os.getpid()
     pid = os.fork()
@@ -59,7 +57,6 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
             main()
         finally:
             os._exit(70)  # EX_SOFTWARE: it never returns
-    signal.signal(signal.SIGTERM, on_sigterm)
     _name(_SHIM)
     _offer_to_oom_killer(pid)
     for fd in (out_w, err_w, result_w, notice_r):
@@ -99,7 +96,7 @@ def _as_interpreter(
     def execute() -> NoReturn:
         from tempfile import TemporaryFile  # noqa: PLC0415  (imports random, see retry)
 
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        child.stop_listening()
         with TemporaryFile() as file:  # has no name: nobody else can open it
             file.write(json.dumps({"config": config, "launch": launch}).encode())
             file.seek(0)

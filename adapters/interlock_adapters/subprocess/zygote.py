@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from interlock_adapters.subprocess import domain, linux, modules
+from interlock_adapters.subprocess import child, domain, linux, modules
 from interlock_adapters.subprocess.shim import Shim
 from interlock_adapters.subprocess.spawn import spawner
 
@@ -133,12 +133,13 @@ class Zygote:
             if self._containment == domain.NAMESPACE:
                 os.close(self._here)
                 linux.private_proc()
-                for signum in _FOR_THE_WORKER_TO_SAY:
+                for signum in (signal.SIGINT, signal.SIGHUP):
                     signal.signal(signum, signal.SIG_DFL)  # an init is not killed by it
             else:
                 os.setsid()
                 if self._containment == domain.SUBREAPER:
                     linux.become_subreaper()
+            child.listen()
             Shim(ours, self._worker, self._containment).run(self._spawn)
         except BaseException:  # noqa: BLE001  (the shim's edge)
             traceback.print_exc()
