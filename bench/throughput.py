@@ -1,36 +1,43 @@
 """Hot paths beside their raw limits, in one run: `make bench`.
 
-The raw limit of isolated jobs is a bare zygote: a small process that imports nothing
-and keeps four children forked ahead, one job each, then replaced. It has no store, no
-supervisor, no timeout and no kill.
+The raw limit of isolated jobs is a bare zygote: a process that keeps four children
+forked ahead, one job each, then replaced. It has no store, supervisor, timeout
+and no kill. It is measured twice: when it has imported nothing, and when it has
+imported the job's module, as whoever is to run the job must: a fork costs what its
+parent's memory weighs.
 """
 
 import argparse
 import os
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import noop_jobs
 
 from interlock import Engine, JobStatus
 
+HERE = Path(__file__).parent
 AHEAD = 4
 
 
-def bare_zygote(many: int) -> float:
+def bare_zygote(many: int, *, module: str | None = None) -> float:
     """Return jobs per second of a bare pre-forked zygote, in a process of its own."""
     reader, writer = os.pipe()
-    code = f"import runpy; runpy.run_path({str(Path(__file__).parent / 'bare.py')!r})"
+    code = f"import runpy; runpy.run_path({str(HERE / 'bare.py')!r})"
+    flags = ["-I", "-S"]
+    if module is not None:
+        code, flags = f"import {module}; {code}", []
     os.posix_spawn(
         sys.executable,
-        [sys.executable, "-I", "-S", "-c", code, str(many), str(AHEAD)],
-        os.environ,
+        [sys.executable, *flags, "-c", code, str(many), str(AHEAD)],
+        {**os.environ, "PYTHONPATH": str(HERE)},
         file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1)],
     )
     os.close(writer)
@@ -60,39 +67,60 @@ def submits(engine: Engine, many: int) -> float:
     return many / (time.perf_counter() - started)
 
 
-def throughput(engine: Engine, many: int, concurrency: int) -> float:
-    """Return jobs per second, submitted before, with a worker in this process."""
-    done = engine.counts()[JobStatus.SUCCEEDED]
-    engine.submit_many([noop_jobs.noop.call()] * many)
-    with engine.worker(concurrency=concurrency) as worker:
-        worker.ready.wait()
+@contextmanager
+def worker(engine: Engine, url: str, module: str, concurrency: int) -> Iterator[None]:
+    """Run `interlock worker` in a process of its own, as people do."""
+    program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker", module]
+    options = ["--database", url, "--concurrency", str(concurrency)]
+    process = subprocess.Popen(
+        [*program, *options], cwd=HERE, stderr=subprocess.DEVNULL
+    )
+    while not engine.workers():
+        time.sleep(0.05)
+    time.sleep(1)  # it has forked ahead
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def throughput(engine: Engine, url: str, many: int, concurrency: int) -> float:
+    """Return jobs per second of one worker, from the submit of all to the last end."""
+    with worker(engine, url, "noop_jobs", concurrency):
         started = time.perf_counter()
-        while engine.counts()[JobStatus.SUCCEEDED] < done + many:
+        engine.submit_many([noop_jobs.noop.call()] * many)
+        while engine.counts()[JobStatus.SUCCEEDED] < many:
             time.sleep(0.05)
         return many / (time.perf_counter() - started)
 
 
-def latencies(engine: Engine, many: int) -> tuple[list[float], list[float]]:
-    """Return seconds from submit to start on an idle engine, and of a cancel."""
-    import hostile_jobs  # noqa: PLC0415  (see there)
-
-    starts, cancels = [], []
-    with engine.worker(concurrency=2) as worker:
-        worker.ready.wait()
-        engine.submit(noop_jobs.noop).wait(20)
+def starts(engine: Engine, url: str, many: int) -> list[float]:
+    """Return seconds from submit to start on an idle engine."""
+    found = []
+    with worker(engine, url, "noop_jobs", 2):
         for _ in range(many):
             sent = time.time()
             job = engine.submit(noop_jobs.noop).wait(20)
-            starts.append(engine.attempts(job.id)[0].started_at.timestamp() - sent)
-        for _ in range(many // 2):
+            found.append(engine.attempts(job.id)[0].started_at.timestamp() - sent)
+    return found
+
+
+def cancels(engine: Engine, url: str, many: int) -> list[float]:
+    """Return seconds from a cancel to CANCELED, of a job with a setsid grandchild."""
+    import hostile_jobs  # noqa: PLC0415  (see there)
+
+    found = []
+    with worker(engine, url, "hostile_jobs", 2):
+        for _ in range(many):
             handle = engine.submit(hostile_jobs.family)
             while not engine.attempts(handle.id) or handle.job().attempt == 0:
                 time.sleep(0.01)
             time.sleep(0.1)
             asked = time.perf_counter()
             engine.cancel(handle.id, wait=20)
-            cancels.append(time.perf_counter() - asked)
-    return starts, cancels
+            found.append(time.perf_counter() - asked)
+    return found
 
 
 def _ms(values: list[float]) -> str:
@@ -102,25 +130,29 @@ def _ms(values: list[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--concurrency", type=int, default=16)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with Engine.open(f"sqlite:///{folder}/jobs.db") as engine:
+        url = f"sqlite:///{name}/jobs.db"
+        with Engine.open(url) as engine:
             bare = bare_zygote(given.jobs)
-            rate = throughput(engine, given.jobs, given.concurrency)
-            again = bare_zygote(given.jobs)
-            limit = statistics.mean((bare, again))
-            print(f"isolated no-op jobs: {rate:.0f}/s; bare zygote {limit:.0f}/s")
-            print(f"  ratio {rate / limit:.2f}")
-            raw = raw_commits(folder, given.jobs)
+            same = bare_zygote(given.jobs, module="noop_jobs")
+            rate = throughput(engine, url, given.jobs, given.concurrency)
+            bare = statistics.mean((bare, bare_zygote(given.jobs)))
+            same = statistics.mean((same, bare_zygote(given.jobs, module="noop_jobs")))
+            print(f"isolated no-op jobs: {rate:.0f}/s")
+            print(f"  bare zygote of nothing: {bare:.0f}/s; ratio {rate / bare:.2f}")
+            print(f"  with the job's module: {same:.0f}/s; ratio {rate / same:.2f}")
+            raw = raw_commits(Path(name), given.jobs)
             single = submits(engine, given.jobs)
             print(f"durable submits: {single:.0f}/s; raw commits {raw:.0f}/s")
             print(f"  ratio {single / raw:.2f}")
-            starts, cancels = latencies(engine, 40)
-            print(f"idle submit to started: {_ms(starts)}")
-            print(f"cancel to CANCELED, grace 0, setsid grandchild: {_ms(cancels)}")
+        url = f"sqlite:///{name}/idle.db"
+        with Engine.open(url) as engine:
+            print(f"idle submit to started: {_ms(starts(engine, url, 40))}")
+            gone = _ms(cancels(engine, url, 20))
+            print(f"cancel to CANCELED, grace 0, setsid grandchild: {gone}")
 
 
 if __name__ == "__main__":

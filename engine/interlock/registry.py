@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Generic, Literal, ParamSpec, TypeVar, Unpack
 
@@ -53,11 +54,16 @@ class JobFunction(Generic[P, R_co]):
 
     def bound(self, *args: object, **kwargs: object) -> dict[str, object]:
         """Return the arguments by name; what does not fit stays for the check."""
-        names = list(inspect.signature(self.function).parameters)
+        names = _names(self.function)
         if len(args) > len(names):
             extra = {f"argument {i + 1}": a for i, a in enumerate(args[len(names) :])}
             return {**kwargs, **extra}
         return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+@cache
+def _names(function: Callable[..., object]) -> list[str]:
+    return list(inspect.signature(function).parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

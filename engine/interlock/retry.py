@@ -53,6 +53,10 @@ class Retry:
         names = tuple(k if isinstance(k, str) else type_name(k) for k in self.on)
         object.__setattr__(self, "on", names)
 
+    def to_json(self) -> dict[str, object]:
+        """Return the policy as JSON values: the arguments of `Retry`."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
     def covers(self, error: BaseException) -> bool:
         """Whether `error` is worth another try."""
         names = {type_name(kind) for kind in type(error).__mro__}

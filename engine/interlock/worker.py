@@ -11,6 +11,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -202,8 +203,9 @@ class Worker:
         outcomes: list[Job | InterlockError] = []
         claimed: list[Job] = []
         before = self._clock.boot()
-        with self._store.together():
-            if moves or notes:
+        writes = bool(moves or notes)
+        with self._store.together() if writes else nullcontext():
+            if writes:
                 outcomes = self._store.commit([move for _, move in moves], notes)
             if hungry:
                 claimed = self._claim(free)

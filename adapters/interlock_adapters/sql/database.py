@@ -37,6 +37,7 @@ class Database:
         self._clock = clock
         self._joined = threading.local()
         self._writer = engine.execution_options(write=True)
+        self._relaxed = engine.execution_options(write=True, relaxed=True)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -54,11 +55,15 @@ class Database:
         return getattr(self._joined, "connection", None) is not None
 
     @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        """Yield a connection in a write transaction; commit, or undo everything."""
+    def _write(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+        """Yield a connection in a write transaction; commit, or undo everything.
+
+        One that need not be `durable` survives every crash of processes, but a power
+        cut may undo it. Inside of `together` all are.
+        """
         stack: ExitStack | None = getattr(self._joined, "stack", None)
         if stack is None:
-            with self._transaction() as connection:
+            with self._transaction(durable=durable) as connection:
                 yield connection
             return
         shared: sa.Connection | None = getattr(self._joined, "connection", None)
@@ -68,9 +73,10 @@ class Database:
         yield shared
 
     @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
+    def _transaction(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+        writer = self._writer if durable else self._relaxed
         try:
-            with self._writer.begin() as connection:
+            with writer.begin() as connection:
                 yield connection
         except sa.exc.DBAPIError as error:
             raise self._dialect.unavailable(error) or error from error

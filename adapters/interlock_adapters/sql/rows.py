@@ -50,7 +50,6 @@ def failure_from_json(stored: Mapping[str, Any] | None) -> Failure | None:
 
 def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
     """Return the row of a job that is being submitted."""
-    retry = {**asdict(job.retry), "on": list(job.retry.on)}
     return {
         "id": job.id,
         "name": job.name,
@@ -64,7 +63,7 @@ def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
         "expires_at": job.expires_at,
         "max_attempts": job.retry.max_attempts,
         "retry_on_timeout": job.retry.on_timeout,
-        "retry": retry,
+        "retry": job.retry.to_json(),
         "max_losses": job.max_losses,
         "unique_key": job.unique_key,
         "idempotency_key": job.idempotency_key,

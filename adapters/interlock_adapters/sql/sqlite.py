@@ -155,14 +155,20 @@ def _prepare(engine: sa.Engine, synchronous: str) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # no BEGIN by the driver: `_begin` does it
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         # A deferred transaction that reads and then writes fails at once with
         # SQLITE_BUSY_SNAPSHOT, whatever the timeout; writers take the lock first.
-        write = connection.get_execution_options().get("write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("write"):
+            wanted = "NORMAL" if options.get("relaxed") else synchronous
+            if connection.info.get("synchronous") != wanted:
+                connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
+                connection.info["synchronous"] = wanted
+        connection.exec_driver_sql(
+            "BEGIN IMMEDIATE" if options.get("write") else "BEGIN"
+        )
 
     # A connection carried over a fork would break the file's locks.
     weak = weakref.ref(engine)

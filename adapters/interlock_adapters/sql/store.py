@@ -43,7 +43,8 @@ class SqlStore(Upkeep):
             with self._read() as connection:
                 if not claiming.is_any(connection, request):
                     return []
-        with self._write() as connection:
+        # No sync: a power cut that undoes the claim has ended its attempt as well.
+        with self._write(durable=False) as connection:
             now, epoch = self._dialect.lease_clock()
             until = now + _us(request.lease)
             return claiming.claim(connection, request, lease_until=until, epoch=epoch)

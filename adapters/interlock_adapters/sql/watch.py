@@ -24,7 +24,7 @@ _QUICK_S: Final = 0.02
 # The last write to the WAL comes before the fsync, and the commit is visible after it:
 # a write is a promise of a commit, so it is looked for closely for this long.
 _CLOSELY_S: Final = 0.05
-_CLOSE_S: Final = 0.001
+_CLOSE_S: Final = 0.0003
 
 
 def _inotify(folder: Path) -> int | None:
@@ -67,9 +67,11 @@ class SqliteWakeup:
         until = time.monotonic() + timeout_s
         while True:
             now = time.monotonic()
-            slice_s = _CLOSE_S if now < self._written_at + _CLOSELY_S else self._slice_s
-            left = max(0.0, min(until - now, slice_s))
+            closely = now < self._written_at + _CLOSELY_S
+            left = 0.0 if closely else max(0.0, min(until - now, self._slice_s))
             ready = {fd for fd, _ in poll.poll(left * 1000)}
+            if closely and not ready:
+                time.sleep(_CLOSE_S)  # poll(2) counts in milliseconds
             self._drain(ready)
             if self._inotify in ready:
                 self._written_at = time.monotonic()

@@ -10,7 +10,6 @@ import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -219,7 +218,7 @@ def _order(launch: Launch) -> dict[str, object]:
         "name": job.name,
         "params": dict(job.params),
         "attempt": job.attempt,
-        "retry": {f.name: getattr(job.retry, f.name) for f in fields(job.retry)},
+        "retry": job.retry.to_json(),
         "deadline": launch.deadline_at and launch.deadline_at.timestamp(),
         "lease_deadline": launch.lease_deadline,
         "isolation": launch.isolation,

@@ -41,6 +41,7 @@ class Pipes:
 
     def __init__(self, pid: int, out: int, err: int, result: int, notice: int) -> None:
         self.pid = pid
+        self.started = boot()
         self.result = result
         self.notice = notice
         self.streams = {out: ("stdout", Capture()), err: ("stderr", Capture())}
@@ -106,7 +107,12 @@ class Shim:
                 self._job = spawn(launch)
                 self._hold_until = boot() + _HOLD_S
                 self._say(
-                    Kind.STARTED, b'{"pid": %d, "boot": %f}' % (self._job.pid, boot())
+                    Kind.STARTED,
+                    b'{"pid": %d, "boot": %f}'
+                    % (
+                        self._job.pid,
+                        self._job.started,
+                    ),
                 )
                 self._supervise(self._job)
                 self._bury(self._job)
