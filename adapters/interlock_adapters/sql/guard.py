@@ -70,7 +70,8 @@ def where(
 ) -> str:
     """Return the WHERE of a statement that applies `event`: source and all guards."""
     row = row_of(event)
-    conditions = [f"job.status = '{row.source}'"]
+    # The cast keeps SQLite from walking all jobs of the status to look for the ids.
+    conditions = [f"CAST(job.status AS TEXT) = '{row.source}'"]
     conditions += [
         f"({SQL[guard].format(o='job.', **facts)})"
         for guard in row.guards
