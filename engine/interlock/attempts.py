@@ -11,17 +11,15 @@ from interlock.clock import Clock
 from interlock.errors import IllegalTransition, InterlockError
 from interlock.job import Job, Move, Progress
 from interlock.lifecycle import Event, Reason, row_of
-from interlock.ports import (
-    Execution,
+from interlock.observation import (
     ExitSeen,
-    JobStore,
     Observation,
     Output,
     PidSeen,
-    Runner,
     TreeDead,
     Unconfirmed,
 )
+from interlock.ports import Execution, JobStore, Runner
 from interlock.query import (
     KillUnconfirmed,
     LogLine,

@@ -1,19 +1,17 @@
 """The library API: what an application calls."""
 
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack, overload
 
-from interlock import discovery, explaining
+from interlock import discovery, hiring
+from interlock.canceling import CancelRequest, cancel
 from interlock.clock import Clock, SystemClock
 from interlock.errors import (
     DuplicateJob,
     IllegalTransition,
-    InterlockError,
     InvalidOption,
     JobCanceled,
     JobFailed,
@@ -21,13 +19,13 @@ from interlock.errors import (
     WaitTimeout,
 )
 from interlock.handle import JobHandle
-from interlock.job import Attempt, HistoryEntry, Job, Move, Rejection
-from interlock.lifecycle import Event, JobStatus, Reason, row_of
+from interlock.job import Job
+from interlock.lifecycle import Event, row_of
 from interlock.machine import legal
+from interlock.operations import Operations
 from interlock.options import Options
 from interlock.ports import JobStore
-from interlock.query import Fault, LogLine, Page, QueueInfo, Search, WorkerInfo
-from interlock.registry import JobFunction, find, registered
+from interlock.registry import JobFunction, find
 from interlock.submission import Wanted, again, call_of, new_job
 from interlock.waiting import Waiting
 from interlock.worker import Worker, WorkerSettings
@@ -43,7 +41,7 @@ _ENDED_BADLY = {
 }
 
 
-class Engine:
+class Engine(Operations):
     """Submit, watch, search and cancel jobs that are kept in `store`. Thread-safe."""
 
     def __init__(self, store: JobStore, *, clock: Clock | None = None) -> None:
@@ -138,10 +136,6 @@ class Engine:
         """Return a handle of an existing job. Raises JobNotFound."""
         return JobHandle(self.get(job_id).id, self)
 
-    def get(self, job_id: str) -> Job:
-        """Return the job as it stands. Raises JobNotFound."""
-        return self._store.get(job_id)
-
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """Return the job when it is terminal.
 
@@ -209,111 +203,13 @@ class Engine:
             JobNotFound: no job has this id.
             IllegalTransition: it has ended otherwise, or changed (`if_version`).
         """
-        job = self._request_cancel(job_id, reason, by or "client", if_version)
+        request = CancelRequest(
+            job_id=job_id, by=by or "client", reason=reason, version=if_version
+        )
+        job = cancel(self._store, request, self._clock)
         if wait is None or job.is_terminal:
             return job
         return self._await(job_id, wait)
-
-    def _request_cancel(
-        self, job_id: str, reason: str | None, by: str, version: int | None
-    ) -> Job:
-        """Try both events in turn until one is written, or the job is terminal."""
-        while True:
-            job = self.get(job_id)
-            if version is not None and job.version != version:
-                raise IllegalTransition(
-                    job.status,
-                    Event.CANCEL,
-                    legal(job.status),
-                    job_id=job_id,
-                    unmet=f"it has version {job.version}, not {version}",
-                )
-            asked = job.cancel_requested_at is not None
-            if asked and (
-                not job.is_terminal or job.status is row_of(Event.CANCEL).target
-            ):
-                return job
-            running = Event.REQUEST_CANCEL in legal(job.status)
-            event = Event.REQUEST_CANCEL if running else Event.CANCEL
-            move = Move(
-                job_id=job_id,
-                event=event,
-                now=self._clock.now(),
-                actor=by,
-                reason=None if running else Reason.BEFORE_START,
-                text=reason,
-            )
-            try:
-                return self._store.apply(move)
-            except IllegalTransition:
-                if job.is_terminal:
-                    raise  # else it moved on between the two calls: look again
-
-    def search(
-        self,
-        *,
-        name: str | None = None,
-        queue: str | None = None,
-        statuses: Iterable[JobStatus | str] = (),
-        params: Mapping[str, object] | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
-        submitted_by: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> Page:
-        """Return a page of jobs, newest first; `cursor` is a page's `next_cursor`.
-
-        Filters combine by AND and are judged in the database. `params` is containment:
-        `{"size": 128}` finds every job whose params have that, among others.
-
-        Raises:
-            InvalidOption: `limit` is not from 1 to 1000, or a status is unknown.
-        """
-        if not 1 <= limit <= _MAX_PAGE:
-            raise InvalidOption("limit", limit, f"from 1 to {_MAX_PAGE}")
-        try:
-            wanted = frozenset(JobStatus(status) for status in statuses)
-        except ValueError as error:
-            allowed = f"of {', '.join(JobStatus)}"
-            raise InvalidOption("statuses", str(error), allowed) from None
-        return self._store.search(
-            Search(
-                name=name,
-                queue=queue,
-                statuses=wanted,
-                params=params or {},
-                created_after=created_after,
-                created_before=created_before,
-                submitted_by=submitted_by,
-                limit=limit,
-                before=cursor,
-            )
-        )
-
-    def counts(self) -> dict[JobStatus, int]:
-        """Return how many jobs have each status."""
-        return self._store.counts()
-
-    def history(self, job_id: str) -> list[HistoryEntry]:
-        """Return every logged event of a job, in order. Raises JobNotFound."""
-        return self._store.history(job_id)
-
-    def attempts(self, job_id: str) -> list[Attempt]:
-        """Return the attempts of a job, in order. Raises JobNotFound."""
-        return self._store.attempts(job_id)
-
-    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
-        """Return what a job wrote, in lines with `seq > after`. Raises JobNotFound."""
-        return self._store.log(job_id, after=after, limit=limit)
-
-    def rejections(self, job_id: str | None = None) -> list[Rejection]:
-        """Return refused events, of one job or of all; the newest 1000."""
-        return self._store.rejections(job_id)
-
-    def explain(self, job_id: str) -> str:
-        """Return in a sentence what a job does now, and why it does not run."""
-        return explaining.explain(self._store, job_id, self._clock.now())
 
     def rerun(self, job_id: str, *, by: str | None = None) -> JobHandle[object]:
         """Submit once more what a terminal job did, as a new job with `rerun_of`.
@@ -336,48 +232,6 @@ class Engine:
         (stored,) = self._store.add([new])
         return JobHandle(stored.id, self)
 
-    def queues(self) -> list[QueueInfo]:
-        """Return the queues, by name."""
-        return self._store.queues()
-
-    def pause(self, queue: str) -> None:
-        """Let no job of this queue start; those that run go on."""
-        self._store.set_paused(queue, paused=True)
-
-    def resume(self, queue: str) -> None:
-        """Let jobs of this queue start again."""
-        self._store.set_paused(queue, paused=False)
-
-    def workers(self) -> list[WorkerInfo]:
-        """Return the registered workers; `seen_at` tells which are alive."""
-        return self._store.workers()
-
-    def purge(self, *, older_than: timedelta | float, limit: int | None = None) -> int:
-        """Delete jobs that ended longer ago than this (seconds or timedelta).
-
-        Returns:
-            How many were deleted, with all their records.
-        """
-        if not isinstance(older_than, timedelta):
-            older_than = timedelta(seconds=older_than)
-        before = self._clock.now() - older_than
-        deleted = 0
-        while limit is None or deleted < limit:
-            batch = 1000 if limit is None else min(1000, limit - deleted)
-            now = self._store.purge(finished_before=before, limit=batch)
-            deleted += now
-            if now < batch:
-                break
-        return deleted
-
-    def delete(self, job_id: str) -> None:
-        """Delete one terminal job. Raises JobNotFound, IllegalTransition."""
-        self._store.delete(job_id)
-
-    def verify(self) -> list[Fault]:
-        """Replay every history against the table; return the faults, none if sound."""
-        return self._store.verify()
-
     def new_worker(
         self,
         *,
@@ -390,22 +244,13 @@ class Engine:
         Raises:
             InterlockError: no job is registered, or the containment does not work here.
         """
-        jobs = registered()
-        if not jobs:
-            raise InterlockError(
-                "no job is registered in this process: import the modules with @job "
-                "first. No worker was started."
-            )
-        settings = settings or WorkerSettings()
-        names = {job.function.__module__ for job in jobs.values()} | set(modules)
-        main = getattr(sys.modules["__main__"], "__file__", None)
-        runner = discovery.open_runner(
+        return hiring.new_worker(
+            self._store,
+            self._clock,
+            settings or WorkerSettings(),
             containment=containment,
-            modules=sorted(names - {"__main__"}),
-            main=main if "__main__" in names else None,
-            ahead=settings.concurrency + 1,
+            modules=modules,
         )
-        return Worker(self._store, runner, jobs, settings, self._clock)
 
     @contextmanager
     def worker(

@@ -7,23 +7,20 @@ ever crosses. A store proves itself by the contract suite in
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from interlock.errors import InterlockError
 from interlock.job import (
     Attempt,
-    Exit,
-    Failure,
     HistoryEntry,
     Job,
     Move,
     NewJob,
-    Progress,
     Rejection,
 )
-from interlock.lifecycle import JobStatus, Proof, StopCause
+from interlock.lifecycle import JobStatus, StopCause
+from interlock.observation import Launch, Observation
 from interlock.query import (
     ClaimRequest,
     Fault,
@@ -223,57 +220,6 @@ class Wakeup(Protocol):
     def close(self) -> None:
         """Release what it holds."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitSeen:
-    """The main process ended by itself or by a stop; its tree may still live."""
-
-    exit: Exit
-    result: object = None
-    failure: Failure | None = None  # None: the function returned
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeDead:
-    """The kernel says that no process of the attempt is left."""
-
-    proof: Proof
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PidSeen:
-    """The main process runs, since `age_s` seconds."""
-
-    pid: int
-    age_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """Lines of output."""
-
-    stream: str
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unconfirmed:
-    """The tree was killed, and the kernel does not say that it is gone (D state)."""
-
-
-Observation = PidSeen | Output | Progress | ExitSeen | Unconfirmed | TreeDead
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
-    """What a runner needs to start one attempt."""
-
-    job: Job
-    lease_deadline: float  # `Clock.boot` seconds; the tree is killed then
-    deadline_at: datetime | None  # for the job to read; the worker enforces it
-    isolation: str = "process"  # or "interpreter"
-    limits: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 class Execution(Protocol):

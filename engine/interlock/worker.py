@@ -21,7 +21,8 @@ from interlock.clock import Clock, boot_id
 from interlock.errors import InterlockError, InvalidOption, StoreUnavailable
 from interlock.job import Job
 from interlock.lifecycle import row_of
-from interlock.ports import JobStore, Launch, Runner, Source
+from interlock.observation import Launch
+from interlock.ports import JobStore, Runner, Source
 from interlock.query import ClaimRequest, WorkerInfo
 from interlock.reaper import Reaper
 from interlock.registry import JobFunction

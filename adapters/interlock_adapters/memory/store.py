@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from interlock.clock import Clock
 from interlock.errors import (
@@ -13,7 +13,7 @@ from interlock.errors import (
     InvalidOption,
     JobNotFound,
 )
-from interlock.guards import NOT_MOVES, Facts, facts_of, refusal, undeletable, unmet
+from interlock.guards import NOT_MOVES, Facts, facts_of, refusal, unmet
 from interlock.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
 from interlock.lifecycle import SUBMIT, Event, JobStatus, row_of
 from interlock.machine import legal
@@ -26,17 +26,17 @@ from interlock.query import (
     ProgressNote,
     Running,
     Started,
-    WorkerInfo,
 )
-from interlock_adapters.memory.reads import MemoryWakeup, Shelves, as_running
+from interlock_adapters.memory.reads import MemoryWakeup, as_running
 from interlock_adapters.memory.rules import moved, same_call
+from interlock_adapters.memory.upkeep import Upkeep
 
 _CLAIM = row_of(Event.CLAIM)
 _US = 1_000_000
 _RECORDS = ("_jobs", "_history", "_attempts", "_log", "_rejections", "_lines")
 
 
-class MemoryStore(Shelves):
+class MemoryStore(Upkeep):
     """See `JobStore`. Jobs in a dict, under one lock."""
 
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
@@ -95,10 +95,6 @@ class MemoryStore(Shelves):
                 attempt=job.attempt,
             )
         )
-
-    def _ring(self) -> None:
-        for wakeup in self._wakeups:
-            wakeup.wake()
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""
@@ -264,53 +260,6 @@ class MemoryStore(Shelves):
     def _holds(self, job: Job, worker_id: str, attempt: int) -> bool:
         held = (job.status, job.worker_id, job.attempt)
         return held == (_CLAIM.target, worker_id, attempt)
-
-    def set_paused(self, queue: str, *, paused: bool) -> None:
-        """See `JobStore.set_paused`."""
-        self._paused[queue] = paused
-        self._ring()
-
-    def set_limit(self, name: str, max_running: int | None) -> None:
-        """See `JobStore.set_limit`."""
-        if max_running is None:
-            self._limits.pop(name, None)
-        else:
-            self._limits[name] = max_running
-        self._ring()
-
-    def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
-        """See `JobStore.purge`."""
-        with self._lock:
-            old = [
-                job
-                for job in self._jobs.values()
-                if job.finished_at is not None and job.finished_at < finished_before
-            ]
-            old.sort(key=lambda job: (job.finished_at, job.id))
-            for job in old[:limit]:
-                self._forget(job.id)
-        return len(old[:limit])
-
-    def delete(self, job_id: str) -> None:
-        """See `JobStore.delete`."""
-        with self._lock:
-            job = self.get(job_id)
-            if not job.is_terminal:
-                raise undeletable(job)
-            self._forget(job_id)
-
-    def _forget(self, job_id: str) -> None:
-        for records in (self._jobs, self._history, self._attempts, self._log):
-            records.pop(job_id, None)
-        self._rejections = [r for r in self._rejections if r.job_id != job_id]
-
-    def see_worker(self, worker: WorkerInfo) -> None:
-        """See `JobStore.see_worker`."""
-        self._workers[worker.id] = worker
-
-    def forget_worker(self, worker_id: str) -> None:
-        """See `JobStore.forget_worker`."""
-        self._workers.pop(worker_id, None)
 
     def watch(self) -> Wakeup:
         """See `JobStore.watch`."""

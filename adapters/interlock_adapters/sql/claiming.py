@@ -16,7 +16,8 @@ from interlock.lifecycle import INITIAL
 from interlock.query import ClaimRequest
 from interlock_adapters.sql import rows, statements
 from interlock_adapters.sql.columns import UtcDateTime
-from interlock_adapters.sql.tables import RUNNING, by_index
+from interlock_adapters.sql.row_rules import RUNNING
+from interlock_adapters.sql.tables import by_index
 
 _OPEN = f"status = '{INITIAL}' AND ready = 1"
 _DUE = f"status = '{INITIAL}' AND ready = 0 AND run_at <= :now"

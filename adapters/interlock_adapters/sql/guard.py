@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from interlock.lifecycle import Event, Guard, StopCause, row_of
-from interlock_adapters.sql.tables import RUNNING
+from interlock_adapters.sql.row_rules import RUNNING
 
 _STOP = StopCause
 

@@ -9,7 +9,8 @@ from interlock.query import LogLine, Page, QueueInfo, Running, Search, WorkerInf
 from interlock_adapters.sql import rows, tables
 from interlock_adapters.sql.containment import contains
 from interlock_adapters.sql.database import Database
-from interlock_adapters.sql.tables import RUNNING, by_index, job
+from interlock_adapters.sql.row_rules import RUNNING
+from interlock_adapters.sql.tables import by_index, job
 
 _MOST_REJECTIONS = 1000
 

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from interlock.lifecycle import INITIAL, TERMINAL, Event, Guard, Who, row_of
 from interlock_adapters.sql import facts, guard
 from interlock_adapters.sql.columns import UtcDateTime
-from interlock_adapters.sql.tables import RUNNING, SUCCEEDED, attempt, job, log
+from interlock_adapters.sql.row_rules import RUNNING, SUCCEEDED
+from interlock_adapters.sql.tables import attempt, job, log
 
 _WHEN = UtcDateTime()
 _fact = facts.table().c

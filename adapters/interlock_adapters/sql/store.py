@@ -20,7 +20,15 @@ from interlock.query import (
     Running,
     Started,
 )
-from interlock_adapters.sql import claiming, facts, rows, statements, submitting, tables
+from interlock_adapters.sql import (
+    claiming,
+    facts,
+    row_rules,
+    rows,
+    statements,
+    submitting,
+    tables,
+)
 from interlock_adapters.sql.upkeep import Upkeep
 
 _MICROSECONDS = 1_000_000
@@ -201,5 +209,5 @@ def _update_running(
 ) -> None:
     table = tables.job
     same = (table.c.id == note.job_id, table.c.attempt == note.attempt)
-    running = table.c.status == tables.RUNNING.value
+    running = table.c.status == row_rules.RUNNING.value
     connection.execute(sa.update(table).where(*same, running).values(values))

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from interlock.errors import DuplicateJob, InvalidOption
 from interlock.job import Job, NewJob
 from interlock_adapters.sql import rows
-from interlock_adapters.sql.tables import LIVE, job
+from interlock_adapters.sql.row_rules import LIVE
+from interlock_adapters.sql.tables import job
 
 _LIVE = [status.value for status in LIVE]
 

@@ -1,252 +1,28 @@
 """The second wall: what SQLite itself refuses, whoever writes. Generated, never edited.
 
-Each rule is a condition on OLD and NEW that must not hold, and the words to say then.
-Known holes that the rules close: INSERT OR REPLACE deletes without firing a DELETE
-trigger (sqlite.org/lang_replace.html), so inserts look for every unique key; CHECKs can
-be switched off, so `ROW_RULES` stand here too; tables are WITHOUT ROWID, so that a row
-has no second name.
+Guards refuse before a row is written (`trigger_rules`); the others write the history
+and the attempts, so that raw SQL is logged too.
 """
 
 from typing import Final
 
-from interlock.lifecycle import (
-    EDGES,
-    INITIAL,
-    SUBMIT,
-    TERMINAL,
-    Counter,
-    Event,
-    Proof,
-    StopCause,
-    Who,
+from interlock_adapters.sql.row_rules import LIVE, RUNNING, quoted
+from interlock_adapters.sql.trigger_rules import (
+    ASKED,
+    CLAIMED,
+    MOVED,
+    STOPPED,
+    TOKEN,
+    UNCLAIMED,
+    Rule,
+    attempt_rules,
+    history_rules,
+    insert_rules,
+    update_rules,
 )
-from interlock_adapters.sql import guard
-from interlock_adapters.sql.tables import LIVE, ROW_RULES, RUNNING, quoted
 
 PREFIX: Final = "interlock_"
 _NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
-_MOVED = "NEW.status <> OLD.status"
-_TOKEN = "NEW.write_seq = OLD.write_seq + 1"  # noqa: S105  (not a password)
-_CLAIMED = f"{_MOVED} AND NEW.event = '{Event.CLAIM}'"
-_ASKED = "NEW.cancel_requested_at IS NOT OLD.cancel_requested_at"
-_STOPPED = "NEW.stop_cause IS NOT NULL AND OLD.stop_cause IS NULL"
-_TIMES = ("run_at", "started_at", "finished_at", "cancel_requested_at", "event_at")
-_LEASE = ("lease_until_us", "lease_epoch", "worker_id")
-
-IMMUTABLE: Final = (
-    *("id", "name", "params", "queue", "priority", "timeout_s", "grace_s"),
-    *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
-    *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
-    "rerun_of",
-)
-
-Rule = tuple[str, str]  # (what must not be, words)
-
-
-def _differ(*columns: str) -> str:
-    return "(" + " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in columns) + ")"
-
-
-def _only_with(changed: str, *events: Event, extra: str = "1") -> str:
-    """Return the fault that `changed` happens without one of `events`."""
-    return f"{changed} AND NOT (NEW.event IN ({quoted(events)}) AND {extra})"
-
-
-def _update_rules() -> list[Rule]:
-    leaving = [row for row in EDGES if row.source == RUNNING]
-    client = quoted(row.event for row in EDGES if row.who is Who.CLIENT)
-    rules = [
-        (f"OLD.status IN ({quoted(TERMINAL)})", "a terminal job never changes"),
-        (_differ(*IMMUTABLE), "what was submitted never changes"),
-        (
-            "NEW.write_seq NOT IN (OLD.write_seq, OLD.write_seq + 1)",
-            "write_seq moves by one",
-        ),
-        (
-            f"{_MOVED} AND NOT EXISTS (SELECT 1 FROM lifecycle AS row WHERE"
-            " row.event = NEW.event AND row.source = OLD.status"
-            " AND row.target = NEW.status)",
-            "illegal transition",
-        ),
-        (
-            f"{_MOVED} AND NEW.event NOT IN ({client}) AND NOT ({_TOKEN})",
-            "a worker's event needs the token of its attempt",
-        ),
-    ]
-    for row in EDGES:
-        conditions = guard.visible(row.event)
-        if conditions:
-            rules.append(
-                (
-                    f"{_MOVED} AND NEW.event = '{row.event}'"
-                    f" AND ({' AND '.join(conditions)}) IS NOT 1",
-                    f"the guards of {row.event} are not met",
-                )
-            )
-    for counter in Counter:
-        counting = quoted(row.event for row in EDGES if row.counts is counter)
-        rules.append(
-            (
-                f"NEW.{counter} <> OLD.{counter}"
-                f" + ({_MOVED} AND NEW.event IN ({counting}))",
-                f"{counter} moves by one, with its event",
-            )
-        )
-    stop = f"NEW.status = OLD.status AND {_TOKEN} AND NEW.write_attempt = OLD.attempt"
-    rules += [
-        (
-            _only_with(_ASKED, Event.REQUEST_CANCEL, Event.CANCEL)
-            + " OR "
-            + f"(NEW.status = OLD.status AND {_ASKED} AND OLD.status <> '{RUNNING}')",
-            "a cancel is requested by its event",
-        ),
-        (
-            f"OLD.cancel_requested_at IS NOT NULL AND {_ASKED}",
-            "an accepted cancel stays",
-        ),
-        (
-            f"NOT ({_ASKED}) AND {_differ('cancel_requested_by', 'cancel_reason')}",
-            "who canceled and why is written once",
-        ),
-        (
-            _only_with(_STOPPED, Event.STOP, extra=stop),
-            "stop_cause is set by the attempt's stop",
-        ),
-        (
-            "OLD.stop_cause IS NOT NULL AND NEW.stop_cause IS NOT OLD.stop_cause"
-            f" AND NOT ({_MOVED} AND NEW.status = '{INITIAL}')",
-            "stop_cause is set once an attempt",
-        ),
-        (
-            f"NEW.status = OLD.status AND {_differ(*_LEASE)} AND NOT (NEW.event ="
-            f" '{Event.RENEW}' AND {_TOKEN} AND NEW.write_attempt = OLD.attempt"
-            " AND NEW.worker_id IS OLD.worker_id)",
-            "a lease moves only by its attempt's renewal",
-        ),
-        (
-            f"NEW.started_at IS NOT OLD.started_at AND NOT ({_CLAIMED})",
-            "started_at moves only with a claim",
-        ),
-        (
-            f"NEW.proof IS NOT OLD.proof AND NOT ({_MOVED} AND NEW.event IN"
-            f" ({quoted(row.event for row in leaving)}))",
-            "a proof comes with the end of its attempt",
-        ),
-        (
-            f"NOT ({_TOKEN}) AND {_differ('error', 'exit_code', 'run_at')}"
-            f" AND NOT ({_MOVED} AND NEW.event IN ({client}))",
-            "an outcome is written by the engine",
-        ),
-    ]
-    lost = quoted(row.event for row in EDGES if row.who is Who.REAPER)
-    engine_only = (
-        *("error", "reason", "exit_code", "exit_signal", "run_at", "result"),
-        *("kill_unconfirmed", "event", "event_at", "event_reason", "actor"),
-        *("write_attempt", "write_proof"),
-    )
-    rules += [
-        (
-            f"{_MOVED} AND NEW.event IN ({lost}) AND OLD.kill_unconfirmed",
-            "the death of the attempt is not confirmed",
-        ),
-        (
-            f"OLD.kill_unconfirmed AND NOT NEW.kill_unconfirmed AND NOT ({_MOVED})",
-            "an unconfirmed kill stays until the attempt ends",
-        ),
-        (
-            f"NEW.stop_cause NOT IN ({quoted(StopCause)})"
-            f" OR NEW.proof NOT IN ({quoted(Proof)})",
-            "there is no such stop_cause or proof",
-        ),
-        (
-            f"{_MOVED} AND NEW.event = '{Event.CANCEL}'"
-            " AND NEW.cancel_requested_at IS NULL",
-            "a cancel says when",
-        ),
-        (
-            " OR ".join(f"typeof(NEW.{c}) NOT IN ('integer', 'null')" for c in _TIMES),
-            "times are microseconds since 1970",
-        ),
-        (
-            f"NOT ({_TOKEN}) AND NOT ({_MOVED} OR {_ASKED}) AND"
-            f" {_differ(*engine_only)}",
-            "an event is written by the engine",
-        ),
-    ]
-    rules += [
-        (f"NOT ({rule.format(r='NEW.')})", f"row rule '{name}'")
-        for name, rule in ROW_RULES.items()
-    ]
-    return rules
-
-
-def _insert_rules() -> list[Rule]:
-    clean = (
-        *("started_at", "finished_at", "worker_id", "lease_until_us", "lease_epoch"),
-        *("cancel_requested_at", "cancel_requested_by", "cancel_reason", "stop_cause"),
-        *("result", "error", "reason", "progress", "proof", "exit_code", "exit_signal"),
-        *("write_attempt", "write_proof", "event_reason"),
-    )
-    return [
-        (
-            f"NEW.status <> '{INITIAL}' OR NEW.event <> '{SUBMIT}'"
-            " OR NEW.attempt <> 0 OR NEW.failures <> 0 OR NEW.losses <> 0"
-            " OR NEW.write_seq <> 0 OR NEW.kill_unconfirmed",
-            f"a job is born {INITIAL}",
-        ),
-        (
-            " OR ".join(f"NEW.{column} IS NOT NULL" for column in clean),
-            "a new job has no past",
-        ),
-        ("EXISTS (SELECT 1 FROM job WHERE id = NEW.id)", "the id is taken"),
-        (
-            "EXISTS (SELECT 1 FROM history WHERE job_id = NEW.id)",
-            "the id was used before",
-        ),
-        (
-            "EXISTS (SELECT 1 FROM attempt WHERE job_id = NEW.id)",
-            "the id was used before",
-        ),
-        (
-            "NEW.unique_key IS NOT NULL AND EXISTS (SELECT 1 FROM job WHERE"
-            f" unique_key = NEW.unique_key AND status IN ({quoted(LIVE)}))",
-            "the unique_key is taken",
-        ),
-        (
-            "NEW.idempotency_key IS NOT NULL AND EXISTS (SELECT 1 FROM job WHERE"
-            " idempotency_key = NEW.idempotency_key)",
-            "the idempotency_key is taken",
-        ),
-    ]
-
-
-def _history_rules() -> list[Rule]:
-    last = "(SELECT target FROM history WHERE job_id = NEW.job_id ORDER BY seq DESC LIMIT 1)"  # noqa: E501
-    status = "(SELECT status FROM job WHERE id = NEW.job_id)"
-    once = "EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id AND {set} IS NOT NULL) AND"
-    once += " NOT EXISTS (SELECT 1 FROM history WHERE job_id = NEW.job_id"
-    once += " AND event = NEW.event{same})"
-    asked = once.format(set="cancel_requested_at", same="")
-    stopped = once.format(set="stop_cause", same=" AND attempt = NEW.attempt")
-    return [
-        (
-            "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM history"
-            " WHERE job_id = NEW.job_id)",
-            "history is append-only",
-        ),
-        (
-            "NOT EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id"
-            " AND event = NEW.event AND attempt = NEW.attempt)",
-            "history is written by the job's own changes",
-        ),
-        (
-            f"NEW.target IS NOT {status} OR NEW.source IS NOT {last} OR NOT ("
-            f"NEW.source IS NULL OR NEW.source <> NEW.target"
-            f" OR (NEW.event = '{Event.REQUEST_CANCEL}' AND {asked})"
-            f" OR (NEW.event = '{Event.STOP}' AND {stopped}))",
-            "history is written by the job's own changes",
-        ),
-    ]
 
 
 def _guard(name: str, when: str, rules: list[Rule]) -> tuple[str, str]:
@@ -292,49 +68,31 @@ def triggers() -> dict[str, str]:
     sealed = [("1", "the lifecycle table is sealed")]
     gone = [(has_job, "records of a job go with the job")]
     frozen = [("1", "history is append-only")]
-    ended = [
-        (_differ("job_id", "attempt", "worker_id", "claimed_at"), "an attempt stays"),
-        ("OLD.outcome IS NOT NULL", "an ended attempt never changes"),
-        (
-            _differ(
-                *("outcome", "ended_at", "exit_code", "exit_signal", "proof", "error")
-            )
-            + " AND EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id"
-            f" AND attempt = OLD.attempt AND status = '{RUNNING}')",
-            "an attempt ends with its job's event",
-        ),
-    ]
-    begun = (
-        "EXISTS (SELECT 1 FROM attempt WHERE job_id = NEW.job_id AND attempt ="
-        " NEW.attempt) OR NOT EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id AND"
-        f" attempt = NEW.attempt AND status = '{RUNNING}')"
-    )
+    unclaimed = [(UNCLAIMED, "claims make attempts")]
     live = [(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")]
-    logged = f"({_MOVED}) OR ({_ASKED}) OR ({_STOPPED})"
+    logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED})"
     return dict(
         [
-            _guard("job_insert", "INSERT ON job", _insert_rules()),
+            _guard("job_insert", "INSERT ON job", insert_rules()),
             _after("job_insert_log", "INSERT ON job", _log("NULL").format(token="1")),  # noqa: S106
-            _guard("job_update", "UPDATE ON job", _update_rules()),
+            _guard("job_update", "UPDATE ON job", update_rules()),
             _after(
                 "job_update_log",
                 f"UPDATE ON job WHEN {logged}",
-                _log("OLD.status").format(token=f"({_TOKEN})"),
+                _log("OLD.status").format(token=f"({TOKEN})"),
             ),
-            _after("job_claim", f"UPDATE ON job WHEN {_CLAIMED}", attempt_begins),
+            _after("job_claim", f"UPDATE ON job WHEN {CLAIMED}", attempt_begins),
             _after(
                 "job_leave",
-                f"UPDATE ON job WHEN {_MOVED} AND OLD.status = '{RUNNING}'",
+                f"UPDATE ON job WHEN {MOVED} AND OLD.status = '{RUNNING}'",
                 attempt_ends,
             ),
             _guard("job_delete", "DELETE ON job", live),
-            _guard("history_insert", "INSERT ON history", _history_rules()),
+            _guard("history_insert", "INSERT ON history", history_rules()),
             _guard("history_update", "UPDATE ON history", frozen),
             _guard("history_delete", "DELETE ON history", gone),
-            _guard(
-                "attempt_insert", "INSERT ON attempt", [(begun, "claims make attempts")]
-            ),
-            _guard("attempt_update", "UPDATE ON attempt", ended),
+            _guard("attempt_insert", "INSERT ON attempt", unclaimed),
+            _guard("attempt_update", "UPDATE ON attempt", attempt_rules()),
             _guard("attempt_delete", "DELETE ON attempt", gone),
             _guard("lifecycle_insert", "INSERT ON lifecycle", sealed),
             _guard("lifecycle_update", "UPDATE ON lifecycle", sealed),

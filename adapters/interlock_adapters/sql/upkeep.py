@@ -15,7 +15,8 @@ from interlock.query import Fault, Lost, WorkerInfo
 from interlock_adapters.sql import rows, tables
 from interlock_adapters.sql.columns import UtcDateTime
 from interlock_adapters.sql.reads import Reads
-from interlock_adapters.sql.tables import RUNNING, by_index, job
+from interlock_adapters.sql.row_rules import RUNNING
+from interlock_adapters.sql.tables import by_index, job
 
 _NOW = sa.bindparam("now", type_=UtcDateTime())
 _RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)

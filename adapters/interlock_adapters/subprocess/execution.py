@@ -10,7 +10,7 @@ from typing import Any, Final
 from interlock.clock import boot
 from interlock.job import Exit, Failure, Progress
 from interlock.lifecycle import Proof, Reason, StopCause
-from interlock.ports import (
+from interlock.observation import (
     ExitSeen,
     Observation,
     Output,

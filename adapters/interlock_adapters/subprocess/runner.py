@@ -16,7 +16,8 @@ from typing import Any, Final
 from interlock.errors import InterlockError
 from interlock.job import Failure
 from interlock.lifecycle import Proof, Reason
-from interlock.ports import Execution, Launch, Source
+from interlock.observation import Launch
+from interlock.ports import Execution, Source
 from interlock_adapters.subprocess import domain
 from interlock_adapters.subprocess.execution import ProcessExecution
 from interlock_adapters.subprocess.probe import strongest, works

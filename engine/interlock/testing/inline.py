@@ -10,16 +10,8 @@ from interlock.engine import Engine
 from interlock.handle import JobHandle
 from interlock.job import Exit, Failure
 from interlock.lifecycle import Proof, Reason, StopCause
-from interlock.ports import (
-    Execution,
-    ExitSeen,
-    JobStore,
-    Launch,
-    Observation,
-    PidSeen,
-    Source,
-    TreeDead,
-)
+from interlock.observation import ExitSeen, Launch, Observation, PidSeen, TreeDead
+from interlock.ports import Execution, JobStore, Source
 from interlock.registry import JobFunction, find, registered
 from interlock.retry import type_name
 from interlock.worker import Worker, WorkerSettings

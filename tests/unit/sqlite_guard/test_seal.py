@@ -10,7 +10,7 @@ import pytest
 from interlock.errors import SchemaMismatch
 from interlock.lifecycle import EDGES, TERMINAL, Event, JobStatus, Transition
 from interlock.testing.clock import ManualClock
-from interlock_adapters.sql import guard, schema, triggers
+from interlock_adapters.sql import guard, schema, trigger_rules, triggers
 from interlock_adapters.sql.sqlite import open_store
 from interlock_adapters.sql.store import SqlStore
 
@@ -124,7 +124,7 @@ def test_the_triggers_change_with_the_table(
     shown = bool(guard.visible(row.event))
     assert (words in "".join(WANTED.values())) is shown
     less = tuple(other for other in EDGES if other is not row)
-    monkeypatch.setattr(triggers, "EDGES", less)
+    monkeypatch.setattr(trigger_rules, "EDGES", less)
     changed = triggers.triggers()
     assert words not in "".join(changed.values())
     assert (changed != WANTED) or not shown

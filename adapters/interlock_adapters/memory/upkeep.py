@@ -1,0 +1,62 @@
+"""The part of the store that operators and workers use beside the hot path."""
+
+from datetime import datetime
+
+from interlock.guards import undeletable
+from interlock.query import WorkerInfo
+from interlock_adapters.memory.reads import Shelves
+
+
+class Upkeep(Shelves):
+    """Limits, purging, workers."""
+
+    def _ring(self) -> None:
+        for wakeup in self._wakeups:
+            wakeup.wake()
+
+    def set_paused(self, queue: str, *, paused: bool) -> None:
+        """See `JobStore.set_paused`."""
+        self._paused[queue] = paused
+        self._ring()
+
+    def set_limit(self, name: str, max_running: int | None) -> None:
+        """See `JobStore.set_limit`."""
+        if max_running is None:
+            self._limits.pop(name, None)
+        else:
+            self._limits[name] = max_running
+        self._ring()
+
+    def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
+        """See `JobStore.purge`."""
+        with self._lock:
+            old = [
+                job
+                for job in self._jobs.values()
+                if job.finished_at is not None and job.finished_at < finished_before
+            ]
+            old.sort(key=lambda job: (job.finished_at, job.id))
+            for job in old[:limit]:
+                self._forget(job.id)
+        return len(old[:limit])
+
+    def delete(self, job_id: str) -> None:
+        """See `JobStore.delete`."""
+        with self._lock:
+            job = self.get(job_id)
+            if not job.is_terminal:
+                raise undeletable(job)
+            self._forget(job_id)
+
+    def _forget(self, job_id: str) -> None:
+        for records in (self._jobs, self._history, self._attempts, self._log):
+            records.pop(job_id, None)
+        self._rejections = [r for r in self._rejections if r.job_id != job_id]
+
+    def see_worker(self, worker: WorkerInfo) -> None:
+        """See `JobStore.see_worker`."""
+        self._workers[worker.id] = worker
+
+    def forget_worker(self, worker_id: str) -> None:
+        """See `JobStore.forget_worker`."""
+        self._workers.pop(worker_id, None)

@@ -1,0 +1,133 @@
+"""What people and programs ask of an engine beside running jobs."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from interlock import explaining
+from interlock.clock import Clock
+from interlock.errors import InvalidOption
+from interlock.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.lifecycle import JobStatus
+from interlock.ports import JobStore
+from interlock.query import Fault, LogLine, Page, QueueInfo, Search, WorkerInfo
+
+_MAX_PAGE = 1000
+
+
+class Operations:
+    """Look at jobs and their records, and look after the store. See `Engine`."""
+
+    _store: JobStore
+    _clock: Clock
+
+    def get(self, job_id: str) -> Job:
+        """Return the job as it stands. Raises JobNotFound."""
+        return self._store.get(job_id)
+
+    def search(
+        self,
+        *,
+        name: str | None = None,
+        queue: str | None = None,
+        statuses: Iterable[JobStatus | str] = (),
+        params: Mapping[str, object] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        submitted_by: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return a page of jobs, newest first; `cursor` is a page's `next_cursor`.
+
+        Filters combine by AND and are judged in the database. `params` is containment:
+        `{"size": 128}` finds every job whose params have that, among others.
+
+        Raises:
+            InvalidOption: `limit` is not from 1 to 1000, or a status is unknown.
+        """
+        if not 1 <= limit <= _MAX_PAGE:
+            raise InvalidOption("limit", limit, f"from 1 to {_MAX_PAGE}")
+        try:
+            wanted = frozenset(JobStatus(status) for status in statuses)
+        except ValueError as error:
+            allowed = f"of {', '.join(JobStatus)}"
+            raise InvalidOption("statuses", str(error), allowed) from None
+        return self._store.search(
+            Search(
+                name=name,
+                queue=queue,
+                statuses=wanted,
+                params=params or {},
+                created_after=created_after,
+                created_before=created_before,
+                submitted_by=submitted_by,
+                limit=limit,
+                before=cursor,
+            )
+        )
+
+    def counts(self) -> dict[JobStatus, int]:
+        """Return how many jobs have each status."""
+        return self._store.counts()
+
+    def history(self, job_id: str) -> list[HistoryEntry]:
+        """Return every logged event of a job, in order. Raises JobNotFound."""
+        return self._store.history(job_id)
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Return the attempts of a job, in order. Raises JobNotFound."""
+        return self._store.attempts(job_id)
+
+    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
+        """Return what a job wrote, in lines with `seq > after`. Raises JobNotFound."""
+        return self._store.log(job_id, after=after, limit=limit)
+
+    def rejections(self, job_id: str | None = None) -> list[Rejection]:
+        """Return refused events, of one job or of all; the newest 1000."""
+        return self._store.rejections(job_id)
+
+    def explain(self, job_id: str) -> str:
+        """Return in a sentence what a job does now, and why it does not run."""
+        return explaining.explain(self._store, job_id, self._clock.now())
+
+    def queues(self) -> list[QueueInfo]:
+        """Return the queues, by name."""
+        return self._store.queues()
+
+    def pause(self, queue: str) -> None:
+        """Let no job of this queue start; those that run go on."""
+        self._store.set_paused(queue, paused=True)
+
+    def resume(self, queue: str) -> None:
+        """Let jobs of this queue start again."""
+        self._store.set_paused(queue, paused=False)
+
+    def workers(self) -> list[WorkerInfo]:
+        """Return the registered workers; `seen_at` tells which are alive."""
+        return self._store.workers()
+
+    def purge(self, *, older_than: timedelta | float, limit: int | None = None) -> int:
+        """Delete jobs that ended longer ago than this (seconds or timedelta).
+
+        Returns:
+            How many were deleted, with all their records.
+        """
+        if not isinstance(older_than, timedelta):
+            older_than = timedelta(seconds=older_than)
+        before = self._clock.now() - older_than
+        deleted = 0
+        while limit is None or deleted < limit:
+            batch = 1000 if limit is None else min(1000, limit - deleted)
+            now = self._store.purge(finished_before=before, limit=batch)
+            deleted += now
+            if now < batch:
+                break
+        return deleted
+
+    def delete(self, job_id: str) -> None:
+        """Delete one terminal job. Raises JobNotFound, IllegalTransition."""
+        self._store.delete(job_id)
+
+    def verify(self) -> list[Fault]:
+        """Replay every history against the table; return the faults, none if sound."""
+        return self._store.verify()
