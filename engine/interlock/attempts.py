@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Final, assert_never
 
 from interlock.clock import Clock
-from interlock.errors import IllegalTransition, InterlockError
+from interlock.errors import IllegalTransition, InterlockError, JobNotFound
 from interlock.job import Job, Move, Progress
 from interlock.lifecycle import Event, Reason, row_of
+from interlock.notebook import Notebook
 from interlock.observation import (
     ExitSeen,
     Observation,
@@ -20,20 +21,12 @@ from interlock.observation import (
     Unconfirmed,
 )
 from interlock.ports import Execution, JobStore, Runner
-from interlock.query import (
-    KillUnconfirmed,
-    LogLine,
-    Note,
-    ProgressNote,
-    Running,
-    Started,
-)
+from interlock.query import Note, Running
 from interlock.reaper import loss
 from interlock.supervision import Ask, Finish, Lose, Signal, Supervised, Wait, decide
 
 _log = logging.getLogger("interlock.worker")
 _RUNNING: Final = row_of(Event.CLAIM).target
-_NOTES_EVERY_S: Final = 0.1  # logs and progress by themselves; with a move, at once
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,12 +56,10 @@ class Attempts:
     ) -> None:
         self.all: dict[str, Tracked] = {}
         self._store = store
-        self._runner = runner
         self._clock = clock
         self._actor = worker_id
         self._rng = rng
-        self._notes: list[Note] = []
-        self._notes_at = 0.0
+        self._notebook = Notebook(runner.containment)
 
     def add(self, tracked: Tracked) -> None:
         """Begin to watch an attempt."""
@@ -123,9 +114,7 @@ class Attempts:
             for tracked in self.all.values()
             if tracked.seen.deadline is not None and tracked.job.stop_cause is None
         ]
-        if self._notes:
-            deadlines.append(self._notes_at + _NOTES_EVERY_S)
-        return min(deadlines, default=float("inf"))
+        return min([*deadlines, self._notebook.due_at()])
 
     def observe(self) -> None:
         """Take in what happened since the last call."""
@@ -134,53 +123,21 @@ class Attempts:
                 self._take(tracked, observation)
 
     def _take(self, tracked: Tracked, observation: Observation) -> None:
-        seen, job, now = tracked.seen, tracked.job, self._clock.now()
+        seen, job = tracked.seen, tracked.job
         match observation:
-            case PidSeen(pid=pid, age_s=age_s):
-                self._notes.append(
-                    Started(
-                        job_id=job.id,
-                        attempt=job.attempt,
-                        pid=pid,
-                        containment=self._runner.containment,
-                        at=now - timedelta(seconds=age_s),
-                    )
-                )
-            case Output(stream=stream, lines=lines):
-                self._notes += [
-                    LogLine(
-                        job_id=job.id,
-                        attempt=job.attempt,
-                        at=now,
-                        stream=stream,
-                        text=text,
-                    )
-                    for text in lines
-                ]
-            case Progress():
-                self._note_progress(job, observation)
             case ExitSeen():
                 seen.exit = observation.exit
                 seen.result = observation.result
                 seen.failure = observation.failure
-            case Unconfirmed():
-                _log.error("job %s: killed, but its death cannot be proved", job.id)
-                self._notes.append(KillUnconfirmed(job_id=job.id, attempt=job.attempt))
             case TreeDead(proof=proof):
                 seen.proof = proof
+            case Unconfirmed():
+                _log.error("job %s: killed, but its death cannot be proved", job.id)
+                self._notebook.take(job, observation, self._clock.now())
+            case PidSeen() | Output() | Progress():
+                self._notebook.take(job, observation, self._clock.now())
             case _:
                 assert_never(observation)
-
-    def _note_progress(self, job: Job, progress: Progress) -> None:
-        """Keep the last progress of an attempt only."""
-        self._notes = [
-            note
-            for note in self._notes
-            if not (isinstance(note, ProgressNote) and note.job_id == job.id)
-        ]
-        self._notes.append(
-            ProgressNote(job_id=job.id, attempt=job.attempt, progress=progress)
-        )
 
     def moves(self) -> list[tuple[Tracked, Move]]:
         """Return the moves that the attempts need now."""
@@ -192,8 +149,7 @@ class Attempts:
 
     def notes(self, *, at_once: bool) -> list[Note]:
         """Return the notes to store now: with moves, or once in a while."""
-        due = self._clock.boot() >= self._notes_at + _NOTES_EVERY_S
-        return list(self._notes) if at_once or due else []
+        return self._notebook.due(now=self._clock.boot(), at_once=at_once)
 
     def settle(
         self,
@@ -202,9 +158,7 @@ class Attempts:
         notes: list[Note],
     ) -> None:
         """Go on with what the store has committed, and only then signal."""
-        if notes:
-            self._notes = self._notes[len(notes) :]
-            self._notes_at = self._clock.boot()
+        self._notebook.stored(notes, now=self._clock.boot())
         for (tracked, move), outcome in zip(moves, outcomes, strict=True):
             self._settle(tracked, move, outcome)
         for tracked in self.all.values():
@@ -281,9 +235,25 @@ class Attempts:
         self, tracked: Tracked, refused: IllegalTransition
     ) -> Job | InterlockError:
         """Return the job as it is if the attempt is still ours: decide anew."""
-        job = self._store.get(tracked.job.id)
+        job = self._current(tracked)
+        return refused if job is None or _view(job) == _view(tracked.job) else job
+
+    def _current(self, tracked: Tracked) -> Job | None:
+        """Return the job as it is, None if this attempt of it is over."""
+        try:
+            job = self._store.get(tracked.job.id)
+        except JobNotFound:  # rescued, ended and purged meanwhile
+            return None
         ours = job.status is _RUNNING and job.attempt == tracked.job.attempt
-        return job if ours and _view(job) != _view(tracked.job) else refused
+        return job if ours else None
+
+    def let_go(self) -> None:
+        """Forget attempts whose supervisor is gone, and that somebody has rescued."""
+        orphans = [t for t in self.all.values() if not t.execution.supervised]
+        for tracked in orphans:
+            if self._current(tracked) is None:
+                _log.warning("job %s: its attempt was rescued", tracked.job.id)
+                del self.all[tracked.job.id]
 
 
 def _view(job: Job) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ ever crosses. A store proves itself by the contract suite in
 `interlock.testing`; what that suite does not check, the engine does not rely on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -270,6 +270,14 @@ class Runner(Protocol):
 
     def proved_empty(self, domain: str) -> bool:
         """Whether a dead worker's kill domain of this host is proved empty."""
+        ...
+
+    def sweep(self, attempts: Collection[tuple[str, int]]) -> set[str]:
+        """Kill what is left on this host of lost attempts, (job id, attempt) each.
+
+        Returns:
+            The jobs of which something is still alive: they must not run again yet.
+        """
         ...
 
     def tend(self) -> None:

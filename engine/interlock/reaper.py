@@ -5,7 +5,7 @@ event is checked again in its own UPDATE.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +13,7 @@ from interlock.clock import boot_id
 from interlock.errors import InterlockError
 from interlock.job import Job, Move
 from interlock.lifecycle import Event, Reason, StopCause
-from interlock.ports import JobStore
+from interlock.ports import JobStore, Runner
 from interlock.query import Lost, WorkerInfo
 
 _log = logging.getLogger("interlock.reaper")
@@ -45,12 +45,10 @@ def loss(job: Job, *, now: datetime, actor: str, domain_empty: bool = False) -> 
 class Reaper:
     """Finds them and moves them on."""
 
-    def __init__(
-        self, store: JobStore, actor: str, proved_empty: Callable[[str], bool]
-    ) -> None:
+    def __init__(self, store: JobStore, actor: str, runner: Runner) -> None:
         self._store = store
         self._actor = actor
-        self._proved_empty = proved_empty
+        self._runner = runner
         self._boot_id = boot_id()
 
     def reap(self, now: datetime) -> int:
@@ -80,17 +78,27 @@ class Reaper:
         if not candidates:
             return []
         workers = {worker.id: worker for worker in self._store.workers()}
-        moves = []
-        for lost in candidates:
-            worker = workers.get(lost.job.worker_id or "")
-            empty = worker is not None and self._is_empty(worker)
-            if lost.lease_expired or empty:
-                moves.append(
-                    loss(lost.job, now=now, actor=self._actor, domain_empty=empty)
-                )
-        return moves
+        lost: list[tuple[Job, bool]] = []
+        left: list[tuple[str, int]] = []
+        for one in candidates:
+            job = one.job
+            worker = workers.get(job.worker_id or "")
+            here = worker is not None and worker.boot_id == self._boot_id
+            empty = here and self._is_empty(worker)
+            if one.lease_expired and here and not empty:
+                left.append((job.id, job.attempt))
+            if one.lease_expired or empty:
+                lost.append((job, empty))
+        alive = self._runner.sweep(left) if left else set()
+        if alive:
+            _log.error("lost, but not dead: %s; they are rescued later", sorted(alive))
+        return [
+            loss(job, now=now, actor=self._actor, domain_empty=empty)
+            for job, empty in lost
+            if job.id not in alive
+        ]
 
-    def _is_empty(self, worker: WorkerInfo) -> bool:
+    def _is_empty(self, worker: WorkerInfo | None) -> bool:
         """Whether a worker's kill domain is proved empty; a dead worker is no proof."""
-        here = worker.boot_id == self._boot_id and worker.domain is not None
-        return here and self._proved_empty(worker.domain or "")
+        domain = None if worker is None else worker.domain
+        return domain is not None and self._runner.proved_empty(domain)

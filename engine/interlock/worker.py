@@ -91,7 +91,7 @@ class Worker:
         self._settings = settings
         self._clock = clock
         self._wakeup = store.watch()
-        self._reaper = Reaper(store, self.id, runner.proved_empty)
+        self._reaper = Reaper(store, self.id, runner)
         self._attempts = Attempts(
             store,
             runner,
@@ -185,6 +185,7 @@ class Worker:
         if now >= self._reap_at:
             self._reap_at = now + _REAP_S
             self._reaper.reap(self._clock.now())
+            self._attempts.let_go()
         if now >= self._poll_at:
             self._poll_at = now + _POLL_S
             self._hungry = True

@@ -17,13 +17,18 @@ def alive(job_id: str) -> list[int]:
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            named = (entry / "comm").read_text().strip() == f"job:{job_id[-11:]}"
+            named = (entry / "comm").read_text().startswith(f"job:{job_id[-8:]}.")
             marked = named or mark in (entry / "environ").read_bytes()
         except (OSError, IndexError):
             continue
         if marked and state not in "ZX" and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
+
+
+def parent_of(pid: int) -> int:
+    """Return the pid of a process's parent."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:

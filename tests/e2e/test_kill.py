@@ -15,7 +15,7 @@ from interlock.lifecycle import Event
 from interlock_adapters.subprocess.runner import SubprocessRunner
 
 from . import sample_jobs as jobs
-from .processes import alive, until
+from .processes import alive, parent_of, until
 
 KINDS = sorted(jobs._HOSTILE)
 
@@ -142,15 +142,31 @@ def test_a_killed_shim_takes_its_tree_along(
         handle = engine.submit(jobs.hostile, "family", str(tmp_path))
         until(lambda: Path(tmp_path, "started").exists())
         first = set(alive(handle.id))
-        job_main = min(first)
-        shim = int(
-            Path(f"/proc/{job_main}/stat").read_text().rpartition(")")[2].split()[1]
-        )
-        os.kill(shim, signal.SIGKILL)
+        os.kill(parent_of(min(first)), signal.SIGKILL)
         until(lambda: engine.get(handle.id).attempt == 2)
         assert not first & set(alive(handle.id))
         engine.cancel(handle.id, wait=20)
     assert engine.get(handle.id).losses == 1
+
+
+def test_what_shim_and_zygote_left_is_swept_before_a_rescue(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """The hole of `subreaper`: both killed at once. Nobody is above the tree then."""
+    with engine.worker(concurrency=1, lease=2, containment="subreaper") as worker:
+        handle = engine.submit(jobs.hostile, "family", str(tmp_path))
+        until(lambda: Path(tmp_path, "started").exists())
+        first = set(alive(handle.id))
+        runner = worker._runner
+        assert isinstance(runner, SubprocessRunner)
+        for pid in (runner._process.pid, parent_of(min(first))):
+            os.kill(pid, signal.SIGKILL)
+        assert first & set(alive(handle.id)), "something of it should outlive them"
+        until(lambda: engine.get(handle.id).attempt == 2)
+        assert not first & set(alive(handle.id))
+        engine.cancel(handle.id, wait=20)
+    assert engine.get(handle.id).losses == 1
+    assert alive(handle.id) == []
 
 
 def test_a_killed_zygote_costs_no_job(

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from interlock.job import Failure
 from interlock.lifecycle import Proof, Reason
 from interlock.observation import Launch
 from interlock.ports import Execution, Source
-from interlock_adapters.subprocess import domain
+from interlock_adapters.subprocess import domain, leftovers
 from interlock_adapters.subprocess.execution import ProcessExecution
 from interlock_adapters.subprocess.probe import strongest, works
 from interlock_adapters.subprocess.zygote import EMPTY
@@ -127,6 +127,10 @@ class SubprocessRunner:
             return Path(domain).read_text(encoding="ascii") == EMPTY
         except OSError:
             return False
+
+    def sweep(self, attempts: Collection[tuple[str, int]]) -> set[str]:
+        """See `Runner.sweep`."""
+        return leftovers.sweep(attempts)
 
     def sources(self) -> Sequence[Source]:
         """See `Runner.sources`."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from interlock_adapters.subprocess import child, domain, linux
+from interlock_adapters.subprocess.leftovers import process_name
 from interlock_adapters.subprocess.shim import Pipes, Spawn
 
 #: (launch, result_fd, notice_fd) -> what the fork calls; itself called before it.
@@ -38,7 +39,7 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
     pipes = [os.pipe() for _ in range(4)]
     (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
     os.environ.update(launch["environment"])
-    _name(process_name(launch["id"]))
+    _name(process_name(launch["id"], launch["attempt"]))
     strangers = child.strangers(result_w, notice_r)
     main = prepare(launch, result_w, notice_r)
     shim = os.getpid()
@@ -74,11 +75,6 @@ def _offer_to_oom_killer(pid: int) -> None:
         fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
         os.write(fd, _OOM_SCORE)
         os.close(fd)
-
-
-def process_name(job_id: str) -> str:
-    """Return the name of a job's processes in ps(1): the end of its id."""
-    return f"job:{job_id[-11:]}"
 
 
 def _as_fork(

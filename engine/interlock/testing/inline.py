@@ -1,6 +1,6 @@
 """An engine that runs each job at once, in this process, without a database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from interlock import context, discovery
@@ -77,6 +77,11 @@ class InlineRunner:
         """See `Runner.proved_empty`."""
         del domain
         return False
+
+    def sweep(self, attempts: Collection[tuple[str, int]]) -> set[str]:
+        """See `Runner.sweep`."""
+        del attempts
+        return set()
 
     def sources(self) -> Sequence[Source]:
         """See `Runner.sources`."""

@@ -1,0 +1,71 @@
+"""Find and kill what is left of lost attempts, by the marks that their processes bear.
+
+Where shim and zygote were killed at the same moment, nobody is above the job any more.
+A fork of the job has its name, what it executed has its environment; both say which
+attempt it was, so that a later attempt of the same job is never hit.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Final
+
+_PATIENCE_S: Final = 1.0  # for a killed process to be gone (not if in D state)
+
+
+def process_name(job_id: str, attempt: int) -> str:
+    """Return the name of an attempt's processes in ps(1): 15 bytes, by prctl(2)."""
+    return f"job:{job_id[-8:]}.{attempt % 100}"
+
+
+def sweep(attempts: Collection[tuple[str, int]]) -> set[str]:
+    """Kill every process of these attempts; return the jobs that still have some."""
+    until = time.monotonic() + _PATIENCE_S
+    while (found := _living(attempts)) and time.monotonic() < until:
+        for pid, attempt in found:
+            _kill(pid, attempt)
+        time.sleep(0.005)
+    return {job_id for _, (job_id, _) in found}
+
+
+def _living(
+    attempts: Collection[tuple[str, int]],
+) -> list[tuple[int, tuple[str, int]]]:
+    """Return the living processes of these attempts."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal() and int(entry) != os.getpid():
+            whose = next((a for a in attempts if _bears(int(entry), a)), None)
+            if whose is not None:
+                found.append((int(entry), whose))
+    return found
+
+
+def _bears(pid: int, attempt: tuple[str, int]) -> bool:
+    """Whether a process is alive and bears the marks of an attempt."""
+    job_id, number = attempt
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            name, _, rest = file.read().partition(b"(")[2].rpartition(b") ")
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            environment = file.read().split(b"\0")
+    except OSError:
+        return False
+    if rest[:1] in b"ZX":  # dead, and not reaped yet
+        return False
+    marks = (f"INTERLOCK_JOB_ID={job_id}", f"INTERLOCK_ATTEMPT={number}")
+    named = name == process_name(job_id, number).encode()
+    return named or all(mark.encode() in environment for mark in marks)
+
+
+def _kill(pid: int, attempt: tuple[str, int]) -> None:
+    """Kill a process by a pidfd that was opened before its marks are read again."""
+    with suppress(OSError):
+        pidfd = os.pidfd_open(pid)
+        try:
+            if _bears(pid, attempt):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        finally:
+            os.close(pidfd)
