@@ -1,7 +1,10 @@
 """An oracle that does not depend on the engine: what the kernel says is alive."""
 
 import os
+import subprocess
+import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +32,31 @@ def alive(job_id: str) -> list[int]:
 def parent_of(pid: int) -> int:
     """Return the pid of a process's parent."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def below(root: int) -> list[int]:
+    """Return the living processes below a process, parents first."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            children[parent_of(int(entry.name))].append(int(entry.name))
+        except OSError:
+            continue
+    found = [root]
+    for pid in found:
+        found += children[pid]
+    return found[1:]
+
+
+def start_worker(database: str, *options: str) -> subprocess.Popen[bytes]:
+    """Start `interlock worker` with the sample jobs in a process of its own."""
+    program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
+    return subprocess.Popen(
+        [*program, "e2e.sample_jobs", "--database", database, *options],
+        cwd=Path(__file__).parents[1],
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:

@@ -1,6 +1,7 @@
 """Jobs for the tests: friendly, failing and hostile."""
 
 import ctypes
+import fcntl
 import os
 import resource
 import signal
@@ -203,6 +204,27 @@ def journal(path: str, seconds: float) -> int:
     with Path(path).open("a") as file:
         file.write(f"end {current_job().id} {attempt}\n")
     return attempt
+
+
+@job(name="t.alone", retry=Retry(max_attempts=2), max_losses=1000)
+def alone(folder: str, seconds: float) -> int:
+    """Hold the job's lock, in two processes, as long as anything of it lives.
+
+    The kernel lets go of a flock(2) when the last process that inherited it is dead.
+    """
+    here = current_job()
+    lock = os.open(Path(folder, here.id), os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        Path(folder, f"{here.id}.two-at-once").touch()
+        raise
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(600)
+        os._exit(0)
+    time.sleep(seconds)
+    return here.attempt
 
 
 @job(name="t.one_at_a_time", max_running=1)

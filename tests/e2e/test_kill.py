@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from interlock.lifecycle import Event
 from interlock_adapters.subprocess.runner import SubprocessRunner
 
 from . import sample_jobs as jobs
-from .processes import alive, parent_of, until
+from .processes import alive, parent_of, start_worker, until
 
 KINDS = sorted(jobs._HOSTILE)
 
@@ -92,30 +90,19 @@ def test_an_ended_job_cannot_be_canceled(engine: Engine) -> None:
     assert engine.get(job.id) == job
 
 
-def _start_worker(database: str, *options: str) -> subprocess.Popen[bytes]:
-    program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
-    folder = Path(__file__).parents[1]
-    return subprocess.Popen(
-        [*program, "e2e.sample_jobs", "--database", database, *options],
-        cwd=folder,
-        start_new_session=True,
-        stderr=subprocess.DEVNULL,
-    )
-
-
 def test_a_killed_workers_jobs_die_and_are_finished_by_another(
     engine: Engine, containment: str, tmp_path: Path
 ) -> None:
     database = f"sqlite:///{tmp_path}/jobs.db"
     options = ("--concurrency", "2", "--containment", containment)
     journal = tmp_path / "journal"
-    first = _start_worker(database, *options, "--lease", "3")
+    first = start_worker(database, *options, "--lease", "3")
     handles = [engine.submit(jobs.journal, str(journal), seconds=1.5) for _ in range(2)]
     until(lambda: journal.exists() and journal.read_text().count("start") == 2)
     first.kill()
     first.wait()
     until(lambda: not any(alive(handle.id) for handle in handles), seconds=3)
-    second = _start_worker(database, *options)
+    second = start_worker(database, *options)
     try:
         for handle in handles:
             job = handle.wait(40)
@@ -194,7 +181,7 @@ def test_a_stalled_workers_jobs_die_before_their_lease_is_over(
     engine: Engine, containment: str, tmp_path: Path
 ) -> None:
     database = f"sqlite:///{tmp_path}/jobs.db"
-    worker = _start_worker(database, "--lease", "2", "--containment", containment)
+    worker = start_worker(database, "--lease", "2", "--containment", containment)
     try:
         handle = engine.submit(jobs.hostile, "family", str(tmp_path))
         until(lambda: Path(tmp_path, "started").exists())
