@@ -18,6 +18,11 @@ def add(left: int, right: int = 1) -> int:
     return left + right
 
 
+@job(name="t.secret", secret=("password",))
+def secret(password: str) -> int:
+    return len(password)
+
+
 @job(name="t.fresh", isolation="interpreter")
 def fresh(left: int) -> int:
     return left + 1

@@ -61,8 +61,8 @@ def import_modules(modules: list[str] | None) -> list[str]:
         try:
             importlib.import_module(name)
         except ModuleNotFoundError as error:
-            if error.name != name:
-                raise
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise  # a module that the module needs
             message = f"there is no module {name!r} in this folder or environment"
             raise errors.InvalidOption("--module", name, message) from None
     return names
