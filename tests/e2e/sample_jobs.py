@@ -5,9 +5,11 @@ import fcntl
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from interlock import Interrupted, Retry, TransientError, current_job, job
@@ -60,6 +62,27 @@ def fail(how: str) -> object:
                 return "the child's word"
             os.wait()
             return "the parent's word"
+        case _:
+            pass
+    return how
+
+
+@job(name="t.odd")
+def odd(how: str) -> object:
+    match how:
+        case "strange":  # no text of a database: a NUL, half a surrogate pair
+            current_job().progress(1, message="\x00\ud800")
+            print("\x00")
+            raise ValueError("\x00\ud800")
+        case "nul":
+            return "\x00"
+        case "forges":  # nonsense in every pipe that it has
+            for fd in range(3, 20):
+                for kind in b"PRFXDS":
+                    for text in (b"[]", b"nonsense", b"NaN", b'{"reason": 1}'):
+                        with suppress(OSError):
+                            head = struct.pack("!cI", bytes([kind]), len(text))
+                            os.write(fd, head + text)
         case _:
             pass
     return how

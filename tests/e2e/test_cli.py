@@ -275,6 +275,6 @@ def test_ctrl_c_has_its_own_code(run: Run, tmp_path: Path) -> None:
     )
     time.sleep(2)
     waiting.send_signal(signal.SIGINT)
-    assert waiting.wait(20) == 130
-    assert waiting.stderr is not None
-    assert b"Traceback" not in waiting.stderr.read()
+    _, errors = waiting.communicate(timeout=20)
+    assert waiting.returncode == 130
+    assert b"Traceback" not in errors

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,22 @@ from interlock.lifecycle import Event
 
 from . import sample_jobs as jobs
 from .processes import alive, until
+
+THREADS = """
+import threading, time
+from pathlib import Path
+from interlock import Engine, job
+
+@job(name="threads.parent")
+def parent() -> list[str]:
+    return Path("/proc/self/cmdline").read_text().split(chr(0))
+
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+
+if __name__ == "__main__":
+    with Engine.open("sqlite:///jobs.db") as engine, engine.worker(concurrency=1):
+        print(engine.submit(parent).result(30))
+"""
 
 
 @pytest.fixture
@@ -155,3 +173,38 @@ def test_stopping_a_worker_releases_its_jobs(engine: Engine, tmp_path: Path) -> 
     assert Path(tmp_path, "cleaned").read_text() == "SHUTDOWN"
     assert engine.history(job.id)[-1].event == Event.RELEASE
     assert alive(job.id) == []
+
+
+def test_a_module_that_starts_threads_runs_in_a_fresh_interpreter(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "threads.py").write_text(THREADS)
+    done = subprocess.run(
+        [sys.executable, "threads.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert "interlock_adapters.subprocess.fresh" in done.stdout
+    assert "start threads when they are imported" in done.stderr
+
+
+def test_a_job_that_forges_frames_harms_only_itself(working: Engine) -> None:
+    forged = working.submit(jobs.odd, "forges")
+    assert forged.wait(20).is_terminal
+    assert working.submit(jobs.add, 1).result(20) == 2
+
+
+@pytest.mark.parametrize(
+    ("how", "reason", "words"),
+    [("strange", Reason.ERROR, "\ufffd"), ("nul", Reason.BAD_RESULT, "NUL")],
+)
+def test_what_no_database_stores_is_told_in_other_characters(
+    working: Engine, how: str, reason: Reason, words: str
+) -> None:
+    job = working.submit(jobs.odd, how).wait(20)
+    assert (job.status, job.reason) == (JobStatus.FAILED, reason)
+    assert job.error is not None
+    assert words in job.error.message

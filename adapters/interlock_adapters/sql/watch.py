@@ -93,7 +93,7 @@ class SqliteWakeup:
 
     def wake(self) -> None:
         """See `Wakeup.wake`."""
-        with contextlib.suppress(BlockingIOError):  # full: it will wake anyway
+        with contextlib.suppress(OSError):  # full: it will wake anyway; or closed
             os.write(self._ring, b"!")
 
     def close(self) -> None:
@@ -102,3 +102,4 @@ class SqliteWakeup:
         for fd in (self._bell, self._ring, self._inotify):
             if fd is not None:
                 os.close(fd)
+        self._ring = -1

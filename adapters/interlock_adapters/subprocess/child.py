@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -32,6 +33,7 @@ from interlock_adapters.subprocess.protocol import (
 _MAX_TEXT = 64 * 1024  # of a message, and of a traceback
 _MAX_WORDS = 200  # of a progress report: a whole frame fits PIPE_BUF, so it is atomic
 _PROGRESS_EVERY_S = 0.05
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an escape, not an escaped backslash
 _to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 _LIMITS = {
     "memory_mb": (resource.RLIMIT_AS, 1024 * 1024),
@@ -193,7 +195,7 @@ def _exit_code(leaving: SystemExit) -> int:
 def result_frame(result: object) -> bytes:
     """Return the frame with a result, or with the failure that it is not one."""
     try:
-        text = _to_json(result).encode()
+        text = _storable_json(result)
     except (TypeError, ValueError, RecursionError) as error:
         message = (
             f"the job returned a {type(result).__name__} that is not JSON: {error}"
@@ -203,6 +205,13 @@ def result_frame(result: object) -> bytes:
             return framed(Kind.RESULT, text)
         message = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
     return frame(Kind.FAILURE, {"reason": Reason.BAD_RESULT, "message": message})
+
+
+def _storable_json(result: object) -> bytes:
+    text = _to_json(result).encode()
+    if _NUL.search(text):
+        raise ValueError("the NUL character cannot be stored")
+    return text
 
 
 def failure(error: BaseException, retry: Retry) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """One attempt as the worker sees it: frames of its shim in, observations out."""
 
-import json
 import os
 import signal
 import socket
@@ -19,10 +18,12 @@ from interlock.observation import (
     Unconfirmed,
 )
 from interlock_adapters.subprocess.protocol import (
+    FROM_JOB,
     Decoder,
     GarbledError,
     Kind,
     frame,
+    unframed,
 )
 
 _CHUNK: Final = 262_144
@@ -100,11 +101,19 @@ class ProcessExecution:
                     self._unlink()
                     return
                 for kind, text in self._decoder.feed(data):
-                    self._take(kind, json.loads(text))
+                    self._hear(kind, text)
             except BlockingIOError:
                 return
             except (OSError, GarbledError):
                 self._unlink()
+
+    def _hear(self, kind: Kind, text: bytes) -> None:
+        """Take a frame; one from the job itself may be nonsense, and is dropped."""
+        try:
+            self._take(kind, unframed(text))
+        except (GarbledError, AttributeError, LookupError, TypeError, ValueError):
+            if kind not in FROM_JOB:
+                raise
 
     def _take(self, kind: Kind, said: Any) -> None:
         match kind:
@@ -115,11 +124,11 @@ class ProcessExecution:
                 lines = tuple(said["lines"])
                 self._seen.append(Output(stream=said["stream"], lines=lines))
             case Kind.PROGRESS:
-                self._seen.append(Progress(**said))
+                self._seen.append(progress(said))
             case Kind.RESULT:
                 self._result, self._has_result = said, True
             case Kind.FAILURE:
-                self._failure = Failure(**{**said, "reason": Reason(said["reason"])})
+                self._failure = failure(said)
             case Kind.EXITED:
                 self._seen.append(self._exit(said["code"]))
             case Kind.UNCONFIRMED:
@@ -178,6 +187,33 @@ class ProcessExecution:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -2
+
+
+def progress(said: Any) -> Progress:
+    """Return the progress that a job reports.
+
+    Raises:
+        TypeError: it is none.
+    """
+    words = {name: said.get(name) for name in ("phase", "unit", "message")}
+    numbers = {name: said.get(name) for name in ("completed", "total")}
+    if not all(isinstance(word, str | None) for word in words.values()):
+        raise TypeError("words of a progress are text")
+    if not all(isinstance(number, int | float | None) for number in numbers.values()):
+        raise TypeError("numbers of a progress are numbers")
+    return Progress(**words, **numbers)
+
+
+def failure(said: Any) -> Failure:
+    """Return the failure that a job reports. Raises as `progress`."""
+    kind, trace = said.get("type"), said.get("traceback")
+    return Failure(
+        reason=Reason(said["reason"]),
+        message=str(said["message"]),
+        type=None if kind is None else str(kind),
+        traceback=None if trace is None else str(trace),
+        transient=said.get("transient") is True,
+    )
 
 
 def unexplained(code: int) -> Failure:

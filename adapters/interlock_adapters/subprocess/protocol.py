@@ -4,7 +4,7 @@ import json
 import struct
 from collections.abc import Iterator
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 _HEAD: Final = struct.Struct("!cI")
 MAX_PAYLOAD: Final = (
@@ -50,6 +50,36 @@ def frame(kind: Kind, payload: object) -> bytes:
 def framed(kind: Kind, text: bytes) -> bytes:
     """Return one frame around JSON text."""
     return _HEAD.pack(kind.value, len(text)) + text
+
+
+def unframed(text: bytes) -> Any:
+    """Return the value of a frame's JSON text, as any database can store it.
+
+    A job can write what it likes: NUL and half a surrogate pair become U+FFFD.
+
+    Raises:
+        GarbledError: it is no JSON (RFC 8259: no NaN either).
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise GarbledError(str(error)) from error
+    return _storable(value) if b"\\u" in text else value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        pairs = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return pairs.replace("\x00", "\ufffd")
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(one) for key, one in value.items()}
+    return value
 
 
 class Decoder:

@@ -1,6 +1,7 @@
 """`Runner` with a zygote: hands launches to shims that wait, and minds the zygote."""
 
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from interlock_adapters.subprocess.execution import ProcessExecution
 from interlock_adapters.subprocess.probe import strongest, works
 from interlock_adapters.subprocess.zygote import EMPTY
 
+_log = logging.getLogger("interlock.runner")
 _MAX_MESSAGE: Final = 1024 * 1024
 _MAX_AHEAD: Final = 8
 #: What must not reach a job: the database's URL and the tokens of this project.
@@ -51,7 +53,6 @@ class SubprocessRunner:
         self._running: dict[int, ProcessExecution] = {}
         self._ordered = 0  # shims that the zygote is making
         self._broken: str | None = None  # why job modules cannot be imported
-        self.threads = 1
         self.domain: str | None = None
         self._start_zygote()
 
@@ -169,7 +170,13 @@ class SubprocessRunner:
                 self._refuse(self._waiting.popleft(), self._broken)
         else:
             self._zygote = fds[0]
-            self.threads = int(said["threads"])
+            if said["threads"] > 1:
+                _log.warning(
+                    "job modules start threads when they are imported (%s now), and "
+                    "such a process must not be forked: each job gets a fresh "
+                    "interpreter, which is slower. Start them in the job instead.",
+                    said["threads"],
+                )
 
     def _drop_spare(self, number: int) -> None:
         for spare in [s for s in self._spares if s[0] == number]:
