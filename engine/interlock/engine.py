@@ -11,7 +11,6 @@ from interlock.canceling import CancelRequest, cancel
 from interlock.clock import Clock, SystemClock
 from interlock.errors import (
     DuplicateJob,
-    IllegalTransition,
     InvalidOption,
     JobCanceled,
     JobFailed,
@@ -21,9 +20,8 @@ from interlock.errors import (
 from interlock.handle import JobHandle
 from interlock.job import Job
 from interlock.lifecycle import Event, row_of
-from interlock.machine import legal
 from interlock.operations import Operations
-from interlock.options import Options
+from interlock.options import Options, check_words
 from interlock.ports import JobStore
 from interlock.registry import JobFunction, find
 from interlock.submission import Wanted, again, call_of, new_job
@@ -202,7 +200,9 @@ class Engine(Operations):
         Raises:
             JobNotFound: no job has this id.
             IllegalTransition: it has ended otherwise, or changed (`if_version`).
+            InvalidOption: `reason` or `by` cannot be stored.
         """
+        check_words(reason=reason, by=by)
         request = CancelRequest(
             job_id=job_id, by=by or "client", reason=reason, version=if_version
         )
@@ -218,16 +218,8 @@ class Engine(Operations):
             JobNotFound: no job has this id.
             IllegalTransition: it has not ended yet.
         """
+        check_words(by=by)
         job = self.get(job_id)
-        if not job.is_terminal:
-            raise IllegalTransition(
-                job.status,
-                Event.CLAIM,
-                legal(job.status),
-                job_id=job_id,
-                unmet="only a job that has ended can be run again; cancel it first",
-            )
-        find(job.name)
         new = again(job, now=self._clock.now(), by=by)
         (stored,) = self._store.add([new])
         return JobHandle(stored.id, self)

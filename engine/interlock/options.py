@@ -1,6 +1,7 @@
 """What a submit may say beside the parameters: checked here, stored in `NewJob`."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypedDict
@@ -9,6 +10,8 @@ from interlock.errors import InvalidOption
 from interlock.retry import Retry
 
 _MAX_TEXT = 255
+_MAX_WORDS = 2000
+_STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _MAX_PRIORITY = 2**31 - 1
 _MAX_SECONDS = 10 * 365 * 86_400.0
 
@@ -57,6 +60,19 @@ def _text(option: str, value: object) -> None:
     if not ok:
         allowed = f"1 to {_MAX_TEXT} printable characters"
         raise InvalidOption(option, value, allowed)
+
+
+def check_words(**words: str | None) -> None:
+    """Refuse what people may say if no database could store it.
+
+    Raises:
+        InvalidOption: which, and what it may be.
+    """
+    for option, text in words.items():
+        fits = text is None or (isinstance(text, str) and len(text) <= _MAX_WORDS)
+        if not fits or (text and not _STORABLE.fullmatch(text)):
+            allowed = f"text of up to {_MAX_WORDS} characters, without NUL"
+            raise InvalidOption(option, text, allowed)
 
 
 def _whole(option: str, value: object, low: int, high: int) -> None:

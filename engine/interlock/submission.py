@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from interlock import options as opts
-from interlock.errors import InvalidOption, InvalidParams
+from interlock.errors import IllegalTransition, InvalidOption, InvalidParams
 from interlock.ids import new_id
 from interlock.job import Job, NewJob
+from interlock.lifecycle import Event
+from interlock.machine import legal
 from interlock.options import Options
 from interlock.registry import Call, JobFunction, find
 from interlock.retry import Retry
@@ -81,7 +83,21 @@ def _json_metadata(options: Options) -> dict[str, object]:
 
 
 def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
-    """Return a new job that does once more what a terminal one did."""
+    """Return a new job that does once more what a terminal one did.
+
+    Raises:
+        IllegalTransition: it has not ended yet.
+        UnknownJobName: this process has no job of its name.
+    """
+    if not job.is_terminal:
+        raise IllegalTransition(
+            job.status,
+            Event.CLAIM,
+            legal(job.status),
+            job_id=job.id,
+            unmet="only a job that has ended can be run again; cancel it first",
+        )
+    find(job.name)
     fields = {name: getattr(job, name) for name in NewJob.__dataclass_fields__}
     fields |= {"id": new_id(now), "created_at": now, "run_at": now, "rerun_of": job.id}
     fields |= {"submitted_by": by or job.submitted_by}

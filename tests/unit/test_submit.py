@@ -150,3 +150,17 @@ def test_functions_that_no_worker_could_call_are_refused() -> None:
 
     with pytest.raises(InterlockError, match="dotted identifier"):
         job(name="not a name")(thumbnails.function)
+
+
+@pytest.mark.parametrize("words", ["a\x00b", "\ud800", "x" * 2001])
+def test_words_that_cannot_be_stored_are_refused(
+    engine: InlineEngine, words: str
+) -> None:
+    done = engine.submit(thumbnails, "a")
+    for call in (
+        lambda: engine.cancel(done.id, reason=words),
+        lambda: engine.cancel(done.id, by=words),
+        lambda: engine.rerun(done.id, by=words),
+    ):
+        with pytest.raises(InvalidOption, match="without NUL"):
+            call()
