@@ -62,15 +62,17 @@ def _text(option: str, value: object) -> None:
         raise InvalidOption(option, value, allowed)
 
 
-def check_words(**words: str | None) -> None:
+def check_words(**words: object) -> None:
     """Refuse what people may say if no database could store it.
 
     Raises:
         InvalidOption: which, and what it may be.
     """
     for option, text in words.items():
-        fits = text is None or (isinstance(text, str) and len(text) <= _MAX_WORDS)
-        if not fits or (text and not _STORABLE.fullmatch(text)):
+        if text is None:
+            continue
+        fits = isinstance(text, str) and len(text) <= _MAX_WORDS
+        if not fits or not _STORABLE.fullmatch(str(text)):
             allowed = f"text of up to {_MAX_WORDS} characters, without NUL"
             raise InvalidOption(option, text, allowed)
 

@@ -46,7 +46,7 @@ def differ(*columns: str) -> str:
     return "(" + " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in columns) + ")"
 
 
-def _only_with(changed: str, *events: Event, extra: str = "1") -> str:
+def _only_with(changed: str, *events: Event, extra: str = "TRUE") -> str:
     """Return the fault that `changed` happens without one of `events`."""
     return f"{changed} AND NOT (NEW.event IN ({quoted(events)}) AND {extra})"
 
@@ -79,7 +79,7 @@ def update_rules() -> list[Rule]:
             rules.append(
                 (
                     f"{MOVED} AND NEW.event = '{row.event}'"
-                    f" AND ({' AND '.join(conditions)}) IS NOT 1",
+                    f" AND ({' AND '.join(conditions)}) IS NOT TRUE",
                     f"the guards of {row.event} are not met",
                 )
             )
@@ -87,8 +87,8 @@ def update_rules() -> list[Rule]:
         counting = quoted(row.event for row in EDGES if row.counts is counter)
         rules.append(
             (
-                f"NEW.{counter} <> OLD.{counter}"
-                f" + ({MOVED} AND NEW.event IN ({counting}))",
+                f"NEW.{counter} <> OLD.{counter} + CASE WHEN {MOVED}"
+                f" AND NEW.event IN ({counting}) THEN 1 ELSE 0 END",
                 f"{counter} moves by one, with its event",
             )
         )

@@ -65,9 +65,9 @@ def triggers() -> dict[str, str]:
         " WHERE job_id = NEW.id AND attempt = OLD.attempt"
     )
     has_job = "EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id)"
-    sealed = [("1", "the lifecycle table is sealed")]
+    sealed = [("TRUE", "the lifecycle table is sealed")]
     gone = [(has_job, "records of a job go with the job")]
-    frozen = [("1", "history is append-only")]
+    frozen = [("TRUE", "history is append-only")]
     unclaimed = [(UNCLAIMED, "claims make attempts")]
     live = [(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")]
     logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED})"
