@@ -7,7 +7,6 @@ CLOCK_BOOTTIME counts through a suspend and no clock step moves it (clock_gettim
 
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Protocol
 
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS has no former
@@ -45,6 +44,7 @@ class SystemClock:
 def boot_id() -> str:
     """Return what is the same for all processes until the machine boots again."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
     except OSError:  # not Linux: the boot's wall time, coarse enough not to wobble
         return f"boot-{round((time.time() - time.monotonic()) / 60)}"

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import Generic, Literal, ParamSpec, TypeVar, Unpack
 
 from interlock import options as opts
@@ -149,7 +148,7 @@ def _name_of(function: Callable[..., object], name: str | None) -> str:
         module = function.__module__
         if module in {"__main__", MAIN}:
             path = getattr(sys.modules[module], "__file__", None) or "main"
-            module = re.sub(r"\W", "_", Path(path).stem)
+            module = re.sub(r"\W", "_", path.rpartition("/")[2].removesuffix(".py"))
         name = f"{module}.{function.__name__}"
     if not _DOTTED.fullmatch(name) or len(name) > 200:  # noqa: PLR2004  (said below)
         allowed = (

@@ -1,5 +1,6 @@
 """Commands that run jobs: worker, demo."""
 
+import gc
 import logging
 import signal
 from pathlib import Path
@@ -40,6 +41,8 @@ def worker(
         running = engine.new_worker(
             settings=settings, containment=containment, modules=modules
         )
+        gc.collect()
+        gc.freeze()  # what was imported stays: no need to look at it again
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda _signum, _frame: running.stop())
         kind = running.containment

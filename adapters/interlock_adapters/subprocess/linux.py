@@ -3,7 +3,6 @@
 import ctypes
 import os
 import signal
-from pathlib import Path
 from typing import Final
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -64,9 +63,13 @@ def own_user_namespace() -> None:
     """Enter a user namespace in which one stays oneself, to be allowed to unshare."""
     uid, gid = os.geteuid(), os.getegid()
     unshare(NEWUSER)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {uid} 1"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
 
 
 def children(pid: int) -> list[int]:

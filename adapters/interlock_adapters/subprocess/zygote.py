@@ -16,7 +16,6 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from interlock_adapters.subprocess import child, domain, linux, modules
@@ -59,7 +58,8 @@ class Zygote:
                 self._reap()
         self._link.close()
         self._outlive()
-        Path(self._config["domain"]).write_text(EMPTY)
+        with open(self._config["domain"], "w", encoding="ascii") as file:
+            file.write(EMPTY)
         os._exit(0)
 
     def _load(self) -> bool:

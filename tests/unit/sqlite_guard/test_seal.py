@@ -112,7 +112,9 @@ def test_every_guard_that_a_row_can_show_is_in_the_triggers(row: Transition) -> 
     clocked = [g for g in row.guards if "now" in guard.SQL[g]]
     assert len(conditions) >= len(row.guards) - len(clocked)
     if conditions:
-        fault = f"NEW.event = '{row.event}' AND ({' AND '.join(conditions)}) IS NOT TRUE"
+        fault = (
+            f"NEW.event = '{row.event}' AND ({' AND '.join(conditions)}) IS NOT TRUE"
+        )
         assert fault in text
 
 
