@@ -16,29 +16,38 @@ from interlock.lifecycle import INITIAL
 from interlock.query import ClaimRequest
 from interlock_adapters.sql import rows, statements
 from interlock_adapters.sql.columns import UtcDateTime
+from interlock_adapters.sql.flavor import Flavor
 from interlock_adapters.sql.row_rules import RUNNING
-from interlock_adapters.sql.tables import by_index
 
 _OPEN = f"status = '{INITIAL}' AND ready = 1"
 _DUE = f"status = '{INITIAL}' AND ready = 0 AND run_at <= :now"
 _NOW = sa.bindparam("now", type_=UtcDateTime())
+_LIMITED = sa.text(
+    "SELECT name FROM job_name WHERE name IN :names ORDER BY name FOR UPDATE"
+).bindparams(sa.bindparam("names", expanding=True))
 
 
 @cache
-def _promote(dialect: str) -> sa.TextClause:
-    by = by_index("ix_job_due", dialect)
-    return sa.text(f"UPDATE job {by} SET ready = 1 WHERE {_DUE}").bindparams(_NOW)
+def _promote(flavor: Flavor) -> sa.TextClause:
+    by = flavor.by_index("ix_job_due")
+    due = f"SELECT id FROM job {by} WHERE {_DUE}{_locked(flavor)}"
+    return sa.text(f"UPDATE job SET ready = 1 WHERE id IN ({due})").bindparams(_NOW)
+
+
+def _locked(flavor: Flavor) -> str:
+    """Return what leaves rows out that another claimer looks at."""
+    return " FOR UPDATE SKIP LOCKED" if flavor.is_postgres else ""
 
 
 @cache
-def _lanes(dialect: str) -> sa.TextClause:
+def _lanes(flavor: Flavor) -> sa.TextClause:
     """Return the query of every lane with a claimable job: one seek a lane.
 
     It is a loose index scan. A last row without a name says that jobs have become due
     and are to be promoted first.
     """
     by_claim, by_due, by_running = (
-        by_index(f"ix_job_{name}", dialect) for name in ("claim", "due", "running")
+        flavor.by_index(f"ix_job_{name}") for name in ("claim", "due", "running")
     )
     return sa.text(f"""
 WITH RECURSIVE lane (queue, name) AS (
@@ -65,37 +74,43 @@ WHERE EXISTS (SELECT 1 FROM job {by_due} WHERE {_DUE})
 
 
 @cache
-def _head(dialect: str) -> sa.TextClause:
+def _head(flavor: Flavor) -> sa.TextClause:
     return sa.text(
-        f"SELECT priority, id FROM job {by_index('ix_job_claim', dialect)}"
+        f"SELECT priority, id FROM job {flavor.by_index('ix_job_claim')}"
         f" WHERE {_OPEN} AND queue = :queue AND name = :name"
         " AND (expires_at IS NULL OR expires_at >= :now)"
-        " ORDER BY priority DESC, id LIMIT :many"
+        f" ORDER BY priority DESC, id LIMIT :many{_locked(flavor)}"
     ).bindparams(_NOW)
 
 
-def is_any(connection: sa.Connection, request: ClaimRequest) -> bool:
+def is_any(connection: sa.Connection, request: ClaimRequest, flavor: Flavor) -> bool:
     """Whether a claim may find something; takes no lock."""
-    lanes = _find_lanes(connection, request)
+    lanes = _find_lanes(connection, request, flavor)
     return any(lane["name"] is None or _wanted(lane, request) for lane in lanes)
 
 
 def claim(
-    connection: sa.Connection, request: ClaimRequest, *, lease_until: int, epoch: str
+    connection: sa.Connection,
+    request: ClaimRequest,
+    flavor: Flavor,
+    *,
+    lease_now: int | None,
+    epoch: str,
 ) -> list[Job]:
-    """See `JobStore.claim`. The caller holds the database's write lock."""
-    dialect = connection.dialect.name
-    lanes = _find_lanes(connection, request)
+    """See `JobStore.claim`. The caller has begun a transaction that writes."""
+    if flavor.is_postgres:  # nobody else counts the slots of these names meanwhile
+        connection.execute(_LIMITED, {"names": list(request.names)})
+    lanes = _find_lanes(connection, request, flavor)
     if any(lane["name"] is None for lane in lanes):
-        connection.execute(_promote(dialect), {"now": request.now})
-        lanes = _find_lanes(connection, request)
+        connection.execute(_promote(flavor), {"now": request.now})
+        lanes = _find_lanes(connection, request, flavor)
     chosen: list[tuple[int, str, str]] = []
     slots: dict[str, int] = {}
     for lane in lanes:
         if _wanted(lane, request):
             many = _room(lane, request, slots)
             head = {**lane, "now": request.now, "many": many}
-            found = connection.execute(_head(dialect), head)
+            found = connection.execute(_head(flavor), head)
             chosen += [(-row.priority, row.id, lane["name"]) for row in found]
     ids = _fit(sorted(chosen), request.limit, slots)
     if not ids:
@@ -104,19 +119,20 @@ def claim(
         "p_ids": ids,
         "p_now": request.now,
         "p_worker_id": request.worker_id,
-        "p_lease_until": lease_until,
+        "p_lease_now": lease_now,
+        "p_lease_us": round(request.lease.total_seconds() * 1_000_000),
         "p_lease_epoch": epoch,
     }
-    found = connection.execute(statements.claim(), facts)
+    found = connection.execute(statements.claim(flavor), facts)
     jobs = [rows.to_job(row, now=request.now) for row in found.mappings()]
     return sorted(jobs, key=lambda job: (-job.priority, job.id))  # RETURNING has none
 
 
 def _find_lanes(
-    connection: sa.Connection, request: ClaimRequest
+    connection: sa.Connection, request: ClaimRequest, flavor: Flavor
 ) -> list[sa.RowMapping]:
-    query = _lanes(connection.dialect.name)
-    return list(connection.execute(query, {"now": request.now}).mappings())
+    found = connection.execute(_lanes(flavor), {"now": request.now})
+    return list(found.mappings())
 
 
 def _wanted(lane: sa.RowMapping, request: ClaimRequest) -> bool:

@@ -10,13 +10,22 @@ import sqlalchemy as sa
 from interlock.clock import Clock
 from interlock.errors import StoreUnavailable
 from interlock.ports import Wakeup
+from interlock_adapters.sql.flavor import Flavor
 
 
 class Dialect(Protocol):
     """What differs between databases."""
 
-    def lease_clock(self) -> tuple[int, str]:
-        """Return now in microseconds of the lease clock, and what it counts from."""
+    @property
+    def flavor(self) -> Flavor:
+        """What statements must know of it."""
+        ...
+
+    def lease_clock(self) -> tuple[int | None, str]:
+        """Return now in microseconds of the lease clock, and what it counts from.
+
+        None where the clock is the database's own (`Flavor.lease_now`).
+        """
         ...
 
     def watch(self) -> Wakeup:
@@ -34,6 +43,7 @@ class Database:
     def __init__(self, engine: sa.Engine, dialect: Dialect, clock: Clock) -> None:
         self._engine = engine
         self._dialect = dialect
+        self._flavor = dialect.flavor
         self._clock = clock
         self._joined = threading.local()
         self._writer = engine.execution_options(write=True)
@@ -99,3 +109,10 @@ class Database:
     ) -> list[sa.RowMapping]:
         with self._read() as connection:
             return list(connection.execute(statement, facts).mappings())
+
+    def _lease_now(self, connection: sa.Connection) -> tuple[int, str]:
+        """Return what the lease clock says, asking the database if it is its own."""
+        now, epoch = self._dialect.lease_clock()
+        if now is None:
+            now = int(connection.scalar(sa.text(f"SELECT {self._flavor.lease_now}")))
+        return now, epoch

@@ -5,16 +5,19 @@ a statement costs more than the rows that it writes.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from interlock.job import Move
 from interlock_adapters.sql import rows
 from interlock_adapters.sql.columns import JsonText, UtcDateTime, to_us
+from interlock_adapters.sql.flavor import Flavor
 
 _TEXT, _WHEN, _TRUTH = sa.Text(), UtcDateTime(), sa.Boolean()
 _WHOLE, _LONG = sa.Integer(), sa.BigInteger()
@@ -41,30 +44,52 @@ COLUMNS: Final[dict[str, TypeEngine[Any]]] = {
     "worker": _TEXT,
     "lease_now": _LONG,
     "lease_epoch": _TEXT,
-    "lease_until": _LONG,
+    "lease_us": _LONG,
 }
 
 
 @cache
-def table() -> sa.FromClause:
+def table(flavor: Flavor) -> sa.FromClause:
     """Return the facts of the parameter `facts` as a table named `fact`."""
+    read = _recordset if flavor.is_postgres else _extracts
+    return sa.select(*(c.label(name) for name, c in read().items())).cte("fact")
+
+
+def _extracts() -> dict[str, sa.ColumnElement[Any]]:
     each = sa.func.json_each(sa.bindparam("facts")).table_valued("value").alias("each")
-    columns = [
-        sa.func.json_extract(
+    return {
+        name: sa.func.json_extract(
             each.c.value, sa.literal_column(f"'$.{name}'"), type_=type_
         )
         for name, type_ in COLUMNS.items()
-    ]
-    named = [column.label(name) for name, column in zip(COLUMNS, columns, strict=True)]
-    return sa.select(*named).cte("fact")
+    }
 
 
-def parameter(facts: Sequence[dict[str, object]]) -> dict[str, str]:
+def _recordset() -> dict[str, sa.ColumnElement[Any]]:
+    document = sa.cast(sa.bindparam("facts", type_=_TEXT), postgresql.JSONB)
+    plain = [sa.column(name, _plain(type_)) for name, type_ in COLUMNS.items()]
+    each = sa.func.jsonb_to_recordset(document).table_valued(*plain)
+    given = each.render_derived("given", with_types=True)
+    return {
+        name: sa.cast(given.c[name], type_) if type_ is JsonText else given.c[name]
+        for name, type_ in COLUMNS.items()
+    }
+
+
+def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type in which a fact crosses: JSON within it as text."""
+    return _TEXT if type_ is JsonText else type_
+
+
+def parameter(facts: Sequence[Mapping[str, object]], flavor: Flavor) -> dict[str, str]:
     """Return the parameter that `table` reads. ASCII: nothing is lost in escapes."""
-    return {"facts": json.dumps(facts)}
+    when = datetime.isoformat if flavor.is_postgres else to_us
+    return {"facts": json.dumps(facts, default=when)}
 
 
-def of_move(move: Move, *, lease_now: int, lease_epoch: str) -> dict[str, object]:
+def of_move(
+    move: Move, *, lease_now: int | None, lease_epoch: str
+) -> dict[str, object]:
     """Return the facts of a move."""
     due = move.run_at or move.now
     reason = move.reason and move.reason.value
@@ -73,7 +98,7 @@ def of_move(move: Move, *, lease_now: int, lease_epoch: str) -> dict[str, object
     return {
         "job_id": move.job_id,
         "attempt": move.attempt,
-        "now": to_us(move.now),
+        "now": move.now,
         "actor": move.actor,
         "why": reason if move.text is None else move.text,
         "words": move.text,
@@ -86,7 +111,7 @@ def of_move(move: Move, *, lease_now: int, lease_epoch: str) -> dict[str, object
         "result": None if move.result is None else json.dumps(move.result),
         "exit_code": ended and ended.code,
         "exit_signal": ended and ended.signal,
-        "run_at": to_us(due),
+        "run_at": due,
         "ready": int(due <= move.now),
         "lease_now": lease_now,
         "lease_epoch": lease_epoch,

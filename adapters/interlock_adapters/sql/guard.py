@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from interlock.lifecycle import Event, Guard, StopCause, row_of
+from interlock_adapters.sql.flavor import Flavor
 from interlock_adapters.sql.row_rules import RUNNING
 
 _STOP = StopCause
@@ -62,9 +63,15 @@ SQL: Final = {
 }
 
 
+def move_facts(flavor: Flavor) -> dict[str, str]:
+    """Return the facts of a move, the clock being the database's where it has one."""
+    clock = flavor.lease_now
+    return MOVE_FACTS if clock is None else {**MOVE_FACTS, "lease_now": clock}
+
+
 def where(
     event: Event,
-    facts: Mapping[str, str] = MOVE_FACTS,
+    facts: Mapping[str, str],
     *,
     skip: frozenset[Guard] = frozenset(),
 ) -> str:

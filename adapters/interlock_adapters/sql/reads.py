@@ -10,13 +10,13 @@ from interlock_adapters.sql import rows, tables
 from interlock_adapters.sql.containment import contains
 from interlock_adapters.sql.database import Database
 from interlock_adapters.sql.row_rules import RUNNING
-from interlock_adapters.sql.tables import by_index, job
+from interlock_adapters.sql.tables import job
 
 _MOST_REJECTIONS = 1000
 
 
 # Built once: a SELECT of that many columns takes longer to write than to run.
-_JOB = sa.select(job).where(job.c.id == sa.bindparam("job_id"))
+ONE = sa.select(job).where(job.c.id == sa.bindparam("job_id"))
 _RECORDS = {
     table: sa.select(table)
     .where(table.c.job_id == sa.bindparam("job_id"))
@@ -30,7 +30,7 @@ class Reads(Database):
 
     def get(self, job_id: str) -> Job:
         """See `JobStore.get`."""
-        found = self._rows(_JOB, {"job_id": job_id})
+        found = self._rows(ONE, {"job_id": job_id})
         if not found:
             raise JobNotFound(job_id)
         return rows.to_job(found[0], now=self._clock.now())
@@ -143,7 +143,7 @@ class Reads(Database):
 
     def cancels(self, worker_id: str) -> list[Running]:
         """See `JobStore.cancels`."""
-        by = by_index("ix_job_running", self._engine.dialect.name)
+        by = self._flavor.by_index("ix_job_running")
         query = sa.text(
             f"SELECT id, attempt FROM job {by} WHERE status = '{RUNNING}'"
             " AND worker_id = :worker_id AND cancel_requested_at IS NOT NULL"

@@ -1,18 +1,23 @@
 """The schema of a database: created, upgraded, checked and never weakened."""
 
 import threading
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from interlock.errors import SchemaMismatch
-from interlock_adapters.sql import triggers
+from interlock_adapters.sql import plpgsql, triggers
+from interlock_adapters.sql.flavor import POSTGRES
 from interlock_adapters.sql.tables import LIFECYCLE_ROWS, Base, lifecycle
 
 VERSION_TABLE: Final = "interlock_schema_version"
 HEAD: Final = "0001"
 _KNOWN: Final = ("0001",)
+_INSTALLED: Final = (
+    "SELECT name, tbl_name AS place, sql FROM sqlite_master WHERE type = 'trigger' AND"
+    " tbl_name IN ('job', 'history', 'attempt', 'lifecycle')"
+)
 _alembic: Final = threading.Lock()  # it keeps its context in a global
 
 
@@ -47,7 +52,10 @@ def check(connection: sa.Connection) -> bool:
     version = refuse_newer(connection)
     if version != HEAD:
         return False
-    missing = weakened(_installed(connection))
+    postgres = connection.dialect.name == POSTGRES
+    wanted = plpgsql.wanted() if postgres else triggers.triggers()
+    installed = {row.name: row.sql for row in _triggers(connection)}
+    missing = weakened(installed, wanted)
     stored = [dict(row) for row in connection.execute(sa.select(lifecycle)).mappings()]
     if sorted(stored, key=str) != sorted(LIFECYCLE_ROWS, key=str):
         missing.append("the rows of the lifecycle table")
@@ -75,9 +83,8 @@ def refuse_newer(connection: sa.Connection) -> str | None:
     return version
 
 
-def weakened(installed: Mapping[str, str]) -> list[str]:
+def weakened(installed: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     """Return the names of the triggers that are missing, changed or not ours."""
-    wanted = triggers.triggers()
     return sorted(
         name
         for name in {*wanted, *installed}
@@ -100,17 +107,18 @@ def upgrade(connection: sa.Connection) -> None:
 
 def install_guards(connection: sa.Connection) -> None:
     """Put the triggers and the lifecycle rows of this table in place of any others."""
-    for name in _installed(connection):
-        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    postgres = connection.dialect.name == POSTGRES
+    for row in _triggers(connection):
+        on = f" ON {row.place}" if postgres else ""
+        connection.exec_driver_sql(f"DROP TRIGGER {row.name}{on}")
     connection.execute(sa.delete(lifecycle))
     connection.execute(sa.insert(lifecycle), LIFECYCLE_ROWS)
-    for ddl in triggers.triggers().values():
+    for ddl in plpgsql.ddl() if postgres else triggers.triggers().values():
         connection.exec_driver_sql(ddl)
 
 
-def _installed(connection: sa.Connection) -> dict[str, str]:
-    query = sa.text(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN"
-        " ('job', 'history', 'attempt', 'lifecycle')"
-    )
-    return {row.name: row.sql for row in connection.execute(query)}
+def _triggers(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+    query = _INSTALLED
+    if connection.dialect.name == POSTGRES:
+        query = plpgsql.INSTALLED
+    return connection.execute(sa.text(query)).all()

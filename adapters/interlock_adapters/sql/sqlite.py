@@ -17,6 +17,7 @@ from interlock.clock import Clock, SystemClock, boot_id
 from interlock.errors import SchemaMismatch, StoreUnavailable
 from interlock.ports import Wakeup
 from interlock_adapters.sql import schema
+from interlock_adapters.sql.flavor import SQLITE, Flavor
 from interlock_adapters.sql.store import SqlStore
 from interlock_adapters.sql.watch import SqliteWakeup
 
@@ -51,7 +52,9 @@ class SqliteDialect:
         self._clock = clock
         self._boot_id = boot_id()
 
-    def lease_clock(self) -> tuple[int, str]:
+    flavor = Flavor(SQLITE)
+
+    def lease_clock(self) -> tuple[int | None, str]:
         """See `Dialect.lease_clock`."""
         return round(self._clock.boot() * 1_000_000), self._boot_id
 

@@ -6,21 +6,26 @@ of 50 and would read, change in Python and write back blindly.
 """
 
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
 from interlock.lifecycle import INITIAL, TERMINAL, Event, Guard, Who, row_of
 from interlock_adapters.sql import facts, guard
 from interlock_adapters.sql.columns import UtcDateTime
+from interlock_adapters.sql.flavor import Flavor
 from interlock_adapters.sql.row_rules import RUNNING, SUCCEEDED
 from interlock_adapters.sql.tables import attempt, job, log
 
 _WHEN = UtcDateTime()
-_fact = facts.table().c
 
 
-def _param(name: str, type_: object = None) -> sa.BindParameter[object]:
+def _param(name: str, type_: object = None) -> sa.BindParameter[Any]:
     return sa.bindparam(f"p_{name}", type_=type_)  # type: ignore[arg-type]  # TypeEngine
+
+
+def _fact(name: str) -> sa.ColumnClause[Any]:
+    return sa.literal_column(f"fact.{name}", facts.COLUMNS[name])
 
 
 def _token(event: Event) -> dict[str, object]:
@@ -30,11 +35,11 @@ def _token(event: Event) -> dict[str, object]:
 def _told(event: Event) -> dict[str, object]:
     """Return what each move writes: who, when, why and by which right."""
     return _token(event) | {
-        "event_at": _fact.now,
-        "event_reason": _fact.why,
-        "actor": _fact.actor,
-        "write_attempt": _fact.attempt,
-        "write_proof": _fact.proof,
+        "event_at": _fact("now"),
+        "event_reason": _fact("why"),
+        "actor": _fact("actor"),
+        "write_attempt": _fact("attempt"),
+        "write_proof": _fact("proof"),
     }
 
 
@@ -45,31 +50,31 @@ def _outcome(event: Event) -> dict[str, object]:
         "lease_until_us": None,
         "lease_epoch": None,
         "kill_unconfirmed": False,
-        "reason": _fact.reason,
-        "exit_code": _fact.exit_code,
-        "exit_signal": _fact.exit_signal,
-        "error": _fact.error,
+        "reason": _fact("reason"),
+        "exit_code": _fact("exit_code"),
+        "exit_signal": _fact("exit_signal"),
+        "error": _fact("error"),
     }
     if row.target == INITIAL:
         values |= {"stop_cause": None, "proof": None, "worker_id": None}
-        values |= {"run_at": _fact.run_at, "ready": _fact.ready, "progress": None}
+        values |= {"run_at": _fact("run_at"), "ready": _fact("ready"), "progress": None}
     else:
-        values["proof"] = _fact.proof
+        values["proof"] = _fact("proof")
     if row.target == SUCCEEDED:
-        values["result"] = _fact.result
+        values["result"] = _fact("result")
     return values
 
 
 def _canceled() -> dict[str, object]:
     return {
-        "cancel_requested_at": _fact.now,
-        "cancel_requested_by": _fact.actor,
-        "cancel_reason": _fact.words,
+        "cancel_requested_at": _fact("now"),
+        "cancel_requested_by": _fact("actor"),
+        "cancel_reason": _fact("words"),
     }
 
 
 @cache
-def move(event: Event) -> sa.UpdateBase:
+def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
     """Return the UPDATE of any event but `claim` and `renew`."""
     row = row_of(event)
     values = _told(event)
@@ -79,24 +84,35 @@ def move(event: Event) -> sa.UpdateBase:
     if row.source == RUNNING and not row.is_internal:
         values |= _outcome(event)
     if row.target in TERMINAL:
-        values["finished_at"] = _fact.now
-        values["reason"] = _fact.reason
+        values["finished_at"] = _fact("now")
+        values["reason"] = _fact("reason")
     if row.who is Who.CLIENT:
         values |= _canceled()
     if event is Event.STOP:
-        values["stop_cause"] = _fact.stop_cause
-    return _update(event, values).returning(*job.c)
+        values["stop_cause"] = _fact("stop_cause")
+    return _update(event, values, flavor).returning(*job.c)
 
 
-def _update(event: Event, values: dict[str, object]) -> sa.Update:
-    where = sa.text(guard.where(event))
-    return sa.update(job).where(job.c.id == _fact.job_id, where).values(values)
+def _update(event: Event, values: dict[str, object], flavor: Flavor) -> sa.Update:
+    where = sa.text(guard.where(event, guard.move_facts(flavor)))
+    which = job.c.id == facts.table(flavor).c.job_id
+    return sa.update(job).where(which, where).values(values)
+
+
+def _lease_until(
+    flavor: Flavor, now: sa.ColumnElement[Any], lease_us: sa.ColumnElement[Any]
+) -> sa.ColumnElement[Any]:
+    clock = flavor.lease_now
+    if clock is None:
+        return now + lease_us
+    return sa.literal_column(clock, sa.BigInteger()) + lease_us
 
 
 @cache
-def claim() -> sa.UpdateBase:
+def claim(flavor: Flavor) -> sa.UpdateBase:
     """Return the UPDATE that claims the chosen ids; the slots were counted before."""
     counted = frozenset({Guard.SLOT_FREE})
+    now, lease_us = (_param(x, sa.BigInteger()) for x in ("lease_now", "lease_us"))
     where = sa.text(guard.where(Event.CLAIM, guard.CLAIM_FACTS, skip=counted))
     where = where.bindparams(_param("now", _WHEN))
     values = _token(Event.CLAIM) | {
@@ -110,7 +126,7 @@ def claim() -> sa.UpdateBase:
         "attempt": job.c.attempt + 1,
         "started_at": _param("now", _WHEN),
         "worker_id": _param("worker_id"),
-        "lease_until_us": _param("lease_until"),
+        "lease_until_us": _lease_until(flavor, now, lease_us),
         "lease_epoch": _param("lease_epoch"),
         "reason": None,
         "error": None,
@@ -124,16 +140,16 @@ def claim() -> sa.UpdateBase:
 
 
 @cache
-def renew() -> sa.UpdateBase:
+def renew(flavor: Flavor) -> sa.UpdateBase:
     """Return the UPDATE that extends leases and tells whether to cancel."""
     values = _token(Event.RENEW) | {
         "write_attempt": job.c.attempt,
         "write_proof": None,
-        "lease_until_us": _fact.lease_until,
+        "lease_until_us": _lease_until(flavor, _fact("lease_now"), _fact("lease_us")),
     }
     return (
-        _update(Event.RENEW, values)
-        .where(job.c.worker_id == _fact.worker)
+        _update(Event.RENEW, values, flavor)
+        .where(job.c.worker_id == _fact("worker"))
         .returning(job.c.id, job.c.attempt, job.c.cancel_requested_at)
     )
 

@@ -29,6 +29,7 @@ from interlock_adapters.sql import (
     submitting,
     tables,
 )
+from interlock_adapters.sql.reads import ONE
 from interlock_adapters.sql.upkeep import Upkeep
 
 _MICROSECONDS = 1_000_000
@@ -49,13 +50,14 @@ class SqlStore(Upkeep):
         """See `JobStore.claim`."""
         if not self._has_begun:
             with self._read() as connection:
-                if not claiming.is_any(connection, request):
+                if not claiming.is_any(connection, request, self._flavor):
                     return []
         # No sync: a power cut that undoes the claim has ended its attempt as well.
         with self._write(durable=False) as connection:
             now, epoch = self._dialect.lease_clock()
-            until = now + _us(request.lease)
-            return claiming.claim(connection, request, lease_until=until, epoch=epoch)
+            return claiming.claim(
+                connection, request, self._flavor, lease_now=now, epoch=epoch
+            )
 
     def apply(self, move: Move) -> Job:
         """See `JobStore.apply`."""
@@ -90,13 +92,35 @@ class SqlStore(Upkeep):
                 )
         done: dict[str, Job] = {}
         for event, each in told.items():
-            found = connection.execute(statements.move(event), facts.parameter(each))
+            given = facts.parameter(each, self._flavor)
+            found = connection.execute(statements.move(event, self._flavor), given)
             for row in found.mappings():
                 done[row["id"]] = rows.to_job(row, now=moves[0].now)
         return [
-            done.get(move.job_id) or _refuse(connection, move, now, epoch)
-            for move in moves
+            done.get(move.job_id) or self._refuse(connection, move) for move in moves
         ]
+
+    def _refuse(self, connection: sa.Connection, move: Move) -> InterlockError:
+        """Record why a move was refused, and return the error that says it."""
+        found = connection.execute(ONE, {"job_id": move.job_id})
+        row = found.mappings().first()
+        if row is None:
+            return JobNotFound(move.job_id)
+        now, epoch = self._lease_now(connection)
+        live = row["lease_epoch"] == epoch and (row["lease_until_us"] or 0) > now
+        error = refusal(move, rows.to_job(row, now=move.now), lease_live=live)
+        connection.execute(
+            sa.insert(tables.rejection).values(
+                job_id=move.job_id,
+                event=move.event.value,
+                status=row["status"],
+                at=move.now,
+                actor=move.actor,
+                attempt=move.attempt,
+                why=str(error),
+            )
+        )
+        return error
 
     def renew(
         self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
@@ -111,11 +135,12 @@ class SqlStore(Upkeep):
                     "worker": worker_id,
                     "lease_now": now,
                     "lease_epoch": epoch,
-                    "lease_until": now + _us(lease),
+                    "lease_us": round(lease.total_seconds() * _MICROSECONDS),
                 }
                 for job_id, attempt in attempts.items()
             ]
-            found = connection.execute(statements.renew(), facts.parameter(each))
+            given = facts.parameter(each, self._flavor)
+            found = connection.execute(statements.renew(self._flavor), given)
             return [
                 Running(
                     job_id=row.id,
@@ -134,10 +159,6 @@ class SqlStore(Upkeep):
         self._engine.dispose()
 
 
-def _us(duration: timedelta) -> int:
-    return round(duration.total_seconds() * _MICROSECONDS)
-
-
 def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
     """Yield the moves in their order, cut where a job comes a second time."""
     run: list[Move] = []
@@ -150,31 +171,6 @@ def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
         seen.add(move.job_id)
     if run:
         yield run
-
-
-def _refuse(
-    connection: sa.Connection, move: Move, lease_now: int, epoch: str
-) -> InterlockError:
-    """Record why a move was refused, and return the error that says it."""
-    table = tables.job
-    found = connection.execute(sa.select(table).where(table.c.id == move.job_id))
-    row = found.mappings().first()
-    if row is None:
-        return JobNotFound(move.job_id)
-    live = row["lease_epoch"] == epoch and (row["lease_until_us"] or 0) > lease_now
-    error = refusal(move, rows.to_job(row, now=move.now), lease_live=live)
-    connection.execute(
-        sa.insert(tables.rejection).values(
-            job_id=move.job_id,
-            event=move.event.value,
-            status=row["status"],
-            at=move.now,
-            actor=move.actor,
-            attempt=move.attempt,
-            why=str(error),
-        )
-    )
-    return error
 
 
 def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:

@@ -273,14 +273,6 @@ job_name = Base.metadata.tables["job_name"]
 worker = Base.metadata.tables["worker"]
 
 
-def by_index(name: str, dialect: str) -> str:
-    """Return what names the index of a query to SQLite.
-
-    Without statistics it takes the one on the status, and walks the whole backlog.
-    """
-    return f"INDEXED BY {name}" if dialect == "sqlite" else ""
-
-
 LIFECYCLE_ROWS = [
     {
         "event": r.event.value,

@@ -1,9 +1,10 @@
-"""The second wall: what SQLite itself refuses, whoever writes. Generated, never edited.
+"""The second wall: what the database itself refuses, whoever writes. Never edited.
 
-Guards refuse before a row is written (`trigger_rules`); the others write the history
-and the attempts, so that raw SQL is logged too.
+Guards refuse before a row is written (`trigger_rules`); writers keep the history and
+the attempts, so that raw SQL is logged too. Each kind of database renders them.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from interlock_adapters.sql.row_rules import LIVE, RUNNING, quoted
@@ -22,38 +23,57 @@ from interlock_adapters.sql.trigger_rules import (
 )
 
 PREFIX: Final = "interlock_"
+#: Whose triggers are part of the guard.
+TABLES: Final = ("job", "history", "attempt", "lifecycle")
 _NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
 
-def _guard(name: str, when: str, rules: list[Rule]) -> tuple[str, str]:
-    body = "\n".join(
-        f"  SELECT RAISE(ABORT, 'interlock: {words.replace(chr(39), chr(39) * 2)}."
-        f" Nothing was written.') WHERE {fault};"
-        for fault, words in rules
-    )
-    name = PREFIX + name
-    return name, f"CREATE TRIGGER {name} BEFORE {when} BEGIN\n{body}\nEND"
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Refuses an `event` on a table when a rule is broken; nothing is written then."""
+
+    name: str
+    event: str
+    table: str
+    rules: list[Rule]
 
 
-def _after(name: str, when: str, *statements: str) -> tuple[str, str]:
-    body = "\n".join(f"  {statement};" for statement in statements)
-    name = PREFIX + name
-    return name, f"CREATE TRIGGER {name} AFTER {when} BEGIN\n{body}\nEND"
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes along with an `event` on the table `job`, if `when` holds."""
+
+    name: str
+    event: str
+    when: str
+    statement: str
 
 
-def _log(source: str) -> str:
-    return (
-        "INSERT INTO history (job_id, seq, event, source, target, at, actor, reason,"
-        " attempt) VALUES (NEW.id, (SELECT coalesce(max(seq), 0) + 1 FROM history"
-        f" WHERE job_id = NEW.id), NEW.event, {source}, NEW.status,"
-        f" CASE WHEN {{token}} THEN NEW.event_at ELSE {_NOW_US} END,"
-        " CASE WHEN {token} THEN NEW.actor ELSE 'sql' END,"
-        " CASE WHEN {token} THEN NEW.event_reason END, NEW.attempt)"
-    )
+def guards() -> list[Guard]:
+    """Return every guard."""
+    has_job = "EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id)"
+    sealed = [("TRUE", "the lifecycle table is sealed")]
+    gone = [(has_job, "records of a job go with the job")]
+    frozen = [("TRUE", "history is append-only")]
+    unclaimed = [(UNCLAIMED, "claims make attempts")]
+    live = [(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")]
+    return [
+        Guard("job_insert", "INSERT", "job", insert_rules()),
+        Guard("job_update", "UPDATE", "job", update_rules()),
+        Guard("job_delete", "DELETE", "job", live),
+        Guard("history_insert", "INSERT", "history", history_rules()),
+        Guard("history_update", "UPDATE", "history", frozen),
+        Guard("history_delete", "DELETE", "history", gone),
+        Guard("attempt_insert", "INSERT", "attempt", unclaimed),
+        Guard("attempt_update", "UPDATE", "attempt", attempt_rules()),
+        Guard("attempt_delete", "DELETE", "attempt", gone),
+        Guard("lifecycle_insert", "INSERT", "lifecycle", sealed),
+        Guard("lifecycle_update", "UPDATE", "lifecycle", sealed),
+        Guard("lifecycle_delete", "DELETE", "lifecycle", sealed),
+    ]
 
 
-def triggers() -> dict[str, str]:
-    """Return every trigger by name, as SQLite stores its text."""
+def writers(now: str) -> list[Writer]:
+    """Return every writer; `now` is the wall clock in SQL, for what raw SQL does."""
     attempt_begins = (
         "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at)"
         " VALUES (NEW.id, NEW.attempt, NEW.worker_id, NEW.started_at)"
@@ -64,38 +84,46 @@ def triggers() -> dict[str, str]:
         " proof = NEW.write_proof, error = NEW.error"
         " WHERE job_id = NEW.id AND attempt = OLD.attempt"
     )
-    has_job = "EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id)"
-    sealed = [("TRUE", "the lifecycle table is sealed")]
-    gone = [(has_job, "records of a job go with the job")]
-    frozen = [("TRUE", "history is append-only")]
-    unclaimed = [(UNCLAIMED, "claims make attempts")]
-    live = [(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")]
+    leaves = f"{MOVED} AND OLD.status = '{RUNNING}'"
     logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED})"
-    return dict(
-        [
-            _guard("job_insert", "INSERT ON job", insert_rules()),
-            _after("job_insert_log", "INSERT ON job", _log("NULL").format(token="1")),  # noqa: S106
-            _guard("job_update", "UPDATE ON job", update_rules()),
-            _after(
-                "job_update_log",
-                f"UPDATE ON job WHEN {logged}",
-                _log("OLD.status").format(token=f"({TOKEN})"),
-            ),
-            _after("job_claim", f"UPDATE ON job WHEN {CLAIMED}", attempt_begins),
-            _after(
-                "job_leave",
-                f"UPDATE ON job WHEN {MOVED} AND OLD.status = '{RUNNING}'",
-                attempt_ends,
-            ),
-            _guard("job_delete", "DELETE ON job", live),
-            _guard("history_insert", "INSERT ON history", history_rules()),
-            _guard("history_update", "UPDATE ON history", frozen),
-            _guard("history_delete", "DELETE ON history", gone),
-            _guard("attempt_insert", "INSERT ON attempt", unclaimed),
-            _guard("attempt_update", "UPDATE ON attempt", attempt_rules()),
-            _guard("attempt_delete", "DELETE ON attempt", gone),
-            _guard("lifecycle_insert", "INSERT ON lifecycle", sealed),
-            _guard("lifecycle_update", "UPDATE ON lifecycle", sealed),
-            _guard("lifecycle_delete", "DELETE ON lifecycle", sealed),
-        ]
+    return [
+        Writer("job_insert_log", "INSERT", "TRUE", _log("NULL", "TRUE", now)),
+        Writer("job_update_log", "UPDATE", logged, _log("OLD.status", TOKEN, now)),
+        Writer("job_claim", "UPDATE", CLAIMED, attempt_begins),
+        Writer("job_leave", "UPDATE", leaves, attempt_ends),
+    ]
+
+
+def _log(source: str, token: str, now: str) -> str:
+    return (
+        "INSERT INTO history (job_id, seq, event, source, target, at, actor, reason,"
+        " attempt) VALUES (NEW.id, (SELECT coalesce(max(seq), 0) + 1 FROM history"
+        f" WHERE job_id = NEW.id), NEW.event, {source}, NEW.status,"
+        f" CASE WHEN {token} THEN NEW.event_at ELSE {now} END,"
+        f" CASE WHEN {token} THEN NEW.actor ELSE 'sql' END,"
+        f" CASE WHEN {token} THEN NEW.event_reason END, NEW.attempt)"
     )
+
+
+def said(words: str) -> str:
+    """Return what a guard says, as the inside of a SQL literal."""
+    return f"interlock: {words.replace(chr(39), chr(39) * 2)}. Nothing was written."
+
+
+def triggers() -> dict[str, str]:
+    """Return every trigger by name, as SQLite stores its text."""
+    found = {}
+    for guard in guards():
+        body = "\n".join(
+            f"  SELECT RAISE(ABORT, '{said(words)}') WHERE {fault};"
+            for fault, words in guard.rules
+        )
+        when = f"BEFORE {guard.event} ON {guard.table}"
+        name = PREFIX + guard.name
+        found[name] = f"CREATE TRIGGER {name} {when} BEGIN\n{body}\nEND"
+    for writer in writers(_NOW_US):
+        when = f"AFTER {writer.event} ON job WHEN {writer.when}"
+        name = PREFIX + writer.name
+        body = f"  {writer.statement};"
+        found[name] = f"CREATE TRIGGER {name} {when} BEGIN\n{body}\nEND"
+    return found

@@ -16,7 +16,7 @@ from interlock_adapters.sql import rows, tables
 from interlock_adapters.sql.columns import UtcDateTime
 from interlock_adapters.sql.reads import Reads
 from interlock_adapters.sql.row_rules import RUNNING
-from interlock_adapters.sql.tables import by_index, job
+from interlock_adapters.sql.tables import job
 
 _NOW = sa.bindparam("now", type_=UtcDateTime())
 _RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
@@ -27,7 +27,8 @@ class Upkeep(Reads):
 
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
         """See `JobStore.lost`."""
-        lease_now, epoch = self._dialect.lease_clock()
+        with self._read() as connection:
+            lease_now, epoch = self._lease_now(connection)
         expired = "(lease_until_us <= :lease_now OR lease_epoch <> :epoch)"
         query = self._jobs(
             f"status = '{RUNNING}' AND NOT kill_unconfirmed"
@@ -55,13 +56,13 @@ class Upkeep(Reads):
         return [rows.to_job(row, now=now) for row in found]
 
     def _jobs(self, where: str, *, by: str) -> sa.TextualSelect:
-        index = by_index(by, self._engine.dialect.name)
+        index = self._flavor.by_index(by)
         text = sa.text(f"SELECT * FROM job {index} WHERE {where}")
         return text.columns(**{column.name: column.type for column in job.c})
 
     def next_due(self, *, now: datetime) -> datetime | None:
         """See `JobStore.next_due`."""
-        by = by_index("ix_job_due", self._engine.dialect.name)
+        by = self._flavor.by_index("ix_job_due")
         query = sa.text(
             f"SELECT min(run_at) AS due FROM job {by}"
             f" WHERE status = '{INITIAL}' AND ready = 0 AND run_at > :now"

@@ -1,0 +1,31 @@
+"""What a statement must know of the database that it is for."""
+
+from dataclasses import dataclass
+from typing import Final
+
+SQLITE: Final = "sqlite"
+POSTGRES: Final = "postgresql"
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """A kind of database; `lease_now` is its own lease clock in SQL, if it has one.
+
+    Such a clock is read when a row is locked, not before: a statement that waited for
+    another transaction is judged by the time at which it goes on.
+    """
+
+    dialect: str
+    lease_now: str | None = None
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether many writers are at work at once, and rows are locked one by one."""
+        return self.dialect == POSTGRES
+
+    def by_index(self, name: str) -> str:
+        """Return what names the index of a query.
+
+        Without statistics SQLite takes the one on the status, and walks the backlog.
+        """
+        return "" if self.is_postgres else f"INDEXED BY {name}"
