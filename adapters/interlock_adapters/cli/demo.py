@@ -1,6 +1,5 @@
 """Run the demonstration and show it live."""
 
-import os
 import sys
 import sysconfig
 import tempfile
@@ -16,11 +15,11 @@ from interlock import Engine, Job
 from interlock.handle import JobHandle
 from interlock_adapters.cli import demo_jobs as jobs
 from interlock_adapters.cli import show
+from interlock_adapters.subprocess import leftovers
 
 _FOLDERS: Final = ("", "asyncio", "concurrent", "email", "encodings", "html", "http")
 _FOLDERS_TOO: Final = ("importlib", "json", "logging", "multiprocessing", "unittest")
 _PATIENCE_S: Final = 60.0
-_MARK: Final = "INTERLOCK_JOB_ID"
 
 
 def run(folder: Path | None = None) -> int:
@@ -70,22 +69,10 @@ def _table(now: list[Job]) -> Table:
     return table
 
 
-def survivors() -> list[int]:
-    """Return the processes alive that carry a job's mark: a name, or a variable.
-
-    A fork of a job inherits the name, what it executes inherits the variable.
-    """
-    alive = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            marked = (entry / "comm").read_text().startswith("job:")
-            marked |= f"{_MARK}=".encode() in (entry / "environ").read_bytes()
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-        except (OSError, IndexError):
-            continue
-        if marked and state not in "ZX" and int(entry.name) != os.getpid():
-            alive.append(int(entry.name))
-    return alive
+def _survivors(jobs: list[Job]) -> list[int]:
+    """Return the processes alive that bear the marks of an attempt of these jobs."""
+    attempts = [(job.id, n) for job in jobs for n in range(1, job.attempt + 1)]
+    return [pid for pid, _ in leftovers.living(attempts)]
 
 
 def _conclude(
@@ -107,7 +94,7 @@ def _conclude(
     console.print("\n[bold]History of the canceled job[/]")
     columns = ("seq", "at", "event", "source", "target", "actor", "reason")
     show.records(engine.history(canceled.id), columns, as_json=False)
-    alive = survivors()
+    alive = _survivors([handle.job() for handle in handles])
     console.print(
         f"[red]processes of jobs still alive: {alive}[/]"
         if alive

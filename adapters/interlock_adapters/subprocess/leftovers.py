@@ -23,14 +23,14 @@ def process_name(job_id: str, attempt: int) -> str:
 def sweep(attempts: Collection[tuple[str, int]]) -> set[str]:
     """Kill every process of these attempts; return the jobs that still have some."""
     until = time.monotonic() + _PATIENCE_S
-    while (found := _living(attempts)) and time.monotonic() < until:
+    while (found := living(attempts)) and time.monotonic() < until:
         for pid, attempt in found:
             _kill(pid, attempt)
         time.sleep(0.005)
     return {job_id for _, (job_id, _) in found}
 
 
-def _living(
+def living(
     attempts: Collection[tuple[str, int]],
 ) -> list[tuple[int, tuple[str, int]]]:
     """Return the living processes of these attempts."""
