@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+import postgres
 from interlock.ports import JobStore
 from interlock.testing.clock import ManualClock
 from interlock.testing.stores import StoreContract
 from interlock_adapters.memory import MemoryStore
+from interlock_adapters.sql import postgres as postgres_store
 from interlock_adapters.sql.sqlite import open_store
 
 
@@ -24,3 +26,12 @@ class TestSqliteStore(StoreContract):
         store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
         yield store
         store.close()
+
+
+class TestPostgresStore(StoreContract):
+    @pytest.fixture
+    def store(self, clock: ManualClock) -> Iterator[JobStore]:
+        with postgres.database() as url:
+            store = postgres_store.open_store(url, clock)
+            yield store
+            store.close()

@@ -1,9 +1,9 @@
 """`search(params=...)`: containment of a JSON value, judged by the database."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from interlock_adapters.sql.tables import job
 
@@ -13,7 +13,7 @@ _BIG = 2**63  # beyond it SQLite reads a JSON integer as a real
 def contains(dialect: str, wanted: Mapping[str, object]) -> sa.ColumnElement[bool]:
     """Return the condition that the stored params contain `wanted`."""
     if dialect == "postgresql":
-        return sa.cast(job.c.params, sa.JSON).op("@>")(json.dumps(wanted))
+        return sa.type_coerce(job.c.params, JSONB).contains(wanted)
     return _has_all(sa.type_coerce(job.c.params, sa.Text), wanted)
 
 

@@ -17,7 +17,8 @@ from interlock_adapters.sql.triggers import (
     writers,
 )
 
-SQLSTATE: Final = "IL001"
+#: As for a constraint, so that every driver tells it as an IntegrityError.
+_REFUSED, _TAKEN = "23514", "23505"  # appendix A: check_violation, unique_violation
 #: The channel on which every commit that a waiter may care about is announced.
 CHANNEL: Final = "interlock"
 _WAKES = (
@@ -35,20 +36,28 @@ def portable(condition: str) -> str:
 def _guard_body(guard: Guard) -> str:
     rules = (rule for rule in guard.rules if "typeof(" not in rule[0])  # typed here
     lines = [
-        f"IF {portable(fault)} THEN RAISE EXCEPTION USING ERRCODE = '{SQLSTATE}',"
-        f" MESSAGE = '{said(words)}'; END IF;"
+        f"IF ({portable(fault)}) THEN RAISE EXCEPTION USING"
+        f" ERRCODE = '{_state(words)}', MESSAGE = '{said(words)}'; END IF;"
         for fault, words in rules
     ]
     return "\n".join([*lines, f"RETURN {'OLD' if guard.event == 'DELETE' else 'NEW'};"])
 
 
+def _state(words: str) -> str:
+    return _TAKEN if "is taken" in words else _REFUSED
+
+
 def _writer_body(writer: Writer) -> str:
-    return f"IF {portable(writer.when)} THEN {writer.statement}; END IF;\nRETURN NULL;"
+    return (
+        f"IF ({portable(writer.when)}) THEN {writer.statement}; END IF;\nRETURN NULL;"
+    )
 
 
 def _wake_body(event: str) -> str:
     wakes = "TRUE" if event == "INSERT" else _WAKES
-    return f"IF {wakes} THEN PERFORM pg_notify('{CHANNEL}', ''); END IF;\nRETURN NULL;"
+    return (
+        f"IF ({wakes}) THEN PERFORM pg_notify('{CHANNEL}', ''); END IF;\nRETURN NULL;"
+    )
 
 
 def bodies() -> dict[str, str]:
@@ -60,7 +69,7 @@ def bodies() -> dict[str, str]:
         found[f"{PREFIX}job_wake_{event.lower()}"] = _wake_body(event)
     refused = said("a table of the guard is never truncated")
     found[f"{PREFIX}truncate"] = (
-        f"RAISE EXCEPTION USING ERRCODE = '{SQLSTATE}', MESSAGE = '{refused}';"
+        f"RAISE EXCEPTION USING ERRCODE = '{_REFUSED}', MESSAGE = '{refused}';"
     )
     return {name: f"BEGIN\n{body}\nEND" for name, body in found.items()}
 

@@ -1,6 +1,7 @@
 """Insert new jobs, in the store's own transaction or in the caller's."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,9 +10,12 @@ from sqlalchemy.orm import Session
 from interlock.errors import DuplicateJob, InvalidOption
 from interlock.job import Job, NewJob
 from interlock_adapters.sql import rows
+from interlock_adapters.sql.flavor import POSTGRES
 from interlock_adapters.sql.row_rules import LIVE
 from interlock_adapters.sql.tables import job
 
+_TRIES = 3
+_INSERT = sa.insert(job)
 _LIVE = [status.value for status in LIVE]
 
 
@@ -34,9 +38,36 @@ def add(
 ) -> list[Job]:
     """See `JobStore.add`: every key is looked up before the first row is written.
 
-    No savepoint: in a caller's transaction the driver of SQLite may not have begun one.
+    Where others write at the same time, one of them may take a key meanwhile: then the
+    savepoint is undone, and the one who has it is found. SQLite has one writer, and a
+    caller's transaction that its driver may not have begun: no savepoint there.
     """
-    places: dict[str, Job] = {}  # the job that stands for each id
+    tries = _TRIES
+    while True:
+        tries -= 1
+        places, values = _places(connection, jobs, now=now)
+        try:
+            with _savepoint(connection):
+                if values:
+                    connection.execute(_INSERT, values)
+        except sa.exc.IntegrityError as error:
+            _refuse_taken_ids(connection, jobs, error)
+            if not tries:
+                raise
+        else:
+            return [places[new.id] for new in jobs]
+
+
+def _savepoint(connection: sa.Connection) -> AbstractContextManager[object]:
+    postgres = connection.dialect.name == POSTGRES
+    return connection.begin_nested() if postgres else nullcontext()
+
+
+def _places(
+    connection: sa.Connection, jobs: Sequence[NewJob], *, now: datetime
+) -> tuple[dict[str, Job], list[dict[str, object]]]:
+    """Return the job that stands for each id, and the rows to insert."""
+    places: dict[str, Job] = {}
     keys: dict[tuple[str, str], NewJob] = {}
     values = []
     for new in jobs:
@@ -44,18 +75,20 @@ def add(
         if existing is None:
             values.append(rows.to_row(new, now=now))
         places[new.id] = existing or as_stored(new, now=now)
-    try:
-        if values:
-            connection.execute(sa.insert(job), values)
-    except sa.exc.IntegrityError as error:
-        ids = [new.id for new in jobs]
-        row = _first(connection, job.c.id.in_(ids))
-        twice = [i for i in ids if ids.count(i) > 1]
-        taken = [str(row["id"])] if row is not None else twice
-        if not taken:
-            raise
+    return places, values
+
+
+def _refuse_taken_ids(
+    connection: sa.Connection, jobs: Sequence[NewJob], error: sa.exc.IntegrityError
+) -> None:
+    ids = [new.id for new in jobs]
+    row = _first(connection, job.c.id.in_(ids))
+    twice = [i for i in ids if ids.count(i) > 1]
+    taken = [str(row["id"])] if row is not None else twice
+    if taken:
         raise DuplicateJob("id", taken[0], taken[0], "ids are used once") from error
-    return [places[new.id] for new in jobs]
+    if connection.dialect.name != POSTGRES:
+        raise error
 
 
 def _in_batch(

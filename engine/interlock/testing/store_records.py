@@ -121,12 +121,12 @@ class RecordsContract:
     def test_log_lines_keep_their_order(self, scene: Scene) -> None:
         job, other = scene.running(), scene.running()
         scene.store.commit([], [_line(job, "a"), _line(other, "x"), _line(job, "b")])
-        scene.store.commit([], [_line(job, "é\n\0", attempt=2, stream="stderr")])
+        scene.store.commit([], [_line(job, "é\n\t", attempt=2, stream="stderr")])
         lines = scene.store.log(job.id)
         assert [(x.text, x.attempt, x.stream) for x in lines] == [
             ("a", 1, "stdout"),
             ("b", 1, "stdout"),
-            ("é\n\0", 2, "stderr"),
+            ("é\n\t", 2, "stderr"),
         ]
         assert 0 < lines[0].seq < lines[1].seq < lines[2].seq
         assert scene.store.log(job.id, after=lines[0].seq, limit=1) == lines[1:2]

@@ -1,0 +1,167 @@
+"""Open a PostgreSQL database: many workers, many machines, leases by its clock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+import sqlalchemy as sa
+
+from interlock.clock import Clock, SystemClock
+from interlock.errors import SchemaMismatch, StoreUnavailable
+from interlock.ports import Wakeup
+from interlock_adapters.sql import schema
+from interlock_adapters.sql.flavor import POSTGRES, Flavor
+from interlock_adapters.sql.listen import PostgresWakeup
+from interlock_adapters.sql.store import SqlStore
+
+_CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_CONNECT_S: Final = 10
+_OPTIONS: Final = "-c statement_timeout=60000 -c lock_timeout=10000"
+_UPGRADE_LOCK: Final = 7_305_102  # one process at a time creates or upgrades a schema
+
+#: Classes of SQLSTATE (appendix A of its manual) that are not a bug of ours.
+_PLAIN: Final = {
+    "08": "cannot be reached",
+    "53": "has no resources left",
+    "57": "was shut down or canceled the statement",
+    "58": "has an error of its system",
+    "25": "cannot be written: it is read-only",
+    "28": "refuses this user or password",
+    "3D": "does not exist",
+    "40": "rolled the transaction back",
+    "42501": "does not permit that to this user",
+    "55P03": "kept a row locked for too long",
+}
+
+
+class PostgresDialect:
+    """See `Dialect`. A clock that is not the system's is a test's: it judges then."""
+
+    def __init__(self, url: sa.URL, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        own = isinstance(clock, SystemClock)
+        self.flavor = Flavor(POSTGRES, _CLOCK if own else None)
+
+    def lease_clock(self) -> tuple[int | None, str]:
+        """See `Dialect.lease_clock`."""
+        if self.flavor.lease_now is not None:
+            return None, POSTGRES
+        return round(self._clock.boot() * 1_000_000), POSTGRES
+
+    def watch(self) -> Wakeup:
+        """See `Dialect.watch`."""
+        return PostgresWakeup(_parameters(self._url))
+
+    def unavailable(self, error: sa.exc.DBAPIError) -> StoreUnavailable | None:
+        """See `Dialect.unavailable`."""
+        return unavailable(self._url, error)
+
+
+def unavailable(url: sa.URL, error: sa.exc.DBAPIError) -> StoreUnavailable | None:
+    """Return what an error of PostgreSQL means, None if it is a bug of ours."""
+    cause = error.orig
+    state = getattr(cause, "sqlstate", None) or ""
+    words = _PLAIN.get(state) or _PLAIN.get(state[:2])
+    if words is None and isinstance(cause, psycopg.OperationalError):
+        words = "cannot be reached"
+    if words is None:
+        return None
+    where = url.render_as_string(hide_password=True)
+    return StoreUnavailable(
+        f"{where} {words} ({cause}). Nothing was written by this call, unless the "
+        "connection broke while it was committing; what was acknowledged is kept."
+    )
+
+
+def _parameters(url: sa.URL) -> dict[str, Any]:
+    """Return what psycopg connects with."""
+    given = url.translate_connect_args(username="user", database="dbname")
+    return {
+        **given,
+        **dict(url.query),
+        "connect_timeout": _CONNECT_S,
+        "options": _OPTIONS,
+        "application_name": "interlock",
+    }
+
+
+def _engine(url: str) -> tuple[sa.URL, sa.Engine]:
+    parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(
+        parsed,
+        pool_pre_ping=True,
+        max_overflow=20,
+        connect_args={
+            "connect_timeout": _CONNECT_S,
+            "options": _OPTIONS,
+            "application_name": "interlock",
+        },
+    )
+    return parsed, engine
+
+
+@contextmanager
+def _explained(url: sa.URL, engine: sa.Engine) -> Iterator[None]:
+    """Close the engine after an error, and say what the error means."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        raise unavailable(url, error) or error from error
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def open_store(url: str, clock: Clock | None = None) -> SqlStore:
+    """Open the database of `url`, and create the schema if it is empty.
+
+    Raises:
+        StoreUnavailable: the database cannot be used, and why.
+        SchemaMismatch: its schema is older (`interlock db upgrade`), newer or weakened.
+    """
+    clock = clock or SystemClock()
+    parsed, engine = _engine(url)
+    with _explained(parsed, engine):
+        with engine.connect() as connection:
+            ready = schema.check(connection)
+            empty = schema.current(connection) is None
+        if not ready and not empty:
+            raise SchemaMismatch(
+                "the database has an older schema. Stop its workers, then run "
+                "`interlock db upgrade`. Nothing was changed."
+            )
+        if empty:
+            _upgrade(engine)
+    return SqlStore(engine, PostgresDialect(parsed, clock), clock)
+
+
+def _upgrade(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
+        connection.execute(lock, {"key": _UPGRADE_LOCK})
+        schema.refuse_newer(connection)
+        schema.upgrade(connection)
+
+
+class PostgresSchema:
+    """What `interlock db` does: entry point `postgresql`."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._engine = _engine(url)
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version, and put weakened guards back."""
+        with _explained(self._url, self._engine):
+            _upgrade(self._engine)
+            self._engine.dispose()
+
+    def current(self) -> str | None:
+        """Return the schema's version, None for an empty database."""
+        with _explained(self._url, self._engine):
+            with self._engine.connect() as connection:
+                version = schema.current(connection)
+            self._engine.dispose()
+        return version
