@@ -1,0 +1,167 @@
+"""Many workers on one PostgreSQL: claims, limits, wake-ups, transactions, a restart."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
+
+import postgres
+from interlock import DuplicateJob, Engine, JobNotFound, JobStatus
+
+from . import sample_jobs as jobs
+from .processes import alive, start_worker, until
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with postgres.database() as made:
+        yield made
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    with Engine.open(url) as opened:
+        yield opened
+        assert opened.verify() == []
+
+
+def test_jobs_run_and_are_canceled_with_all_they_started(
+    engine: Engine, containment: str, tmp_path: Path
+) -> None:
+    with engine.worker(concurrency=2, containment=containment):
+        assert engine.submit(jobs.add, 2, right=3).result(20) == 5
+        handle = engine.submit(jobs.hostile, "family", str(tmp_path))
+        until(Path(tmp_path, "started").exists)
+        job = engine.cancel(handle.id, reason="enough", by="anna", wait=20)
+    assert (job.status, job.proof) == (JobStatus.CANCELED, containment)
+    assert alive(handle.id) == []
+
+
+def test_an_empty_database_is_set_up_by_the_first_of_many() -> None:
+    with postgres.database(empty=True) as url:
+        workers = [start_worker(url) for _ in range(3)]
+        with Engine.open(url) as engine:
+            handles = [engine.submit(jobs.add, n) for n in range(20)]
+            assert [handle.result(30) for handle in handles] == list(range(1, 21))
+            until(lambda: len(engine.workers()) == 3)
+            for worker in workers:
+                worker.terminate()
+            assert [worker.wait(20) for worker in workers] == [0, 0, 0]
+            assert engine.verify() == []
+
+
+def test_no_job_is_claimed_twice_and_a_limit_holds_over_all_workers(
+    engine: Engine, url: str, tmp_path: Path
+) -> None:
+    workers = [start_worker(url, "--concurrency", "3") for _ in range(3)]
+    alone = [engine.submit(jobs.one_at_a_time, str(tmp_path)) for _ in range(15)]
+    many = [engine.submit(jobs.add, n) for n in range(150)]
+    assert all(handle.result(50) is True for handle in alone)
+    assert [handle.result(50) for handle in many] == list(range(1, 151))
+    assert {handle.job().attempt for handle in (*alone, *many)} == {1}
+    for worker in workers:
+        worker.terminate()
+    assert [worker.wait(20) for worker in workers] == [0, 0, 0]
+
+
+def test_a_submit_exists_if_and_only_if_its_transaction_commits(
+    engine: Engine, url: str
+) -> None:
+    own = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with Session(own) as session:
+        undone = engine.submit(jobs.add.options(connection=session), 1)
+        session.rollback()
+        kept = engine.submit("t.add", {"left": 2}, connection=session)
+        with pytest.raises(JobNotFound):
+            engine.get(kept.id)
+        session.commit()
+    own.dispose()
+    with pytest.raises(JobNotFound):
+        engine.get(undone.id)
+    assert engine.get(kept.id).params == {"left": 2}
+
+
+def test_of_many_submits_with_one_key_one_is_stored(engine: Engine) -> None:
+    found: list[str] = []
+
+    def submit() -> None:
+        try:
+            handle = engine.submit(jobs.add.options(unique_key="k"), 1)
+            found.append(handle.id)
+        except DuplicateJob as taken:
+            found.append(taken.job_id)
+
+    threads = [threading.Thread(target=submit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(found), len(set(found))) == (8, 1)
+    assert engine.counts()[JobStatus.PENDING] == 1
+
+
+def test_a_killed_workers_jobs_are_finished_by_another(
+    engine: Engine, url: str, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    first = start_worker(url, "--lease", "2")
+    handle = engine.submit(jobs.journal, str(journal), seconds=1.5)
+    until(journal.exists)
+    first.kill()
+    first.wait()
+    until(lambda: not alive(handle.id), seconds=3)
+    second = start_worker(url)
+    job = handle.wait(40)
+    second.terminate()
+    assert second.wait(20) == 0
+    assert (job.status, job.attempt, job.losses) == (JobStatus.SUCCEEDED, 2, 1)
+
+
+def test_cut_connections_cost_no_job(engine: Engine, url: str, tmp_path: Path) -> None:
+    worker = start_worker(url, "--lease", "20")
+    journal = tmp_path / "journal"
+    handle = engine.submit(jobs.journal, str(journal), seconds=1.5)
+    until(journal.exists)
+    name = url.rpartition("/")[2]
+    cut = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        f" WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+    )
+    for _ in range(3):
+        with psycopg.connect(url) as connection:
+            connection.execute(cut)
+        time.sleep(0.3)
+    until(lambda: handle.job().is_terminal)
+    after = engine.submit(jobs.add, 1)
+    assert after.result(20) == 2
+    worker.terminate()
+    assert worker.wait(20) == 0
+    job = handle.job()
+    assert (job.status, job.attempt, job.losses) == (JobStatus.SUCCEEDED, 1, 0)
+
+
+def test_psql_is_refused_an_illegal_update(engine: Engine, url: str) -> None:
+    job = engine.submit(jobs.add, 1).job()
+    engine.cancel(job.id)
+    for statement in (
+        f"UPDATE job SET status = 'SUCCEEDED' WHERE id = '{job.id}'",
+        f"DELETE FROM history WHERE job_id = '{job.id}'",
+        "TRUNCATE job CASCADE",
+        "UPDATE lifecycle SET target = 'PENDING'",
+    ):
+        done = subprocess.run(
+            ["psql", url, "-v", "ON_ERROR_STOP=1", "-c", statement],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert "interlock: " in done.stderr
