@@ -23,7 +23,7 @@ class TestMemoryStore(StoreContract):
 class TestSqliteStore(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path, clock: ManualClock) -> Iterator[JobStore]:
-        store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
+        store = open_store(f"sqlite:///{tmp_path}/jobs.db?synchronous=NORMAL", clock)
         yield store
         store.close()
 

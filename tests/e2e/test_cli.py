@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +191,8 @@ def test_verify_finds_what_was_forged(run: Run, tmp_path: Path) -> None:
         "DROP TRIGGER interlock_job_update; DROP TRIGGER interlock_job_update_log;"
         f"UPDATE job SET status='SUCCEEDED', finished_at=1 WHERE id='{job_id}'"
     )
-    subprocess.run(["sqlite3", str(tmp_path / "forged.db"), forged], check=True)
+    with closing(sqlite3.connect(tmp_path / "forged.db")) as raw:
+        raw.executescript(forged)
     run("verify", *database, code=5)  # the guards are weakened: refused at once
     run("db", "upgrade", *database)
     assert job_id in str(run("verify", "--json", *database, code=1))

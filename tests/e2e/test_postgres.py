@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 import time
@@ -148,6 +149,7 @@ def test_cut_connections_cost_no_job(engine: Engine, url: str, tmp_path: Path) -
     assert (job.status, job.attempt, job.losses) == (JobStatus.SUCCEEDED, 1, 0)
 
 
+@pytest.mark.skipif(shutil.which("psql") is None, reason="NO psql: not tried with it")
 def test_psql_is_refused_an_illegal_update(engine: Engine, url: str) -> None:
     job = engine.submit(jobs.add, 1).job()
     engine.cancel(job.id)

@@ -36,7 +36,7 @@ def path(tmp_path: Path, template: Path) -> Path:
 @pytest.fixture(params=_SWITCHES)
 def raw(request: pytest.FixtureRequest, path: Path) -> Iterator[Raw]:
     clock = ManualClock()
-    store = open_store(f"sqlite:///{path}", clock)
+    store = open_store(f"sqlite:///{path}?synchronous=NORMAL", clock)
     raw = Raw(path, Scene(store, clock))
     for switch in _SWITCHES[request.param]:
         raw.run(f"PRAGMA {switch}")

@@ -1,0 +1,1 @@
+"""What PostgreSQL refuses of raw SQL: the same as SQLite."""
