@@ -47,6 +47,16 @@ def upgrade_store(url: str | None) -> None:
     _schema(url).upgrade()
 
 
+def grant_store(url: str | None, role: str) -> None:
+    """Let a role of the database use the store, without the right to weaken it.
+
+    Raises:
+        InvalidOption: the store knows no roles.
+        StoreUnavailable: there is no such role, or it cannot be granted.
+    """
+    _schema(url).grant(role)
+
+
 def store_version(url: str | None) -> str | None:
     """Return the version of a database's schema, None for an empty one."""
     version: str | None = _schema(url).current()

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,27 @@ from interlock_adapters.cli.main import app
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def _block(words: str) -> str:
+    """Return the one block of Python that has these words."""
+    (found,) = (block for block in BLOCKS if words in block)
+    return found
+
+
+OWN_TABLES = """
+from sqlmodel import Field, Session, SQLModel, create_engine
+from interlock import Engine
+from thumbs import thumbnails
+
+class Album(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+with Engine.open("sqlite:///jobs.db") as engine:
+    engine_of_your_own = create_engine("sqlite:///jobs.db")
+    SQLModel.metadata.create_all(engine_of_your_own)
+    album = Album()
+"""
 
 
 def _run(folder: Path, *program: str) -> subprocess.CompletedProcess[str]:
@@ -40,10 +62,19 @@ def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
     assert (done.stdout.strip(), done.returncode) == ("{'/photos': 128}", 0), (
         done.stderr
     )
-    (tmp_path / "look.py").write_text(BLOCKS[1])
+    (tmp_path / "look.py").write_text(_block("engine.search"))
     looked = _run(tmp_path, "look.py")
     assert looked.returncode == 0, looked.stderr
     assert looked.stdout.endswith("[]\n")
+
+
+def test_a_submit_joins_ones_own_transaction_as_it_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "thumbs.py").write_text(BLOCKS[0])
+    own = OWN_TABLES + textwrap.indent(_block("engine_of_your_own"), "    ")
+    own += "    print(sum(engine.counts().values()), album.id)\n"
+    (tmp_path / "own.py").write_text(own)
+    done = _run(tmp_path, "own.py")
+    assert (done.stdout, done.returncode) == ("1 1\n", 0), done.stderr
 
 
 def test_the_commands_run_with_the_example(tmp_path: Path) -> None:

@@ -8,14 +8,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
+from typer.testing import CliRunner
 
 import postgres
 from interlock import DuplicateJob, Engine, JobNotFound, JobStatus
+from interlock_adapters.cli.main import app
 
 from . import sample_jobs as jobs
 from .processes import alive, start_worker, until
@@ -167,3 +170,42 @@ def test_psql_is_refused_an_illegal_update(engine: Engine, url: str) -> None:
         )
         assert done.returncode != 0
         assert "interlock: " in done.stderr
+
+
+@pytest.fixture
+def role(url: str) -> Iterator[str]:
+    """Make a role that can log in and owns nothing; yield its URL."""
+    name = f"interlock_app_{url.rpartition('_')[2]}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN")
+        try:
+            where = urlsplit(url)
+            host = where.netloc.rpartition("@")[2]
+            yield where._replace(netloc=f"{name}@{host}").geturl()
+        finally:
+            connection.execute(f"DROP OWNED BY {name}")
+            connection.execute(f"DROP ROLE {name}")
+
+
+def test_a_granted_role_works_and_cannot_disable_the_guard(url: str, role: str) -> None:
+    name = urlsplit(role).username
+    command = ["db", "grant", str(name), "--database", url]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    with Engine.open(role) as engine, engine.worker(concurrency=1):
+        job = engine.submit(jobs.add, 1).wait(20)
+        assert job.result == 2
+    for attack in (
+        "ALTER TABLE job DISABLE TRIGGER ALL",
+        "DROP TRIGGER interlock_job_update ON job",
+        "TRUNCATE history",
+        "UPDATE lifecycle SET target = 'PENDING'",
+        "DROP TABLE history",
+    ):
+        with (
+            psycopg.connect(role) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute(attack)
+    assert CliRunner().invoke(app, ["db", "grant", "nobody_at_all"]).exit_code == 2
+    unknown = ["db", "grant", "no_such_role", "--database", url]
+    assert CliRunner().invoke(app, unknown).exit_code == 5

@@ -126,6 +126,14 @@ def upgrade(database: Database = None) -> None:
         out.print("the schema is current and its guards are in place")
 
 
+@db.command("grant")
+def grant(role: str, database: Database = None) -> None:
+    """Let a role of PostgreSQL use the store; it cannot disable the guard."""
+    with context.errors_as_exit_codes():
+        discovery.grant_store(database, role)
+        out.print(f"{role} may use the store, and cannot disable its guard")
+
+
 @db.command("current")
 def current(database: Database = None, as_json: AsJson = False) -> None:
     """Say which schema the database has."""

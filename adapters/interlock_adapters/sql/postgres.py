@@ -18,6 +18,12 @@ from interlock_adapters.sql.store import SqlStore
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _CONNECT_S: Final = 10
 _OPTIONS: Final = "-c statement_timeout=60000 -c lock_timeout=10000"
+_GRANTS: Final = (
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON job, history, attempt, rejection, log,"
+    " queue, job_name, worker",
+    f"GRANT SELECT ON lifecycle, {schema.VERSION_TABLE}",
+    "GRANT USAGE ON SEQUENCE rejection_id_seq, log_seq_seq",
+)
 _UPGRADE_LOCK: Final = 7_305_102  # one process at a time creates or upgrades a schema
 
 #: Classes of SQLSTATE (appendix A of its manual) that are not a bug of ours.
@@ -30,6 +36,7 @@ _PLAIN: Final = {
     "28": "refuses this user or password",
     "3D": "does not exist",
     "40": "rolled the transaction back",
+    "42704": "has no such role",
     "42501": "does not permit that to this user",
     "55P03": "kept a row locked for too long",
 }
@@ -156,6 +163,19 @@ class PostgresSchema:
         """Bring the schema to this version, and put weakened guards back."""
         with _explained(self._url, self._engine):
             _upgrade(self._engine)
+            self._engine.dispose()
+
+    def grant(self, role: str) -> None:
+        """Let a role use the store and not weaken it: it owns nothing here.
+
+        Raises:
+            StoreUnavailable: there is no such role, or it may not be granted.
+        """
+        name = self._engine.dialect.identifier_preparer.quote_identifier(role)
+        with _explained(self._url, self._engine):
+            with self._engine.begin() as connection:
+                for statement in _GRANTS:
+                    connection.exec_driver_sql(f"{statement} TO {name}")
             self._engine.dispose()
 
     def current(self) -> str | None:

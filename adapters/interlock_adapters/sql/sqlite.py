@@ -14,7 +14,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from interlock.clock import Clock, SystemClock, boot_id
-from interlock.errors import SchemaMismatch, StoreUnavailable
+from interlock.errors import InvalidOption, SchemaMismatch, StoreUnavailable
 from interlock.ports import Wakeup
 from interlock_adapters.sql import schema
 from interlock_adapters.sql.flavor import SQLITE, Flavor
@@ -144,6 +144,10 @@ class SqliteSchema:
                 schema.refuse_newer(connection)
                 schema.upgrade(connection)
             self._engine.dispose()
+
+    def grant(self, role: str) -> None:
+        """Refuse it: who may write the file may write the database."""
+        raise InvalidOption("role", role, "for PostgreSQL; a SQLite file has no roles")
 
     def current(self) -> str | None:
         """Return the schema's version, None for an empty database."""
