@@ -23,7 +23,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 def _block(words: str) -> str:
     """Return the one block of Python that has these words."""
     (found,) = (block for block in BLOCKS if words in block)
-    return found
+    return str(found)
 
 
 OWN_TABLES = """
@@ -71,10 +71,10 @@ def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
 def test_a_submit_joins_ones_own_transaction_as_it_is_printed(tmp_path: Path) -> None:
     (tmp_path / "thumbs.py").write_text(BLOCKS[0])
     own = OWN_TABLES + textwrap.indent(_block("engine_of_your_own"), "    ")
-    own += "    print(sum(engine.counts().values()), album.id)\n"
+    own += "    print(sum(engine.counts().values()))\n"
     (tmp_path / "own.py").write_text(own)
     done = _run(tmp_path, "own.py")
-    assert (done.stdout, done.returncode) == ("1 1\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
 
 
 def test_the_commands_run_with_the_example(tmp_path: Path) -> None:
