@@ -7,6 +7,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -48,35 +49,64 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _start_one() -> str | None:
-    """Start a server of our own from installed binaries, until the tests are over."""
+class OwnServer:
+    """A server of our own from installed binaries, that a test may kill."""
+
+    def __init__(self, initdb: str) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="interlock-postgres-", dir="/tmp"))
+        self._as_other: dict[str, Any] = {"cwd": "/", "stdout": subprocess.DEVNULL}
+        if os.getuid() == 0:  # the server refuses to run as root
+            debian = initdb.startswith("/usr/lib/postgresql")
+            other = pwd.getpwnam("postgres" if debian else "nobody")
+            os.chown(self._folder, other.pw_uid, other.pw_gid)
+            self._as_other |= {"user": other.pw_uid, "group": other.pw_gid}
+            self._as_other |= {"extra_groups": []}
+        self._data = str(self._folder / "data")
+        self._program = str(Path(initdb).with_name("postgres"))
+        init = [initdb, "-D", self._data, "-U", "postgres", "-A", "trust"]
+        options = ["-E", "UTF8", "--no-locale"]
+        subprocess.run([*init, *options], check=True, **self._as_other)
+        self.url = f"postgresql://postgres@/postgres?host={self._folder}"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = ["-h", "", "-k", str(self._folder)]
+        self._process = subprocess.Popen(
+            [self._program, "-D", self._data, *options],
+            stderr=subprocess.DEVNULL,
+            **self._as_other,
+        )
+        until = time.monotonic() + 30
+        while not _answers(self.url):
+            assert time.monotonic() < until, "PostgreSQL does not start"
+            time.sleep(0.05)
+
+    def stop_at_once(self) -> None:
+        """Stop it as a crash would: the immediate mode of pg_ctl(1)."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+
+    def remove(self) -> None:
+        """Stop it and forget its data."""
+        self.stop_at_once()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def initdb() -> str | None:
+    """Return the program that makes a server's folder, None where none is installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = str(found[-1]) if found else shutil.which("initdb")
-    if initdb is None:
+    return str(found[-1]) if found else shutil.which("initdb")
+
+
+def _start_one() -> str | None:
+    """Start a server of our own, until the tests are over."""
+    program = initdb()
+    if program is None:
         return None
-    folder = Path(tempfile.mkdtemp(prefix="interlock-postgres-", dir="/tmp"))
-    as_other: dict[str, Any] = {"cwd": "/", "stdout": subprocess.DEVNULL}
-    if os.getuid() == 0:  # the server refuses to run as root
-        other = pwd.getpwnam("postgres" if found else "nobody")
-        os.chown(folder, other.pw_uid, other.pw_gid)
-        as_other |= {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
-    init = [initdb, "-D", str(folder / "data"), "-U", "postgres", "-A", "trust"]
-    subprocess.run([*init, "-E", "UTF8", "--no-locale"], check=True, **as_other)
-    program = str(Path(initdb).with_name("postgres"))
-    options = ["-h", "", "-k", str(folder), "-c", "fsync=off"]
-    process = subprocess.Popen(
-        [program, "-D", str(folder / "data"), *options],
-        stderr=subprocess.DEVNULL,
-        **as_other,
-    )
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(process.wait)
-    atexit.register(process.terminate)
-    url = f"postgresql://postgres@/postgres?host={folder}"
-    until = time.monotonic() + 30
-    while not _answers(url) and time.monotonic() < until:
-        time.sleep(0.1)
-    return url
+    own = OwnServer(program)
+    atexit.register(own.remove)
+    return own.url
 
 
 def _run(statement: str) -> None:

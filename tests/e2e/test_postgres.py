@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -17,7 +18,13 @@ from sqlmodel import Session
 from typer.testing import CliRunner
 
 import postgres
-from interlock import DuplicateJob, Engine, JobNotFound, JobStatus
+from interlock import (
+    DuplicateJob,
+    Engine,
+    JobNotFound,
+    JobStatus,
+    StoreUnavailable,
+)
 from interlock_adapters.cli.main import app
 
 from . import sample_jobs as jobs
@@ -129,6 +136,26 @@ def test_a_killed_workers_jobs_are_finished_by_another(
     assert (job.status, job.attempt, job.losses) == (JobStatus.SUCCEEDED, 2, 1)
 
 
+def test_a_stalled_worker_is_fenced_and_goes_on_afterwards(
+    engine: Engine, url: str, tmp_path: Path
+) -> None:
+    first = start_worker(url, "--lease", "2", "--concurrency", "1")
+    handle = engine.submit(jobs.alone, str(tmp_path), seconds=1.2)
+    until(lambda: alive(handle.id))
+    first.send_signal(signal.SIGSTOP)
+    second = start_worker(url, "--lease", "2")
+    job = handle.wait(30)
+    first.send_signal(signal.SIGCONT)
+    assert (job.status, job.attempt, job.losses) == (JobStatus.SUCCEEDED, 2, 1)
+    second.terminate()
+    assert second.wait(20) == 0
+    assert engine.submit(jobs.add, 1).result(20) == 2  # by the first one
+    first.terminate()
+    assert first.wait(20) == 0
+    assert list(tmp_path.glob("*.two-at-once")) == []
+    assert engine.get(handle.id) == job
+
+
 def test_cut_connections_cost_no_job(engine: Engine, url: str, tmp_path: Path) -> None:
     worker = start_worker(url, "--lease", "20")
     journal = tmp_path / "journal"
@@ -209,3 +236,35 @@ def test_a_granted_role_works_and_cannot_disable_the_guard(url: str, role: str) 
     assert CliRunner().invoke(app, ["db", "grant", "nobody_at_all"]).exit_code == 2
     unknown = ["db", "grant", "no_such_role", "--database", url]
     assert CliRunner().invoke(app, unknown).exit_code == 5
+
+
+def test_a_crash_of_the_server_costs_no_job_and_no_worker(tmp_path: Path) -> None:
+    program = postgres.initdb()
+    if program is None:
+        pytest.skip("NO initdb: a restart of PostgreSQL is not tried")
+    server = postgres.OwnServer(program)
+    worker = start_worker(server.url, "--concurrency", "2", "--lease", "20")
+    try:
+        with Engine.open(server.url) as engine:
+            handles = [
+                engine.submit(jobs.alone, str(tmp_path), seconds=0.4) for _ in range(12)
+            ]
+            until(lambda: handles[0].job().status is JobStatus.RUNNING)
+            for _ in range(2):
+                server.stop_at_once()
+                time.sleep(1)
+                with pytest.raises(StoreUnavailable, match="cannot be reached"):
+                    engine.get(handles[0].id)
+                server.start()
+                time.sleep(1)
+            found = [handle.wait(30) for handle in handles]
+            assert {job.status for job in found} == {JobStatus.SUCCEEDED}
+            assert {job.losses for job in found} == {0}
+            assert engine.verify() == []
+            assert worker.poll() is None
+            worker.terminate()
+            assert worker.wait(20) == 0
+        assert list(tmp_path.glob("*.two-at-once")) == []
+    finally:
+        worker.kill()
+        server.remove()
