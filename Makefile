@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
+SECONDS ?= 60
 
-.PHONY: demo test check format bench diagrams clean
+.PHONY: demo test check format bench chaos diagrams clean
 
 demo: $(BIN)/interlock
 	$(BIN)/interlock demo
@@ -21,6 +22,9 @@ format: $(BIN)/interlock
 
 bench: $(BIN)/interlock
 	$(BIN)/python bench/throughput.py
+
+chaos: $(BIN)/interlock
+	INTERLOCK_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/chaos
 
 diagrams: $(BIN)/interlock
 	$(BIN)/interlock diagram --write diagrams

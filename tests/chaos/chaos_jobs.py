@@ -1,0 +1,51 @@
+"""Jobs with a journal outside of the database, and a lock that the kernel keeps."""
+
+import fcntl
+import os
+import signal
+import time
+from pathlib import Path
+
+from interlock import Retry, TransientError, current_job, job
+
+
+def _write(folder: str, what: str) -> None:
+    """Append one line, in one write(2): lines of several processes do not mix."""
+    here = current_job()
+    line = f"{what} {here.id} {here.attempt}\n".encode()
+    journal = os.open(Path(folder, "journal"), os.O_APPEND | os.O_CREAT | os.O_WRONLY)
+    os.write(journal, line)
+    os.close(journal)
+
+
+def _hold(folder: str) -> None:
+    """Take the job's lock for as long as any process of this attempt lives."""
+    lock = os.open(Path(folder, current_job().id), os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _write(folder, "overlap")
+        raise
+
+
+@job(
+    name="chaos.work",
+    grace=0.2,
+    max_losses=1000,
+    retry=Retry(max_attempts=3, backoff=0.05),
+)
+def work(folder: str, kind: str, seconds: float) -> int:
+    """Do as `kind` says: quick, slow, failing or hostile."""
+    _hold(folder)
+    _write(folder, "start")
+    if kind == "failing" and current_job().attempt % 3 != 0:
+        raise TransientError("on purpose")
+    if kind == "hostile":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(600)
+            os._exit(0)
+    time.sleep(seconds)
+    _write(folder, "end")
+    return current_job().attempt

@@ -1,0 +1,87 @@
+"""The judge: reads the journal, the records and the process table, and no engine code.
+
+What it asks for is written here once more, from the table alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from interlock.job import HistoryEntry, Job
+from interlock.lifecycle import SUBMIT, TABLE, TERMINAL, Event, JobStatus, row_of
+
+_EDGES = {(row.event.value, row.source, row.target) for row in TABLE}
+_SUCCEEDED = row_of(Event.SUCCEED).target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What there is to judge."""
+
+    acknowledged: Sequence[str]  # ids of jobs whose submit returned
+    jobs: Mapping[str, Job]
+    histories: Mapping[str, Sequence[HistoryEntry]]
+    journal: Iterable[str]  # lines: what, id, attempt
+    alive: Mapping[str, Sequence[int]]  # processes of each job, seen from outside
+
+
+def judge(evidence: Evidence) -> list[str]:
+    """Return every violation, in words."""
+    found = [f"{i}: lost" for i in evidence.acknowledged if i not in evidence.jobs]
+    lines: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for line in evidence.journal:
+        what, job_id, attempt = line.split()
+        lines[job_id].append((what, int(attempt)))
+    for job_id, job in evidence.jobs.items():
+        entries = evidence.histories.get(job_id, ())
+        faults = [
+            *_of_the_end(job, entries, evidence.alive.get(job_id, ())),
+            *_of_the_history(entries),
+            *_of_the_journal(job, lines[job_id]),
+        ]
+        found += [f"{job_id}: {fault}" for fault in faults]
+    return found
+
+
+def _of_the_end(
+    job: Job, entries: Sequence[HistoryEntry], alive: Sequence[int]
+) -> Iterable[str]:
+    if job.status not in TERMINAL:
+        yield f"never ended: {job.status}"
+    ends = sum(entry.target in TERMINAL for entry in entries)
+    if ends != 1:
+        yield f"{ends} terminal rows"
+    if job.status in TERMINAL and alive:
+        yield f"alive after its end: {list(alive)}"
+
+
+def _of_the_history(entries: Sequence[HistoryEntry]) -> Iterable[str]:
+    status: JobStatus | None = None
+    asked = False
+    attempt = 0
+    for entry in entries:
+        edge = (entry.event, entry.source, entry.target)
+        if entry.source is not status:
+            yield f"{entry.event} from {entry.source} while {status}"
+        if edge not in _EDGES and (entry.event, status) != (SUBMIT, None):
+            yield f"illegal edge {edge}"
+        if asked and entry.event == Event.CLAIM:
+            yield "a new attempt after an accepted cancel"
+        if entry.attempt != attempt + (entry.event == Event.CLAIM):
+            yield f"attempt {entry.attempt} after {attempt}"
+        asked = asked or entry.event == Event.REQUEST_CANCEL
+        status, attempt = entry.target, entry.attempt
+
+
+def _of_the_journal(job: Job, lines: Sequence[tuple[str, int]]) -> Iterable[str]:
+    started = [attempt for what, attempt in lines if what == "start"]
+    if any(what == "overlap" for what, _ in lines):
+        yield "two attempts alive at once"
+    if len(set(started)) != len(started):
+        yield "an attempt started twice"
+    if any(attempt > job.attempt for attempt in started):
+        yield "an attempt that nobody claimed"
+    if job.status is _SUCCEEDED and ("end", job.result) not in lines:
+        yield f"SUCCEEDED with {job.result!r}, which no journal knows"

@@ -1,0 +1,140 @@
+"""The storm: workers as real processes, jobs of all kinds, and random violence."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from e2e.processes import alive, below
+from interlock import Engine, IllegalTransition, StoreUnavailable
+
+from . import chaos_jobs
+from .judge import Evidence, judge
+
+LEASE_S = 2.0
+WORKERS = 3
+KINDS = ("quick", "quick", "slow", "failing", "hostile")
+
+
+class Storm:
+    """One run on one database."""
+
+    def __init__(
+        self, url: str, folder: Path, seed: int, crash: Callable[[], None] | None
+    ) -> None:
+        self.url = url
+        self.folder = folder
+        self.rng = random.Random(seed)
+        self.crash = crash
+        self.done: Counter[str] = Counter()
+        self.ids: list[str] = []
+        self.workers = [self._worker() for _ in range(WORKERS)]
+
+    def _worker(self) -> subprocess.Popen[bytes]:
+        program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
+        options = ["--database", self.url, "--concurrency", "3"]
+        return subprocess.Popen(
+            [*program, "chaos.chaos_jobs", *options, "--lease", str(LEASE_S)],
+            cwd=Path(__file__).parents[1],
+            start_new_session=True,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def blow(self, seconds: float) -> None:
+        """Submit and destroy for so long."""
+        with Engine.open(self.url) as engine:
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                try:
+                    self._submit(engine)
+                    self._strike(engine)
+                except StoreUnavailable:
+                    self.done["refused calls"] += 1
+                time.sleep(self.rng.uniform(0, 0.1))
+
+    def _submit(self, engine: Engine) -> None:
+        kind = self.rng.choice(KINDS)
+        seconds = self.rng.uniform(0.2, 1) if kind in {"slow", "hostile"} else 0.01
+        handle = engine.submit(
+            chaos_jobs.work, str(self.folder), kind=kind, seconds=seconds
+        )
+        self.ids.append(handle.id)
+        self.done["jobs"] += 1
+
+    def _strike(self, engine: Engine) -> None:
+        strike = self.rng.choices(
+            ["none", "kill", "worker", "stall", "cancel", "crash"],
+            [10, 6, 1, 0.5, 4, 0.1],
+        )[0]
+        number = self.rng.randrange(WORKERS)
+        worker = self.workers[number]
+        if strike == "kill":
+            victims = below(worker.pid)
+            if victims:
+                self._kill(self.rng.choice(victims))
+        elif strike == "worker":
+            self._kill(worker.pid)
+            worker.wait()
+            self.workers[number] = self._worker()
+        elif strike == "stall":
+            self._stall(worker)
+        elif strike == "cancel" and self.ids:
+            self._cancel(engine, self.rng.choice(self.ids[-20:]))
+        elif strike == "crash" and self.crash is not None:
+            self.done["crashes"] += 1
+            self.crash()
+
+    def _kill(self, pid: int) -> None:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.done["kill -9"] += 1
+
+    def _stall(self, worker: subprocess.Popen[bytes]) -> None:
+        worker.send_signal(signal.SIGSTOP)
+        time.sleep(LEASE_S * self.rng.uniform(0.5, 1.5))
+        worker.send_signal(signal.SIGCONT)
+        self.done["stalls"] += 1
+
+    def _cancel(self, engine: Engine, job_id: str) -> None:
+        try:
+            engine.cancel(job_id, by="storm")
+        except IllegalTransition:
+            return
+        self.done["cancels"] += 1
+
+    def calm(self, patience_s: float = 60) -> list[str]:
+        """Let everything end, stop the workers, and return what the judge finds."""
+        with Engine.open(self.url) as engine:
+            until = time.monotonic() + patience_s
+            while time.monotonic() < until and not self._ended(engine):
+                time.sleep(0.1)
+            for worker in self.workers:
+                worker.terminate()
+            for worker in self.workers:
+                worker.wait(20)
+            jobs = {one: engine.get(one) for one in self.ids}
+            evidence = Evidence(
+                acknowledged=self.ids,
+                jobs=jobs,
+                histories={one: engine.history(one) for one in jobs},
+                journal=(self.folder / "journal").read_text().splitlines(),
+                alive={one: alive(one) for one in self.ids[-100:]},
+            )
+            self.done["rejections"] = len(engine.rejections())
+            faults = [f"{fault.job_id}: {fault.what}" for fault in engine.verify()]
+        return judge(evidence) + faults
+
+    def _ended(self, engine: Engine) -> bool:
+        counts = engine.counts()
+        return not any(
+            many for status, many in counts.items() if not status.is_terminal
+        )

@@ -1,0 +1,98 @@
+"""The judge finds a planted violation of each kind, and nothing in a sound record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from interlock.job import HistoryEntry, Job
+from interlock.lifecycle import JobStatus
+
+from .judge import Evidence, judge
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+P, R, S, C = (JobStatus[n] for n in ("PENDING", "RUNNING", "SUCCEEDED", "CANCELED"))
+JOB = Job(
+    id="j",
+    name="n",
+    params={},
+    created_at=NOW,
+    run_at=NOW,
+    status=S,
+    attempt=1,
+    result=1,
+)
+
+
+def _entries(*rows: tuple[str, JobStatus | None, JobStatus, int]) -> list[HistoryEntry]:
+    return [
+        HistoryEntry(
+            job_id="j",
+            seq=seq,
+            event=event,
+            source=source,
+            target=target,
+            at=NOW,
+            actor="a",
+            reason=None,
+            attempt=attempt,
+        )
+        for seq, (event, source, target, attempt) in enumerate(rows, start=1)
+    ]
+
+
+SUBMIT, CLAIM = ("submit", None, P, 0), ("claim", P, R, 1)
+SUCCEED = ("succeed", R, S, 1)
+SOUND = Evidence(
+    acknowledged=["j"],
+    jobs={"j": JOB},
+    histories={"j": _entries(SUBMIT, CLAIM, SUCCEED)},
+    journal=["start j 1", "end j 1"],
+    alive={"j": []},
+)
+
+
+def _history(*rows: tuple[str, JobStatus | None, JobStatus, int]) -> dict[str, Any]:
+    return {"histories": {"j": _entries(*rows)}}
+
+
+def test_a_sound_record_has_no_violation() -> None:
+    assert judge(SOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("planted", "words"),
+    [
+        ({"acknowledged": ["j", "k"]}, "k: lost"),
+        ({"jobs": {"j": replace(JOB, status=R)}}, "never ended"),
+        (_history(SUBMIT, CLAIM, SUCCEED, SUCCEED), "2 terminal rows"),
+        (_history(SUBMIT, CLAIM), "0 terminal rows"),
+        ({"alive": {"j": [7]}}, "alive after its end"),
+        (_history(SUBMIT, SUCCEED), "from RUNNING while PENDING"),
+        (_history(SUBMIT, ("succeed", P, S, 0)), "illegal edge"),
+        (
+            _history(
+                SUBMIT,
+                CLAIM,
+                ("request_cancel", R, R, 1),
+                ("rescue", R, P, 1),
+                ("claim", P, R, 2),
+                ("succeed", R, S, 2),
+            ),
+            "a new attempt after an accepted cancel",
+        ),
+        (
+            _history(SUBMIT, ("claim", P, R, 3), ("succeed", R, S, 3)),
+            "attempt 3 after 0",
+        ),
+        ({"journal": ["start j 1", "overlap j 2", "end j 1"]}, "two attempts alive"),
+        ({"journal": ["start j 1", "start j 1", "end j 1"]}, "started twice"),
+        ({"journal": ["start j 2", "end j 1"]}, "nobody claimed"),
+        ({"journal": ["start j 1"]}, "which no journal knows"),
+    ],
+)
+def test_each_violation_is_found(planted: dict[str, Any], words: str) -> None:
+    assert words in " ".join(judge(replace(SOUND, **planted)))
