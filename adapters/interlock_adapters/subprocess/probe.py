@@ -4,15 +4,19 @@
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from typing import NoReturn
 
 from interlock_adapters.subprocess import domain, linux
 from interlock_adapters.subprocess.zygote import enter_namespace
 
 _PATIENCE_S = 10
+_TRIES = 3
+_KILLED = -signal.SIGKILL
 
 
 def strongest() -> str:
@@ -21,16 +25,31 @@ def strongest() -> str:
 
 
 def works(containment: str) -> str | None:
-    """Return None if a containment works here, else what went wrong."""
+    """Return None if a containment works here, else what went wrong.
+
+    A try that somebody killed, or that took too long, says nothing: it is repeated, so
+    that no accident makes a worker settle for less.
+    """
+    wrong: str | None = None
+    for _ in range(_TRIES):
+        settled, wrong = _try(containment)
+        if settled:
+            break
+    return wrong
+
+
+def _try(containment: str) -> tuple[bool, str | None]:
     program = [sys.executable, "-m", "interlock_adapters.subprocess.probe", containment]
     try:
         done = subprocess.run(  # noqa: S603  (our own module)
             program, capture_output=True, timeout=_PATIENCE_S, check=False, text=True
         )
     except subprocess.TimeoutExpired:
-        return f"no answer within {_PATIENCE_S} s"
+        return False, f"no answer within {_PATIENCE_S} s"
+    if done.returncode == 0:
+        return True, None
     lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-    return None if done.returncode == 0 else lines[-1]
+    return done.returncode != _KILLED, lines[-1]
 
 
 def _daemonise() -> None:
@@ -64,6 +83,14 @@ def _kill_and_prove(containment: str) -> bool:
     return True
 
 
+def _leave_as(status: int) -> NoReturn:
+    """End as the process did that had this wait status, by a signal too."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    os._exit(code & 0xFF)
+
+
 def main() -> None:
     """Enter the containment as a zygote and a shim would, and try it."""
     containment = sys.argv[1]
@@ -73,7 +100,7 @@ def main() -> None:
         shim = os.fork()
         if shim:
             _, status = os.waitpid(shim, 0)
-            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+            _leave_as(status)
         linux.private_proc()
     elif containment == domain.SUBREAPER:
         linux.become_subreaper()

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from interlock_adapters.subprocess.zygote import EMPTY
 _log = logging.getLogger("interlock.runner")
 _MAX_MESSAGE: Final = 1024 * 1024
 _MAX_AHEAD: Final = 8
+_END_MS: Final = 5000
+_NUMBERS: Final = 2**32
 #: What must not reach a job: the database's URL and the tokens of this project.
 _PRIVATE: Final = "INTERLOCK_"
 
@@ -51,6 +54,7 @@ class SubprocessRunner:
         self._waiting: deque[ProcessExecution] = deque()
         self._spares: deque[tuple[int, socket.socket, int]] = deque()
         self._running: dict[int, ProcessExecution] = {}
+        self._zygotes = 0
         self._ordered = 0  # shims that the zygote is making
         self._broken: str | None = None  # why job modules cannot be imported
         self.domain: str | None = None
@@ -76,7 +80,9 @@ class SubprocessRunner:
         self._ordered = self._ahead
         self._zygote = -1  # its pidfd; in `namespace` its end proves all jobs dead
         me = os.pidfd_open(os.getpid())
-        config = {**self._config, "domain": self.domain}
+        self._zygotes += 1  # no two shims of ours ever have the same number
+        first = self._zygotes * _NUMBERS
+        config = {**self._config, "domain": self.domain, "first": first}
         socket.send_fds(self._link, [json.dumps(config).encode()], [me])
         os.close(me)
         self._link.settimeout(0)
@@ -188,15 +194,22 @@ class SubprocessRunner:
         """Start another zygote; know what the end of the last one proves."""
         if self._broken is not None:
             return
-        self._release()
-        if self.containment == domain.NAMESPACE:
-            self._process.wait()  # its namespace is empty: proc(5), pid_namespaces(7)
+        if self.containment == domain.NAMESPACE and self._is_gone(self._zygote):
+            # The init of its namespace has ended, and it ends last: pid_namespaces(7).
             for execution in self._running.values():
                 execution.gone(self._proof)
             self._running.clear()
-        else:
-            self._process.wait()  # shims go on, and report for themselves
+        self._release()
+        self._process.wait()  # in the other strengths shims go on, and report
         self._start_zygote()
+
+    def _is_gone(self, pidfd: int) -> bool:
+        """Whether a process has ended, which it is about to do; bounded in time."""
+        if pidfd < 0:  # it never said that it was ready: nothing runs in it
+            return True
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(_END_MS))
 
     def _release(self) -> None:
         self._link.close()

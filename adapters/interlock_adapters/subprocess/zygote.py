@@ -39,7 +39,7 @@ class Zygote:
         self._config = config
         self._containment: str = config["containment"]
         self._shims: dict[int, int] = {}  # pid -> number
-        self._next = 0
+        self._next: int = config["first"]
         self._spawn = spawner(config, fork_only=True)
         self._here = -1
         if self._containment == domain.NAMESPACE:
