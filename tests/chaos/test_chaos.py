@@ -12,7 +12,7 @@ import postgres
 
 from .storm import Storm
 
-SECONDS = float(os.environ.get("INTERLOCK_CHAOS_SECONDS", "15"))
+SECONDS = float(os.environ.get("INTERLOCK_CHAOS_SECONDS", "8"))
 SEED = int(os.environ.get("INTERLOCK_CHAOS_SEED", "1"))
 pytestmark = pytest.mark.timeout(SECONDS * 3 + 240)
 

@@ -75,7 +75,7 @@ def test_random_kills_lose_and_double_nothing(
         )
         assert alive(job.id) == []
     assert list(locks.glob("*.two-at-once")) == []
-    assert sum(killed.values()) >= 5, killed
+    assert sum(killed.values()) >= 3, killed
 
 
 def _kill(pid: int) -> bool:
