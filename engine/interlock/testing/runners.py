@@ -173,7 +173,7 @@ class RunnerContract:
         watched.until(Path(tmp_path, "beat").exists)
         watched.execution.stop(StopCause.TIMEOUT, 10)
         watched.end()
-        assert Path(tmp_path, "stopped").read_text() == "TIMEOUT"
+        assert Path(tmp_path, "stopped").read_text() == StopCause.TIMEOUT
         assert not _grows(tmp_path / "beat")
 
     @pytest.mark.parametrize("how", ["stop", "kill", "lease"])
