@@ -48,6 +48,7 @@ class Database:
         self._joined = threading.local()
         self._writer = engine.execution_options(write=True)
         self._relaxed = engine.execution_options(write=True, relaxed=True)
+        self._asker = engine.execution_options(alone=True)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -92,14 +93,17 @@ class Database:
             raise self._dialect.unavailable(error) or error from error
 
     @contextmanager
-    def _read(self) -> Iterator[sa.Connection]:
-        """Yield a connection for SELECTs: the joined one if there is one."""
+    def _read(self, *, alone: bool = False) -> Iterator[sa.Connection]:
+        """Yield a connection for SELECTs: the joined one if there is one.
+
+        They see one state of the database. A SELECT that is `alone` does so by itself.
+        """
         joined = getattr(self._joined, "connection", None)
         if joined is not None:
             yield joined
             return
         try:
-            with self._engine.connect() as connection:
+            with (self._asker if alone else self._engine).connect() as connection:
                 yield connection
         except sa.exc.DBAPIError as error:
             raise self._dialect.unavailable(error) or error from error
@@ -107,7 +111,7 @@ class Database:
     def _rows(
         self, statement: sa.Executable, facts: Mapping[str, object] | None = None
     ) -> list[sa.RowMapping]:
-        with self._read() as connection:
+        with self._read(alone=True) as connection:
             return list(connection.execute(statement, facts).mappings())
 
     def _lease_now(self, connection: sa.Connection) -> tuple[int, str]:

@@ -1,5 +1,7 @@
 """The reading half of the store: one SELECT each, no lock."""
 
+from functools import cache
+
 import sqlalchemy as sa
 
 from interlock.errors import JobNotFound
@@ -9,6 +11,7 @@ from interlock.query import LogLine, Page, QueueInfo, Running, Search, WorkerInf
 from interlock_adapters.sql import rows, tables
 from interlock_adapters.sql.containment import contains
 from interlock_adapters.sql.database import Database
+from interlock_adapters.sql.flavor import Flavor
 from interlock_adapters.sql.row_rules import RUNNING
 from interlock_adapters.sql.tables import job
 
@@ -143,15 +146,10 @@ class Reads(Database):
 
     def cancels(self, worker_id: str) -> list[Running]:
         """See `JobStore.cancels`."""
-        by = self._flavor.by_index("ix_job_running")
-        query = sa.text(
-            f"SELECT id, attempt FROM job {by} WHERE status = '{RUNNING}'"
-            " AND worker_id = :worker_id AND cancel_requested_at IS NOT NULL"
-            " AND stop_cause IS NULL"
-        )
+        found = self._rows(_cancels(self._flavor), {"worker_id": worker_id})
         return [
             Running(job_id=row["id"], attempt=row["attempt"], cancel_requested=True)
-            for row in self._rows(query, {"worker_id": worker_id})
+            for row in found
         ]
 
     def workers(self) -> list[WorkerInfo]:
@@ -159,3 +157,12 @@ class Reads(Database):
         table = tables.worker
         found = self._rows(sa.select(table).order_by(table.c.started_at, table.c.id))
         return [rows.to_worker(row) for row in found]
+
+
+@cache
+def _cancels(flavor: Flavor) -> sa.TextClause:
+    return sa.text(
+        f"SELECT id, attempt FROM job {flavor.by_index('ix_job_running')}"
+        f" WHERE status = '{RUNNING}' AND worker_id = :worker_id"
+        " AND cancel_requested_at IS NOT NULL AND stop_cause IS NULL"
+    )

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -21,6 +21,7 @@ from interlock.context import Interrupted, JobContext
 from interlock.errors import UnknownJobName
 from interlock.job import Progress
 from interlock.lifecycle import Reason, StopCause
+from interlock.registry import JobFunction
 from interlock.retry import Retry, type_name
 from interlock_adapters.subprocess.protocol import (
     MAX_RESULT,
@@ -33,6 +34,7 @@ from interlock_adapters.subprocess.protocol import (
 _MAX_TEXT = 64 * 1024  # of a message, and of a traceback
 _MAX_WORDS = 200  # of a progress report: a whole frame fits PIPE_BUF, so it is atomic
 _PROGRESS_EVERY_S = 0.05
+_REHEARSALS = 16  # CPython 3.11 to 3.13 adapt within 8 calls
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an escape, not an escaped backslash
 _to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 _LIMITS = {
@@ -155,8 +157,16 @@ class Main:
 
     def run(self) -> NoReturn:
         """Call the function, say what came of it, and end."""
-        launch, talk = self._launch, self._talk
         code = 1
+        try:
+            code = self.call(registry.find)
+        finally:
+            _flush()
+            os._exit(code)
+
+    def call(self, find: Callable[[str], JobFunction[..., object]]) -> int:
+        """Call the function and say what came of it; return the exit code."""
+        launch, talk = self._launch, self._talk
         try:
             talk.begin()
             _ear.job = talk
@@ -164,17 +174,32 @@ class Main:
                 talk.on_sigterm()
             if launch["limits"]:
                 _limit(launch["limits"])
-            result = registry.find(launch["name"]).function(**launch["params"])
+            result = find(launch["name"]).function(**launch["params"])
             talk.end(result_frame(result))
-            code = 0
         except SystemExit as leaving:  # sys.exit() is an exit code, not an error
-            code = _exit_code(leaving)
+            return _exit_code(leaving)
         except BaseException as error:  # noqa: BLE001  (the child's edge)
             retry = Retry(**launch["retry"])
             talk.end(frame(Kind.FAILURE, failure(error, retry)))
-        finally:
-            _flush()
-            os._exit(code)
+            return 1
+        return 0
+
+
+def rehearse() -> None:
+    """Run a job of nothing here, before any fork.
+
+    The interpreter adapts bytecode in place as it runs (PEP 659). What it has adapted
+    already no fork writes again, and what no fork writes is not copied.
+    """
+    nothing = JobFunction(function=lambda: None, name="nothing")
+    launch = {"id": "", "name": "nothing", "attempt": 0, "deadline": None}
+    launch |= {"params": {}, "limits": {}}
+    null = os.open(os.devnull, os.O_WRONLY)
+    for _ in range(_REHEARSALS):
+        Main(launch, null, null).call(lambda _name: nothing)
+        _flush()
+    os.close(null)
+    _ear.job = None
 
 
 def default_signals() -> None:

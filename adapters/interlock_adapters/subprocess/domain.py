@@ -17,6 +17,9 @@ STRENGTHS = (NAMESPACE, SUBREAPER, GROUP)
 UNPROVEN = "group_unproven"
 
 
+_OOM_SCORE = b"500"  # proc_pid_oom_score_adj(5)
+
+
 def proof_of(containment: str) -> str:
     """Return the proof that this strength gives."""
     return UNPROVEN if containment == GROUP else containment
@@ -51,6 +54,14 @@ def kill_all(containment: str, main: int | None) -> None:
             os.kill(main, signal.SIGKILL)  # before it has its own group
     if containment == SUBREAPER:
         kill_below(os.getpid())
+
+
+def offer_to_oom_killer(pid: int) -> None:
+    """Have the kernel take this process before its shim when memory runs out."""
+    with suppress(OSError):
+        fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
+        os.write(fd, _OOM_SCORE)
+        os.close(fd)
 
 
 def kill_below(root: int, spare: frozenset[int] = frozenset()) -> int:

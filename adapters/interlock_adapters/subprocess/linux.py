@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+from contextlib import suppress
 from typing import Final
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -38,7 +39,8 @@ def become_subreaper() -> None:
 
 def name_process(name: str) -> None:
     """Give this process a name for ps(1), inherited by fork; 15 bytes are kept."""
-    _checked(_libc.prctl(_SET_NAME, name.encode()[:15], 0, 0, 0))
+    with suppress(AttributeError, OSError):  # not Linux
+        _checked(_libc.prctl(_SET_NAME, name.encode()[:15], 0, 0, 0))
 
 
 def unshare(flags: int) -> None:

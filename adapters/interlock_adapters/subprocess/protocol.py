@@ -61,7 +61,7 @@ def unframed(text: bytes) -> Any:
         GarbledError: it is no JSON (RFC 8259: no NaN either).
     """
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = _decode(text.decode())
     except (ValueError, RecursionError) as error:
         raise GarbledError(str(error)) from error
     return _storable(value) if b"\\u" in text else value
@@ -69,6 +69,9 @@ def unframed(text: bytes) -> Any:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+_decode: Final = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def _storable(value: Any) -> Any:

@@ -23,7 +23,7 @@ from interlock.ports import Execution, Source
 from interlock_adapters.subprocess import domain, leftovers
 from interlock_adapters.subprocess.execution import ProcessExecution
 from interlock_adapters.subprocess.probe import strongest, works
-from interlock_adapters.subprocess.zygote import EMPTY
+from interlock_adapters.subprocess.zygote import BIND_NOW, EMPTY
 
 _log = logging.getLogger("interlock.runner")
 _MAX_MESSAGE: Final = 1024 * 1024
@@ -73,7 +73,11 @@ class SubprocessRunner:
             ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env={**environment, "PYTHONPATH": os.pathsep.join(self._path)},
+            env={
+                **environment,
+                BIND_NOW: "1",
+                "PYTHONPATH": os.pathsep.join(self._path),
+            },
             start_new_session=True,
         )
         theirs.close()

@@ -39,15 +39,20 @@ _MAX_OUTBOX: Final = 4 * 1024 * 1024  # output beyond it is dropped while nobody
 class Pipes:
     """The job's main process and the shim's ends of its pipes."""
 
-    def __init__(self, pid: int, out: int, err: int, result: int, notice: int) -> None:
-        self.pid = pid
-        self.started = boot()
+    def __init__(self, out: int, err: int, result: int, notice: int) -> None:
+        self.pid = 0  # until it is forked
+        self.started = 0.0
         self.result = result
         self.notice = notice
         self.streams = {out: ("stdout", Capture()), err: ("stderr", Capture())}
         self.open = {out, err, result}  # until their end: a job may close its side
         for fd in (out, err, result, notice):
             os.set_blocking(fd, False)
+
+    def begin(self, pid: int) -> None:
+        """Take note of the process at the other ends."""
+        self.pid = pid
+        self.started = boot()
 
     def close(self) -> None:
         """Release the pipes."""
@@ -144,6 +149,7 @@ class Shim:
     def _supervise(self, job: Pipes) -> None:
         """Pass on what happens until the main process has ended or must be killed."""
         pidfd = os.pidfd_open(job.pid)  # not reaped, so it is ours
+        held = True  # a short job's words are read at its end: it wakes us only once
         while self._exit is None:
             now = boot()
             if self._orphan or now >= min(self._lease, self._kill_at):
@@ -152,10 +158,13 @@ class Shim:
             if self._outbox:
                 until = min(until, max(now, self._hold_until))
             most_s = 0.0 if self._early else until - now
-            ready = self._wait(most_s, pidfd, *job.open)
+            ready = self._wait(most_s, pidfd, *(() if held else job.open))
             self._obey(job)
             self._read(job, ready)
             domain.reap(self._on_exit)
+            if held and self._exit is None:
+                held = False
+                domain.offer_to_oom_killer(job.pid)
         os.close(pidfd)
 
     def _bury(self, job: Pipes) -> None:

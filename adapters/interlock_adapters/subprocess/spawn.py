@@ -15,11 +15,6 @@ from interlock_adapters.subprocess.shim import Pipes, Spawn
 #: (launch, result_fd, notice_fd) -> what the fork calls; itself called before it.
 Prepare = Callable[[Mapping[str, Any], int, int], Callable[[], NoReturn]]
 
-_OOM_SCORE = (
-    b"500"  # the kernel takes the job before its shim: proc_pid_oom_score_adj(5)
-)
-_SHIM = "interlock-shim"  # in ps(1)
-
 
 def spawner(config: Mapping[str, Any], *, fork_only: bool) -> Spawn:
     """Return what starts a launch; `config` says how to import the job modules."""
@@ -38,14 +33,16 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
     """Fork the job. What can be done before, is: each page a fork writes is copied."""
     pipes = [os.pipe() for _ in range(4)]
     (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
+    job = Pipes(out, err, result, notice)
     os.environ.update(launch["environment"])
-    _name(process_name(launch["id"], launch["attempt"]))
+    name = process_name(launch["id"], launch["attempt"])
     strangers = child.strangers(result_w, notice_r)
     main = prepare(launch, result_w, notice_r)
     shim = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
+            linux.name_process(name)
             os.setsid()
             if not in_namespace:  # there the init takes all along, and ignores nothing
                 child.default_signals()
@@ -58,23 +55,10 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
             main()
         finally:
             os._exit(70)  # EX_SOFTWARE: it never returns
-    _name(_SHIM)
-    _offer_to_oom_killer(pid)
     for fd in (out_w, err_w, result_w, notice_r):
         os.close(fd)
-    return Pipes(pid, out, err, result, notice)
-
-
-def _name(name: str) -> None:
-    with suppress(AttributeError, OSError):  # not Linux
-        linux.name_process(name)
-
-
-def _offer_to_oom_killer(pid: int) -> None:
-    with suppress(OSError):
-        fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
-        os.write(fd, _OOM_SCORE)
-        os.close(fd)
+    job.begin(pid)
+    return job
 
 
 def _as_fork(

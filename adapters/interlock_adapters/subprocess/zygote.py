@@ -23,6 +23,9 @@ from interlock_adapters.subprocess.shim import Shim
 from interlock_adapters.subprocess.spawn import spawner
 
 EMPTY: Final = "empty"
+#: Resolve all symbols at the start (ld.so(8)), or each fork would do it for itself.
+BIND_NOW: Final = "LD_BIND_NOW"
+_SHIM: Final = "interlock-shim"  # in ps(1)
 _QUIET_READS: Final = 20  # /proc's list of children is racy: one look proves nothing
 _MAX_MESSAGE: Final = 1024 * 1024
 _FOR_THE_WORKER_TO_SAY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -78,6 +81,7 @@ class Zygote:
         self._tell({"ready": True, "threads": many}, pidfd)
         os.close(pidfd)
         sys.stdout.flush()
+        child.rehearse()
         gc.collect()
         gc.freeze()  # a collection in a fork would copy every page
         return True
@@ -126,6 +130,7 @@ class Zygote:
 
     def _become_shim(self, theirs: socket.socket, ours: socket.socket) -> NoReturn:
         try:
+            linux.name_process(_SHIM)
             theirs.close()
             self._link.close()
             signal.set_wakeup_fd(-1)
@@ -204,6 +209,7 @@ def enter_namespace() -> None:
 
 def main() -> None:
     """Read the configuration from the worker and serve it."""
+    os.environ.pop(BIND_NOW, None)  # ours alone, not the jobs'
     link = socket.socket(fileno=int(sys.argv[1]))
     data, fds, _, _ = socket.recv_fds(link, _MAX_MESSAGE, 1)
     config = json.loads(data)
