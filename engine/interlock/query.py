@@ -131,6 +131,7 @@ class WorkerInfo:
     boot_id: str
     containment: str
     concurrency: int
+    queues: tuple[str, ...] | None = None  # None: all
     started_at: datetime
     seen_at: datetime
     domain: str | None = None  # file in which its zygote leaves the proof of its end

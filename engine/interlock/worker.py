@@ -137,6 +137,7 @@ class Worker:
         self.ready.set()
 
     def _register(self) -> None:
+        queues = self._settings.queues
         self._store.see_worker(
             WorkerInfo(
                 id=self.id,
@@ -145,6 +146,7 @@ class Worker:
                 boot_id=boot_id(),
                 containment=self._runner.containment,
                 concurrency=self._settings.concurrency,
+                queues=None if queues is None else tuple(sorted(queues)),
                 started_at=self._started_at,
                 seen_at=self._clock.now(),
                 domain=self._runner.domain,

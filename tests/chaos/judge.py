@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from interlock.job import HistoryEntry, Job
 from interlock.lifecycle import SUBMIT, TABLE, TERMINAL, Event, JobStatus, row_of
+
+from .linear import Call, unfit
 
 _EDGES = {(row.event.value, row.source, row.target) for row in TABLE}
 _SUCCEEDED = row_of(Event.SUCCEED).target
@@ -25,6 +27,7 @@ class Evidence:
     histories: Mapping[str, Sequence[HistoryEntry]]
     journal: Iterable[str]  # lines: what, id, attempt
     alive: Mapping[str, Sequence[int]]  # processes of each job, seen from outside
+    calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
 
 
 def judge(evidence: Evidence) -> list[str]:
@@ -40,6 +43,7 @@ def judge(evidence: Evidence) -> list[str]:
             *_of_the_end(job, entries, evidence.alive.get(job_id, ())),
             *_of_the_history(entries),
             *_of_the_journal(job, lines[job_id]),
+            *unfit(entries, evidence.calls.get(job_id, ())),
         ]
         found += [f"{job_id}: {fault}" for fault in faults]
     return found

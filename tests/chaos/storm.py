@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e.processes import alive, below
-from interlock import Engine, IllegalTransition, StoreUnavailable
+from interlock import Engine, StoreUnavailable
 
 from . import chaos_jobs
 from .judge import Evidence, judge
+from .witness import Witness
 
 LEASE_S = 2.0
 WORKERS = 3
@@ -35,6 +36,7 @@ class Storm:
         self.crash = crash
         self.done: Counter[str] = Counter()
         self.ids: list[str] = []
+        self.witness = Witness(url, seed, self.ids)
         self.workers = [self._worker() for _ in range(WORKERS)]
 
     def _worker(self) -> subprocess.Popen[bytes]:
@@ -49,11 +51,12 @@ class Storm:
 
     def blow(self, seconds: float) -> None:
         """Submit and destroy for so long."""
-        with Engine.open(self.url) as engine:
+        with Engine.open(self.url) as engine, self.witness:
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 try:
-                    self._submit(engine)
+                    for _ in range(self.rng.randint(1, 3)):
+                        self._submit(engine)
                     self._strike(engine)
                 except StoreUnavailable:
                     self.done["refused calls"] += 1
@@ -86,7 +89,8 @@ class Storm:
         elif strike == "stall":
             self._stall(worker)
         elif strike == "cancel" and self.ids:
-            self._cancel(engine, self.rng.choice(self.ids[-20:]))
+            mine = self.witness.cancel(engine, self.rng.choice(self.ids[-20:]))
+            self.done["cancels"] += mine
         elif strike == "crash" and self.crash is not None:
             self.done["crashes"] += 1
             self.crash()
@@ -103,13 +107,6 @@ class Storm:
         time.sleep(LEASE_S * self.rng.uniform(0.5, 1.5))
         worker.send_signal(signal.SIGCONT)
         self.done["stalls"] += 1
-
-    def _cancel(self, engine: Engine, job_id: str) -> None:
-        try:
-            engine.cancel(job_id, by="storm")
-        except IllegalTransition:
-            return
-        self.done["cancels"] += 1
 
     def calm(self, patience_s: float = 60) -> list[str]:
         """Let everything end, stop the workers, and return what the judge finds."""
@@ -128,7 +125,9 @@ class Storm:
                 histories={one: engine.history(one) for one in jobs},
                 journal=(self.folder / "journal").read_text().splitlines(),
                 alive={one: alive(one) for one in self.ids[-100:]},
+                calls=self.witness.calls,
             )
+            self.done["answers"] = sum(map(len, self.witness.calls.values()))
             self.done["rejections"] = len(engine.rejections())
             faults = [f"{fault.job_id}: {fault.what}" for fault in engine.verify()]
         return judge(evidence) + faults

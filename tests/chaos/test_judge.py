@@ -12,6 +12,7 @@ from interlock.job import HistoryEntry, Job
 from interlock.lifecycle import JobStatus
 
 from .judge import Evidence, judge
+from .linear import Call
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 P, R, S, C = (JobStatus[n] for n in ("PENDING", "RUNNING", "SUCCEEDED", "CANCELED"))
@@ -52,6 +53,13 @@ SOUND = Evidence(
     histories={"j": _entries(SUBMIT, CLAIM, SUCCEED)},
     journal=["start j 1", "end j 1"],
     alive={"j": []},
+    calls={
+        "j": [
+            Call(0, 5, (S, 1, False)),  # began before the next and ended after it
+            Call(1, 2, (R, 1, False)),
+            Call(6, 7, (S, 1, False)),
+        ]
+    },
 )
 
 
@@ -92,6 +100,11 @@ def test_a_sound_record_has_no_violation() -> None:
         ({"journal": ["start j 1", "start j 1", "end j 1"]}, "started twice"),
         ({"journal": ["start j 2", "end j 1"]}, "nobody claimed"),
         ({"journal": ["start j 1"]}, "which no journal knows"),
+        ({"calls": {"j": [Call(0, 1, (C, 1, True))]}}, "fits no order"),
+        (
+            {"calls": {"j": [Call(0, 1, (S, 1, False)), Call(2, 3, (R, 1, False))]}},
+            "fits no order",
+        ),
     ],
 )
 def test_each_violation_is_found(planted: dict[str, Any], words: str) -> None:

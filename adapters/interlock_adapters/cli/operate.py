@@ -43,8 +43,9 @@ def resume(queue: str, database: Database = None) -> None:
 def workers(database: Database = None, as_json: AsJson = False) -> None:
     """List the workers."""
     with context.errors_as_exit_codes(), context.engine(database) as engine:
-        columns = ("id", "host", "pid", "containment", "concurrency", "seen_at")
-        show.records(engine.workers(), columns, as_json=as_json)
+        place = ("id", "host", "pid", "containment")
+        load = ("concurrency", "queues", "seen_at")
+        show.records(engine.workers(), (*place, *load), as_json=as_json)
 
 
 def purge(

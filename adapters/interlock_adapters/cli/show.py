@@ -111,6 +111,8 @@ def records(items: Sequence[Any], columns: Sequence[str], *, as_json: bool) -> N
 def _short(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03}"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return str(value)
 
 

@@ -182,7 +182,8 @@ def to_line(row: Row) -> LogLine:
 
 def to_worker(row: Row) -> WorkerInfo:
     """Return the worker of a row."""
-    return WorkerInfo(**row)
+    queues = row["queues"]
+    return WorkerInfo(**{**row, "queues": None if queues is None else tuple(queues)})
 
 
 def same_call(row: Mapping[Any, Any], job: NewJob) -> bool:

@@ -257,6 +257,7 @@ class WorkerRow(Base, table=True):
     boot_id: str
     containment: str
     concurrency: int
+    queues: list[str] | None = _json()
     started_at: datetime = _when(nullable=False)
     seen_at: datetime = _when(nullable=False)
     domain: str | None = None

@@ -189,11 +189,13 @@ class RecordsContract:
             boot_id="x",
             containment="cgroup",
             concurrency=4,
+            queues=("fast", "slow"),
             started_at=now,
             seen_at=now,
             domain="/d",
         )
         newer = replace(older, id="a", started_at=now + LEASE, domain=None)
+        newer = replace(newer, queues=None)
         for worker in (newer, older):
             scene.store.see_worker(worker)
         seen = replace(older, seen_at=now + 2 * LEASE)

@@ -223,6 +223,7 @@ def upgrade() -> None:
         sa.Column("boot_id", sa.String(), nullable=False),
         sa.Column("containment", sa.String(), nullable=False),
         sa.Column("concurrency", sa.Integer(), nullable=False),
+        sa.Column("queues", _JSON, nullable=True),
         sa.Column("started_at", _WHEN, nullable=False),
         sa.Column("seen_at", _WHEN, nullable=False),
         sa.Column("domain", sa.String(), nullable=True),
