@@ -8,7 +8,7 @@ demo: $(BIN)/interlock
 	$(BIN)/interlock demo
 
 test: $(BIN)/interlock
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
 check: $(BIN)/interlock
 	$(BIN)/ruff format --check .
