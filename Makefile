@@ -22,6 +22,7 @@ format: $(BIN)/interlock
 
 bench: $(BIN)/interlock
 	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/claims.py
 
 chaos: $(BIN)/interlock
 	INTERLOCK_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/chaos
