@@ -1,0 +1,89 @@
+"""Both databases, and two actors on one of them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import postgres
+from e2e.processes import start_worker
+from interlock import Engine
+from interlock.discovery import open_store
+from interlock.testing.clock import ManualClock
+from interlock.testing.scene import Scene
+from interlock_adapters.subprocess import probe
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/jobs.db"
+    else:
+        with postgres.database() as made:
+            yield made
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    with Engine.open(url) as opened:
+        yield opened
+        assert opened.verify() == []
+
+
+Hire = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def hire(url: str) -> Iterator[Hire]:
+    """Start a worker in a process of its own; it is dead after the test."""
+    hired: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str) -> subprocess.Popen[bytes]:
+        hired.append(start_worker(url, *options))
+        return hired[-1]
+
+    yield start
+    for worker in hired:
+        worker.kill()
+        worker.wait()
+
+
+@pytest.fixture(params=["namespace", "subreaper"])
+def containment(request: pytest.FixtureRequest) -> str:
+    """Each strength; one that this machine refuses is skipped loudly."""
+    name = str(request.param)
+    wrong = probe.works(name)
+    if wrong is not None:
+        pytest.skip(f"containment {name} does not work on this machine: {wrong}")
+    return name
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@contextmanager
+def _actor(url: str, clock: ManualClock) -> Iterator[Scene]:
+    store = open_store(url, clock)
+    yield Scene(store, clock)
+    assert store.verify() == []
+    store.close()
+
+
+@pytest.fixture
+def here(url: str, clock: ManualClock) -> Iterator[Scene]:
+    """One actor, which makes the jobs."""
+    with _actor(url, clock) as scene:
+        yield scene
+
+
+@pytest.fixture
+def there(url: str, clock: ManualClock) -> Iterator[Scene]:
+    """Another one, with connections of its own."""
+    with _actor(url, clock) as scene:
+        yield scene
