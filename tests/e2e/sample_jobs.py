@@ -266,3 +266,12 @@ def one_at_a_time(folder: str) -> bool:
     time.sleep(0.05)
     lock.unlink()
     return True
+
+
+@job(name="t.heavy")
+def heavy(folder: str) -> None:
+    """Take so much memory that dying takes a while."""
+    block = bytearray(300 * 1024 * 1024)
+    block[::4096] = b"x" * len(block[::4096])
+    Path(folder, "ready").touch()
+    time.sleep(60)

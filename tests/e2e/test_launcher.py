@@ -1,0 +1,93 @@
+"""What a runner concludes from the death of its zygote, and of what it tries first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from interlock.clock import boot
+from interlock.job import Job
+from interlock.observation import Launch
+from interlock.testing.runners import Watched
+from interlock_adapters.subprocess import probe
+from interlock_adapters.subprocess.runner import SubprocessRunner, open_runner
+
+from . import sample_jobs
+from .processes import alive, below, until
+
+
+@pytest.fixture
+def runner(containment: str) -> Iterator[SubprocessRunner]:
+    modules = [sample_jobs.__name__]
+    opened = open_runner(containment=containment, modules=modules, main=None, ahead=2)
+    yield opened
+    opened.close()
+
+
+def _numbers(runner: SubprocessRunner) -> set[int]:
+    """Return the numbers of the shims that wait, once there are two."""
+
+    def tended() -> bool:
+        runner.tend()
+        return len(runner._spares) >= 2
+
+    until(tended)
+    return {spare[0] for spare in runner._spares}
+
+
+def test_no_shim_has_the_number_of_one_of_an_earlier_zygote(
+    runner: SubprocessRunner,
+) -> None:
+    before = _numbers(runner)
+    runner._process.kill()
+    runner._process.wait()
+
+    def replaced() -> bool:
+        runner.tend()
+        return runner._process.poll() is None
+
+    until(replaced)
+    assert _numbers(runner).isdisjoint(before)
+
+
+@pytest.mark.parametrize("containment", ["namespace"], indirect=True)
+@pytest.mark.parametrize("attempt", range(1, 4))
+def test_no_proof_is_given_before_the_death_of_a_job_whose_launcher_is_killed(
+    runner: SubprocessRunner, tmp_path: Path, attempt: int
+) -> None:
+    now = datetime.now(UTC)
+    job = Job(
+        id=os.urandom(16).hex(),
+        name="t.heavy",
+        params={"folder": str(tmp_path)},
+        created_at=now,
+        run_at=now,
+        attempt=attempt,
+    )
+    launch = Launch(job=job, lease_deadline=boot() + 60, deadline_at=None)
+    watched = Watched(runner, runner.start(launch))
+    watched.until((tmp_path / "ready").exists)
+    runner._process.kill()
+    watched.until(lambda: watched.dead)
+    assert alive(job.id) == []
+
+
+def test_a_probe_that_is_killed_is_tried_again(containment: str) -> None:
+    killed = threading.Event()
+
+    def kill_the_first() -> None:
+        until(lambda: below(os.getpid()))
+        os.kill(below(os.getpid())[0], signal.SIGKILL)
+        killed.set()
+
+    thread = threading.Thread(target=kill_the_first)
+    thread.start()
+    assert probe.works(containment) is None
+    thread.join()
+    assert killed.is_set()
