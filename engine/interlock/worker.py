@@ -30,7 +30,7 @@ from interlock.supervision import Supervised
 
 _log = logging.getLogger("interlock.worker")
 _POLL_S: Final = 2.0  # behind every wake-up: what a lost notification costs at most
-_LOOK_S: Final = 0.02  # between two looks for cancels; our own writes wake us too
+_LOOK_S: Final = 0.03  # between two looks for cancels; our own writes wake us too
 _REAP_S: Final = 1.0
 _STORE_DOWN_S: Final = 0.5
 
