@@ -274,19 +274,23 @@ class Worker:
             self._poll_at = min(self._poll_at, self._clock.boot() + wait_s)
 
     def _start(self, job: Job, claimed: float) -> None:
-        """Start a claimed job. Its time runs from before the claim was sent."""
+        """Start a claimed job.
+
+        Its lease runs from before the claim was sent; its timeout from now, or a slow
+        store would end jobs as TIMEOUT that never ran.
+        """
         function = self._jobs[job.name]
         timeout = job.timeout_s
         launch = Launch(
             job=job,
             lease_deadline=claimed + self._settings.lease - self._settings.margin,
             deadline_at=None
-            if timeout is None or job.started_at is None
-            else job.started_at + timedelta(seconds=timeout),
+            if timeout is None
+            else self._clock.now() + timedelta(seconds=timeout),
             isolation=function.isolation,
             limits=function.limits,
         )
-        deadline = None if timeout is None else claimed + timeout
+        deadline = None if timeout is None else self._clock.boot() + timeout
         seen = Supervised(job=job, deadline=deadline)
         execution = self._runner.start(launch)
         self._attempts.add(Tracked(seen=seen, execution=execution))

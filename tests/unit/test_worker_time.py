@@ -1,0 +1,158 @@
+"""What a worker does with time: deadlines of jobs, and how long it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Final
+
+import pytest
+
+from interlock.job import Job, NewJob
+from interlock.lifecycle import StopCause
+from interlock.observation import Launch, Observation, PidSeen
+from interlock.ports import Source, Wakeup
+from interlock.query import ClaimRequest
+from interlock.registry import JobFunction
+from interlock.testing.clock import ManualClock
+from interlock.testing.inline import InlineRunner
+from interlock.worker import Worker, WorkerSettings
+from interlock_adapters.memory import MemoryStore
+
+TIMEOUT_S: Final = 5.0
+CLAIM_S: Final = 10.0
+
+
+class Patience:
+    """A `Wakeup` that waits for nothing, and remembers for how long it should have."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    def wait(self, timeout_s: float, sources: Iterable[Source] = ()) -> bool:
+        del sources
+        self.asked.append(timeout_s)
+        return False
+
+    def wake(self) -> None:
+        """Nobody waits."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class SlowStore(MemoryStore):
+    """A store that claims at once, and answers late."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.manual = clock
+        self.patience = Patience()
+
+    def claim(self, request: ClaimRequest) -> list[Job]:
+        claimed = super().claim(request)
+        self.manual.advance(CLAIM_S if claimed else 0)
+        return claimed
+
+    def watch(self) -> Wakeup:
+        return self.patience
+
+
+class Held:
+    """An execution that does what a test says."""
+
+    supervised = True
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.seen: list[Observation] = [PidSeen(pid=1)]
+        self.stops: list[StopCause] = []
+
+    def fileno(self) -> int:
+        return -1
+
+    def observe(self) -> list[Observation]:
+        seen, self.seen = self.seen, []
+        return seen
+
+    def stop(self, cause: StopCause, grace_s: float) -> None:
+        del grace_s
+        self.stops.append(cause)
+
+    def kill(self) -> None:
+        """Nobody asks for it."""
+
+    def extend(self, lease_deadline: float) -> None:
+        """Nobody looks at the lease."""
+
+
+class Runner(InlineRunner):
+    """A `Runner` whose jobs are held."""
+
+    def __init__(self) -> None:
+        self.held: list[Held] = []
+
+    def start(self, launch: Launch) -> Held:
+        self.held.append(Held(launch))
+        return self.held[-1]
+
+    def sources(self) -> Sequence[Source]:
+        return ()
+
+
+def plain() -> None: ...
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def store(clock: ManualClock) -> SlowStore:
+    store = SlowStore(clock)
+    now = clock.now()
+    new = NewJob(
+        id="j",
+        name="plain",
+        params={},
+        created_at=now,
+        run_at=now,
+        timeout_s=TIMEOUT_S,
+    )
+    store.add([new])
+    return store
+
+
+@pytest.fixture
+def worker(store: SlowStore, clock: ManualClock) -> Worker:
+    jobs = {"plain": JobFunction(function=plain, name="plain")}
+    settings = WorkerSettings(concurrency=1, lease=100)
+    return Worker(store, Runner(), jobs, settings, clock)
+
+
+def _held(worker: Worker) -> Held:
+    worker.turn()
+    runner = worker._runner
+    assert isinstance(runner, Runner)
+    return runner.held[0]
+
+
+def test_a_store_that_answers_late_takes_nothing_from_a_timeout(
+    worker: Worker, store: SlowStore, clock: ManualClock
+) -> None:
+    held = _held(worker)
+    assert held.launch.deadline_at == clock.now() + timedelta(seconds=TIMEOUT_S)
+    clock.advance(TIMEOUT_S - 0.1)
+    worker.turn()
+    assert (held.stops, store.get("j").stop_cause) == ([], None)
+    clock.advance(0.1)
+    worker.turn()
+    assert held.stops == [StopCause.TIMEOUT]
+
+
+def test_a_store_that_answers_late_takes_from_the_lease(
+    worker: Worker, clock: ManualClock
+) -> None:
+    asked_at = clock.boot()
+    assert _held(worker).launch.lease_deadline == asked_at + 100 - 20
