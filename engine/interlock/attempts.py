@@ -112,7 +112,7 @@ class Attempts:
         deadlines = [
             tracked.seen.deadline
             for tracked in self.all.values()
-            if tracked.seen.deadline is not None and tracked.job.stop_cause is None
+            if tracked.seen.deadline is not None and tracked.seen.is_armed
         ]
         return min([*deadlines, self._notebook.due_at()])
 

@@ -25,6 +25,11 @@ class Supervised:
     cancel_requested: bool = False
     shut_down: bool = False  # the worker's patience at shutdown is over
 
+    @property
+    def is_armed(self) -> bool:
+        """Whether `deadline` can still stop it: nothing else has ended it before."""
+        return self.exit is None and self.proof is None and self.job.stop_cause is None
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:

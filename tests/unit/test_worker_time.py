@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from interlock.job import Job, NewJob
-from interlock.lifecycle import StopCause
-from interlock.observation import Launch, Observation, PidSeen
+from interlock.job import Exit, Job, NewJob
+from interlock.lifecycle import JobStatus, StopCause
+from interlock.observation import ExitSeen, Launch, Observation, PidSeen
 from interlock.ports import Source, Wakeup
 from interlock.query import ClaimRequest
 from interlock.registry import JobFunction
@@ -156,3 +156,15 @@ def test_a_store_that_answers_late_takes_from_the_lease(
 ) -> None:
     asked_at = clock.boot()
     assert _held(worker).launch.lease_deadline == asked_at + 100 - 20
+
+
+def test_a_worker_waits_while_what_an_exited_job_left_behind_is_swept(
+    worker: Worker, store: SlowStore, clock: ManualClock
+) -> None:
+    held = _held(worker)
+    held.seen.append(ExitSeen(exit=Exit(code=0)))
+    clock.advance(TIMEOUT_S + 1)
+    for _ in range(5):
+        worker.turn()
+    assert store.get("j").status is JobStatus.RUNNING
+    assert store.patience.asked[-1] > 0
