@@ -1,0 +1,118 @@
+"""A client that submits, cancels, pauses, and repeats what was not acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from itertools import count
+from typing import Final, cast
+
+from interlock.engine import Engine
+from interlock.errors import (
+    IllegalTransition,
+    InvalidOption,
+    JobNotFound,
+    StoreUnavailable,
+)
+from interlock.options import Options
+from interlock.ports import JobStore
+from interlock.retry import Retry
+
+from .jobs import narrow, work
+from .network import Link
+from .processes import Process
+from .truth import Truth
+
+QUEUES: Final = ("fast", "slow")
+
+
+class Client:
+    """What one client process does until it is told to be done."""
+
+    def __init__(self, process: Process, link: Link, truth: Truth) -> None:
+        self._process = process
+        self._rng = process.world.rng
+        self._truth = truth
+        self._engine = Engine(cast("JobStore", link), clock=process.clock)
+        self._numbers = count(1)
+
+    def run(self, until: float) -> None:
+        """Work for so long."""
+        acts = (self._submit, self._cancel, self._pause)
+        while self._process.world.now < until:
+            self._process.sleep(self._rng.expovariate(1 / 6))
+            (act,) = self._rng.choices(acts, [6, 3, 0.3])
+            act()
+
+    def _insist(self, call: Callable[[], object]) -> None:
+        """Call until there is an answer: some calls that got none were heard."""
+        while True:
+            try:
+                call()
+            except StoreUnavailable:
+                self._process.sleep(self._rng.uniform(0, 3))
+            else:
+                return
+
+    def _submit(self) -> None:
+        rng = self._rng
+        label = f"{self._process.name}.{next(self._numbers)}"
+        job = rng.choice([work, work, narrow]).options(**self._options(label))
+        fails = rng.random() < 0.3
+        call = job.call(
+            seconds=round(rng.expovariate(1 / rng.choice([1, 10, 30])), 3),
+            failures=rng.randint(1, 3) if fails else 0,
+            passing=rng.random() < 0.8,
+            stubborn=rng.random() < 0.3,
+        )
+
+        def submit() -> None:
+            with suppress(InvalidOption):  # it came too late for its `expires_at`
+                (handle,) = self._engine.submit_many([call])
+                self._truth.acknowledged.append(handle.id)
+
+        self._insist(submit)
+
+    def _options(self, label: str) -> Options:
+        rng = self._rng
+        now = self._process.clock.now()
+        options: Options = {
+            "idempotency_key": label,
+            "metadata": {"label": label},
+            "queue": rng.choice(QUEUES),
+            "priority": rng.randint(0, 2),
+            "grace": rng.choice([0.0, 0.5, 2.0, 5.0]),
+            "timeout": rng.choice([None, None, 5.0, 20.0]),
+            "max_losses": rng.choice([1, 3, 50]),
+            "retry": Retry(
+                max_attempts=rng.randint(1, 4),
+                backoff=rng.choice([0, 1, 8]),
+                on_timeout=rng.random() < 0.5,
+            ),
+        }
+        if rng.random() < 0.1:
+            options["run_at"] = now + timedelta(seconds=rng.uniform(1, 60))
+        elif rng.random() < 0.1:
+            options["expires_at"] = now + timedelta(seconds=rng.uniform(1, 30))
+        return options
+
+    def _cancel(self) -> None:
+        known = self._truth.acknowledged[-12:]
+        if known:
+            job_id = self._rng.choice(known)
+            self._insist(lambda: self._cancel_one(job_id))
+
+    def _cancel_one(self, job_id: str) -> None:
+        try:
+            self._truth.accept_cancel(self._engine.cancel(job_id, by="client"))
+        except IllegalTransition:
+            return  # it has ended otherwise
+        except JobNotFound:
+            self._truth.miss(job_id)
+
+    def _pause(self) -> None:
+        queue = self._rng.choice(QUEUES)
+        self._insist(lambda: self._engine.pause(queue))
+        self._process.sleep(self._rng.uniform(1, 20))
+        self._insist(lambda: self._engine.resume(queue))

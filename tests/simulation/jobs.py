@@ -1,0 +1,26 @@
+"""The jobs of the simulation. Nobody calls them: their trees do what params say."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from interlock import job
+
+NARROW: Final = "simulation.narrow"
+NARROW_LIMIT: Final = 2
+
+
+@job(name="simulation.work")
+def work(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int:
+    """Run `seconds`, and return the number of the attempt.
+
+    The first `failures` attempts fail instead, for a `passing` reason or not. A
+    `stubborn` one ignores SIGTERM.
+    """
+    raise NotImplementedError
+
+
+@job(name=NARROW, max_running=NARROW_LIMIT)
+def narrow(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int:
+    """See `work`."""
+    raise NotImplementedError

@@ -1,0 +1,200 @@
+"""A simulated supervisor of one attempt, with the rule of the real one.
+
+It kills its tree when it is told to, when its worker is gone, and when its lease
+deadline comes; and it reports the end after the last process is dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from interlock.job import Exit, Failure, Progress
+from interlock.lifecycle import Proof, Reason, StopCause
+from interlock.observation import (
+    ExitSeen,
+    Launch,
+    Observation,
+    Output,
+    PidSeen,
+    TreeDead,
+    Unconfirmed,
+)
+
+from .processes import Process
+from .trees import End, Forest, Tree
+
+_DIES_S: Final = 0.4  # less than the smallest margin, 0.5 s: a kill kills
+_UNCONFIRMED_S: Final = 5.0
+
+
+class Shim:
+    """See `Execution`. Its worker may be frozen; it never is."""
+
+    def __init__(self, worker: Process, forest: Forest, launch: Launch) -> None:
+        self._worker = worker
+        self._world = worker.world
+        self._forest = forest
+        self._deadline = launch.lease_deadline
+        self._seen: list[Observation] = []
+        self._orders: list[Callable[[], None]] = []  # given before there was a tree
+        self._orphan = False
+        self._alive = True
+        self.launch = launch
+        self.tree: Tree | None = None
+        self.done = False
+        rng = self._world.rng
+        hand_off_s = rng.choice([0.001, 0.001, 0.1, rng.uniform(0, 4)])
+        self._world.after(hand_off_s, self._begin)
+
+    def __str__(self) -> str:
+        job = self.launch.job
+        return f"{job.metadata['label']}/{job.attempt}"
+
+    # What the worker sees and says.
+
+    @property
+    def supervised(self) -> bool:
+        """See `Execution.supervised`."""
+        return self.done or self._alive
+
+    @property
+    def has_news(self) -> bool:
+        """Whether its descriptor would be readable."""
+        return bool(self._seen)
+
+    def fileno(self) -> int:
+        """See `Execution.fileno`."""
+        return -1
+
+    def observe(self) -> list[Observation]:
+        """See `Execution.observe`."""
+        seen, self._seen = self._seen, []
+        return seen
+
+    def stop(self, cause: StopCause, grace_s: float) -> None:
+        """See `Execution.stop`."""
+        self._world.tell(f"{self} is told to stop: {cause}")
+        self._order(partial(self._terminate, grace_s))
+
+    def kill(self) -> None:
+        """See `Execution.kill`."""
+        self._order(partial(self._kill, "by order"))
+
+    def extend(self, lease_deadline: float) -> None:
+        """See `Execution.extend`."""
+        self._deadline = lease_deadline
+
+    # What the world does to it.
+
+    def lose_worker(self) -> None:
+        """Read the end of the link: the worker is gone."""
+        self._orphan = True
+        delay_s = self._world.rng.uniform(0, 0.2)
+        self._world.after(delay_s, partial(self._kill, "its worker is gone"))
+
+    def shoot(self) -> None:
+        """Be killed with -9: whoever inherits the tree kills it."""
+        if self._alive and not self.done:
+            self._world.tell(f"{self} loses its shim")
+            self._alive = False
+            delay_s = self._world.rng.uniform(0, 0.2)
+            self._world.after(delay_s, partial(self._kill, "its shim is gone"))
+
+    # What it does by itself.
+
+    def _begin(self) -> None:
+        now = self._worker.clock.boot()
+        if not self._alive or self._orphan or now >= self._deadline:
+            self._report_death()
+            return
+        job = self.launch.job
+        self._world.tell(f"{self} starts on {self._worker.name}")
+        self.tree = self._forest.plant(job.id, job.name, job.attempt)
+        self._see(PidSeen(pid=self.tree.pid))
+        seconds = float(str(job.params["seconds"]))
+        self._world.after(seconds / 2, self._report_progress)
+        self._world.after(seconds, self._end_by_itself)
+        self._fence()
+        for order in self._orders:
+            order()
+
+    def _fence(self) -> None:
+        if self._worker.clock.boot() >= self._deadline:
+            self._kill("its lease is over")
+        elif not self.done:
+            self._worker.clock.at(self._deadline, self._fence)
+
+    def _report_progress(self) -> None:
+        if self.tree is not None and self.tree.end is None:
+            self._see(Output(stream="stdout", lines=("half",)))
+            self._see(Progress(completed=0.5, total=1.0))
+
+    def _end_by_itself(self) -> None:
+        if self.tree is None or self.tree.end is not None:
+            return
+        job = self.launch.job
+        if job.attempt > int(str(job.params["failures"])):
+            self._exit(End.RETURNED, ExitSeen(exit=Exit(code=0), result=job.attempt))
+            return
+        failure = Failure(
+            reason=Reason.ERROR,
+            message="on purpose",
+            transient=bool(job.params["passing"]),
+        )
+        self._exit(End.FAILED, ExitSeen(exit=Exit(code=1), failure=failure))
+
+    def _exit(self, how: End, seen: ExitSeen) -> None:
+        """Let the main process end; what it left behind is swept."""
+        if self.tree is not None and self.tree.end is None:
+            self._world.tell(f"{self} {how.value}")
+            self._forest.end(self.tree, how)
+            self._see(seen)
+            self._sweep()
+
+    def _terminate(self, grace_s: float) -> None:
+        self._world.after(grace_s, partial(self._kill, "its grace is over"))
+        if not self.launch.job.params["stubborn"]:
+            failure = Failure(reason=Reason.SIGNAL, signal=15, message="SIGTERM")
+            seen = ExitSeen(exit=Exit(signal=15), failure=failure)
+            delay_s = self._world.rng.uniform(0, grace_s)
+            self._world.after(delay_s, partial(self._exit, End.FAILED, seen))
+
+    def _kill(self, why: str) -> None:
+        if self.tree is not None and self.tree.end is None:
+            self._world.tell(f"{self} is killed: {why}")
+            self._forest.end(self.tree, End.KILLED)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        rng = self._world.rng
+        dies_s = rng.uniform(0, _DIES_S)
+        if self._forest.stuck and rng.random() < 0.1:
+            dies_s = rng.uniform(0, 60)
+            self._world.after(_UNCONFIRMED_S, self._report_stuck)
+        self._world.after(dies_s, self._bury)
+
+    def _report_stuck(self) -> None:
+        if not self.done:
+            self._world.tell(f"{self} is killed, and does not die")
+            self._see(Unconfirmed())
+
+    def _bury(self) -> None:
+        if self.tree is not None and self.tree.alive:
+            self._forest.fell(self.tree)
+            self._report_death()
+
+    def _report_death(self) -> None:
+        self.done = True
+        self._see(TreeDead(proof=Proof.NAMESPACE))
+
+    def _see(self, observation: Observation) -> None:
+        self._seen.append(observation)
+        self._worker.wake(self._world.rng.uniform(0, 0.01))
+
+    def _order(self, order: Callable[[], None]) -> None:
+        if self.tree is None:
+            self._orders.append(order)
+        else:
+            self._world.after(self._world.rng.uniform(0, 0.01), order)

@@ -1,0 +1,79 @@
+"""A real store that shows the world each write."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from interlock.errors import InterlockError
+from interlock.job import Job, Move, NewJob
+from interlock.lifecycle import Event, row_of
+from interlock.query import ClaimRequest, Lost
+from interlock_adapters.memory import MemoryStore
+
+from .world import HostClock
+
+_RUNNING: Final = row_of(Event.CLAIM).target
+
+
+class Watcher(Protocol):
+    """Who is told of each write, within its transaction."""
+
+    def added(self, job: Job) -> None: ...
+
+    def claimed(self, job: Job) -> None: ...
+
+    def moved(self, before: Job, move: Move, after: Job) -> None: ...
+
+
+class Unwatched:
+    """See `Watcher`. Looks away."""
+
+    def added(self, job: Job) -> None: ...
+
+    def claimed(self, job: Job) -> None: ...
+
+    def moved(self, before: Job, move: Move, after: Job) -> None: ...
+
+
+class WatchedStore(MemoryStore):
+    """The memory store as it is; each write is shown to a watcher."""
+
+    def __init__(self, clock: HostClock) -> None:
+        super().__init__(clock)
+        self.watcher: Watcher = Unwatched()
+        self.living: set[str] = set()  # ids of workers whose processes live
+        self.changed = False
+
+    def _record(self, *args: Any) -> None:
+        super()._record(*args)
+        self.changed = True
+
+    def lost(self, *, now: datetime, limit: int) -> list[Lost]:
+        """Leave out those whose worker lives, as the stores on disk do."""
+        del now
+        running = [
+            Lost(job=job, lease_expired=not self._live(job))
+            for job in self._select(_RUNNING)
+            if job.worker_id not in self.living or not self._live(job)
+        ]
+        return [one for one in running if not one.job.kill_unconfirmed][:limit]
+
+    def _add(self, new: NewJob) -> Job:
+        is_new = new.id not in self._jobs
+        job = super()._add(new)
+        if is_new and job.id == new.id:
+            self.watcher.added(job)
+        return job
+
+    def _claim(self, job: Job, request: ClaimRequest) -> Job:
+        taken = super()._claim(job, request)
+        self.watcher.claimed(taken)
+        return taken
+
+    def _move(self, move: Move) -> Job | InterlockError:
+        before = self._jobs.get(move.job_id)
+        outcome = super()._move(move)
+        if before is not None and isinstance(outcome, Job):
+            self.watcher.moved(before, move, outcome)
+        return outcome

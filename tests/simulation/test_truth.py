@@ -1,0 +1,221 @@
+"""The truth finds a planted violation of each kind, and nothing in a sound life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+
+from interlock.job import Job
+from interlock.lifecycle import Event, JobStatus, Proof, StopCause, row_of
+from interlock.query import ClaimRequest
+from interlock.testing.scene import Scene
+
+from .jobs import NARROW
+from .store import WatchedStore
+from .trees import End, Forest, Tree
+from .truth import Truth
+from .world import HostClock, World
+
+LEASE_S: Final = 10
+
+
+class Stage(Scene):
+    """A world without workers: a test does what they would do, and what they must not.
+
+    A `Scene` moves a store's jobs; this one has trees too.
+    """
+
+    def __init__(self) -> None:
+        self.world = World(1)
+        clock = HostClock(self.world)
+        self.watched = WatchedStore(clock)
+        super().__init__(self.watched, clock)  # type: ignore[arg-type]  # time passes in the world
+        self.forest = Forest(self.world)
+        self.truth = Truth(self.world, self.watched, self.forest)
+        self.truth.is_somebody_well = lambda: True
+
+    def submitted(self, name: str = "n", **fields: Any) -> Job:
+        job = self.add(name=name, metadata={"label": "a"}, **fields)
+        self.truth.acknowledged.append(job.id)
+        return job
+
+    def start(self, name: str = "n", **fields: Any) -> tuple[Job, Tree]:
+        """Submit a job, claim it and start its tree."""
+        self.submitted(name, **fields)
+        (claimed,) = self.watched.claim(
+            ClaimRequest(
+                worker_id="w1",
+                names=frozenset({name}),
+                limit=1,
+                lease=timedelta(seconds=LEASE_S),
+                now=self.clock.now(),
+            )
+        )
+        return claimed, self.plant(claimed)
+
+    def plant(self, job: Job, attempt: int | None = None) -> Tree:
+        return self.forest.plant(job.id, job.name, attempt or job.attempt)
+
+    def finish(self, job: Job, tree: Tree) -> None:
+        """Let it return, and be told so."""
+        self.forest.end(tree, End.RETURNED)
+        self.forest.fell(tree)
+        self.apply(job, Event.SUCCEED, proof=Proof.NAMESPACE, result=job.attempt)
+
+    def force(self, job: Job, **fields: Any) -> None:
+        """Write what no event allows."""
+        current = self.watched.get(job.id)
+        self.watched._jobs[job.id] = replace(current, **fields)
+
+    def ended(self) -> list[str]:
+        self.truth.judge_the_end()
+        return self.world.violations
+
+
+def test_a_sound_life_has_no_violation() -> None:
+    stage = Stage()
+    job, tree = stage.start()
+    stage.finish(job, tree)
+    assert stage.ended() == []
+
+
+def a_second_tree(stage: Stage) -> None:
+    job, _ = stage.start()
+    stage.plant(job)
+
+
+def a_tree_of_another_attempt(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.forest.fell(tree)
+    stage.plant(job, attempt=2)
+
+
+def a_tree_of_an_ended_job(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.finish(job, tree)
+    stage.plant(job)
+
+
+def too_many_of_a_name(stage: Stage) -> None:
+    for _ in range(3):
+        stage.start(NARROW)
+
+
+def an_end_before_death(stage: Stage) -> None:
+    job, _ = stage.start()
+    stage.apply(job, Event.STOP, stop_cause=StopCause.SHUTDOWN)
+    stage.apply(job, Event.RELEASE, proof=Proof.NAMESPACE)
+
+
+def a_success_that_failed(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.forest.end(tree, End.FAILED)
+    stage.forest.fell(tree)
+    stage.apply(job, Event.SUCCEED, proof=Proof.NAMESPACE, result=1)
+
+
+def a_timeout_that_came_early(stage: Stage) -> None:
+    job, _ = stage.start(timeout_s=5.0)
+    stage.world.run(4.9)
+    stage.apply(job, Event.STOP, stop_cause=StopCause.TIMEOUT)
+
+
+def a_success_after_a_stop(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.apply(job, Event.STOP, stop_cause=StopCause.SHUTDOWN)
+    before = stage.watched.get(job.id)
+    stage.forest.end(tree, End.RETURNED)
+    stage.forest.fell(tree)
+    move = stage.move(job, Event.SUCCEED, proof=Proof.NAMESPACE)
+    after = replace(before, status=row_of(Event.SUCCEED).target)
+    stage.truth.moved(before, move, after)
+
+
+def a_stale_write(stage: Stage) -> None:
+    job, _ = stage.start()
+    move = stage.move(job, Event.STOP, attempt=job.attempt - 1)
+    stage.truth.moved(job, move, job)
+
+
+def a_write_after_the_end(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.finish(job, tree)
+    ended = stage.watched.get(job.id)
+    stage.truth.moved(ended, stage.move(ended, Event.CANCEL), ended)
+
+
+def a_claim_after_a_cancel(stage: Stage) -> None:
+    job, _ = stage.start()
+    stage.truth.accept_cancel(job)
+    stage.truth.claimed(replace(job, attempt=2))
+
+
+def a_birth_with_a_stop(stage: Stage) -> None:
+    job, _ = stage.start()
+    stage.truth.claimed(replace(job, stop_cause=StopCause.TIMEOUT))
+
+
+def a_lost_job_that_is_left(stage: Stage) -> None:
+    stage.start()
+    stage.world.run(LEASE_S + 70)
+
+
+def a_job_that_is_not_found(stage: Stage) -> None:
+    stage.truth.miss("j1")
+
+
+def a_cancel_that_is_forgotten(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.truth.accept_cancel(job)
+    stage.finish(job, tree)
+    stage.force(job, status=JobStatus.FAILED)
+
+
+def an_end_that_changed(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.finish(job, tree)
+    stage.force(job, result=7)
+
+
+def a_history_of_another_row(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.finish(job, tree)
+    stage.force(job, failures=3)
+
+
+def a_job_without_an_end(stage: Stage) -> None:
+    stage.submitted()
+
+
+PLANTED: Final[dict[Callable[[Stage], None], str]] = {
+    a_second_tree: "two live trees at once",
+    a_tree_of_another_attempt: "started 2 of a RUNNING row",
+    a_tree_of_an_ended_job: "started 1 of a SUCCEEDED row",
+    too_many_of_a_name: "more trees of a name than its limit",
+    an_end_before_death: "PENDING while a tree of it lives",
+    a_success_that_failed: "succeed, but its tree: End.FAILED",
+    a_timeout_that_came_early: "stopped by timeout after 4.900 s",
+    a_success_after_a_stop: "succeed after a committed stop",
+    a_stale_write: "a stale attempt wrote stop",
+    a_write_after_the_end: "cancel changed a terminal row",
+    a_claim_after_a_cancel: "a new attempt after an accepted cancel",
+    a_birth_with_a_stop: "an attempt was born with TIMEOUT",
+    a_lost_job_that_is_left: "lost, and nobody moves it on",
+    a_job_that_is_not_found: "acknowledged, and not found",
+    a_cancel_that_is_forgotten: "FAILED after an accepted cancel",
+    an_end_that_changed: "its terminal row changed",
+    a_history_of_another_row: "verify says: the row says failures 3, the history 0",
+    a_job_without_an_end: "the judge says: never ended: PENDING",
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_each_violation_is_found(plant: Callable[[Stage], None]) -> None:
+    stage = Stage()
+    plant(stage)
+    found = [what.partition(": ")[2] for what in stage.ended()]
+    assert PLANTED[plant] in found

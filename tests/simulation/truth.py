@@ -1,0 +1,165 @@
+"""The promises, judged from what the world did and not from what the engine says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from chaos.judge import Evidence, judge
+from interlock.job import Job, Move
+from interlock.lifecycle import TERMINAL, Event, JobStatus, StopCause, Who, row_of
+from interlock.testing.clock import START
+
+from .jobs import NARROW, NARROW_LIMIT
+from .store import WatchedStore
+from .trees import End, Forest, Tree
+from .world import World
+
+_RUNNING: Final = row_of(Event.CLAIM).target
+#: How the main process of an attempt ended if a worker reports this.
+_TOLD: Final = {Event.SUCCEED: End.RETURNED, Event.FAIL: End.FAILED}
+#: What a job may end as after an accepted cancel: the others came first.
+_AFTER_CANCEL: Final = {JobStatus.CANCELED, JobStatus.SUCCEEDED, JobStatus.TIMEOUT}
+_LOOK_S: Final = 5.0
+_PATIENCE_S: Final = 60.0
+_ROUNDING_S: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who may write for a job: the last attempt that was given away."""
+
+    attempt: int
+    at: float
+
+
+class Truth:
+    """Sees each write within its transaction, and each birth of a tree."""
+
+    def __init__(
+        self, world: World, store: WatchedStore, forest: Forest, *, live: bool = True
+    ) -> None:
+        self.acknowledged: list[str] = []
+        self.is_somebody_well: Callable[[], bool] = lambda: False
+        self._world = world
+        self._store = store
+        self._forest = forest
+        self._live = live
+        self._labels: dict[str, str] = {}
+        self._claims: dict[str, Claim] = {}
+        self._canceled: dict[str, int] = {}  # the attempt at an accepted cancel
+        self._ends: dict[str, Job] = {}
+        self._neglected_s: dict[str, float] = {}
+        store.watcher = self
+        forest.on_birth = self.born
+        world.every(_LOOK_S, self.look_for_neglect)
+
+    def _violate(self, job_id: str, what: str) -> None:
+        if self._live:
+            self._world.violate(f"{self._labels.get(job_id, job_id)}: {what}")
+
+    def _tell(self, job: Job, what: str) -> None:
+        self._world.tell(f"{self._labels[job.id]} {what}")
+
+    def accept_cancel(self, job: Job) -> None:
+        """Remember that somebody was told that this job is, or will be, canceled."""
+        self._canceled.setdefault(job.id, job.attempt)
+
+    def miss(self, job_id: str) -> None:
+        """Note that a job which was acknowledged is not found."""
+        self._violate(job_id, "acknowledged, and not found")
+
+    def added(self, job: Job) -> None:
+        """Learn of a new job; its id differs from run to run, its label does not."""
+        self._labels[job.id] = str(job.metadata["label"])
+        self._tell(job, "is submitted")
+
+    def claimed(self, job: Job) -> None:
+        """Judge a claim."""
+        self._tell(job, f"is claimed: {job.attempt}")
+        self._claims[job.id] = Claim(job.attempt, self._world.now)
+        if job.id in self._canceled:
+            self._violate(job.id, "a new attempt after an accepted cancel")
+        if job.stop_cause is not None:
+            self._violate(job.id, f"an attempt was born with {job.stop_cause}")
+
+    def moved(self, before: Job, move: Move, after: Job) -> None:
+        """Judge a move."""
+        self._tell(before, f"{move.event} -> {after.status}")
+        row, claim = row_of(move.event), self._claims.get(before.id)
+        if before.is_terminal:
+            self._violate(before.id, f"{move.event} changed a terminal row")
+        if claim and move.attempt not in (None, claim.attempt):
+            self._violate(before.id, f"a stale attempt wrote {move.event}")
+        if after.status is not _RUNNING and self._forest.living(before.id):
+            self._violate(before.id, f"{after.status} while a tree of it lives")
+        if before.stop_cause is not None and move.event in _TOLD:
+            self._violate(before.id, f"{move.event} after a committed stop")
+        if row.who is Who.WORKER and claim:
+            self._compare(move, after, claim)
+        if row.who is Who.CLIENT:
+            self.accept_cancel(after)
+        if after.is_terminal:
+            self._ends[before.id] = after
+
+    def _compare(self, move: Move, after: Job, claim: Claim) -> None:
+        """Compare what a worker says of its attempt with what happened to it."""
+        tree = self._forest.trees.get((after.id, claim.attempt))
+        end = None if tree is None else tree.end
+        if move.event in _TOLD and end is not _TOLD[move.event]:
+            self._violate(after.id, f"{move.event}, but its tree: {end}")
+        if move.stop_cause is StopCause.TIMEOUT:
+            ran_s = self._world.now - claim.at + _ROUNDING_S
+            if after.timeout_s is None or ran_s < after.timeout_s:
+                self._violate(after.id, f"stopped by timeout after {ran_s:.3f} s")
+
+    def born(self, tree: Tree) -> None:
+        """Judge a tree that has just been planted."""
+        job = self._store.get(tree.job_id)
+        if len(self._forest.living(job.id)) > 1:
+            self._violate(job.id, "two live trees at once")
+        if (job.status, job.attempt) != (_RUNNING, tree.attempt):
+            self._violate(job.id, f"started {tree.attempt} of a {job.status} row")
+        if tree.name == NARROW and self._forest.crowd(NARROW) > NARROW_LIMIT:
+            self._violate(job.id, "more trees of a name than its limit")
+
+    def look_for_neglect(self) -> None:
+        """Count how long lost jobs wait although somebody could move them on."""
+        well_s = _LOOK_S if self.is_somebody_well() else 0.0
+        self._neglected_s = {
+            lost.job.id: self._neglected_s.get(lost.job.id, 0.0) + well_s
+            for lost in self._store.lost(now=START, limit=1000)
+            if lost.lease_expired
+        }
+        for job_id, waited_s in self._neglected_s.items():
+            if waited_s > _PATIENCE_S:
+                self._violate(job_id, "lost, and nobody moves it on")
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether every job is terminal."""
+        counts = self._store.counts()
+        return not any(many for s, many in counts.items() if s not in TERMINAL)
+
+    def judge_the_end(self) -> None:
+        """Judge the records when nothing happens any more."""
+        jobs = dict(self._store._jobs)
+        for job_id, job in jobs.items():
+            if job_id in self._canceled and job.status not in _AFTER_CANCEL:
+                self._violate(job_id, f"{job.status} after an accepted cancel")
+            if self._ends.get(job_id, job) != job:
+                self._violate(job_id, "its terminal row changed")
+        for fault in self._store.verify():
+            self._violate(fault.job_id, f"verify says: {fault.what}")
+        self._live = True
+        evidence = Evidence(
+            acknowledged=self.acknowledged,
+            jobs=jobs,
+            histories={job_id: self._store.history(job_id) for job_id in jobs},
+            journal=self._forest.journal,
+            alive={i: [t.pid for t in self._forest.living(i)] for i in jobs},
+        )
+        for sentence in judge(evidence):
+            job_id, _, what = sentence.partition(": ")
+            self._violate(job_id, f"the judge says: {what}")
