@@ -1,0 +1,123 @@
+"""The known bugs as data: what is planted, and who must find it.
+
+The simulation must find all of them: it sees the world itself, and stops where a
+promise breaks. The judge of the chaos runs sees nothing but the records and the journal
+of the jobs, in the same simulated world; it must find those that leave a trace there:
+two trees at once, two ends, a lost job. The model must find, with the same rule off,
+those that are about the protocol; it knows no time, no hand-off to a supervisor, no
+limit of a name, and no store that forgets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from interlock.lifecycle import TABLE, Event, Guard, Who
+from model.invariants import Promise
+from model.mutations import REAPED
+from model.rules import Rules
+
+from . import plants
+from .plants import Plant, without
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """One bug, and the words in which it must be found."""
+
+    planted: tuple[Plant, ...]
+    seen_as: str  # pattern of the simulation's sentence
+    judged_as: str | None = None  # of the judge's; None: it leaves no trace
+    rules: Rules | None = None  # the same bug in the model; None: it knows no such rule
+    breaks: Promise | None = None
+
+
+_WORKER: Final = tuple(row.event for row in TABLE if row.who is Who.WORKER)
+_STOPPED: Final = (Event.TIME_OUT, Event.FINISH_CANCEL)
+_KILLED: Final = (*_STOPPED, Event.RETRY, Event.RELEASE)
+_RULES: Final = Rules()
+
+MUTANTS: Final = {
+    "no attempt check": Mutant(
+        planted=(
+            without(frozenset({Guard.HELD}), *_WORKER),
+            plants.renew_for_anybody,
+        ),
+        seen_as="stale attempt wrote",
+        rules=_RULES.without(Guard.HELD, *_WORKER),
+        breaks=Promise.STALE_IS_SILENT,
+    ),
+    "no compare-and-set on status": Mutant(
+        planted=(plants.ignore_status,),
+        seen_as="changed a terminal row",
+        judged_as="terminal rows",
+        rules=Rules(compare_and_set=False),
+        breaks=Promise.TERMINAL_IS_FINAL,
+    ),
+    "rescue without re-check in its UPDATE": Mutant(
+        planted=(without(frozenset({Guard.HELD, Guard.LOST}), *REAPED),),
+        seen_as="stale attempt wrote",
+        judged_as="two attempts alive at once",
+        rules=_RULES.without(Guard.HELD, *REAPED).without(Guard.LOST, *REAPED),
+        breaks=Promise.ONE_TREE,
+    ),
+    "no self-fence": Mutant(
+        planted=(plants.never_fence,),
+        seen_as="while a tree of it lives",
+        judged_as="two attempts alive at once",
+        rules=Rules(self_fencing=False),
+        breaks=Promise.ONE_TREE,
+    ),
+    "kill after the terminal write": Mutant(
+        planted=(
+            without(frozenset({Guard.PROVED}), *_KILLED),
+            plants.end_before_death,
+        ),
+        seen_as="while a tree of it lives|started 1 of a",
+        judged_as="two attempts alive at once",
+        rules=_RULES.without(Guard.PROVED, *_STOPPED),
+        breaks=Promise.DEAD_WHEN_SAID,
+    ),
+    "spawn after a lost lease": Mutant(
+        planted=(plants.count_from_the_answer,),
+        seen_as="started .* row|two live trees at once",
+    ),
+    "rescue only when idle": Mutant(
+        planted=(plants.rescue_when_idle,),
+        seen_as="nobody moves it on",
+    ),
+    "a dead worker is taken for a dead tree": Mutant(
+        planted=(plants.trust_death,),
+        seen_as="while a tree of it lives",
+        rules=Rules(prove_emptiness=False),
+        breaks=Promise.ONE_TREE,
+    ),
+    "PENDING keeps the stop cause": Mutant(
+        planted=(plants.keep_the_stop,),
+        seen_as="was born with",
+        rules=Rules(clear_stop=False),
+        breaks=Promise.BORN_CLEAN,
+    ),
+    "a timeout counts from before the claim": Mutant(
+        planted=(plants.time_from_the_question,),
+        seen_as="stopped by timeout after",
+    ),
+    "a deadline that cannot come any more keeps a worker awake": Mutant(
+        planted=(plants.stay_armed,),
+        seen_as="it spins",
+    ),
+    "a worker does not stop": Mutant(
+        planted=(plants.never_stop,),
+        seen_as="it does not stop",
+    ),
+    "a claim does not look at the limit": Mutant(
+        planted=(without(frozenset({Guard.SLOT_FREE}), Event.CLAIM),),
+        seen_as="more trees of a name than its limit",
+    ),
+    "a submit is acknowledged and not kept": Mutant(
+        planted=(plants.forget_submits,),
+        seen_as="acknowledged, and not found",
+        judged_as="lost",
+    ),
+}

@@ -1,0 +1,142 @@
+"""How a bug is planted: real code replaced in this process, for one test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+
+import pytest
+
+from interlock import attempts, guards, reaper, supervision, worker
+from interlock.guards import Facts
+from interlock.job import Job, Move, NewJob
+from interlock.lifecycle import INITIAL, Event, Guard, JobStatus, row_of
+from interlock.query import Lost
+from interlock.supervision import Decision, Supervised
+from interlock.worker import WorkerSettings
+from interlock_adapters.memory import MemoryStore
+from interlock_adapters.memory import rules as memory_rules
+from interlock_adapters.memory import store as memory_store
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def without(guarded: frozenset[Guard], *events: Event) -> Plant:
+    """Check none of these guards when one of these events is written."""
+
+    def unmet(event: Event, job: Job, facts: Facts) -> Guard | None:
+        for guard in row_of(event).guards:
+            skipped = event in events and guard in guarded
+            if not skipped and not guards.holds(guard, job, facts):
+                return guard
+        return None
+
+    return lambda patch: patch.setattr(memory_store, "unmet", unmet)
+
+
+def renew_for_anybody(patch: pytest.MonkeyPatch) -> None:
+    """Renew the lease of a job without asking whose attempt it is."""
+    running = row_of(Event.CLAIM).target
+    patch.setattr(MemoryStore, "_holds", lambda _self, job, *_: job.status is running)
+
+
+def ignore_status(patch: pytest.MonkeyPatch) -> None:
+    """Write an event whatever the status is: neither store nor machine looks."""
+
+    def target(_status: JobStatus, event: Event) -> JobStatus:
+        return row_of(event).target
+
+    patch.setattr(memory_store, "legal", lambda _status: frozenset(Event))
+    patch.setattr(memory_rules, "destination", target)
+
+
+def never_fence(patch: pytest.MonkeyPatch) -> None:
+    """Give every supervisor a deadline long after the lease."""
+    patch.setattr(WorkerSettings, "margin", property(lambda _self: -86_400.0))
+
+
+def end_before_death(patch: pytest.MonkeyPatch) -> None:
+    """Decide how an attempt ended as soon as it is told to stop."""
+
+    def hasty(seen: Supervised, *, now: float) -> Decision:
+        if seen.signaled and seen.proof is None:
+            return supervision._outcome(seen)
+        return supervision.decide(seen, now=now)
+
+    patch.setattr(attempts, "decide", hasty)
+
+
+def count_from_the_answer(patch: pytest.MonkeyPatch) -> None:
+    """Let a lease deadline run from when the claim was answered, not sent."""
+    real = worker.Worker._start
+
+    def start(self: worker.Worker, job: Job, _claimed: float) -> None:
+        real(self, job, self._clock.boot())
+
+    patch.setattr(worker.Worker, "_start", start)
+
+
+def time_from_the_question(patch: pytest.MonkeyPatch) -> None:
+    """Let a timeout run from before the claim was sent."""
+    real = worker.Worker._start
+
+    def start(self: worker.Worker, job: Job, claimed: float) -> None:
+        real(self, job, claimed)
+        if job.timeout_s is not None:
+            self._attempts.all[job.id].seen.deadline = claimed + job.timeout_s
+
+    patch.setattr(worker.Worker, "_start", start)
+
+
+def stay_armed(patch: pytest.MonkeyPatch) -> None:
+    """Wake up for the timeout of a job that has exited."""
+    armed = property(lambda self: self.job.stop_cause is None)
+    patch.setattr(Supervised, "is_armed", armed)
+
+
+def never_stop(patch: pytest.MonkeyPatch) -> None:
+    """Ignore that the worker is told to stop."""
+    patch.setattr(worker.Worker, "stop", lambda _self: None)
+
+
+def trust_death(patch: pytest.MonkeyPatch) -> None:
+    """Take a worker that is gone for a tree that is gone."""
+    patch.setattr(reaper.Reaper, "_is_empty", lambda _self, _worker: True)
+
+
+def keep_the_stop(patch: pytest.MonkeyPatch) -> None:
+    """Take the stop cause of an attempt along into the next one."""
+    real = memory_rules._left
+
+    def left(job: Job, move: Move) -> Job:
+        return replace(real(job, move), stop_cause=job.stop_cause)
+
+    patch.setattr(memory_rules, "_left", left)
+
+
+def forget_submits(patch: pytest.MonkeyPatch) -> None:
+    """Acknowledge each tenth submit, and keep nothing of it."""
+    real, submits = MemoryStore.add, count(1)
+
+    def add(self: MemoryStore, jobs: Sequence[NewJob], **named: object) -> list[Job]:
+        added = real(self, jobs, **named)
+        if next(submits) % 10 == 0:
+            for job in added:
+                self._forget(job.id)
+        return added
+
+    patch.setattr(MemoryStore, "add", add)
+
+
+def rescue_when_idle(patch: pytest.MonkeyPatch) -> None:
+    """Rescue only while no job waits."""
+    real = reaper.Reaper._losses
+
+    def losses(
+        self: reaper.Reaper, candidates: Sequence[Lost], now: datetime
+    ) -> list[Move]:
+        return [] if self._store.counts()[INITIAL] else real(self, candidates, now)
+
+    patch.setattr(reaper.Reaper, "_losses", losses)
