@@ -52,7 +52,9 @@ def _answers(url: str) -> bool:
 class OwnServer:
     """A server of our own from installed binaries, that a test may kill."""
 
-    def __init__(self, initdb: str) -> None:
+    def __init__(self, initdb: str, address: str = "") -> None:
+        """Make and start it; `address` is one to listen on beside its socket."""
+        self._address = address
         self._folder = Path(tempfile.mkdtemp(prefix="interlock-postgres-", dir="/tmp"))
         self._as_other: dict[str, Any] = {"cwd": "/", "stdout": subprocess.DEVNULL}
         if os.getuid() == 0:  # the server refuses to run as root
@@ -66,12 +68,15 @@ class OwnServer:
         init = [initdb, "-D", self._data, "-U", "postgres", "-A", "trust"]
         options = ["-E", "UTF8", "--no-locale"]
         subprocess.run([*init, *options], check=True, **self._as_other)
+        with Path(self._data, "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {address}/24 trust\n" if address else "")
         self.url = f"postgresql://postgres@/postgres?host={self._folder}"
+        self.socket = str(self._folder / ".s.PGSQL.5432")
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = ["-h", "", "-k", str(self._folder)]
+        options = ["-h", self._address, "-k", str(self._folder)]
         self._process = subprocess.Popen(
             [self._program, "-D", self._data, *options],
             stderr=subprocess.DEVNULL,
@@ -81,6 +86,11 @@ class OwnServer:
         while not _answers(self.url):
             assert time.monotonic() < until, "PostgreSQL does not start"
             time.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        """Its first process, above all others."""
+        return self._process.pid
 
     def stop_at_once(self) -> None:
         """Stop it as a crash would: the immediate mode of pg_ctl(1)."""

@@ -122,6 +122,15 @@ class Attempts:
             for observation in tracked.execution.observe():
                 self._take(tracked, observation)
 
+    def ended(self) -> set[tuple[str, int]]:
+        """Look once more, and return the dead attempts whose end is to be written."""
+        self.observe()
+        return {
+            (job_id, tracked.job.attempt)
+            for job_id, tracked in self.all.items()
+            if tracked.seen.proof is not None
+        }
+
     def _take(self, tracked: Tracked, observation: Observation) -> None:
         seen, job = tracked.seen, tracked.job
         match observation:

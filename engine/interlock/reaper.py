@@ -5,7 +5,7 @@ event is checked again in its own UPDATE.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -45,10 +45,27 @@ def loss(job: Job, *, now: datetime, actor: str, domain_empty: bool = False) -> 
 class Reaper:
     """Finds them and moves them on."""
 
-    def __init__(self, store: JobStore, actor: str, runner: Runner) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        actor: str,
+        runner: Runner,
+        ended: Callable[[], Collection[tuple[str, int]]],
+    ) -> None:
+        """Make the reaper of a worker.
+
+        Args:
+            store: where the jobs are.
+            actor: the worker's id.
+            runner: proves kill domains empty, and sweeps.
+            ended: returns the attempts (job id, number) of this worker that are dead
+                and whose own end is still to be written: they are not lost, however
+                long the store did not answer.
+        """
         self._store = store
         self._actor = actor
         self._runner = runner
+        self._ended = ended
         self._boot_id = boot_id()
 
     def reap(self, now: datetime) -> int:
@@ -89,13 +106,15 @@ class Reaper:
                 left.append((job.id, job.attempt))
             if one.lease_expired or empty:
                 lost.append((job, empty))
+        ended = set(self._ended())  # asked last: any call to the store may have lasted
+        left = [one for one in left if one not in ended]
         alive = self._runner.sweep(left) if left else set()
         if alive:
             _log.error("lost, but not dead: %s; they are rescued later", sorted(alive))
         return [
             loss(job, now=now, actor=self._actor, domain_empty=empty)
             for job, empty in lost
-            if job.id not in alive
+            if job.id not in alive and (job.id, job.attempt) not in ended
         ]
 
     def _is_empty(self, worker: WorkerInfo | None) -> bool:

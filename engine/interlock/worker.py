@@ -91,7 +91,6 @@ class Worker:
         self._settings = settings
         self._clock = clock
         self._wakeup = store.watch()
-        self._reaper = Reaper(store, self.id, runner)
         self._attempts = Attempts(
             store,
             runner,
@@ -99,6 +98,7 @@ class Worker:
             self.id,
             rng or random.Random(),  # noqa: S311  (jitter)
         )
+        self._reaper = Reaper(store, self.id, runner, self._attempts.ended)
         self._started_at = clock.now()
         self._stops = 0
         self._patience_over = float("inf")

@@ -1,0 +1,1 @@
+"""Real faults under real processes: disks, servers and wires fail and come back."""

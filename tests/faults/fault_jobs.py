@@ -1,0 +1,31 @@
+"""Jobs that a fault meets while they run."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from interlock import current_job, job
+
+
+@job(name="f.endless_at_first")
+def endless_at_first(folder: str) -> int:
+    """Last for ever in the first attempt, in two processes; end in the second.
+
+    Both hold the job's lock: the kernel lets go of a flock(2) when the last process
+    that inherited it is dead, and the second attempt fails while the first one lives.
+    """
+    here = current_job()
+    lock = os.open(Path(folder, here.id), os.O_CREAT | os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if here.attempt == 1:
+        os.fork()
+        time.sleep(600)
+    return here.attempt
+
+
+@job(name="f.brief")
+def brief(seconds: float) -> int:
+    """End by itself, while there is nobody to tell."""
+    time.sleep(seconds)
+    return current_job().attempt
