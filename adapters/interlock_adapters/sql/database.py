@@ -1,9 +1,9 @@
 """A database that is open: its connections, its clocks, its way to wait."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -11,6 +11,14 @@ from interlock.clock import Clock
 from interlock.errors import StoreUnavailable
 from interlock.ports import Wakeup
 from interlock_adapters.sql.flavor import Flavor
+
+T = TypeVar("T")
+
+_TRIES: Final = 5
+
+
+class Undone(StoreUnavailable):
+    """The database undid a transaction, as it had to choose one: it may be repeated."""
 
 
 class Dialect(Protocol):
@@ -61,6 +69,11 @@ class Database:
                 self._joined.stack = self._joined.connection = None
 
     @property
+    def _is_joined(self) -> bool:
+        """Whether this thread is inside of `together`."""
+        return getattr(self._joined, "stack", None) is not None
+
+    @property
     def _has_begun(self) -> bool:
         """Whether this thread has written inside of `together` already."""
         return getattr(self._joined, "connection", None) is not None
@@ -82,6 +95,24 @@ class Database:
             shared = stack.enter_context(self._transaction())
             self._joined.connection = shared
         yield shared
+
+    def _repeated(
+        self, work: Callable[[sa.Connection], T], *, durable: bool = True
+    ) -> T:
+        """Return what `work` returns of a write transaction of its own.
+
+        It is repeated as a whole when the database undid it, because of a deadlock for
+        instance. Inside of `together` it is not: that block is the transaction.
+        """
+        tries = 1 if self._is_joined else _TRIES
+        while True:
+            tries -= 1
+            try:
+                with self._write(durable=durable) as connection:
+                    return work(connection)
+            except Undone:
+                if not tries:
+                    raise
 
     @contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[sa.Connection]:

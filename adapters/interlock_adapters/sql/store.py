@@ -43,8 +43,7 @@ class SqlStore(Upkeep):
         now = self._clock.now()
         if connection is not None:
             return submitting.add(submitting.borrowed(connection), jobs, now=now)
-        with self._write() as own:
-            return submitting.add(own, jobs, now=now)
+        return self._repeated(lambda own: submitting.add(own, jobs, now=now))
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""
@@ -53,11 +52,15 @@ class SqlStore(Upkeep):
                 if not claiming.is_any(connection, request, self._flavor):
                     return []
         # No sync: a power cut that undoes the claim has ended its attempt as well.
-        with self._write(durable=False) as connection:
-            now, epoch = self._dialect.lease_clock()
-            return claiming.claim(
-                connection, request, self._flavor, lease_now=now, epoch=epoch
-            )
+        return self._repeated(
+            lambda connection: self._claim(connection, request), durable=False
+        )
+
+    def _claim(self, connection: sa.Connection, request: ClaimRequest) -> list[Job]:
+        now, epoch = self._dialect.lease_clock()
+        return claiming.claim(
+            connection, request, self._flavor, lease_now=now, epoch=epoch
+        )
 
     def apply(self, move: Move) -> Job:
         """See `JobStore.apply`."""
@@ -72,12 +75,16 @@ class SqlStore(Upkeep):
         """See `JobStore.commit`."""
         if not moves and not notes:
             return []
-        with self._write() as connection:
-            _store_notes(connection, notes)
-            outcomes: list[Job | InterlockError] = []
-            for some in _runs(moves):
-                outcomes += self._move(connection, some)
-            return outcomes
+        return self._repeated(lambda connection: self._commit(connection, moves, notes))
+
+    def _commit(
+        self, connection: sa.Connection, moves: Sequence[Move], notes: Sequence[Note]
+    ) -> list[Job | InterlockError]:
+        _store_notes(connection, notes)
+        outcomes: list[Job | InterlockError] = []
+        for some in _runs(moves):
+            outcomes += self._move(connection, some)
+        return outcomes
 
     def _move(
         self, connection: sa.Connection, moves: Sequence[Move]
@@ -126,7 +133,8 @@ class SqlStore(Upkeep):
         self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
     ) -> list[Running]:
         """See `JobStore.renew`."""
-        with self._write() as connection:
+
+        def extend(connection: sa.Connection) -> list[Running]:
             now, epoch = self._dialect.lease_clock()
             each = [
                 {
@@ -149,6 +157,8 @@ class SqlStore(Upkeep):
                 )
                 for row in found
             ]
+
+        return self._repeated(extend)
 
     def watch(self) -> Wakeup:
         """See `JobStore.watch`."""

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from interlock.fold import faults
 from interlock.guards import undeletable
@@ -81,9 +82,9 @@ class Upkeep(Reads):
         if max_running is not None:
             self._upsert(tables.job_name, {"name": name}, {"max_running": max_running})
             return
-        with self._write() as connection:
-            table = tables.job_name
-            connection.execute(sa.delete(table).where(table.c.name == name))
+        table = tables.job_name
+        gone = sa.delete(table).where(table.c.name == name)
+        self._repeated(lambda connection: connection.execute(gone))
 
     def see_worker(self, worker: WorkerInfo) -> None:
         """See `JobStore.see_worker`."""
@@ -93,25 +94,24 @@ class Upkeep(Reads):
     def forget_worker(self, worker_id: str) -> None:
         """See `JobStore.forget_worker`."""
         table = tables.worker
-        with self._write() as connection:
-            connection.execute(sa.delete(table).where(table.c.id == worker_id))
+        gone = sa.delete(table).where(table.c.id == worker_id)
+        self._repeated(lambda connection: connection.execute(gone))
 
     def _upsert(
         self, table: sa.Table, key: dict[str, object], values: dict[str, object]
     ) -> None:
-        where = [table.c[name] == value for name, value in key.items()]
-        with self._write() as connection:
-            done = connection.execute(sa.update(table).where(*where).values(values))
-            if not done.rowcount:
-                connection.execute(sa.insert(table).values({**key, **values}))
+        """Insert or change a row in one statement: somebody else may insert it too."""
+        insert = postgresql.insert if self._flavor.is_postgres else sqlite.insert
+        new = insert(table).values({**key, **values})
+        made = new.on_conflict_do_update(index_elements=list(key), set_=values)
+        self._repeated(lambda connection: connection.execute(made))
 
     def delete(self, job_id: str) -> None:
         """See `JobStore.delete`."""
         found = self.get(job_id)
         if not found.is_terminal:
             raise undeletable(found)
-        with self._write() as connection:
-            _delete(connection, [job_id])
+        self._repeated(lambda connection: _delete(connection, [job_id]))
 
     def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
         """See `JobStore.purge`."""
@@ -121,10 +121,13 @@ class Upkeep(Reads):
             .order_by(job.c.finished_at, job.c.id)
             .limit(limit)
         )
-        with self._write() as connection:
+
+        def some(connection: sa.Connection) -> int:
             ids = list(connection.scalars(old))
             _delete(connection, ids)
-        return len(ids)
+            return len(ids)
+
+        return self._repeated(some)
 
     def verify(self) -> list[Fault]:
         """See `JobStore.verify`."""
