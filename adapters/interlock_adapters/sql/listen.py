@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import psycopg
+import sqlalchemy as sa
 
 from interlock.ports import Source
+from interlock_adapters.sql import session
 from interlock_adapters.sql.plpgsql import CHANNEL
 
 _AGAIN_S: Final = 1.0  # between two attempts to connect
@@ -23,8 +25,8 @@ _AGAIN_S: Final = 1.0  # between two attempts to connect
 class PostgresWakeup:
     """`Wakeup` for one PostgreSQL database."""
 
-    def __init__(self, parameters: dict[str, Any]) -> None:
-        self._parameters = parameters
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url
         self._connection: psycopg.Connection[Any] | None = None
         self._retry_at = 0.0
         self._bell, self._ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -36,7 +38,7 @@ class PostgresWakeup:
             return
         self._retry_at = time.monotonic() + _AGAIN_S
         with contextlib.suppress(psycopg.OperationalError):
-            opened = psycopg.connect(**self._parameters, autocommit=True)
+            opened = session.connect(self._url)
             opened.execute(f"LISTEN {CHANNEL}")
             self._connection = opened
 

@@ -10,14 +10,13 @@ import sqlalchemy as sa
 from interlock.clock import Clock, SystemClock
 from interlock.errors import SchemaMismatch, StoreUnavailable
 from interlock.ports import Wakeup
-from interlock_adapters.sql import schema
+from interlock_adapters.sql import schema, session
+from interlock_adapters.sql.database import Undone
 from interlock_adapters.sql.flavor import POSTGRES, Flavor
 from interlock_adapters.sql.listen import PostgresWakeup
 from interlock_adapters.sql.store import SqlStore
 
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-_CONNECT_S: Final = 10
-_OPTIONS: Final = "-c statement_timeout=60000 -c lock_timeout=10000"
 _GRANTS: Final = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON job, history, attempt, rejection, log,"
     " queue, job_name, worker",
@@ -32,10 +31,11 @@ _PLAIN: Final = {
     "53": "has no resources left",
     "57": "was shut down or canceled the statement",
     "58": "has an error of its system",
-    "25": "cannot be written: it is read-only",
+    "25006": "cannot be written: it is read-only",
+    "25P": "ended a transaction that was left open for too long",
     "28": "refuses this user or password",
     "3D": "does not exist",
-    "40": "rolled the transaction back",
+    "40": "undid the transaction to let another one go on",
     "42704": "has no such role",
     "42501": "does not permit that to this user",
     "55P03": "kept a row locked for too long",
@@ -59,7 +59,7 @@ class PostgresDialect:
 
     def watch(self) -> Wakeup:
         """See `Dialect.watch`."""
-        return PostgresWakeup(_parameters(self._url))
+        return PostgresWakeup(self._url)
 
     def unavailable(self, error: sa.exc.DBAPIError) -> StoreUnavailable | None:
         """See `Dialect.unavailable`."""
@@ -70,42 +70,31 @@ def unavailable(url: sa.URL, error: sa.exc.DBAPIError) -> StoreUnavailable | Non
     """Return what an error of PostgreSQL means, None if it is a bug of ours."""
     cause = error.orig
     state = getattr(cause, "sqlstate", None) or ""
-    words = _PLAIN.get(state) or _PLAIN.get(state[:2])
+    words = _PLAIN.get(state) or _PLAIN.get(state[:3]) or _PLAIN.get(state[:2])
     if words is None and isinstance(cause, psycopg.OperationalError):
         words = "cannot be reached"
     if words is None:
         return None
     where = url.render_as_string(hide_password=True)
-    return StoreUnavailable(
+    kind = Undone if state.startswith("40") else StoreUnavailable
+    return kind(
         f"{where} {words} ({cause}). Nothing was written by this call, unless the "
         "connection broke while it was committing; what was acknowledged is kept."
     )
 
 
-def _parameters(url: sa.URL) -> dict[str, Any]:
-    """Return what psycopg connects with."""
-    given = url.translate_connect_args(username="user", database="dbname")
-    return {
-        **given,
-        **dict(url.query),
-        "connect_timeout": _CONNECT_S,
-        "options": _OPTIONS,
-        "application_name": "interlock",
-    }
-
-
 def _engine(url: str) -> tuple[sa.URL, sa.Engine]:
     parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(
-        parsed,
-        pool_pre_ping=True,
-        max_overflow=20,
-        connect_args={
-            "connect_timeout": _CONNECT_S,
-            "options": _OPTIONS,
-            "application_name": "interlock",
-        },
+        parsed, pool_pre_ping=True, max_overflow=20, connect_args=session.arguments()
     )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(
+        _dialect: object, _record: object, cargs: list[Any], cparams: dict[str, Any]
+    ) -> session.Impatient:
+        return session.Impatient.connect(*cargs, **cparams)
+
     return parsed, engine
 
 

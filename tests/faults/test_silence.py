@@ -1,0 +1,186 @@
+"""A PostgreSQL server, or the wire to it, that stands still: fence, and go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import postgres
+from e2e import sample_jobs as jobs
+from e2e.processes import alive, below, until
+from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
+from interlock_adapters.sql import session
+
+from .evidence import LEASE_S, worker
+from .fault_jobs import brief, endless_at_first
+from .wire import Wire
+
+_OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'"
+_LEASE = "SELECT status, attempt, lease_until_us / 1e6 FROM job WHERE id = %s"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.OwnServer]:
+    program = postgres.initdb()
+    if program is None:
+        pytest.skip("NO initdb: a silent PostgreSQL is not tried")
+    own = postgres.OwnServer(program)
+    yield own
+    own.remove()
+
+
+@pytest.fixture
+def engine(server: postgres.OwnServer) -> Iterator[Engine]:
+    with Engine.open(server.url) as opened:
+        yield opened
+        assert opened.verify() == []
+
+
+@pytest.fixture
+def wire(server: postgres.OwnServer) -> Iterator[Wire]:
+    with Wire(server.socket) as between:
+        yield between
+
+
+def _lease(server: postgres.OwnServer, job_id: str) -> tuple[str, int, float]:
+    """Return a job's status, attempt and end of its lease by the server's clock."""
+    with psycopg.connect(server.url) as connection:
+        found = connection.execute(_LEASE, [job_id]).fetchone()
+    assert found is not None
+    status, attempt, lease_until = found
+    return status, attempt, float(lease_until)
+
+
+def _stall(server: postgres.OwnServer) -> list[int]:
+    """Stop every process of a server, the one that forks the others first."""
+    os.kill(server.pid, signal.SIGSTOP)
+    family = [server.pid, *below(server.pid)]
+    for pid in family:
+        os.kill(pid, signal.SIGSTOP)
+    return family
+
+
+def _go_on(family: list[int]) -> None:
+    for pid in reversed(family):
+        os.kill(pid, signal.SIGCONT)
+
+
+def _submitted(engine: Engine, folder: Path) -> list[JobHandle[int]]:
+    """Return a job that only a fence ends, and one that ends during the fault."""
+    handles = [
+        engine.submit(endless_at_first, str(folder)),
+        engine.submit(brief, seconds=0.7),
+    ]
+    until(lambda: all(alive(handle.id) for handle in handles))
+    return handles
+
+
+def _sit_out(handles: list[JobHandle[int]]) -> float:
+    """Wait until every lease is over; return when the last process was dead."""
+    over = time.monotonic() + LEASE_S + 0.2
+    until(lambda: not any(alive(handle.id) for handle in handles))
+    dead_at = time.time()
+    until(lambda: time.monotonic() > over)
+    return dead_at
+
+
+def _ended(handles: list[JobHandle[int]]) -> list[tuple[JobStatus, object, int, int]]:
+    jobs = [handle.wait(20) for handle in handles]
+    return [(job.status, job.result, job.losses, job.failures) for job in jobs]
+
+
+#: The first was lost once; the second's end was told late, and it ran once only.
+_ENDS = [(JobStatus.SUCCEEDED, 2, 1, 0), (JobStatus.SUCCEEDED, 1, 0, 0)]
+
+
+def test_jobs_fence_themselves_while_the_server_stands_still(
+    server: postgres.OwnServer, engine: Engine, tmp_path: Path
+) -> None:
+    with worker(server.url, tmp_path / "log") as process:
+        handles = _submitted(engine, tmp_path)
+        queued = engine.submit(jobs.add, 1)
+        family = _stall(server)
+        try:
+            dead_at = _sit_out(handles)
+            process.send_signal(signal.SIGSTOP)  # it shall not be faster than we
+        finally:
+            _go_on(family)
+        status, attempt, lease_until = _lease(server, handles[0].id)
+        process.send_signal(signal.SIGCONT)
+        assert (status, attempt) == ("RUNNING", 1)
+        assert dead_at < lease_until
+        assert _ended(handles) == _ENDS
+        assert queued.result(20) == 2
+
+
+@pytest.mark.parametrize("how", ["forward", "drop"])
+def test_a_wire_that_was_silent_costs_no_job_and_no_worker(
+    server: postgres.OwnServer, engine: Engine, wire: Wire, tmp_path: Path, how: str
+) -> None:
+    with worker(wire.url, tmp_path / "log"):
+        handles = _submitted(engine, tmp_path)
+        wire.silence()
+        dead_at = _sit_out(handles)
+        status, attempt, lease_until = _lease(server, handles[0].id)
+        assert (status, attempt) == ("RUNNING", 1)
+        assert dead_at < lease_until
+        wire.forward() if how == "forward" else wire.drop()
+        assert _ended(handles) == _ENDS
+
+
+def test_a_worker_that_falls_silent_in_a_transaction_holds_nobody_up(
+    server: postgres.OwnServer, engine: Engine, wire: Wire, tmp_path: Path
+) -> None:
+    with worker(wire.url, tmp_path / "log"):
+        until(lambda: len(engine.workers()) == 1)
+        wire.silence_after(b"FROM job_name WHERE name IN")  # a claim's first lock
+        handle = engine.submit(jobs.add, 1)
+        until(lambda: wire.is_silent)
+        with worker(server.url, tmp_path / "other"):
+            assert handle.result(20) == 2
+        wire.forward()
+        until(lambda: "the store does not answer" in (tmp_path / "log").read_text())
+        assert engine.submit(jobs.add, 2).result(20) == 3
+
+
+def test_who_waits_for_a_silent_server_is_told_and_goes_on_afterwards(
+    engine: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_ANSWER_S", 0.3)
+    monkeypatch.setattr(session, "_CONNECT_S", 2)
+    with Engine.open(wire.url) as client:
+        job = client.submit(jobs.add, 1).job()
+        wire.silence()
+        with pytest.raises(StoreUnavailable, match="cannot be reached"):
+            client.get(job.id)
+        wire.forward()
+        assert client.get(job.id).id == engine.get(job.id).id
+        wire.silence_after(b"INSERT INTO job ")
+        with pytest.raises(StoreUnavailable, match=r"no answer for 0.3 s.* unless"):
+            client.submit(jobs.add, 1)
+        wire.forward()
+        assert client.cancel(job.id).status is JobStatus.CANCELED
+
+
+def test_a_transaction_that_was_left_open_is_told_as_such(
+    server: postgres.OwnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(session._SERVER, "idle_in_transaction_session_timeout", "50ms")
+    with Engine.open(server.url) as client:
+
+        def dawdle() -> None:
+            with client._store.together():
+                client._store.forget_worker("nobody")
+                with psycopg.connect(server.url, autocommit=True) as connection:
+                    until(lambda: connection.execute(_OPEN).fetchone() == (0,))
+                client._store.forget_worker("nobody")
+
+        with pytest.raises(StoreUnavailable, match="left open for too long"):
+            dawdle()
+        assert client.workers() == []
