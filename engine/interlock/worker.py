@@ -104,6 +104,7 @@ class Worker:
         self._patience_over = float("inf")
         self._hungry = True
         self._changed = False  # since cancels were looked for
+        self._down = ""  # why the store does not answer, told once
         self._renew_at = self._look_at = self._reap_at = self._poll_at = 0.0
         self.ready = threading.Event()  # set once it is registered
 
@@ -164,10 +165,13 @@ class Worker:
         self._attempts.observe()
         try:
             self._turn(changed=changed)
+            self._down = ""
         except StoreUnavailable as error:
             # Nothing is forgotten: what runs is watched by its own supervisor, and what
             # was seen is written when the store answers again.
-            _log.warning("the store does not answer: %s", error)
+            if str(error) != self._down:
+                _log.warning("the store does not answer: %s", error)
+            self._down = str(error)
             self._wakeup.wait(_STORE_DOWN_S)
         return bool(self._attempts.all)
 

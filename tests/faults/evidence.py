@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from e2e.processes import alive, until
+from interlock import Engine, JobHandle, JobStatus
+
+from .fault_jobs import endless_at_first, ends_when_told
+
 LEASE_S = 3
+#: Of `endless_at_first`, which was lost once, and of `ends_when_told`, which ran once.
+ENDS = [(JobStatus.SUCCEEDED, 2, 1, 0), (JobStatus.SUCCEEDED, 1, 0, 0)]
+
+
+def ends(handles: Iterable[JobHandle[int]]) -> list[tuple[JobStatus, object, int, int]]:
+    """Return status, result, losses and failures of jobs when they have ended."""
+    jobs = [handle.wait(20) for handle in handles]
+    return [(job.status, job.result, job.losses, job.failures) for job in jobs]
+
+
+def submitted(engine: Engine, folder: Path) -> list[JobHandle[int]]:
+    """Return jobs that run: one that only a fence ends, and one that ends when told."""
+    handles = [
+        engine.submit(j, str(folder)) for j in (endless_at_first, ends_when_told)
+    ]
+    until(lambda: all(alive(handle.id) for handle in handles))
+    return handles
 
 
 @contextmanager

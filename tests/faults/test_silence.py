@@ -17,8 +17,7 @@ from e2e.processes import alive, below, until
 from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
 from interlock_adapters.sql import session
 
-from .evidence import LEASE_S, worker
-from .fault_jobs import brief, endless_at_first
+from .evidence import ENDS, LEASE_S, ends, submitted, worker
 from .wire import Wire
 
 _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'"
@@ -71,43 +70,25 @@ def _go_on(family: list[int]) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def _submitted(engine: Engine, folder: Path) -> list[JobHandle[int]]:
-    """Return a job that only a fence ends, and one that ends during the fault."""
-    handles = [
-        engine.submit(endless_at_first, str(folder)),
-        engine.submit(brief, seconds=0.7),
-    ]
-    until(lambda: all(alive(handle.id) for handle in handles))
-    return handles
-
-
-def _sit_out(handles: list[JobHandle[int]]) -> float:
+def _sit_out(handles: list[JobHandle[int]], folder: Path) -> float:
     """Wait until every lease is over; return when the last process was dead."""
     over = time.monotonic() + LEASE_S + 0.2
+    Path(folder, "end").touch()
     until(lambda: not any(alive(handle.id) for handle in handles))
     dead_at = time.time()
     until(lambda: time.monotonic() > over)
     return dead_at
 
 
-def _ended(handles: list[JobHandle[int]]) -> list[tuple[JobStatus, object, int, int]]:
-    jobs = [handle.wait(20) for handle in handles]
-    return [(job.status, job.result, job.losses, job.failures) for job in jobs]
-
-
-#: The first was lost once; the second's end was told late, and it ran once only.
-_ENDS = [(JobStatus.SUCCEEDED, 2, 1, 0), (JobStatus.SUCCEEDED, 1, 0, 0)]
-
-
 def test_jobs_fence_themselves_while_the_server_stands_still(
     server: postgres.OwnServer, engine: Engine, tmp_path: Path
 ) -> None:
     with worker(server.url, tmp_path / "log") as process:
-        handles = _submitted(engine, tmp_path)
+        handles = submitted(engine, tmp_path)
         queued = engine.submit(jobs.add, 1)
         family = _stall(server)
         try:
-            dead_at = _sit_out(handles)
+            dead_at = _sit_out(handles, tmp_path)
             process.send_signal(signal.SIGSTOP)  # it shall not be faster than we
         finally:
             _go_on(family)
@@ -115,7 +96,7 @@ def test_jobs_fence_themselves_while_the_server_stands_still(
         process.send_signal(signal.SIGCONT)
         assert (status, attempt) == ("RUNNING", 1)
         assert dead_at < lease_until
-        assert _ended(handles) == _ENDS
+        assert ends(handles) == ENDS
         assert queued.result(20) == 2
 
 
@@ -124,14 +105,14 @@ def test_a_wire_that_was_silent_costs_no_job_and_no_worker(
     server: postgres.OwnServer, engine: Engine, wire: Wire, tmp_path: Path, how: str
 ) -> None:
     with worker(wire.url, tmp_path / "log"):
-        handles = _submitted(engine, tmp_path)
+        handles = submitted(engine, tmp_path)
         wire.silence()
-        dead_at = _sit_out(handles)
+        dead_at = _sit_out(handles, tmp_path)
         status, attempt, lease_until = _lease(server, handles[0].id)
         assert (status, attempt) == ("RUNNING", 1)
         assert dead_at < lease_until
         wire.forward() if how == "forward" else wire.drop()
-        assert _ended(handles) == _ENDS
+        assert ends(handles) == ENDS
 
 
 def test_a_worker_that_falls_silent_in_a_transaction_holds_nobody_up(

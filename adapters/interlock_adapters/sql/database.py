@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from json import JSONDecodeError
 from typing import Final, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -15,6 +16,8 @@ from interlock_adapters.sql.flavor import Flavor
 T = TypeVar("T")
 
 _TRIES: Final = 5
+#: What a driver raises, and what its values become where a file is damaged.
+UNUSABLE: Final = (sa.exc.DBAPIError, UnicodeDecodeError, JSONDecodeError)
 
 
 class Undone(StoreUnavailable):
@@ -40,8 +43,16 @@ class Dialect(Protocol):
         """Return a new source of wake-ups."""
         ...
 
-    def unavailable(self, error: sa.exc.DBAPIError) -> StoreUnavailable | None:
+    def unavailable(self, error: Exception) -> StoreUnavailable | None:
         """Return what to tell of an error of the database, None for a bug of ours."""
+        ...
+
+    def refuse_damage(self, connection: sa.Connection) -> None:
+        """Look at the whole database, where it does not do so by itself.
+
+        Raises:
+            StoreUnavailable: it is damaged.
+        """
         ...
 
 
@@ -120,8 +131,18 @@ class Database:
         try:
             with writer.begin() as connection:
                 yield connection
-        except sa.exc.DBAPIError as error:
-            raise self._dialect.unavailable(error) or error from error
+        except UNUSABLE as error:
+            raise self._told(error) from error
+
+    def _told(self, error: Exception) -> Exception:
+        """Return what to tell of an error, and open a SQLite file anew after it.
+
+        A disk that failed and was mounted again holds another file in its place.
+        """
+        told = self._dialect.unavailable(error)
+        if told is not None and not self._flavor.is_postgres:
+            self._engine.dispose()
+        return told or error
 
     @contextmanager
     def _read(self, *, alone: bool = False) -> Iterator[sa.Connection]:
@@ -136,8 +157,8 @@ class Database:
         try:
             with (self._asker if alone else self._engine).connect() as connection:
                 yield connection
-        except sa.exc.DBAPIError as error:
-            raise self._dialect.unavailable(error) or error from error
+        except UNUSABLE as error:
+            raise self._told(error) from error
 
     def _rows(
         self, statement: sa.Executable, facts: Mapping[str, object] | None = None

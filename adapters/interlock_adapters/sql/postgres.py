@@ -61,14 +61,17 @@ class PostgresDialect:
         """See `Dialect.watch`."""
         return PostgresWakeup(self._url)
 
-    def unavailable(self, error: sa.exc.DBAPIError) -> StoreUnavailable | None:
+    def unavailable(self, error: Exception) -> StoreUnavailable | None:
         """See `Dialect.unavailable`."""
         return unavailable(self._url, error)
 
+    def refuse_damage(self, connection: sa.Connection) -> None:
+        """See `Dialect.refuse_damage`: its pages have checksums."""
 
-def unavailable(url: sa.URL, error: sa.exc.DBAPIError) -> StoreUnavailable | None:
+
+def unavailable(url: sa.URL, error: Exception) -> StoreUnavailable | None:
     """Return what an error of PostgreSQL means, None if it is a bug of ours."""
-    cause = error.orig
+    cause = getattr(error, "orig", None)
     state = getattr(cause, "sqlstate", None) or ""
     words = _PLAIN.get(state) or _PLAIN.get(state[:3]) or _PLAIN.get(state[:2])
     if words is None and isinstance(cause, psycopg.OperationalError):

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from interlock.clock import Clock, SystemClock, boot_id
 from interlock.errors import InvalidOption, SchemaMismatch, StoreUnavailable
 from interlock.ports import Wakeup
-from interlock_adapters.sql import schema
+from interlock_adapters.sql import place, schema
+from interlock_adapters.sql.database import UNUSABLE
 from interlock_adapters.sql.flavor import SQLITE, Flavor
 from interlock_adapters.sql.store import SqlStore
 from interlock_adapters.sql.watch import SqliteWakeup
@@ -31,14 +32,18 @@ NETWORK: Final = frozenset(
 _BUSY_S: Final = 30.0
 _OCTAL: Final = re.compile(r"\\(\d{3})")  # how mountinfo writes a space
 
+#: What each family of errors means, and what to do.
 _PLAIN: Final = {
     "SQLITE_NOTADB": "is not a SQLite database",
-    "SQLITE_CORRUPT": "is damaged",
-    "SQLITE_FULL": "has no room left: its disk is full",
+    "SQLITE_CORRUPT": "is damaged: put a backup in its place, or save what can be read "
+    "with `sqlite3 FILE .recover`",
+    "SQLITE_FULL": "has no room left: its disk is full; once there is room again, work "
+    "goes on by itself",
     "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
     "SQLITE_CANTOPEN": "cannot be opened: its folder is missing or not writable",
     "SQLITE_BUSY": f"was locked by another process for {_BUSY_S:g} s",
-    "SQLITE_IOERR": "cannot be read or written: the disk reports an error",
+    "SQLITE_IOERR": "cannot be read or written: the disk reports an error; once "
+    "it is repaired, work goes on by itself",
     "SQLITE_PERM": "cannot be opened: no permission",
     "SQLITE_AUTH": "cannot be opened: no permission",
 }
@@ -62,23 +67,35 @@ class SqliteDialect:
         """See `Dialect.watch`."""
         return SqliteWakeup(self._path)
 
-    def unavailable(self, error: sa.exc.DBAPIError) -> StoreUnavailable | None:
+    def unavailable(self, error: Exception) -> StoreUnavailable | None:
         """See `Dialect.unavailable`."""
-        return unavailable(self._path, error.orig)
+        return unavailable(self._path, error)
+
+    def refuse_damage(self, connection: sa.Connection) -> None:
+        """See `Dialect.refuse_damage`."""
+        found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+        if found != "ok":
+            raise StoreUnavailable(_words(self._path, "SQLITE_CORRUPT", found))
 
 
-def unavailable(path: Path, error: BaseException | None) -> StoreUnavailable | None:
+def unavailable(path: Path, error: Exception) -> StoreUnavailable | None:
     """Return what an error of SQLite means, None if it is a bug of ours."""
-    name = getattr(error, "sqlite_errorname", "")
+    cause = getattr(error, "orig", error)
+    name = getattr(cause, "sqlite_errorname", "")
+    if isinstance(cause, ValueError) or "Could not decode" in str(cause):
+        name = "SQLITE_CORRUPT"  # pages that are whole, with what nobody wrote in them
     family = "_".join(name.split("_")[:2])
-    what = _PLAIN.get(family)
-    if what is None:
+    if family not in _PLAIN:
         return None
     kind = SchemaMismatch if family == "SQLITE_NOTADB" else StoreUnavailable
-    return kind(
-        f"{path} {what} ({error}). Nothing was written by this call; what was "
-        "acknowledged before is kept."
+    return kind(_words(path, family, cause))
+
+
+def _words(path: Path, family: str, cause: object) -> str:
+    kept = (
+        "" if family == "SQLITE_CORRUPT" else "; what was acknowledged before is kept"
     )
+    return f"{path} {_PLAIN[family]} ({cause}). Nothing was written by this call{kept}."
 
 
 def open_store(url: str, clock: Clock | None = None) -> SqlStore:
@@ -116,6 +133,7 @@ def _connect(url: str) -> tuple[Path, sa.Engine]:
         json_deserializer=_from_json,
     )
     _prepare(engine, synchronous)
+    place.keep(engine, path)
     return path, engine
 
 
@@ -129,9 +147,9 @@ def _explained(path: Path, engine: sa.Engine) -> Iterator[None]:
     """Close the engine after an error, and say what the error means."""
     try:
         yield
-    except sa.exc.DBAPIError as error:
+    except UNUSABLE as error:
         engine.dispose()
-        raise unavailable(path, error.orig) or error from error
+        raise unavailable(path, error) or error from error
     except BaseException:
         engine.dispose()
         raise

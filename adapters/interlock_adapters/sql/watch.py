@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from interlock.ports import Source
+from interlock_adapters.sql.place import identity
 
 _IN_MODIFY, _IN_CREATE = 0x2, 0x100  # linux/inotify.h
 _IN_NONBLOCK_CLOEXEC = os.O_NONBLOCK | os.O_CLOEXEC
@@ -45,21 +46,55 @@ class SqliteWakeup:
     """`Wakeup` for one SQLite file."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, timeout=10
-        )
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._inotify: int | None = None
+        self._file: tuple[int, int] | None = None
+        self._open()
         self._seen = self._version()
-        self._inotify = _inotify(path.parent)
         self._written_at = 0.0
-        self._slice_s = _QUICK_S if self._inotify is None else _SLOW_S
         self._bell, self._ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
+    def _open(self) -> None:
+        """Watch the file that has the name now."""
+        self._close_file()
+        self._file = identity(self._path)
+        with contextlib.suppress(sqlite3.Error, OSError):
+            self._connection = sqlite3.connect(
+                f"{self._path.as_uri()}?mode=rw",  # never a new file
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=10,
+                uri=True,
+            )
+            self._inotify = _inotify(self._path.parent)
+
+    def _close_file(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._inotify is not None:
+            os.close(self._inotify)
+        self._connection = self._inotify = None
+
     def _version(self) -> int:
-        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        return version
+        """Return a number that is another one after each commit, -1 if there is none.
+
+        A file that cannot be read is the store's to tell, whose calls say why.
+        """
+        try:
+            if self._connection is None or identity(self._path) != self._file:
+                self._open()
+            if self._connection is None:
+                return -1
+            asked = self._connection.execute("PRAGMA data_version")
+            return int(asked.fetchone()[0])
+        except (sqlite3.Error, OSError):
+            self._close_file()
+            return -1
 
     def wait(self, timeout_s: float, sources: Iterable[Source] = ()) -> bool:
         """See `Wakeup.wait`."""
+        slice_s = _QUICK_S if self._inotify is None else _SLOW_S
         poll = select.poll()
         for fd in (self._bell, self._inotify, *(s.fileno() for s in sources)):
             if fd is not None and fd >= 0:
@@ -68,7 +103,7 @@ class SqliteWakeup:
         while True:
             now = time.monotonic()
             closely = now < self._written_at + _CLOSELY_S
-            left = 0.0 if closely else max(0.0, min(until - now, self._slice_s))
+            left = 0.0 if closely else max(0.0, min(until - now, slice_s))
             ready = {fd for fd, _ in poll.poll(left * 1000)}
             if closely and not ready:
                 time.sleep(_CLOSE_S)  # poll(2) counts in milliseconds
@@ -98,8 +133,7 @@ class SqliteWakeup:
 
     def close(self) -> None:
         """See `Wakeup.close`."""
-        self._connection.close()
-        for fd in (self._bell, self._ring, self._inotify):
-            if fd is not None:
-                os.close(fd)
+        self._close_file()
+        for fd in (self._bell, self._ring):
+            os.close(fd)
         self._ring = -1
