@@ -105,7 +105,9 @@ class Reads(Database):
         """See `JobStore.counts`."""
         many = sa.func.count().label("many")
         query = sa.select(job.c.status, many).group_by(job.c.status)
-        found = {JobStatus(row["status"]): row["many"] for row in self._rows(query)}
+        found = {
+            rows.to_status(row["status"]): row["many"] for row in self._rows(query)
+        }
         return {status: found.get(status, 0) for status in JobStatus}
 
     def queues(self) -> list[QueueInfo]:

@@ -1,13 +1,15 @@
 """Rows of the tables <-> the engine's values. Nothing else knows both."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
+from interlock.errors import StoreUnavailable
 from interlock.job import (
     Attempt,
     Exit,
@@ -32,6 +34,33 @@ from interlock.retry import Retry
 from interlock_adapters.sql import tables
 
 Row = sa.RowMapping
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FOREIGN: Final = (ValueError, TypeError, KeyError, AttributeError)
+
+
+def readable(convert: Callable[P, R]) -> Callable[P, R]:
+    """Let a row with what none of us wrote be told as what it is."""
+
+    @wraps(convert)
+    def converted(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return convert(*args, **kwargs)
+        except _FOREIGN as error:
+            raise StoreUnavailable(
+                "the database is damaged: a row of it holds what Interlock does not "
+                f"write ({error}). `interlock verify` looks at all of it. Nothing was "
+                "written."
+            ) from error
+
+    return converted
+
+
+@readable
+def to_status(value: str) -> JobStatus:
+    """Return a status as it is stored."""
+    return JobStatus(value)
 
 
 def failure_to_json(failure: Failure | None) -> dict[str, object] | None:
@@ -83,6 +112,7 @@ def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
     }
 
 
+@readable
 def to_job(row: Row, *, now: datetime) -> Job:
     """Return the job of a row, as read at `now`."""
     progress = row["progress"]
@@ -128,6 +158,7 @@ def to_job(row: Row, *, now: datetime) -> Job:
     )
 
 
+@readable
 def to_attempt(row: Row) -> Attempt:
     """Return the attempt of a row."""
     ended = (row["exit_code"], row["exit_signal"])
@@ -147,6 +178,7 @@ def to_attempt(row: Row) -> Attempt:
     )
 
 
+@readable
 def to_history(row: Row) -> HistoryEntry:
     """Return the history entry of a row."""
     return HistoryEntry(
@@ -162,6 +194,7 @@ def to_history(row: Row) -> HistoryEntry:
     )
 
 
+@readable
 def to_rejection(row: Row) -> Rejection:
     """Return the rejection of a row."""
     return Rejection(

@@ -133,6 +133,7 @@ class Upkeep(Reads):
         """See `JobStore.verify`."""
         now = self._clock.now()
         with self._read() as connection:
+            self._dialect.refuse_damage(connection)
             found = [
                 fault
                 for row, entries in _with_histories(connection)
