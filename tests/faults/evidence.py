@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.processes import alive, until
+import psycopg
+
+from e2e.processes import alive, below, until
 from interlock import Engine, JobHandle, JobStatus
 
 from .fault_jobs import endless_at_first, ends_when_told
 
 LEASE_S = 3
+_LEASE = "SELECT status, attempt, lease_until_us / 1e6 FROM job WHERE id = %s"
 #: Of `endless_at_first`, which was lost once, and of `ends_when_told`, which ran once.
-ENDS = [(JobStatus.SUCCEEDED, 2, 1, 0), (JobStatus.SUCCEEDED, 1, 0, 0)]
+LOST_ONCE = (JobStatus.SUCCEEDED, 2, 1, 0)
+ENDS = [LOST_ONCE, (JobStatus.SUCCEEDED, 1, 0, 0)]
 
 
 def ends(handles: Iterable[JobHandle[int]]) -> list[tuple[JobStatus, object, int, int]]:
@@ -33,6 +39,15 @@ def submitted(engine: Engine, folder: Path) -> list[JobHandle[int]]:
     return handles
 
 
+def lease(url: str, job_id: str) -> tuple[str, int, float]:
+    """Return a job's status, attempt and end of its lease by PostgreSQL's clock."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(_LEASE, [job_id]).fetchone()
+    assert found is not None
+    status, attempt, lease_until = found
+    return status, attempt, float(lease_until)
+
+
 @contextmanager
 def worker(
     database: str, log: Path, *, inside: Sequence[str] = ()
@@ -42,7 +57,7 @@ def worker(
     Args:
         database: the URL of its store.
         log: where its standard error goes.
-        inside: a command that runs it somewhere else.
+        inside: a command that runs it somewhere else, as its first child.
     """
     program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
     modules = ["e2e.sample_jobs", "faults.fault_jobs"]
@@ -56,7 +71,7 @@ def worker(
         )
     try:
         yield process
-        process.terminate()
+        os.kill(below(process.pid)[0] if inside else process.pid, signal.SIGTERM)
         assert process.wait(20) == 0, log.read_text()
     finally:
         process.kill()

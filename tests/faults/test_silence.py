@@ -17,11 +17,10 @@ from e2e.processes import alive, below, until
 from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
 from interlock_adapters.sql import session
 
-from .evidence import ENDS, LEASE_S, ends, submitted, worker
+from .evidence import ENDS, LEASE_S, ends, lease, submitted, worker
 from .wire import Wire
 
 _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'"
-_LEASE = "SELECT status, attempt, lease_until_us / 1e6 FROM job WHERE id = %s"
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +44,6 @@ def engine(server: postgres.OwnServer) -> Iterator[Engine]:
 def wire(server: postgres.OwnServer) -> Iterator[Wire]:
     with Wire(server.socket) as between:
         yield between
-
-
-def _lease(server: postgres.OwnServer, job_id: str) -> tuple[str, int, float]:
-    """Return a job's status, attempt and end of its lease by the server's clock."""
-    with psycopg.connect(server.url) as connection:
-        found = connection.execute(_LEASE, [job_id]).fetchone()
-    assert found is not None
-    status, attempt, lease_until = found
-    return status, attempt, float(lease_until)
 
 
 def _stall(server: postgres.OwnServer) -> list[int]:
@@ -92,7 +82,7 @@ def test_jobs_fence_themselves_while_the_server_stands_still(
             process.send_signal(signal.SIGSTOP)  # it shall not be faster than we
         finally:
             _go_on(family)
-        status, attempt, lease_until = _lease(server, handles[0].id)
+        status, attempt, lease_until = lease(server.url, handles[0].id)
         process.send_signal(signal.SIGCONT)
         assert (status, attempt) == ("RUNNING", 1)
         assert dead_at < lease_until
@@ -108,7 +98,7 @@ def test_a_wire_that_was_silent_costs_no_job_and_no_worker(
         handles = submitted(engine, tmp_path)
         wire.silence()
         dead_at = _sit_out(handles, tmp_path)
-        status, attempt, lease_until = _lease(server, handles[0].id)
+        status, attempt, lease_until = lease(server.url, handles[0].id)
         assert (status, attempt) == ("RUNNING", 1)
         assert dead_at < lease_until
         wire.forward() if how == "forward" else wire.drop()
