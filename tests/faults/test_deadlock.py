@@ -16,6 +16,7 @@ from e2e.processes import until
 from interlock import Engine, IllegalTransition, Job, JobStatus, StoreUnavailable
 from interlock.job import Move
 from interlock.lifecycle import Event
+from interlock.ports import JobStore
 from interlock_adapters.sql import session
 from interlock_adapters.sql.store import SqlStore
 
@@ -71,6 +72,13 @@ def _cancel(engine: Engine, *ids: str) -> list[Move]:
     return [Move(job_id=i, event=Event.CANCEL, now=now, actor="anna") for i in told]
 
 
+def _together(store: JobStore, *moves: Move) -> None:
+    """Apply moves in a transaction that is not repeated."""
+    with store.together():
+        for move in moves:
+            store.apply(move)
+
+
 def test_a_batch_of_submits_that_was_undone_is_repeated(
     url: str, engine: Engine
 ) -> None:
@@ -111,14 +119,10 @@ def test_what_was_undone_together_is_told_and_all_of_it_is_undone(
 ) -> None:
     first, second = (engine.submit(jobs.add, n).id for n in range(2))
 
-    def together() -> None:
-        with store.together():
-            for move in _cancel(engine, first, second)[1:]:
-                store.apply(move)
-
+    moves = _cancel(engine, first, second)[1:]
     with _rival(url) as rival, ThreadPoolExecutor(1) as pool:
         rival.execute(_LOCK, {"id": second})
-        block = pool.submit(together)
+        block = pool.submit(_together, store, *moves)
         until(lambda: _ask(url, _WAITING))
         rival.execute(_LOCK, {"id": first})
         rival.rollback()
@@ -126,7 +130,7 @@ def test_what_was_undone_together_is_told_and_all_of_it_is_undone(
             block.result(20)
     assert "Nothing was written" in str(caught.value)
     assert engine.counts()[JobStatus.PENDING] == 2
-    together()
+    _together(store, *moves)
     assert engine.counts()[JobStatus.CANCELED] == 2
 
 
@@ -154,7 +158,8 @@ def test_a_stricter_default_of_the_database_refuses_no_engine(url: str) -> None:
     ):
         job = engine.submit(jobs.add, 1).job()
         rival.execute(sa.text("UPDATE job SET metadata = '{}'"))
-        cancel = pool.submit(engine.cancel, job.id)
+        cancel = pool.submit(_together, engine._store, *_cancel(engine, job.id)[1:])
         until(lambda: _ask(url, _WAITING))
         rival.commit()
-        assert cancel.result(20).status is JobStatus.CANCELED
+        cancel.result(20)
+        assert engine.get(job.id).status is JobStatus.CANCELED

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from e2e import sample_jobs as jobs
 from e2e.processes import alive, until
 from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
+from interlock.clock import boot
+from interlock_adapters.sql.store import SqlStore
 
 from .disks import Disk, fill, mounted
 from .evidence import ENDS, ends, submitted, worker
+
+_RUNNING = sa.text("SELECT id, lease_until_us FROM job WHERE status = 'RUNNING'")
 
 
 @pytest.fixture
@@ -49,10 +54,14 @@ def _submit_until_it_fails(engine: Engine, file: Path) -> list[JobHandle[int]]:
 
 
 def _fence(engine: Engine, handles: list[JobHandle[int]], folder: Path) -> None:
-    """Wait until nothing of the jobs is alive; nobody could say so yet."""
+    """Wait until nothing of the jobs is alive: before their leases are over."""
     Path(folder, "end").touch()
     until(lambda: not any(alive(handle.id) for handle in handles))
-    assert {engine.get(handle.id).status for handle in handles} == {JobStatus.RUNNING}
+    dead_at_us = boot() * 1_000_000
+    assert isinstance(engine._store, SqlStore)
+    found = engine._store._rows(_RUNNING)
+    assert {row["id"] for row in found} == {handle.id for handle in handles}
+    assert all(dead_at_us < row["lease_until_us"] for row in found)
 
 
 def test_a_full_disk_costs_no_job_and_no_worker(small: Path, tmp_path: Path) -> None:

@@ -60,10 +60,9 @@ def _go_on(family: list[int]) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def _sit_out(handles: list[JobHandle[int]], folder: Path) -> float:
+def _sit_out(handles: list[JobHandle[int]]) -> float:
     """Wait until every lease is over; return when the last process was dead."""
     over = time.monotonic() + LEASE_S + 0.2
-    Path(folder, "end").touch()
     until(lambda: not any(alive(handle.id) for handle in handles))
     dead_at = time.time()
     until(lambda: time.monotonic() > over)
@@ -77,8 +76,9 @@ def test_jobs_fence_themselves_while_the_server_stands_still(
         handles = submitted(engine, tmp_path)
         queued = engine.submit(jobs.add, 1)
         family = _stall(server)
+        (tmp_path / "end").touch()
         try:
-            dead_at = _sit_out(handles, tmp_path)
+            dead_at = _sit_out(handles)
             process.send_signal(signal.SIGSTOP)  # it shall not be faster than we
         finally:
             _go_on(family)
@@ -97,7 +97,9 @@ def test_a_wire_that_was_silent_costs_no_job_and_no_worker(
     with worker(wire.url, tmp_path / "log"):
         handles = submitted(engine, tmp_path)
         wire.silence()
-        dead_at = _sit_out(handles, tmp_path)
+        until(lambda: wire.holds)  # the worker waits for an answer, and then one ends
+        (tmp_path / "end").touch()
+        dead_at = _sit_out(handles)
         status, attempt, lease_until = lease(server.url, handles[0].id)
         assert (status, attempt) == ("RUNNING", 1)
         assert dead_at < lease_until

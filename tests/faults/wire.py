@@ -18,6 +18,7 @@ class Wire:
         self._flows = threading.Event()
         self._flows.set()
         self._last_word: bytes | None = None
+        self._holds = threading.Event()
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -38,6 +39,11 @@ class Wire:
     def is_silent(self) -> bool:
         """Whether nothing gets through."""
         return not self._flows.is_set()
+
+    @property
+    def holds(self) -> bool:
+        """Whether a client has asked for something since it fell silent."""
+        return self._holds.is_set()
 
     def silence(self) -> None:
         """Hold back all bytes, and close nothing."""
@@ -65,12 +71,16 @@ class Wire:
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self._server)
                 self._ends += [client, server]
-                self._start(self._pump, client, server)
-                self._start(self._pump, server, client)
+                self._start(self._pump, client, server, self._holds)
+                self._start(self._pump, server, client, threading.Event())
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(
+        self, source: socket.socket, sink: socket.socket, holds: threading.Event
+    ) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if not self._flows.is_set():
+                    holds.set()
                 self._flows.wait()
                 if self._last_word and self._last_word in data:
                     self._last_word = None
