@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from e2e.processes import alive, below
+from e2e.processes import alive_of, below
 from interlock import Engine, StoreUnavailable
 
 from . import chaos_jobs
@@ -38,6 +38,7 @@ class Storm:
         self.ids: list[str] = []
         self.witness = Witness(url, seed, self.ids)
         self.workers = [self._worker() for _ in range(WORKERS)]
+        self.asleep: list[tuple[float, subprocess.Popen[bytes]]] = []
 
     def _worker(self) -> subprocess.Popen[bytes]:
         program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
@@ -60,7 +61,9 @@ class Storm:
                     self._strike(engine)
                 except StoreUnavailable:
                     self.done["refused calls"] += 1
-                time.sleep(self.rng.uniform(0, 0.1))
+                self._wake(time.monotonic())
+                time.sleep(self.rng.uniform(0, 0.06))
+        self._wake(float("inf"))
 
     def _submit(self, engine: Engine) -> None:
         kind = self.rng.choice(KINDS)
@@ -74,7 +77,7 @@ class Storm:
     def _strike(self, engine: Engine) -> None:
         strike = self.rng.choices(
             ["none", "kill", "worker", "stall", "cancel", "crash"],
-            [10, 6, 1, 0.5, 4, 0.1],
+            [10, 6, 1, 0.3, 4, 0.1],
         )[0]
         number = self.rng.randrange(WORKERS)
         worker = self.workers[number]
@@ -104,9 +107,14 @@ class Storm:
 
     def _stall(self, worker: subprocess.Popen[bytes]) -> None:
         worker.send_signal(signal.SIGSTOP)
-        time.sleep(LEASE_S * self.rng.uniform(0.5, 1.5))
-        worker.send_signal(signal.SIGCONT)
+        until = time.monotonic() + LEASE_S * self.rng.uniform(0.5, 1.5)
+        self.asleep.append((until, worker))
         self.done["stalls"] += 1
+
+    def _wake(self, now: float) -> None:
+        for _, worker in [one for one in self.asleep if one[0] <= now]:
+            worker.send_signal(signal.SIGCONT)
+        self.asleep = [one for one in self.asleep if one[0] > now]
 
     def calm(self, patience_s: float = 60) -> list[str]:
         """Let everything end, stop the workers, and return what the judge finds."""
@@ -124,7 +132,7 @@ class Storm:
                 jobs=jobs,
                 histories={one: engine.history(one) for one in jobs},
                 journal=(self.folder / "journal").read_text().splitlines(),
-                alive={one: alive(one) for one in self.ids[-100:]},
+                alive=alive_of(self.ids),
                 calls=self.witness.calls,
             )
             self.done["answers"] = sum(map(len, self.witness.calls.values()))

@@ -1,31 +1,42 @@
 """An oracle that does not depend on the engine: what the kernel says is alive."""
 
 import os
+import re
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+_ID = re.compile(rb"(?:^|\0)INTERLOCK_JOB_ID=([^\0]*)")
 
 
 def alive(job_id: str) -> list[int]:
-    """Return the living processes of a job.
+    """Return the living processes of a job."""
+    return alive_of([job_id])[job_id]
+
+
+def alive_of(job_ids: Iterable[str]) -> dict[str, list[int]]:
+    """Return the living processes of each job, from one look at all processes.
 
     A fork of the job inherits its name, what it executes inherits its environment;
     zombies are dead (proc(5)).
     """
-    mark = f"INTERLOCK_JOB_ID={job_id}".encode()
-    found = []
+    found: dict[str, list[int]] = {job_id: [] for job_id in job_ids}
+    short = {job_id[-8:]: job_id for job_id in found}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            named = (entry / "comm").read_text().startswith(f"job:{job_id[-8:]}.")
-            marked = named or mark in (entry / "environ").read_bytes()
+            name = (entry / "comm").read_text()
+            mark = _ID.search((entry / "environ").read_bytes())
         except (OSError, IndexError):
             continue
-        if marked and state not in "ZX" and int(entry.name) != os.getpid():
-            found.append(int(entry.name))
+        whose = short.get(name[4:12]) if name.startswith("job:") else None
+        whose = whose or (mark[1].decode() if mark else None)
+        alive = state not in "ZX" and int(entry.name) != os.getpid()
+        if alive and whose in found:
+            found[whose].append(int(entry.name))
     return found
 
 
