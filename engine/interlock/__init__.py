@@ -22,6 +22,7 @@ from interlock.errors import (
     SchemaMismatch,
     StoreUnavailable,
     UnknownJobName,
+    VersionChanged,
     WaitTimeout,
 )
 from interlock.job import Attempt, Failure, HistoryEntry, Job, Phase, Progress
@@ -68,6 +69,7 @@ __all__ = [
     "StoreUnavailable",
     "TransientError",
     "UnknownJobName",
+    "VersionChanged",
     "WaitTimeout",
     "current_job",
     "job",

@@ -87,9 +87,11 @@ class AsyncEngine:
         reason: str | None = None,
         by: str | None = None,
         wait: float | None = None,
+        if_version: int | None = None,
     ) -> Job:
         """See `Engine.cancel`."""
-        job: Job = await self._call(self.sync.cancel, job_id, reason=reason, by=by)
+        how = {"reason": reason, "by": by, "if_version": if_version}
+        job: Job = await self._call(self.sync.cancel, job_id, **how)
         if wait is None or job.is_terminal:
             return job
         return await self._await(job_id, wait)

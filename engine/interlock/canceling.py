@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from interlock.clock import Clock
-from interlock.errors import IllegalTransition
+from interlock.errors import IllegalTransition, VersionChanged
 from interlock.job import Job, Move
 from interlock.lifecycle import Event, Reason, row_of
 from interlock.machine import legal
@@ -27,12 +27,12 @@ def cancel(store: JobStore, request: CancelRequest, clock: Clock) -> Job:
 
     Raises:
         JobNotFound: no job has this id.
-        IllegalTransition: it has ended otherwise, or has another version.
+        IllegalTransition: it has ended otherwise.
+        VersionChanged: it has another version.
     """
     while True:
         job = store.get(request.job_id)
-        if request.version is not None and job.version != request.version:
-            raise _changed(job, request.version)
+        refuse_changed(job, request.version, Event.CANCEL)
         if _is_done(job):
             return job
         try:
@@ -60,11 +60,17 @@ def _move(job: Job, request: CancelRequest, clock: Clock) -> Move:
     )
 
 
-def _changed(job: Job, version: int) -> IllegalTransition:
-    return IllegalTransition(
-        job.status,
-        Event.CANCEL,
-        legal(job.status),
-        job_id=job.id,
-        unmet=f"it has version {job.version}, not {version}",
-    )
+def refuse_changed(job: Job, version: int | None, event: Event) -> None:
+    """Refuse a job that is not in the version that the caller saw, if it says one.
+
+    Raises:
+        VersionChanged: it has another version.
+    """
+    if version is not None and job.version != version:
+        raise VersionChanged(
+            job.status,
+            event,
+            legal(job.status),
+            job_id=job.id,
+            versions=(job.version, version),
+        )

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock import discovery, hiring
-from interlock.canceling import CancelRequest, cancel
+from interlock.canceling import CancelRequest, cancel, refuse_changed
 from interlock.clock import Clock, SystemClock
 from interlock.errors import (
     DuplicateJob,
@@ -199,7 +199,8 @@ class Engine(Operations):
 
         Raises:
             JobNotFound: no job has this id.
-            IllegalTransition: it has ended otherwise, or changed (`if_version`).
+            IllegalTransition: it has ended otherwise.
+            VersionChanged: it has changed (`if_version`).
             InvalidOption: `reason` or `by` cannot be stored.
         """
         check_words(reason=reason, by=by)
@@ -211,15 +212,19 @@ class Engine(Operations):
             return job
         return self._await(job_id, wait)
 
-    def rerun(self, job_id: str, *, by: str | None = None) -> JobHandle[object]:
+    def rerun(
+        self, job_id: str, *, by: str | None = None, if_version: int | None = None
+    ) -> JobHandle[object]:
         """Submit once more what a terminal job did, as a new job with `rerun_of`.
 
         Raises:
             JobNotFound: no job has this id.
             IllegalTransition: it has not ended yet.
+            VersionChanged: it has changed since `if_version`.
         """
         check_words(by=by)
         job = self.get(job_id)
+        refuse_changed(job, if_version, Event.CLAIM)
         new = again(job, now=self._clock.now(), by=by)
         (stored,) = self._store.add([new])
         return JobHandle(stored.id, self)

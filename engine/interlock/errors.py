@@ -3,6 +3,7 @@
 * InterlockError
   - JobNotFound          no job has this id
   - IllegalTransition    the job's status, or a guard, does not allow the event
+    - VersionChanged     the job is not in the version that the caller saw
   - LeaseLost            the caller speaks for an attempt that it no longer holds
   - UnknownJobName       no registered job has this name
   - InvalidParams        parameters do not fit the job's signature
@@ -71,6 +72,26 @@ class IllegalTransition(InterlockError):
         super().__init__(
             f"cannot {event} {which} that is {status} ({why}). Nothing was written."
         )
+
+
+class VersionChanged(IllegalTransition):
+    """The job has changed since the version that the caller saw. Nothing was written.
+
+    Look at it again, then decide again.
+    """
+
+    def __init__(
+        self,
+        status: JobStatus,
+        event: Event,
+        legal: Iterable[Event],
+        *,
+        job_id: str,
+        versions: tuple[int, int],
+    ) -> None:
+        now, seen = versions
+        unmet = f"it has version {now}, not {seen}"
+        super().__init__(status, event, legal, job_id=job_id, unmet=unmet)
 
 
 class LeaseLost(InterlockError):

@@ -1,13 +1,16 @@
 """What people and programs ask of an engine beside running jobs."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from interlock import explaining
+from interlock.canceling import refuse_changed
 from interlock.clock import Clock
 from interlock.errors import InvalidOption
+from interlock.guards import undeletable
 from interlock.job import Attempt, HistoryEntry, Job, Rejection
-from interlock.lifecycle import JobStatus
+from interlock.lifecycle import Event, JobStatus
 from interlock.ports import JobStore
 from interlock.query import Fault, LogLine, Page, QueueInfo, Search, WorkerInfo
 
@@ -124,9 +127,23 @@ class Operations:
                 break
         return deleted
 
-    def delete(self, job_id: str) -> None:
-        """Delete one terminal job. Raises JobNotFound, IllegalTransition."""
+    def delete(self, job_id: str, *, if_version: int | None = None) -> None:
+        """Delete one terminal job with all its records.
+
+        Raises:
+            JobNotFound: no job has this id.
+            IllegalTransition: it has not ended yet. Nothing was deleted.
+            VersionChanged: it has changed since `if_version`.
+        """
+        job = self._store.get(job_id)
+        refuse_changed(job, if_version, Event.CANCEL)
+        if not job.is_terminal:  # judged on what was read: it may end meanwhile
+            raise undeletable(job)
         self._store.delete(job_id)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make what this thread calls inside the block one transaction, all or none."""
+        return self._store.together()
 
     def verify(self) -> list[Fault]:
         """Replay every history against the table; return the faults, none if sound."""

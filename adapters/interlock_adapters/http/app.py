@@ -1,0 +1,101 @@
+"""The application: every route behind the guard. Rooms for more are in `_ROOMS`."""
+
+from dataclasses import replace
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from interlock.aio import AsyncEngine
+from interlock.engine import Engine
+from interlock_adapters.http import problems
+from interlock_adapters.http.api import Api
+from interlock_adapters.http.body import Route
+from interlock_adapters.http.guard import Guard
+from interlock_adapters.http.problems import Problem
+from interlock_adapters.http.routes.jobs import Jobs
+from interlock_adapters.http.settings import Settings, Token
+
+#: Each adds its routes with `add_to(router)`; pages and metrics find their place here.
+_ROOMS: Final = (Jobs,)
+
+
+def create_app(
+    engine: Engine | AsyncEngine,
+    *,
+    token: str | None = None,
+    read_token: str | None = None,
+    settings: Settings | None = None,
+) -> FastAPI:
+    """Return the HTTP API of an engine, guarded. The engine stays the caller's.
+
+    Args:
+        engine: whose jobs; the jobs that it may submit are those registered here.
+        token: `SECRET` or `NAME:SECRET`, needed for everything if given.
+        read_token: likewise, and may only read.
+        settings: limits, more tokens, names of the host.
+    """
+    settings = with_tokens(settings or Settings(), token, read_token)
+    app = FastAPI(
+        title="Interlock",
+        version="1",
+        description="Submit, watch and stop jobs. A status is never set directly.",
+        docs_url=None,  # those pages load their scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.include_router(router(engine, settings=settings))
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(RequestValidationError, _validation_problem)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+def router(
+    engine: Engine | AsyncEngine, *, settings: Settings | None = None
+) -> APIRouter:
+    """Return the routes, to be included in an application of one's own.
+
+    They are open to whoever reaches them: add `Guard` as a middleware, or put them
+    behind the application's own checks.
+    """
+    shared = engine if isinstance(engine, AsyncEngine) else AsyncEngine(engine)
+    api = Api(engine=shared, settings=settings or Settings())
+    routes = APIRouter(route_class=Route)
+    for room in _ROOMS:
+        room(api).add_to(routes)
+    return routes
+
+
+def with_tokens(
+    settings: Settings, token: str | None, read_token: str | None
+) -> Settings:
+    """Return the settings with these tokens too."""
+    more = [
+        Token.parse(text, may_write=may_write)
+        for text, may_write in ((token, True), (read_token, False))
+        if text is not None
+    ]
+    return replace(settings, tokens=(*settings.tokens, *more))
+
+
+async def _http_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  (registered for it)
+    return problems.of_http(error).response()
+
+
+async def _validation_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (likewise)
+    return problems.of_validation(error).response()
+
+
+async def _unexpected(_request: Request, _error: Exception) -> Response:
+    """Say nothing of a bug of ours to the client; it goes on to the server's log."""
+    detail = (
+        "The server has a bug; its log tells which. Nothing is known to be written."
+    )
+    return Problem(500, "internal-error", detail).response()

@@ -1,0 +1,1 @@
+"""The routes, a class a subject; each method is one engine call."""

@@ -1,0 +1,193 @@
+"""Jobs: submit, get, list, search, cancel, rerun, delete."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from interlock.errors import WaitTimeout
+from interlock.job import Job
+from interlock.lifecycle import JobStatus
+from interlock.options import Options
+from interlock_adapters.http import cursors, wire
+from interlock_adapters.http.api import Api, IfMatch, actor, refusals, version
+from interlock_adapters.http.filters import refuse_secret, search
+from interlock_adapters.http.schemas import (
+    EXAMPLE_ID,
+    CancelIn,
+    JobOut,
+    Key,
+    Moment,
+    PageOut,
+    RerunIn,
+    SearchIn,
+    SubmitIn,
+)
+
+JobId = Annotated[str, Path(description="Id of the job", examples=[EXAMPLE_ID])]
+Wait = Annotated[
+    float | None,
+    Query(ge=0, le=3600, description="Seconds to wait for the end, 60 at most"),
+]
+
+
+class Jobs:
+    """`/v1/jobs` and what is below a job that changes it."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._engine = api.engine
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes."""
+        one = "/v1/jobs/{job_id}"
+        job: dict[str, Any] = {"response_model": JobOut, "tags": ["jobs"]}
+        page: dict[str, Any] = {"response_model": PageOut, "tags": ["jobs"]}
+        add = router.add_api_route
+        add(
+            "/v1/jobs",
+            self.submit,
+            methods=["POST"],
+            status_code=201,
+            responses=refusals(409, 429, body=True),
+            **job,
+        )
+        add("/v1/jobs", self.list_, methods=["GET"], responses=refusals(), **page)
+        add(
+            "/v1/jobs/search",
+            self.search,
+            methods=["POST"],
+            responses=refusals(body=True),
+            **page,
+        )
+        add(one, self.get, methods=["GET"], responses=refusals(404), **job)
+        add(
+            one,
+            self.delete,
+            methods=["DELETE"],
+            status_code=204,
+            responses=refusals(404, 409, 412, body=True),
+            tags=["jobs"],
+        )
+        add(
+            f"{one}/cancel",
+            self.cancel,
+            methods=["POST"],
+            responses={
+                202: {"model": JobOut, "description": "Asked for; it is being stopped"},
+                **refusals(404, 409, 412, body=True),
+            },
+            **job,
+        )
+        add(
+            f"{one}/rerun",
+            self.rerun,
+            methods=["POST"],
+            status_code=201,
+            responses=refusals(404, 409, 412, 429, body=True),
+            **job,
+        )
+
+    async def submit(self, request: Request, call: SubmitIn) -> Response:
+        """Submit a job; a worker runs it. What was answered survives a power cut."""
+        by = actor(request, call.options.by)
+        options: Options = {**call.options.given(), "by": by}
+        handle = await self._engine.submit(call.name, call.params, **options)
+        return created(await self._engine.get(handle.id))
+
+    async def get(self, job_id: JobId, wait: Wait = None) -> Response:
+        """Return a job; with `wait`, when it has ended or the time is over."""
+        if wait:
+            return wire.job_response(await self._waited(job_id, wait))
+        return wire.job_response(await self._engine.get(job_id))
+
+    async def _waited(self, job_id: str, wait: float) -> Job:
+        try:
+            most = min(wait, self._api.settings.max_wait)
+            return await self._engine.wait(job_id, timeout=most)
+        except WaitTimeout:
+            job: Job = await self._engine.get(job_id)
+            return job
+
+    async def list_(  # noqa: PLR0917  (FastAPI reads the signature)
+        self,
+        name: Key | None = None,
+        queue: Key | None = None,
+        status: Annotated[list[JobStatus] | None, Query(max_length=20)] = None,
+        created_after: Moment | None = None,
+        created_before: Moment | None = None,
+        submitted_by: Key | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+        cursor: Annotated[str | None, Query(max_length=500)] = None,
+    ) -> Response:
+        """List jobs, newest first; `next_cursor` leads to the next page."""
+        return await self.search(
+            SearchIn(
+                name=name,
+                queue=queue,
+                statuses=status or [],
+                created_after=created_after,
+                created_before=created_before,
+                submitted_by=submitted_by,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def search(self, wanted: SearchIn) -> Response:
+        """Search jobs by what their parameters contain, and as a list does."""
+        refuse_secret(wanted.params)
+        filters = search(wanted)
+        page = await self._engine.search(
+            **filters,
+            limit=wanted.limit,
+            cursor=cursors.decode(wanted.cursor, filters),
+        )
+        items = [wire.job(job) for job in page.items]
+        return wire.page(items, cursors.encode(page.next_cursor, filters))
+
+    async def cancel(
+        self,
+        request: Request,
+        job_id: JobId,
+        why: CancelIn | None = None,
+        wait: Wait = None,
+        if_match: IfMatch = None,
+    ) -> Response:
+        """Cancel a job: 200 when it is CANCELED, 202 while it is being stopped.
+
+        With `wait` the answer comes when none of its processes is alive any more.
+        """
+        why = why or CancelIn()
+        job = await self._engine.cancel(
+            job_id,
+            reason=why.reason,
+            by=actor(request, why.by),
+            if_version=version(if_match),
+        )
+        if wait and not job.is_terminal:
+            job = await self._waited(job_id, wait)
+        return wire.job_response(job, 200 if job.is_terminal else 202)
+
+    async def rerun(
+        self,
+        request: Request,
+        job_id: JobId,
+        who: RerunIn | None = None,
+        if_match: IfMatch = None,
+    ) -> Response:
+        """Submit once more what a job did that has ended, as a new job."""
+        by = actor(request, who.by if who else None)
+        handle = await self._engine.rerun(job_id, by=by, if_version=version(if_match))
+        return created(await self._engine.get(handle.id))
+
+    async def delete(self, job_id: JobId, if_match: IfMatch = None) -> Response:
+        """Purge the record of a job that has ended; 409 for any other."""
+        await self._engine.delete(job_id, if_version=version(if_match))
+        return Response(status_code=204)
+
+
+def created(job: Job) -> Response:
+    """Return a job that was made, and where it is."""
+    return wire.job_response(job, 201, {"Location": f"/v1/jobs/{job.id}"})

@@ -1,0 +1,103 @@
+"""The engine's values as JSON, redacted: what leaves by HTTP leaves through here."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from interlock.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.lifecycle import Reason
+from interlock.query import LogLine
+from interlock_adapters.http.redaction import Redaction
+
+_FIELDS = tuple(field.name for field in fields(Job))
+_TEXTS = ("result", "error", "progress", "cancel_reason")
+
+
+def plain(value: object) -> Any:  # noqa: PLR0911  (one arm a kind)
+    """Return a value of the engine as JSON values."""
+    match value:
+        case Enum():
+            return value.value
+        case datetime():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case dict():
+            return {str(k): plain(v) for k, v in value.items()}
+        case list() | tuple():
+            return [plain(each) for each in value]
+        case frozenset():
+            return sorted(value)
+        case _:
+            return value
+
+
+def job(found: Job) -> dict[str, Any]:
+    """Return every field of a job, and what is derived from them."""
+    hidden = Redaction(found)
+    values = {name: getattr(found, name) for name in _FIELDS}
+    values["retry"] = found.retry.to_json()
+    for name in ("error", "progress"):
+        if values[name] is not None:
+            values[name] = asdict(values[name])
+    for name in _TEXTS:
+        values[name] = hidden.within(values[name])
+    values |= {"params": hidden.params, "metadata": hidden.metadata}
+    values |= {"phase": found.phase, "cancel_outcome": found.cancel_outcome}
+    values |= {"duration": found.duration}
+    return {name: plain(value) for name, value in values.items()}
+
+
+def etag(found: Job) -> str:
+    """Return the entity tag of a job: its version."""
+    return f'"{found.version}"'
+
+
+def job_response(
+    found: Job, status: int = 200, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Return a job as a response that can be made a condition of the next request."""
+    return JSONResponse(job(found), status, {"ETag": etag(found), **(headers or {})})
+
+
+def page(items: Iterable[object], next_cursor: str | None = None) -> JSONResponse:
+    """Return a list of records as a response."""
+    return JSONResponse({"items": list(items), "next_cursor": next_cursor})
+
+
+def history(entry: HistoryEntry, hidden: Redaction | None) -> dict[str, Any]:
+    """Return a history entry; `hidden` is needed where people's words are in it."""
+    values: dict[str, Any] = plain(asdict(entry))
+    if hidden is not None and entry.reason is not None:
+        values["reason"] = hidden.text(entry.reason)
+    return values
+
+
+def has_words(entry: HistoryEntry) -> bool:
+    """Whether its reason is somebody's own text."""
+    return entry.reason is not None and entry.reason not in set(Reason)
+
+
+def attempt(found: Attempt, hidden: Redaction) -> dict[str, Any]:
+    """Return an attempt."""
+    values: dict[str, Any] = plain(asdict(found))
+    values["error"] = hidden.within(values["error"])
+    return values
+
+
+def rejection(found: Rejection, hidden: Redaction) -> dict[str, Any]:
+    """Return a refused event."""
+    values: dict[str, Any] = plain(asdict(found))
+    values["why"] = hidden.text(found.why)
+    return values
+
+
+def line(found: LogLine, hidden: Redaction) -> dict[str, Any]:
+    """Return a line of a log."""
+    values: dict[str, Any] = plain(asdict(found))
+    values["text"] = hidden.text(found.text)
+    return values

@@ -1,0 +1,296 @@
+"""The guard, tried as an attacker would: each rule against a real server."""
+
+from __future__ import annotations
+
+import base64
+import socket
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from interlock import Engine, InvalidOption
+from interlock_adapters.http import Guard, Settings, Token, create_app, router
+from interlock_adapters.http.access import Asked, admit
+from interlock_adapters.http.problems import Problem
+
+from .server import client_of
+from .test_jobs import problem, submit
+
+CALL = {"name": "t.add", "params": {"left": 1}}
+
+
+@pytest.fixture
+def guarded(engine: Engine) -> Iterator[httpx.Client]:
+    """Serve with a token that may write (Anna's) and one that may read."""
+    app = create_app(engine, token="anna:open-sesame", read_token="only:looking")
+    with client_of(app) as client:
+        yield client
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def every_route(app: FastAPI) -> Iterator[tuple[str, str]]:
+    yield "GET", "/openapi.json"
+    yield "GET", "/nowhere"
+    for path, methods in app.openapi()["paths"].items():
+        for method in methods:
+            yield method.upper(), path.replace("{", "").replace("}", "")
+
+
+def test_no_route_answers_without_a_token(engine: Engine) -> None:
+    app = create_app(engine, token="open-sesame")
+    with client_of(app) as client:
+        walked = list(every_route(app))
+        assert len(walked) > 8
+        for method, path in walked:
+            for headers in (
+                {},
+                bearer("open-sesam"),
+                {"Authorization": "x"},
+            ):
+                answer = client.request(method, path, headers=headers)
+                problem(answer, 401, "unauthorized")
+                assert "Bearer" in answer.headers["www-authenticate"]
+    assert sum(engine.counts().values()) == 0
+
+
+def test_a_route_added_later_is_behind_the_guard_too(engine: Engine) -> None:
+    app = create_app(engine, token="open-sesame")
+    app.add_api_route("/later", lambda: "seen")
+    own = FastAPI()
+    own.include_router(router(engine))
+    own.add_middleware(Guard, settings=Settings(tokens=(Token(secret="open-sesame"),)))
+    for guarded, path in ((app, "/later"), (own, "/v1/jobs")):
+        with client_of(guarded) as client:
+            problem(client.get(path), 401, "unauthorized")
+            assert client.get(path, headers=bearer("open-sesame")).status_code == 200
+
+
+def test_a_read_token_reads_and_does_not_write(
+    guarded: httpx.Client, engine: Engine
+) -> None:
+    job_id = engine.submit("t.add", {"left": 1}).id
+    reader = bearer("looking")
+    assert guarded.get(f"/v1/jobs/{job_id}", headers=reader).status_code == 200
+    assert guarded.post("/v1/jobs/search", json={}, headers=reader).status_code == 200
+    app = create_app(engine)
+    for method, path in every_route(app):
+        if method != "GET" and path != "/v1/jobs/search":
+            answer = guarded.request(method, path, headers=reader)
+            problem(answer, 403, "read-only-token")
+    assert len(engine.history(job_id)) == 1
+
+
+def test_a_token_is_taken_as_bearer_or_as_a_browsers_password(
+    guarded: httpx.Client,
+) -> None:
+    basic = base64.b64encode(b"whoever:open-sesame").decode()
+    for value in (f"Basic {basic}", "bearer open-sesame", "Bearer  open-sesame"):
+        answer = guarded.get("/v1/jobs", headers={"Authorization": value})
+        assert answer.status_code == 200
+    for value in ("Basic !!", "Basic b3Blbi1zZXNhbWU=", "Digest open-sesame"):
+        answer = guarded.get("/v1/jobs", headers={"Authorization": value})
+        problem(answer, 401, "unauthorized")
+
+
+def test_the_name_of_a_token_is_the_actor_whatever_is_claimed(
+    guarded: httpx.Client, engine: Engine
+) -> None:
+    call: dict[str, Any] = {**CALL, "options": {"by": "root"}}
+    for body, headers, actor in (
+        (CALL, {}, "anna"),
+        (call, {}, "root via anna"),
+        (CALL, {"X-Actor": "bot"}, "bot via anna"),
+    ):
+        both = {**bearer("open-sesame"), **headers}
+        job_id = guarded.post("/v1/jobs", json=body, headers=both).json()["id"]
+        assert engine.get(job_id).submitted_by == actor
+        assert engine.history(job_id)[0].actor == actor
+    job_id = engine.submit("t.add", {"left": 1}).id
+    guarded.post(f"/v1/jobs/{job_id}/cancel", headers=bearer("open-sesame"))
+    assert engine.history(job_id)[-1].actor == "anna"
+
+
+def test_without_tokens_ones_own_word_is_the_actor(
+    api: httpx.Client, engine: Engine
+) -> None:
+    first = submit(api)["id"]
+    api.post(f"/v1/jobs/{first}/cancel", headers={"X-Actor": "bot"})
+    assert [e.actor for e in engine.history(first)] == ["http", "bot"]
+
+
+def test_a_name_that_an_attacker_points_here_is_refused(api: httpx.Client) -> None:
+    for host in (
+        "evil.example",
+        "evil.example:80",
+        "localhost.evil.example",
+        "",
+        "a b",
+    ):
+        for method in ("GET", "POST"):
+            answer = api.request(method, "/v1/jobs", headers={"Host": host})
+            assert answer.status_code in {400, 403}, host  # uvicorn refuses odd ones
+            assert "items" not in answer.text
+    problem(api.get("/v1/jobs", headers={"Host": "evil.example"}), 403, "wrong-host")
+    for host in ("localhost", "LOCALHOST:9", "127.0.0.1", "[::1]:80", "10.0.0.1"):
+        assert api.get("/v1/jobs", headers={"Host": host}).status_code == 200
+
+
+def test_a_name_of_the_server_can_be_added(engine: Engine) -> None:
+    settings = Settings(hosts=frozenset({"jobs.example"}))
+    with client_of(create_app(engine, settings=settings)) as client:
+        for host, status in (("jobs.example:8000", 200), ("evil.example", 403)):
+            answer = client.get("/v1/jobs", headers={"Host": host})
+            assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", ["", "/cancel", "/rerun", "DELETE"])
+def test_a_page_of_another_site_changes_nothing(
+    api: httpx.Client, engine: Engine, path: str
+) -> None:
+    job = submit(api)
+    before = engine.counts()
+    url = "/v1/jobs" if path == "" else f"/v1/jobs/{job['id']}{path}"
+    method = "POST"
+    if path == "DELETE":
+        method, url = path, f"/v1/jobs/{job['id']}"
+    host = urlsplit(str(api.base_url)).netloc
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": f"http://{host}.evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": f"http://{host}", "Sec-Fetch-Site": "cross-site"},
+    ):
+        body = CALL if path == "" else None
+        answer = api.request(method, url, headers=headers, json=body)
+        problem(answer, 403, "cross-site")
+    form = "application/x-www-form-urlencoded"
+    for kind in (form, "text/plain", "multipart/form-data; boundary=x", "text/json"):
+        for content in (b"", b'{"name":"t.add","params":{"left":1}}'):
+            headers = {"Content-Type": kind}
+            answer = api.request(method, url, headers=headers, content=content)
+            problem(answer, 415, "unsupported-media-type")
+    if path == "":
+        untyped = api.request(method, url, content=b'{"name": "t.add"}')
+        problem(untyped, 415, "unsupported-media-type")
+    assert engine.counts() == before
+    assert len(engine.history(job["id"])) == 1
+
+
+def test_the_servers_own_pages_and_named_origins_may_write(engine: Engine) -> None:
+    settings = Settings(origins=frozenset({"https://desk.example"}))
+    with client_of(create_app(engine, settings=settings)) as client:
+        host = urlsplit(str(client.base_url)).netloc
+        for headers in (
+            {"Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"},
+            {"Origin": "https://desk.example", "Sec-Fetch-Site": "cross-site"},
+        ):
+            answer = client.post("/v1/jobs", json=CALL, headers=headers)
+            assert answer.status_code == 201
+
+
+def test_a_body_that_is_too_large_is_not_read(api: httpx.Client) -> None:
+    big = b'{"name": "' + b"x" * (2 * 1024 * 1024) + b'"}'
+    headers = {"Content-Type": "application/json"}
+    problem(api.post("/v1/jobs", content=big, headers=headers), 413, "too-large")
+    where = urlsplit(str(api.base_url))
+    assert where.hostname is not None
+    head = (
+        f"POST /v1/jobs HTTP/1.1\r\nHost: {where.netloc}\r\n"
+        "Content-Type: application/json\r\n"
+    )
+    lies = ("Content-Length: 99999999999\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n")
+    for lie in lies:
+        with socket.create_connection((where.hostname, where.port or 80), 20) as raw:
+            raw.sendall((head + lie).encode())
+            if "chunked" in lie:
+                for _ in range(3):
+                    raw.sendall(b"100000\r\n" + b"[" * 0x100000 + b"\r\n")
+            assert b" 413 " in raw.recv(100)
+
+
+def test_what_is_nested_too_deeply_is_refused(api: httpx.Client) -> None:
+    deep: Any = 1
+    for _ in range(100):
+        deep = {"a": deep}
+    for body in (
+        {**CALL, "options": {"metadata": deep}},
+        {**CALL, "params": {"left": deep}},
+    ):
+        problem(api.post("/v1/jobs", json=body), 422, "invalid-request")
+    problem(api.post("/v1/jobs/search", json={"params": deep}), 422, "invalid-request")
+
+
+def test_secrets_do_not_leave(api: httpx.Client, engine: Engine) -> None:
+    secret = engine.submit("t.secret", {"password": "hunter2x"})
+    metadata = {"team": "a", "deep": [{"api_key": "k-998877"}]}
+    looks = engine.submit("t.add", {"left": 1}, metadata=metadata)
+    engine.cancel(secret.id, reason="hunter2x leaked")
+    seen = [api.get("/v1/jobs"), api.post("/v1/jobs/search", json={})]
+    seen += [api.get(f"/v1/jobs/{handle.id}") for handle in (secret, looks)]
+    for answer in seen:
+        assert answer.status_code == 200
+        assert "hunter2x" not in answer.text
+        assert "k-998877" not in answer.text
+    job = api.get(f"/v1/jobs/{secret.id}").json()
+    assert (job["params"], job["cancel_reason"]) == ({"password": "***"}, "*** leaked")
+    job = api.get(f"/v1/jobs/{looks.id}").json()
+    assert job["metadata"] == {"team": "a", "deep": [{"api_key": "***"}]}
+
+
+def test_secrets_cannot_be_guessed_by_searching(api: httpx.Client) -> None:
+    for params in (
+        {"password": "hunter2"},
+        {"deep": {"api_key": "k"}},
+        {"list": [{"AuthToken": "k"}]},
+    ):
+        answer = api.post("/v1/jobs/search", json={"params": params})
+        problem(answer, 422, "secret-parameter")
+
+
+def test_a_bug_of_the_server_shows_no_traceback(engine: Engine) -> None:
+    app = create_app(engine)
+
+    def broken() -> None:
+        raise RuntimeError("the inner workings")
+
+    app.add_api_route("/broken", broken)
+    with client_of(app) as client:
+        answer = client.get("/broken")
+        problem(answer, 500, "internal-error")
+        assert "workings" not in answer.text
+        assert "Traceback" not in answer.text
+
+
+def test_without_a_token_only_loopback_is_answered() -> None:
+    def asked(server: str | None) -> Asked:
+        return Asked(
+            method="GET",
+            path="/v1/jobs",
+            headers={"host": "localhost"},
+            client="10.0.0.9",
+            server=server,
+        )
+
+    for server in ("127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1", None):
+        assert admit(asked(server), Settings()).name is None
+    for server in ("10.0.0.1", "0.0.0.0", "::", "::ffff:10.0.0.1", "jobs.example"):
+        with pytest.raises(Problem) as refused:
+            admit(asked(server), Settings())
+        assert refused.value.kind == "token-needed"
+
+
+def test_tokens_that_no_header_carries_are_refused() -> None:
+    for text in ("", " ", "a b", "é", "name:"):
+        with pytest.raises(InvalidOption):
+            Token.parse(text, may_write=True)
+    assert "sesame" not in repr(Token.parse("anna:sesame", may_write=True))
