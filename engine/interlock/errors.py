@@ -9,6 +9,8 @@
   - InvalidParams        parameters do not fit the job's signature
   - InvalidOption        an option is out of its range
   - DuplicateJob         a key is taken by another job
+  - KeyReused            an idempotency key belongs to another request
+  - InFlight             a request with this idempotency key is under way
   - WaitTimeout          the job did not end within the time to wait
   - StoreUnavailable     the database cannot be used now
     - SchemaMismatch     the database is not one that this version can use
@@ -150,6 +152,28 @@ class DuplicateJob(InterlockError):
             f"{key} {value!r} belongs to job {job_id} ({why}). Nothing was stored."
         )
         self.job_id = job_id
+
+
+class KeyReused(InterlockError):
+    """An idempotency key came with another request before. Nothing was done."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the idempotency key {key!r} belongs to another request. Use a new key "
+            "for each request, and the same for its repeats. Nothing was done."
+        )
+        self.key = key
+
+
+class InFlight(InterlockError):
+    """A request with this idempotency key is under way. Nothing was done."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"a request with the idempotency key {key!r} is under way. Ask again for "
+            "its answer. Nothing was done."
+        )
+        self.key = key
 
 
 class WaitTimeout(InterlockError, TimeoutError):

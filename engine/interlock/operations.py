@@ -1,6 +1,6 @@
 """What people and programs ask of an engine beside running jobs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
@@ -11,8 +11,17 @@ from interlock.errors import InvalidOption
 from interlock.guards import undeletable
 from interlock.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.lifecycle import Event, JobStatus
+from interlock.once import Once, once
 from interlock.ports import JobStore
-from interlock.query import Fault, LogLine, Page, QueueInfo, Search, WorkerInfo
+from interlock.query import (
+    Fault,
+    LogLine,
+    Page,
+    Place,
+    QueueInfo,
+    Search,
+    WorkerInfo,
+)
 
 _MAX_PAGE = 1000
 
@@ -140,6 +149,51 @@ class Operations:
         if not job.is_terminal:  # judged on what was read: it may end meanwhile
             raise undeletable(job)
         self._store.delete(job_id)
+
+    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """Return the history entries of these jobs beyond a `seq` each."""
+        return self._store.news(after)
+
+    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+        """Return the history of all jobs beyond a place; read on from the last one."""
+        return self._store.feed(after, limit=limit)
+
+    def feed_end(self) -> Place:
+        """Return the place from which `feed` tells only what is to come."""
+        return self._store.feed_end()
+
+    def backlog(self, queue: str, *, limit: int) -> int:
+        """Return how many jobs wait in a queue, counting no further than `limit`."""
+        return self._store.backlog(queue, limit=limit)
+
+    def check(self) -> None:
+        """Look whether the store can be used. Raises StoreUnavailable."""
+        self._store.check()
+
+    def once(
+        self, key: str, request: str, act: Callable[[], str], *, kept: float
+    ) -> str:
+        """Act once for a key; a repeat of the request gets the first answer.
+
+        What `act` writes and its answer are one transaction.
+
+        Args:
+            key: names the request; whoever repeats it repeats the key.
+            request: what tells it from others (a digest of it).
+            act: does it by this engine's methods, and returns the answer.
+            kept: seconds that the answer is kept.
+
+        Raises:
+            KeyReused: the key came with another request.
+            InFlight: the request is under way.
+            Exception: of `act`; then nothing is kept, and nothing was done.
+        """
+        return once(
+            self._store,
+            Once(key=key, request=request, kept=timedelta(seconds=kept)),
+            act,
+            self._clock,
+        )
 
     def together(self) -> AbstractContextManager[None]:
         """Make what this thread calls inside the block one transaction, all or none."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from interlock.job import Job, Progress
 from interlock.lifecycle import JobStatus
@@ -33,6 +34,27 @@ class Page:
 
     items: tuple[Job, ...]
     next_cursor: str | None
+
+
+class Place(NamedTuple):
+    """A place in the feed: in its order; `position` grows with the commits."""
+
+    position: int
+    job_id: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was answered to a `request` that named a `key`, kept until a moment.
+
+    No `text`: the request is under way, or its server died.
+    """
+
+    key: str
+    request: str
+    text: str | None
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -202,7 +202,7 @@ def test_the_schema_commands(run: Run, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/other.db"
     assert run("db", "current", "--database", url).strip() == "empty"
     run("db", "upgrade", "--database", url)
-    assert run("db", "current", "--database", url, "--json") == [{"schema": "0001"}]
+    assert run("db", "current", "--database", url, "--json") == [{"schema": "0002"}]
 
 
 def test_diagrams_are_printed(run: Run) -> None:

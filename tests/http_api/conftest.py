@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 import e2e.sample_jobs  # noqa: F401  (its jobs are registered)
+import http_api.talking_jobs  # noqa: F401  (likewise)
 from interlock import Engine
 from interlock_adapters.http import create_app
 

@@ -1,22 +1,39 @@
 """What every route needs: the engine, the settings, and who asks."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import Header
 from starlette.requests import Request
 
 from interlock.aio import AsyncEngine
+from interlock.job import Job
+from interlock.registry import registered
 from interlock_adapters.http.guard import principal_of
+from interlock_adapters.http.limits import Limits
 from interlock_adapters.http.problems import MEDIA_TYPE, Problem
-from interlock_adapters.http.schemas import ProblemOut
+from interlock_adapters.http.reply import Reply, settled
+from interlock_adapters.http.schemas import ProblemOut, SubmitIn
 from interlock_adapters.http.settings import Settings
+from interlock_adapters.http.tail import Tail
 
 IfMatch = Annotated[
     str | None,
     Header(description='ETag of the job as you saw it; another version is 412: `"3"`'),
 ]
+OnceKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="Repeat it with the request: the first answer comes again, for a"
+        " day. Another request is 422, one that is under way 409",
+    ),
+]
+_MAX_KEY: Final = 255
 #: What the guard and the framework may say of any request.
 _ALWAYS: Final = (401, 403, 422, 503)
 _WITH_BODY: Final = (413, 415)
@@ -34,12 +51,63 @@ _WHAT: Final[Mapping[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """One server's parts."""
+    """One server's parts, and the two ways in which it acts."""
 
-    engine: AsyncEngine
-    settings: Settings
+    def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.limits = Limits(settings)
+        self.tail = Tail(engine)
+
+    async def act(self, request: Request, act: Callable[[], Reply]) -> Reply:
+        """Act in a thread; at most once, if the request has an Idempotency-Key.
+
+        A repeat gets the first answer, also from another server of the same store, and
+        also after a restart.
+        """
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            return await asyncio.shield(asyncio.to_thread(act))
+        if not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
+            detail = f"Idempotency-Key is 1 to {_MAX_KEY} printable ASCII characters."
+            raise Problem(422, "invalid-idempotency-key", detail)
+        who = principal_of(request.scope).name or ""
+        text = await self.engine.once(
+            f"{who} {key}",
+            await _digest(request),
+            lambda: settled(act).to_text(),
+            kept=self.settings.answers_kept,
+        )
+        return Reply.from_text(text)
+
+    def let_in(self, *calls: SubmitIn) -> None:
+        """Let calls into their queues. Raises Problem: one is full (503)."""
+        queues: Counter[str] = Counter()
+        for call in calls:
+            own = registered().get(call.name)
+            default = own.defaults.get("queue", "default") if own else "default"
+            said = "queue" in call.options.model_fields_set
+            queues[call.options.queue if said else default] += 1
+        for queue, many in queues.items():
+            self.limits.queue_up(queue, many, partial(self._backlog, queue))
+
+    def _backlog(self, queue: str, limit: int) -> int:
+        return self.engine.sync.backlog(queue, limit=limit)
+
+    async def waited(self, job_id: str, wait: float) -> Job:
+        """Return a job when it has ended, or the time is over; no thread waits."""
+        self.limits.refuse_full()
+        with self.limits.stream():
+            return await self.tail.ended(job_id, min(wait, self.settings.max_wait))
+
+
+async def _digest(request: Request) -> str:
+    """Return what tells a request from others."""
+    parts = (request.method, request.url.path, request.url.query)
+    condition = request.headers.get("if-match", "")
+    head = "\n".join((*parts, condition, request.headers.get("x-actor", "")))
+    return hashlib.sha256(head.encode() + b"\n" + await request.body()).hexdigest()
 
 
 def actor(request: Request, claimed: str | None) -> str:

@@ -16,11 +16,16 @@ from interlock_adapters.http.api import Api
 from interlock_adapters.http.body import Route
 from interlock_adapters.http.guard import Guard
 from interlock_adapters.http.problems import Problem
+from interlock_adapters.http.routes.bulk import Bulk
+from interlock_adapters.http.routes.events import Events
+from interlock_adapters.http.routes.health import Health
 from interlock_adapters.http.routes.jobs import Jobs
+from interlock_adapters.http.routes.operate import Operate
+from interlock_adapters.http.routes.records import Records
 from interlock_adapters.http.settings import Settings, Token
 
 #: Each adds its routes with `add_to(router)`; pages and metrics find their place here.
-_ROOMS: Final = (Jobs,)
+_ROOMS: Final = (Bulk, Jobs, Records, Events, Operate, Health)
 
 
 def create_app(
@@ -47,7 +52,9 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(router(engine, settings=settings))
+    api = Api(_shared(engine), settings)
+    app.include_router(_routes(api))
+    app.state.api = api  # `serve` ends its streams before it waits for them
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
     app.add_exception_handler(Exception, _unexpected)
@@ -63,8 +70,14 @@ def router(
     They are open to whoever reaches them: add `Guard` as a middleware, or put them
     behind the application's own checks.
     """
-    shared = engine if isinstance(engine, AsyncEngine) else AsyncEngine(engine)
-    api = Api(engine=shared, settings=settings or Settings())
+    return _routes(Api(_shared(engine), settings or Settings()))
+
+
+def _shared(engine: Engine | AsyncEngine) -> AsyncEngine:
+    return engine if isinstance(engine, AsyncEngine) else AsyncEngine(engine)
+
+
+def _routes(api: Api) -> APIRouter:
     routes = APIRouter(route_class=Route)
     for room in _ROOMS:
         room(api).add_to(routes)

@@ -24,6 +24,8 @@ KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, str]]] = {
     errors.InvalidParams: (422, "invalid-params"),
     errors.InvalidOption: (422, "invalid-option"),
     errors.DuplicateJob: (409, "duplicate-job"),
+    errors.KeyReused: (422, "idempotency-key-reused"),
+    errors.InFlight: (409, "in-flight"),
     errors.SchemaMismatch: (503, "schema-mismatch"),
     errors.StoreUnavailable: (503, "store-unavailable"),
 }

@@ -144,6 +144,35 @@ class RerunIn(_In):
     by: Key | None = None
 
 
+class BatchIn(_In):
+    """Jobs to run; each is judged by itself."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"jobs": [{"name": "thumbnails", "params": {"folder": "/a"}}]}]
+        },
+    )
+
+    jobs: list[SubmitIn] = Field(min_length=1, max_length=10_000)
+
+
+class BulkCancelIn(FiltersIn):
+    """Which jobs to cancel, why, and by whom; at least one filter is needed."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"queue": "fast", "statuses": ["PENDING"], "reason": "full"}]
+        },
+    )
+
+    reason: Words | None = None
+    by: Key | None = None
+    limit: int = Field(default=500, ge=1, le=1000)
+    cursor: str | None = Field(default=None, max_length=500)
+
+
 class RetryOut(BaseModel):
     """When it is tried again."""
 
@@ -240,6 +269,206 @@ class HistoryOut(BaseModel):
     actor: str
     reason: str | None
     attempt: int
+
+
+class HistoryPageOut(BaseModel):
+    """The history of a job."""
+
+    items: list[HistoryOut]
+    next_cursor: str | None
+
+
+class ExitOut(BaseModel):
+    """How the main process of an attempt ended."""
+
+    code: int | None
+    signal: int | None
+
+
+class AttemptOut(BaseModel):
+    """One claim of a job, and what came of it."""
+
+    job_id: str
+    attempt: int
+    worker_id: str
+    claimed_at: datetime
+    pid: int | None
+    containment: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: Event | None
+    exit: ExitOut | None
+    proof: Proof | None
+    error: FailureOut | None
+
+
+class AttemptPageOut(BaseModel):
+    """The attempts of a job."""
+
+    items: list[AttemptOut]
+    next_cursor: str | None
+
+
+class LineOut(BaseModel):
+    """A line that an attempt wrote."""
+
+    job_id: str
+    attempt: int
+    at: datetime
+    stream: str
+    text: str
+    seq: int
+
+
+class LogPageOut(BaseModel):
+    """Lines of a log; `next_cursor` is the `after` of the next page."""
+
+    items: list[LineOut]
+    next_cursor: str | None
+
+
+class RejectionOut(BaseModel):
+    """An event that was refused, and why."""
+
+    job_id: str
+    event: Event
+    status: JobStatus
+    at: datetime
+    actor: str
+    attempt: int | None
+    why: str
+
+
+class RejectionPageOut(BaseModel):
+    """The refused events of a job."""
+
+    items: list[RejectionOut]
+    next_cursor: str | None
+
+
+class ResultOut(BaseModel):
+    """What the function returned."""
+
+    result: Any
+
+
+class ExplanationOut(BaseModel):
+    """What a job does now, and why it does not run, in a sentence."""
+
+    explanation: str
+
+
+class BatchItemOut(BaseModel):
+    """What became of one job of a batch."""
+
+    status: int
+    job: JobOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BatchOut(BaseModel):
+    """What became of each job of a batch, in its order."""
+
+    items: list[BatchItemOut]
+
+
+class CancelItemOut(BaseModel):
+    """What became of one job that was to be canceled."""
+
+    id: str
+    status: int
+    job_status: JobStatus | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BulkCancelOut(BaseModel):
+    """What became of each job, and the cursor of those that were not reached."""
+
+    items: list[CancelItemOut]
+    next_cursor: str | None
+
+
+class QueueOut(BaseModel):
+    """A queue."""
+
+    name: str
+    paused: bool
+    pending: int
+    running: int
+    oldest_pending_at: datetime | None
+
+
+class QueuePageOut(BaseModel):
+    """The queues."""
+
+    items: list[QueueOut]
+    next_cursor: str | None
+
+
+class WorkerOut(BaseModel):
+    """A worker; `seen_at` tells whether it is alive."""
+
+    id: str
+    host: str
+    pid: int
+    boot_id: str
+    containment: str
+    concurrency: int
+    started_at: datetime
+    seen_at: datetime
+    domain: str | None
+
+
+class WorkerPageOut(BaseModel):
+    """The workers."""
+
+    items: list[WorkerOut]
+    next_cursor: str | None
+
+
+class StatusOut(BaseModel):
+    """A status of the lifecycle."""
+
+    status: JobStatus
+    meaning: str
+    terminal: bool
+    events: list[Event]
+
+
+class TransitionOut(BaseModel):
+    """A row of the lifecycle table."""
+
+    event: Event
+    source: JobStatus
+    target: JobStatus
+    who: str
+    meaning: str
+    guards: list[str]
+    counts: str | None
+    logged: bool
+
+
+class LifecycleOut(BaseModel):
+    """The lifecycle: the table and its picture."""
+
+    initial: JobStatus
+    statuses: list[StatusOut]
+    transitions: list[TransitionOut]
+    mermaid: str
+
+
+class AliveOut(BaseModel):
+    """The server answers."""
+
+    status: Literal["alive"]
+
+
+class ReadyOut(BaseModel):
+    """What was looked at: `ok`, or what is wrong."""
+
+    status: Literal["ready", "not ready"]
+    store: str
+    worker: str
 
 
 class ProblemOut(BaseModel):

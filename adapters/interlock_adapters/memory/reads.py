@@ -3,7 +3,7 @@
 import threading
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,10 +14,12 @@ from interlock.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.lifecycle import INITIAL, Event, JobStatus, row_of
 from interlock.ports import Source
 from interlock.query import (
+    Answer,
     Fault,
     LogLine,
     Lost,
     Page,
+    Place,
     QueueInfo,
     Running,
     Search,
@@ -67,6 +69,8 @@ class Shelves:
         self._workers: dict[str, WorkerInfo] = {}
         self._wakeups: list[MemoryWakeup] = []
         self._lines = 0
+        self._feed: list[tuple[Place, HistoryEntry]] = []
+        self._answers: dict[str, Answer] = {}
 
     def _live(self, job: Job) -> bool:
         return (job.lease_until_us or 0) > round(self._clock.boot() * _US)
@@ -172,6 +176,35 @@ class Shelves:
     def limits(self) -> dict[str, tuple[int, int]]:
         """See `JobStore.limits`."""
         return {n: (self._running(n), most) for n, most in self._limits.items()}
+
+    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """See `JobStore.news`."""
+        with self._lock:
+            return [
+                entry
+                for job_id in sorted(after)
+                for entry in self._history.get(job_id, [])
+                if entry.seq > after[job_id]
+            ]
+
+    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+        """See `JobStore.feed`."""
+        with self._lock:
+            return [told for told in self._feed if told[0] > after][:limit]
+
+    def feed_end(self) -> Place:
+        """See `JobStore.feed_end`."""
+        with self._lock:
+            last = self._feed[-1][0].position if self._feed else 0
+        return Place(last + 1, "", 0)
+
+    def backlog(self, queue: str, *, limit: int) -> int:
+        """See `JobStore.backlog`."""
+        waiting = self._select(INITIAL)
+        return min(limit, sum(job.queue == queue for job in waiting))
+
+    def check(self) -> None:
+        """See `JobStore.check`."""
 
     def workers(self) -> list[WorkerInfo]:
         """See `JobStore.workers`."""

@@ -33,7 +33,10 @@ from interlock_adapters.memory.upkeep import Upkeep
 
 _CLAIM = row_of(Event.CLAIM)
 _US = 1_000_000
-_RECORDS = ("_jobs", "_history", "_attempts", "_log", "_rejections", "_lines")
+_RECORDS = (
+    *("_jobs", "_history", "_attempts", "_log", "_rejections", "_lines"),
+    *("_feed", "_answers"),
+)
 
 
 class MemoryStore(Upkeep):
@@ -82,19 +85,20 @@ class MemoryStore(Upkeep):
     ) -> None:
         entries = self._history.setdefault(job.id, [])
         at = job.created_at if source is None else job.read_at
-        entries.append(
-            HistoryEntry(
-                job_id=job.id,
-                seq=len(entries) + 1,
-                event=event,
-                source=source,
-                target=job.status,
-                at=at,
-                actor=actor,
-                reason=why,
-                attempt=job.attempt,
-            )
+        entry = HistoryEntry(
+            job_id=job.id,
+            seq=len(entries) + 1,
+            event=event,
+            source=source,
+            target=job.status,
+            at=at,
+            actor=actor,
+            reason=why,
+            attempt=job.attempt,
         )
+        entries.append(entry)
+        place = self.feed_end()._replace(job_id=job.id, seq=entry.seq)
+        self._feed.append((place, entry))
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from interlock.guards import undeletable
-from interlock.query import WorkerInfo
+from interlock.query import Answer, WorkerInfo
 from interlock_adapters.memory.reads import Shelves
 
 
@@ -48,7 +48,27 @@ class Upkeep(Shelves):
                 raise undeletable(job)
             self._forget(job_id)
 
+    def reserve(self, wanted: Answer, *, now: datetime) -> Answer | None:
+        """See `JobStore.reserve`."""
+        with self._lock:
+            kept = self._answers
+            self._answers = {k: a for k, a in kept.items() if a.until >= now}
+            found = self._answers.get(wanted.key)
+            self._answers.setdefault(wanted.key, wanted)
+            return found
+
+    def keep(self, kept: Answer) -> None:
+        """See `JobStore.keep`."""
+        with self._lock:
+            self._answers[kept.key] = kept
+
+    def forget(self, key: str) -> None:
+        """See `JobStore.forget`."""
+        with self._lock:
+            self._answers.pop(key, None)
+
     def _forget(self, job_id: str) -> None:
+        self._feed = [told for told in self._feed if told[1].job_id != job_id]
         for records in (self._jobs, self._history, self._attempts, self._log):
             records.pop(job_id, None)
         self._rejections = [r for r in self._rejections if r.job_id != job_id]

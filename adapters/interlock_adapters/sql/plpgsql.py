@@ -21,6 +21,7 @@ from interlock_adapters.sql.triggers import (
 _REFUSED, _TAKEN = "23514", "23505"  # appendix A: check_violation, unique_violation
 #: The channel on which every commit that a waiter may care about is announced.
 CHANNEL: Final = "interlock"
+_POSITION: Final = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
 _WAKES = (
     "NEW.status <> OLD.status OR NEW.ready <> OLD.ready OR"
     " NEW.cancel_requested_at IS DISTINCT FROM OLD.cancel_requested_at"
@@ -63,7 +64,7 @@ def _wake_body(event: str) -> str:
 def bodies() -> dict[str, str]:
     """Return the body of every function by its name, as PostgreSQL stores it."""
     found = {PREFIX + guard.name: _guard_body(guard) for guard in guards()}
-    for writer in writers("clock_timestamp()"):
+    for writer in writers("clock_timestamp()", _POSITION):
         found[PREFIX + writer.name] = _writer_body(writer)
     for event in ("INSERT", "UPDATE"):
         found[f"{PREFIX}job_wake_{event.lower()}"] = _wake_body(event)
@@ -80,7 +81,7 @@ def _triggers() -> list[tuple[str, str, str]]:
         (PREFIX + g.name, g.table, f"BEFORE {g.event} ON {g.table} FOR EACH ROW")
         for g in guards()
     ]
-    after = [(writer.name, writer.event) for writer in writers("")]
+    after = [(writer.name, writer.event) for writer in writers("", "")]
     after += [(f"job_wake_{event.lower()}", event) for event in ("INSERT", "UPDATE")]
     return found + [
         (PREFIX + name, "job", f"AFTER {event} ON job FOR EACH ROW")

@@ -19,7 +19,7 @@ from interlock_adapters.sql.store import SqlStore
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _GRANTS: Final = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON job, history, attempt, rejection, log,"
-    " queue, job_name, worker",
+    " queue, job_name, worker, answer",
     f"GRANT SELECT ON lifecycle, {schema.VERSION_TABLE}",
     "GRANT USAGE ON SEQUENCE rejection_id_seq, log_seq_seq",
 )

@@ -4,11 +4,11 @@ from functools import cache
 
 import sqlalchemy as sa
 
-from interlock.errors import JobNotFound
+from interlock.errors import JobNotFound, SchemaMismatch
 from interlock.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.lifecycle import INITIAL, JobStatus
 from interlock.query import LogLine, Page, QueueInfo, Running, Search, WorkerInfo
-from interlock_adapters.sql import rows, tables
+from interlock_adapters.sql import rows, schema, tables
 from interlock_adapters.sql.containment import contains
 from interlock_adapters.sql.database import Database
 from interlock_adapters.sql.flavor import Flavor
@@ -153,6 +153,12 @@ class Reads(Database):
             Running(job_id=row["id"], attempt=row["attempt"], cancel_requested=True)
             for row in found
         ]
+
+    def check(self) -> None:
+        """See `JobStore.check`."""
+        with self._read() as connection:
+            if not schema.check(connection):
+                raise SchemaMismatch("the database has no schema of this version.")
 
     def workers(self) -> list[WorkerInfo]:
         """See `JobStore.workers`."""

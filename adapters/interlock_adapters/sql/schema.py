@@ -12,8 +12,8 @@ from interlock_adapters.sql.flavor import POSTGRES
 from interlock_adapters.sql.tables import LIFECYCLE_ROWS, Base, lifecycle
 
 VERSION_TABLE: Final = "interlock_schema_version"
-HEAD: Final = "0001"
-_KNOWN: Final = ("0001",)
+HEAD: Final = "0002"
+_KNOWN: Final = ("0001", "0002")
 _INSTALLED: Final = (
     "SELECT name, tbl_name AS place, sql FROM sqlite_master WHERE type = 'trigger' AND"
     " tbl_name IN ('job', 'history', 'attempt', 'lifecycle')"

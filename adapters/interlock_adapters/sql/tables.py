@@ -175,7 +175,10 @@ class HistoryRow(Base, table=True):
     """Append-only, and written by the triggers alone."""
 
     __tablename__ = "history"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        Index("ix_history_feed", "position", "job_id", "seq"),
+        {"sqlite_with_rowid": False},
+    )
 
     job_id: str = Field(primary_key=True)
     seq: int = Field(primary_key=True)
@@ -186,6 +189,9 @@ class HistoryRow(Base, table=True):
     actor: str
     reason: str | None = None
     attempt: int
+    position: int = Field(  # the order over all jobs: see `feed`
+        sa_column=Column(sa.BigInteger, nullable=False, server_default=sa.text("0"))
+    )
 
 
 class LifecycleRow(Base, table=True):
@@ -246,6 +252,18 @@ class JobNameRow(Base, table=True):
     max_running: int
 
 
+class AnswerRow(Base, table=True):
+    """What was answered to a request that named a key; no text: it is under way."""
+
+    __tablename__ = "answer"
+    __table_args__ = (Index("ix_answer_until", "until"),)
+
+    key: str = Field(primary_key=True)
+    request: str
+    text: str | None = None
+    until: datetime = _when(nullable=False)
+
+
 class WorkerRow(Base, table=True):
     """A worker that is registered."""
 
@@ -272,6 +290,7 @@ log = Base.metadata.tables["log"]
 queue = Base.metadata.tables["queue"]
 job_name = Base.metadata.tables["job_name"]
 worker = Base.metadata.tables["worker"]
+answer = Base.metadata.tables["answer"]
 
 
 LIFECYCLE_ROWS = [

@@ -25,6 +25,7 @@ from interlock_adapters.sql.trigger_rules import (
 PREFIX: Final = "interlock_"
 #: Whose triggers are part of the guard.
 TABLES: Final = ("job", "history", "attempt", "lifecycle")
+_NEXT = "(SELECT coalesce(max(position), 0) + 1 FROM history)"
 _NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
 
@@ -72,8 +73,13 @@ def guards() -> list[Guard]:
     ]
 
 
-def writers(now: str) -> list[Writer]:
-    """Return every writer; `now` is the wall clock in SQL, for what raw SQL does."""
+def writers(now: str, position: str) -> list[Writer]:
+    """Return every writer.
+
+    Args:
+        now: the wall clock in SQL, for what raw SQL does.
+        position: in SQL, the place of a history row in the order over all jobs.
+    """
     attempt_begins = (
         "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at)"
         " VALUES (NEW.id, NEW.attempt, NEW.worker_id, NEW.started_at)"
@@ -87,21 +93,24 @@ def writers(now: str) -> list[Writer]:
     leaves = f"{MOVED} AND OLD.status = '{RUNNING}'"
     logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED})"
     return [
-        Writer("job_insert_log", "INSERT", "TRUE", _log("NULL", "TRUE", now)),
-        Writer("job_update_log", "UPDATE", logged, _log("OLD.status", TOKEN, now)),
+        Writer("job_insert_log", "INSERT", "TRUE", _log("NULL", "TRUE", now, position)),
+        Writer(
+            "job_update_log", "UPDATE", logged, _log("OLD.status", TOKEN, now, position)
+        ),
         Writer("job_claim", "UPDATE", CLAIMED, attempt_begins),
         Writer("job_leave", "UPDATE", leaves, attempt_ends),
     ]
 
 
-def _log(source: str, token: str, now: str) -> str:
+def _log(source: str, token: str, now: str, position: str) -> str:
     return (
         "INSERT INTO history (job_id, seq, event, source, target, at, actor, reason,"
-        " attempt) VALUES (NEW.id, (SELECT coalesce(max(seq), 0) + 1 FROM history"
+        " attempt, position) VALUES (NEW.id,"
+        " (SELECT coalesce(max(seq), 0) + 1 FROM history"
         f" WHERE job_id = NEW.id), NEW.event, {source}, NEW.status,"
         f" CASE WHEN {token} THEN NEW.event_at ELSE {now} END,"
         f" CASE WHEN {token} THEN NEW.actor ELSE 'sql' END,"
-        f" CASE WHEN {token} THEN NEW.event_reason END, NEW.attempt)"
+        f" CASE WHEN {token} THEN NEW.event_reason END, NEW.attempt, {position})"
     )
 
 
@@ -121,7 +130,7 @@ def triggers() -> dict[str, str]:
         when = f"BEFORE {guard.event} ON {guard.table}"
         name = PREFIX + guard.name
         found[name] = f"CREATE TRIGGER {name} {when} BEGIN\n{body}\nEND"
-    for writer in writers(_NOW_US):
+    for writer in writers(_NOW_US, _NEXT):
         when = f"AFTER {writer.event} ON job WHEN {writer.when}"
         name = PREFIX + writer.name
         body = f"  {writer.statement};"

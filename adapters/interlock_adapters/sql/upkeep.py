@@ -6,7 +6,6 @@ from dataclasses import asdict
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from interlock.fold import faults
 from interlock.guards import undeletable
@@ -14,8 +13,8 @@ from interlock.job import HistoryEntry, Job
 from interlock.lifecycle import INITIAL
 from interlock.query import Fault, Lost, WorkerInfo
 from interlock_adapters.sql import rows, tables
+from interlock_adapters.sql.answers import Answers
 from interlock_adapters.sql.columns import UtcDateTime
-from interlock_adapters.sql.reads import Reads
 from interlock_adapters.sql.row_rules import RUNNING
 from interlock_adapters.sql.tables import job
 
@@ -23,7 +22,7 @@ _NOW = sa.bindparam("now", type_=UtcDateTime())
 _RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
 
 
-class Upkeep(Reads):
+class Upkeep(Answers):
     """Reaping, limits, purging and checking."""
 
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
@@ -96,15 +95,6 @@ class Upkeep(Reads):
         table = tables.worker
         gone = sa.delete(table).where(table.c.id == worker_id)
         self._repeated(lambda connection: connection.execute(gone))
-
-    def _upsert(
-        self, table: sa.Table, key: dict[str, object], values: dict[str, object]
-    ) -> None:
-        """Insert or change a row in one statement: somebody else may insert it too."""
-        insert = postgresql.insert if self._flavor.is_postgres else sqlite.insert
-        new = insert(table).values({**key, **values})
-        made = new.on_conflict_do_update(index_elements=list(key), set_=values)
-        self._repeated(lambda connection: connection.execute(made))
 
     def delete(self, job_id: str) -> None:
         """See `JobStore.delete`."""

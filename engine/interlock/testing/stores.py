@@ -21,6 +21,7 @@ from interlock.ports import JobStore
 from interlock.testing.clock import ManualClock
 from interlock.testing.scene import Scene
 from interlock.testing.store_claims import ClaimsContract
+from interlock.testing.store_feed import FeedContract
 from interlock.testing.store_moves import MovesContract
 from interlock.testing.store_outcomes import OutcomesContract
 from interlock.testing.store_queries import QueriesContract
@@ -35,6 +36,7 @@ class StoreContract(
     SubmitsContract,
     RecordsContract,
     QueriesContract,
+    FeedContract,
 ):
     """Inherit and give a `store` fixture that is empty for each test."""
 

@@ -1,18 +1,26 @@
 """Jobs: submit, get, list, search, cancel, rerun, delete."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from interlock.errors import WaitTimeout
-from interlock.job import Job
 from interlock.lifecycle import JobStatus
 from interlock.options import Options
-from interlock_adapters.http import cursors, wire
-from interlock_adapters.http.api import Api, IfMatch, actor, refusals, version
+from interlock_adapters.http import cursors, reply, wire
+from interlock_adapters.http.api import (
+    Api,
+    IfMatch,
+    OnceKey,
+    actor,
+    refusals,
+    version,
+)
 from interlock_adapters.http.filters import refuse_secret, search
+from interlock_adapters.http.guard import principal_of
+from interlock_adapters.http.reply import Reply
 from interlock_adapters.http.schemas import (
     EXAMPLE_ID,
     CancelIn,
@@ -89,26 +97,26 @@ class Jobs:
             **job,
         )
 
-    async def submit(self, request: Request, call: SubmitIn) -> Response:
+    async def submit(
+        self, request: Request, call: SubmitIn, once: OnceKey = None
+    ) -> Response:
         """Submit a job; a worker runs it. What was answered survives a power cut."""
+        del once  # read by `act`
+        self._api.limits.take(principal_of(request.scope), 1)
         by = actor(request, call.options.by)
+        return (await self._api.act(request, lambda: self._submit(call, by))).response()
+
+    def _submit(self, call: SubmitIn, by: str) -> Reply:
+        self._api.let_in(call)
         options: Options = {**call.options.given(), "by": by}
-        handle = await self._engine.submit(call.name, call.params, **options)
-        return created(await self._engine.get(handle.id))
+        handle = self._engine.sync.submit(call.name, call.params, **options)
+        return reply.created(handle.job())
 
     async def get(self, job_id: JobId, wait: Wait = None) -> Response:
         """Return a job; with `wait`, when it has ended or the time is over."""
         if wait:
-            return wire.job_response(await self._waited(job_id, wait))
+            return wire.job_response(await self._api.waited(job_id, wait))
         return wire.job_response(await self._engine.get(job_id))
-
-    async def _waited(self, job_id: str, wait: float) -> Job:
-        try:
-            most = min(wait, self._api.settings.max_wait)
-            return await self._engine.wait(job_id, timeout=most)
-        except WaitTimeout:
-            job: Job = await self._engine.get(job_id)
-            return job
 
     async def list_(  # noqa: PLR0917  (FastAPI reads the signature)
         self,
@@ -152,42 +160,56 @@ class Jobs:
         request: Request,
         job_id: JobId,
         why: CancelIn | None = None,
+        *,
         wait: Wait = None,
         if_match: IfMatch = None,
+        once: OnceKey = None,
     ) -> Response:
         """Cancel a job: 200 when it is CANCELED, 202 while it is being stopped.
 
         With `wait` the answer comes when none of its processes is alive any more.
         """
-        why = why or CancelIn()
-        job = await self._engine.cancel(
-            job_id,
-            reason=why.reason,
-            by=actor(request, why.by),
-            if_version=version(if_match),
+        del once
+        said = why or CancelIn()
+        by = actor(request, said.by)
+        seen = version(if_match)
+        answer = await self._api.act(
+            request, lambda: self._cancel(job_id, said.reason, by, seen)
         )
-        if wait and not job.is_terminal:
-            job = await self._waited(job_id, wait)
-        return wire.job_response(job, 200 if job.is_terminal else 202)
+        if wait and answer.status == HTTPStatus.ACCEPTED:
+            job = await self._api.waited(job_id, wait)
+            answer = reply.job(job, 200 if job.is_terminal else 202)
+        return answer.response()
+
+    def _cancel(
+        self, job_id: str, reason: str | None, by: str, seen: int | None
+    ) -> Reply:
+        job = self._engine.sync.cancel(job_id, reason=reason, by=by, if_version=seen)
+        return reply.job(job, 200 if job.is_terminal else 202)
 
     async def rerun(
         self,
         request: Request,
         job_id: JobId,
         who: RerunIn | None = None,
+        *,
         if_match: IfMatch = None,
+        once: OnceKey = None,
     ) -> Response:
         """Submit once more what a job did that has ended, as a new job."""
+        del once
+        self._api.limits.take(principal_of(request.scope), 1)
         by = actor(request, who.by if who else None)
-        handle = await self._engine.rerun(job_id, by=by, if_version=version(if_match))
-        return created(await self._engine.get(handle.id))
+        seen = version(if_match)
+        return (
+            await self._api.act(request, lambda: self._rerun(job_id, by, seen))
+        ).response()
+
+    def _rerun(self, job_id: str, by: str, seen: int | None) -> Reply:
+        handle = self._engine.sync.rerun(job_id, by=by, if_version=seen)
+        return reply.created(handle.job())
 
     async def delete(self, job_id: JobId, if_match: IfMatch = None) -> Response:
         """Purge the record of a job that has ended; 409 for any other."""
         await self._engine.delete(job_id, if_version=version(if_match))
         return Response(status_code=204)
-
-
-def created(job: Job) -> Response:
-    """Return a job that was made, and where it is."""
-    return wire.job_response(job, 201, {"Location": f"/v1/jobs/{job.id}"})

@@ -1,0 +1,130 @@
+"""Many jobs in one request: submit a batch, cancel by filter."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from interlock.errors import InterlockError, StoreUnavailable
+from interlock.job import Job
+from interlock.lifecycle import TERMINAL, JobStatus
+from interlock.options import Options
+from interlock_adapters.http import cursors, reply, wire
+from interlock_adapters.http.api import Api, OnceKey, actor, refusals
+from interlock_adapters.http.filters import refuse_secret, search
+from interlock_adapters.http.guard import principal_of
+from interlock_adapters.http.problems import Problem
+from interlock_adapters.http.reply import Reply
+from interlock_adapters.http.schemas import (
+    BatchIn,
+    BatchOut,
+    BulkCancelIn,
+    BulkCancelOut,
+    SubmitIn,
+)
+
+_LIVE = [status for status in JobStatus if status not in TERMINAL]
+
+
+class Bulk:
+    """`/v1/jobs/batch` and `/v1/jobs/cancel`."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._engine = api.engine.sync
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes; they stand before `/v1/jobs/{job_id}`."""
+        router.add_api_route(
+            "/v1/jobs/batch",
+            self.batch,
+            methods=["POST"],
+            response_model=BatchOut,
+            responses=refusals(409, 429, body=True),
+            tags=["jobs"],
+        )
+        router.add_api_route(
+            "/v1/jobs/cancel",
+            self.cancel,
+            methods=["POST"],
+            response_model=BulkCancelOut,
+            responses=refusals(409, body=True),
+            tags=["jobs"],
+        )
+
+    async def batch(
+        self, request: Request, batch: BatchIn, once: OnceKey = None
+    ) -> Response:
+        """Submit many jobs in one transaction; each has its own answer.
+
+        The ones that are refused do not hinder the others.
+        """
+        del once
+        most = self._api.settings.max_batch
+        if len(batch.jobs) > most:
+            detail = f"A batch has at most {most} jobs. Nothing was stored."
+            raise Problem(422, "batch-too-long", detail)
+        self._api.limits.take(principal_of(request.scope), len(batch.jobs))
+        by = [actor(request, call.options.by) for call in batch.jobs]
+        calls = list(zip(batch.jobs, by, strict=True))
+        answer = await self._api.act(request, lambda: self._batch(calls))
+        return answer.response()
+
+    def _batch(self, calls: list[tuple[SubmitIn, str]]) -> Reply:
+        self._api.let_in(*(call for call, _ in calls))
+        with self._engine.together():
+            items = [self._one(call, by) for call, by in calls]
+        return Reply(status=200, body={"items": items})
+
+    def _one(self, call: SubmitIn, by: str) -> dict[str, object]:
+        options: Options = {**call.options.given(), "by": by}
+        try:
+            handle = self._engine.submit(call.name, call.params, **options)
+            job = wire.job(handle.job())
+        except StoreUnavailable:
+            raise
+        except InterlockError as error:
+            refused = reply.refusal(error)
+            return {"status": refused.status, "problem": refused.body}
+        return {"status": 201, "job": job}
+
+    async def cancel(
+        self, request: Request, wanted: BulkCancelIn, once: OnceKey = None
+    ) -> Response:
+        """Cancel every job that fits, up to `limit`; each has its own answer.
+
+        200: it is CANCELED. 202: it is being stopped. 409: it ended meanwhile.
+        """
+        del once
+        refuse_secret(wanted.params)
+        filters = search(wanted)
+        if not any(filters.values()):
+            detail = "Say which jobs: without a filter this would cancel every one."
+            raise Problem(422, "no-filter", detail)
+        filters["statuses"] = filters["statuses"] or _LIVE
+        cursor = cursors.decode(wanted.cursor, filters)
+        by = actor(request, wanted.by)
+        page = await self._api.engine.search(
+            **filters, limit=wanted.limit, cursor=cursor
+        )
+        answer = await self._api.act(
+            request,
+            lambda: Reply(
+                status=200,
+                body={
+                    "items": [self._stop(job, wanted.reason, by) for job in page.items],
+                    "next_cursor": cursors.encode(page.next_cursor, filters),
+                },
+            ),
+        )
+        return answer.response()
+
+    def _stop(self, found: Job, reason: str | None, by: str) -> dict[str, object]:
+        try:
+            job = self._engine.cancel(found.id, reason=reason, by=by)
+        except StoreUnavailable:
+            raise
+        except InterlockError as error:
+            refused = reply.refusal(error)
+            return {"id": found.id, "status": refused.status, "problem": refused.body}
+        status = 200 if job.is_terminal else 202
+        return {"id": job.id, "status": status, "job_status": job.status.value}

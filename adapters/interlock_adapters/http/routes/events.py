@@ -1,0 +1,135 @@
+"""What happens, as Server-Sent Events: of one job, or of all."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query
+from starlette.responses import Response
+
+from interlock.errors import JobNotFound
+from interlock.job import HistoryEntry
+from interlock.query import Place
+from interlock_adapters.http import sse, wire
+from interlock_adapters.http.api import Api, refusals
+from interlock_adapters.http.redaction import Redaction
+from interlock_adapters.http.routes.jobs import JobId
+
+LastEventId = Annotated[
+    str | None, Header(description="Go on after this event; a browser sends it itself")
+]
+After = Annotated[
+    str | None, Query(max_length=500, description="As Last-Event-ID, in the URL")
+]
+_START: Final = Place(0, "", 0)
+
+
+class Events:
+    """`/v1/events` and `/v1/jobs/{job_id}/events`."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._engine = api.engine
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes."""
+        schema = {"schema": {"type": "string"}}
+        stream: dict[str, Any] = {"description": "Events"}
+        stream["content"] = {sse.MEDIA_TYPE: schema}
+        over: dict[str, Any] = {
+            "description": "The job has ended, and nothing is left to tell"
+        }
+        for path, endpoint, responses in (
+            ("/v1/events", self.of_all, {200: stream, **refusals()}),
+            (
+                "/v1/jobs/{job_id}/events",
+                self.of_job,
+                {200: stream, 204: over, **refusals(404)},
+            ),
+        ):
+            router.add_api_route(
+                path,
+                endpoint,
+                methods=["GET"],
+                responses=responses,
+                response_class=_EventStream,
+                tags=["events"],
+            )
+
+    async def of_job(
+        self, job_id: JobId, last_event_id: LastEventId = None, after: After = None
+    ) -> Response:
+        """Stream a job's history from its first row, or after the event named.
+
+        `id:` is the row's `seq`. The stream ends after the event that ends the job;
+        a browser that comes back then gets 204, and stays away.
+        """
+        seq = sse.seq_of(last_event_id, after)
+        job = await self._engine.get(job_id)
+        if job.is_terminal and not await self._engine.news({job_id: seq}):
+            return Response(status_code=204)
+        self._api.limits.refuse_full()
+        return sse.response(self._told_of(job_id, seq, Redaction(job)))
+
+    async def _told_of(
+        self, job_id: str, after: int, hidden: Redaction
+    ) -> AsyncIterator[bytes]:
+        with self._api.limits.stream():
+            yield sse.RETRY
+            beat = self._api.settings.heartbeat
+            async for entry in self._api.tail.of_job(job_id, after, beat):
+                if entry is None:
+                    if not await self._is_there(job_id):
+                        return
+                    yield sse.ALIVE
+                    continue
+                yield sse.frame(str(entry.seq), wire.history(entry, hidden))
+                if entry.target.is_terminal:
+                    return
+
+    async def _is_there(self, job_id: str) -> bool:
+        try:
+            await self._engine.get(job_id)
+        except JobNotFound:
+            return False
+        return True
+
+    async def of_all(
+        self, last_event_id: LastEventId = None, after: After = None
+    ) -> Response:
+        """Stream the history of all jobs from the first row, or after the event named.
+
+        `after=now` starts with what comes next. Ids are opaque. It never ends.
+        """
+        self._api.limits.refuse_full()
+        place = _START
+        said = last_event_id if last_event_id is not None else after
+        if said == "now":
+            place = await self._engine.feed_end()
+        elif said:
+            place = sse.place_of(said)
+        return sse.response(self._told(place))
+
+    async def _told(self, after: Place) -> AsyncIterator[bytes]:
+        with self._api.limits.stream():
+            yield sse.RETRY
+            beat = self._api.settings.heartbeat
+            async for told in self._api.tail.of_all(after, beat):
+                if told is None:
+                    yield sse.ALIVE
+                    continue
+                place, entry = told
+                yield sse.frame(sse.position(place), await self._shown(entry))
+
+    async def _shown(self, entry: HistoryEntry) -> dict[str, Any]:
+        """Return an entry; people's words in it are read for secrets of the job."""
+        if not wire.has_words(entry):
+            return wire.history(entry, None)
+        try:
+            hidden = Redaction(await self._engine.get(entry.job_id))
+        except JobNotFound:
+            return {**wire.history(entry, None), "reason": None}
+        return wire.history(entry, hidden)
+
+
+class _EventStream(Response):
+    media_type = sse.MEDIA_TYPE

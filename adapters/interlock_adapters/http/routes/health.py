@@ -1,0 +1,69 @@
+"""Whether the server is alive, and whether it is ready."""
+
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from interlock.errors import SchemaMismatch, StoreUnavailable
+from interlock_adapters.http.api import Api, refusals
+from interlock_adapters.http.schemas import AliveOut, ReadyOut
+
+
+class Health:
+    """`/healthz` and `/readyz`."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes."""
+        router.add_api_route(
+            "/healthz",
+            self.healthz,
+            methods=["GET"],
+            response_model=AliveOut,
+            responses=refusals(),
+            tags=["operations"],
+        )
+        not_ready = {"model": ReadyOut, "description": "Not ready, and why"}
+        router.add_api_route(
+            "/readyz",
+            self.readyz,
+            methods=["GET"],
+            response_model=ReadyOut,
+            responses={**refusals(), 503: not_ready},
+            tags=["operations"],
+        )
+
+    async def healthz(self) -> Response:
+        """Say that the server answers."""
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(self) -> Response:
+        """Say whether the store can be used, its schema is whole and a worker lives."""
+        store, worker = await self._store(), "unknown"
+        if store == "ok":
+            worker = await self._worker()
+        ready = (store, worker) == ("ok", "ok")
+        found = {"status": "ready" if ready else "not ready"}
+        return JSONResponse(
+            {**found, "store": store, "worker": worker}, 200 if ready else 503
+        )
+
+    async def _store(self) -> str:
+        try:
+            await self._api.engine.check()
+        except SchemaMismatch:
+            return "its schema is not the one of this version, or was weakened"
+        except StoreUnavailable:
+            return "cannot be reached"
+        return "ok"
+
+    async def _worker(self) -> str:
+        recent = timedelta(seconds=self._api.settings.worker_recent)
+        since = datetime.now(UTC) - recent
+        workers = await self._api.engine.workers()
+        if any(worker.seen_at >= since for worker in workers):
+            return "ok"
+        return f"none was seen within {recent.total_seconds():g} s"

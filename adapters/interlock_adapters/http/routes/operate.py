@@ -1,0 +1,98 @@
+"""What operators look at and turn: queues, workers, counts, the lifecycle."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from starlette.responses import JSONResponse, Response
+
+from interlock.lifecycle import (
+    EVENT_MEANING,
+    INITIAL,
+    STATUS_MEANING,
+    TABLE,
+    JobStatus,
+)
+from interlock.machine import legal
+from interlock_adapters import diagrams
+from interlock_adapters.http import schemas, wire
+from interlock_adapters.http.api import Api, refusals
+
+QueueName = Annotated[
+    str, Path(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\ufffd]+$")
+]
+
+
+class Operate:
+    """`/v1/queues`, `/v1/workers`, `/v1/counts`, `/v1/lifecycle`."""
+
+    def __init__(self, api: Api) -> None:
+        self._engine = api.engine
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes."""
+        reads: dict[str, Any] = {"methods": ["GET"], "responses": refusals()}
+        reads["tags"] = ["operations"]
+        for path, endpoint, model in (
+            ("/v1/queues", self.queues, schemas.QueuePageOut),
+            ("/v1/workers", self.workers, schemas.WorkerPageOut),
+            ("/v1/counts", self.counts, dict[JobStatus, int]),
+            ("/v1/lifecycle", self.lifecycle, schemas.LifecycleOut),
+        ):
+            router.add_api_route(path, endpoint, response_model=model, **reads)
+        for name, turn in (("pause", self.pause), ("resume", self.resume)):
+            router.add_api_route(
+                f"/v1/queues/{{queue}}/{name}",
+                turn,
+                methods=["POST"],
+                response_model=schemas.QueueOut,
+                responses=refusals(body=True),
+                tags=["operations"],
+            )
+
+    async def queues(self) -> Response:
+        """List the queues: their depth, and whether they are paused."""
+        return wire.page(wire.plain(asdict(q)) for q in await self._engine.queues())
+
+    async def pause(self, queue: QueueName) -> Response:
+        """Let no job of this queue start; those that run go on."""
+        await self._engine.pause(queue)
+        return await self._queue(queue)
+
+    async def resume(self, queue: QueueName) -> Response:
+        """Let jobs of this queue start again."""
+        await self._engine.resume(queue)
+        return await self._queue(queue)
+
+    async def _queue(self, queue: str) -> Response:
+        found = next(q for q in await self._engine.queues() if q.name == queue)
+        return JSONResponse(wire.plain(asdict(found)))
+
+    async def workers(self) -> Response:
+        """List the registered workers."""
+        return wire.page(wire.plain(asdict(w)) for w in await self._engine.workers())
+
+    async def counts(self) -> Response:
+        """Count the jobs by status."""
+        return JSONResponse(wire.plain(await self._engine.counts()))
+
+    async def lifecycle(self) -> Response:
+        """Return the table of transitions, and its picture in Mermaid."""
+        statuses = [
+            {
+                "status": status,
+                "meaning": STATUS_MEANING[status],
+                "terminal": status.is_terminal,
+                "events": sorted(legal(status)),
+            }
+            for status in JobStatus
+        ]
+        rows = [{**asdict(row), "meaning": EVENT_MEANING[row.event]} for row in TABLE]
+        return JSONResponse(
+            {
+                "initial": INITIAL,
+                "statuses": wire.plain(statuses),
+                "transitions": wire.plain(rows),
+                "mermaid": diagrams.mermaid(),
+            }
+        )

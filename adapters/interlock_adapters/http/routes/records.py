@@ -1,0 +1,162 @@
+"""What is known of one job: history, attempts, log, result, explanation."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from interlock.errors import JobNotFound
+from interlock.job import Job
+from interlock.lifecycle import Event, row_of
+from interlock.query import LogLine
+from interlock_adapters.http import schemas, sse, wire
+from interlock_adapters.http.api import Api, refusals
+from interlock_adapters.http.problems import Problem
+from interlock_adapters.http.redaction import Redaction
+from interlock_adapters.http.routes.jobs import JobId, Wait
+
+_SUCCEEDED = row_of(Event.SUCCEED).target
+_POLL_S = 0.5  # PostgreSQL announces no lines
+_LINES = 1000
+_PAGE = 10_000
+
+
+class Records:
+    """What is below `/v1/jobs/{job_id}` and only read."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._engine = api.engine
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes."""
+        stream: dict[str, Any] = {
+            "description": "Lines; with `follow` a stream of events",
+            "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}},
+        }
+        none: dict[int | str, dict[str, Any]] = {}
+        read: dict[int | str, dict[str, Any]] = {200: stream}
+        for name, endpoint, model, more in (
+            ("history", self.history, schemas.HistoryPageOut, none),
+            ("attempts", self.attempts, schemas.AttemptPageOut, none),
+            ("rejections", self.rejections, schemas.RejectionPageOut, none),
+            ("log", self.log, schemas.LogPageOut, read),
+            ("result", self.result, schemas.ResultOut, refusals(409)),
+            ("explain", self.explain, schemas.ExplanationOut, none),
+        ):
+            router.add_api_route(
+                f"/v1/jobs/{{job_id}}/{name}",
+                endpoint,
+                methods=["GET"],
+                response_model=model,
+                responses={**refusals(404), **more},
+                tags=["records"],
+            )
+
+    async def _hidden(self, job_id: str) -> Redaction:
+        return Redaction(await self._engine.get(job_id))
+
+    async def history(self, job_id: JobId) -> Response:
+        """Return every logged event of a job, in order."""
+        hidden = await self._hidden(job_id)
+        entries = await self._engine.history(job_id)
+        return wire.page(wire.history(entry, hidden) for entry in entries)
+
+    async def attempts(self, job_id: JobId) -> Response:
+        """Return the attempts of a job, in order."""
+        hidden = await self._hidden(job_id)
+        found = await self._engine.attempts(job_id)
+        return wire.page(wire.attempt(each, hidden) for each in found)
+
+    async def rejections(self, job_id: JobId) -> Response:
+        """Return the events that were refused for a job."""
+        hidden = await self._hidden(job_id)
+        found = await self._engine.rejections(job_id)
+        return wire.page(wire.rejection(each, hidden) for each in found)
+
+    async def result(self, job_id: JobId, wait: Wait = None) -> Response:
+        """Return what the function returned; 409 while, or when, there is none."""
+        if wait:
+            job = await self._api.waited(job_id, wait)
+        else:
+            job = await self._engine.get(job_id)
+        if job.status is not _SUCCEEDED:
+            raise _no_result(job)
+        return JSONResponse({"result": wire.job(job)["result"]})
+
+    async def explain(self, job_id: JobId) -> Response:
+        """Return in a sentence what a job does now, and why it does not run."""
+        return JSONResponse({"explanation": await self._engine.explain(job_id)})
+
+    async def log(
+        self,
+        request: Request,
+        job_id: JobId,
+        *,
+        after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = _LINES,
+        tail: Annotated[
+            int | None, Query(ge=1, le=10_000, description="Only the last lines")
+        ] = None,
+        follow: Annotated[
+            bool, Query(description="As a stream of events, until the job ends")
+        ] = False,
+    ) -> Response:
+        """Return what a job wrote, or follow it while it is written."""
+        hidden = await self._hidden(job_id)
+        if follow:
+            said = request.headers.get("last-event-id")
+            start = sse.seq_of(said, str(after))
+            self._api.limits.refuse_full()
+            return sse.response(self._followed(job_id, start, hidden))
+        if tail is not None:
+            last = await self._last(job_id, tail)
+            return wire.page(wire.line(line, hidden) for line in last)
+        lines = await self._engine.log(job_id, after=after, limit=limit)
+        cursor = str(lines[-1].seq) if len(lines) == limit else None
+        return wire.page((wire.line(line, hidden) for line in lines), cursor)
+
+    async def _last(self, job_id: str, many: int) -> Iterable[LogLine]:
+        last: deque[LogLine] = deque(maxlen=many)
+        after = 0
+        while page := await self._engine.log(job_id, after=after, limit=_PAGE):
+            last.extend(page)
+            after = page[-1].seq
+        return last
+
+    async def _followed(
+        self, job_id: str, after: int, hidden: Redaction
+    ) -> AsyncIterator[bytes]:
+        with self._api.limits.stream():
+            yield sse.RETRY
+            silent_s = 0.0
+            while not self._api.tail.closed:
+                try:
+                    job: Job = await self._engine.get(job_id)
+                    lines: list[Any] = await self._engine.log(
+                        job_id, after=after, limit=_LINES
+                    )
+                except JobNotFound:
+                    return  # purged meanwhile
+                for line in lines:
+                    after = line.seq
+                    yield sse.frame(str(line.seq), wire.line(line, hidden))
+                if job.is_terminal and not lines:
+                    return
+                silent_s = 0.0 if lines else silent_s + _POLL_S
+                if silent_s > self._api.settings.heartbeat:
+                    silent_s = 0.0
+                    yield sse.ALIVE
+                if not lines:
+                    await self._api.tail.changed(_POLL_S)
+
+
+def _no_result(job: Job) -> Problem:
+    why = f"It is {job.status}" + (f" ({job.reason})." if job.reason else ".")
+    error = wire.job(job)["error"]
+    more = {"job_id": job.id, "job_status": job.status, "reason": job.reason}
+    more |= {"error": error}
+    return Problem(409, "no-result", f"Job {job.id} has no result. {why}", more)

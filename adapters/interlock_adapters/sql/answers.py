@@ -1,0 +1,50 @@
+"""Answers that are kept for the keys of their requests."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from interlock.query import Answer
+from interlock_adapters.sql.feed import Feed
+from interlock_adapters.sql.tables import answer
+
+_NEW = sa.text(
+    "INSERT INTO answer (key, request, text, until)"
+    " VALUES (:key, :request, :text, :until) ON CONFLICT (key) DO NOTHING"
+).bindparams(sa.bindparam("until", type_=answer.c.until.type))
+
+
+class Answers(Feed):
+    """Keys of requests. What is past its time is forgotten by the next one."""
+
+    def reserve(self, wanted: Answer, *, now: datetime) -> Answer | None:
+        """See `JobStore.reserve`."""
+        def reserved(connection: sa.Connection) -> Answer | None:
+            connection.execute(sa.delete(answer).where(answer.c.until < now))
+            if connection.execute(_NEW, asdict(wanted)).rowcount:
+                return None
+            kept = sa.select(answer).where(answer.c.key == wanted.key)
+            return Answer(**connection.execute(kept).mappings().one())
+
+        return self._repeated(reserved)
+
+    def keep(self, kept: Answer) -> None:
+        """See `JobStore.keep`."""
+        values = asdict(kept)
+        self._upsert(answer, {"key": values.pop("key")}, values)
+
+    def forget(self, key: str) -> None:
+        """See `JobStore.forget`."""
+        gone = sa.delete(answer).where(answer.c.key == key)
+        self._repeated(lambda connection: connection.execute(gone))
+
+    def _upsert(
+        self, table: sa.Table, key: dict[str, object], values: dict[str, object]
+    ) -> None:
+        """Insert or change a row in one statement: somebody else may insert it too."""
+        insert = postgresql.insert if self._flavor.is_postgres else sqlite.insert
+        new = insert(table).values({**key, **values})
+        made = new.on_conflict_do_update(index_elements=list(key), set_=values)
+        self._repeated(lambda connection: connection.execute(made))

@@ -1,0 +1,85 @@
+"""What happened to many jobs, in the order in which it may be told.
+
+SQLite has one writer, so its positions are the order of the commits. In PostgreSQL the
+position is the id of the transaction: an older one may still commit after a newer one,
+so only what lies below every running transaction is told (`pg_snapshot_xmin`).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock.job import HistoryEntry
+from interlock.lifecycle import INITIAL
+from interlock.query import Place
+from interlock_adapters.sql import rows
+from interlock_adapters.sql.reads import Reads
+from interlock_adapters.sql.tables import history
+
+_XMIN: Final = "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
+_END: Final = {
+    True: f"SELECT {_XMIN} AS position",
+    False: "SELECT coalesce(max(position), 0) + 1 AS position FROM history",
+}
+_EACH: Final = {
+    True: "jsonb_each_text(CAST(:jobs AS jsonb)) AS w JOIN history AS h"
+    " ON h.job_id = w.key AND h.seq > CAST(w.value AS integer)",
+    False: "json_each(:jobs) AS w CROSS JOIN history AS h"
+    " ON h.job_id = w.key AND h.seq > w.value",
+}
+#: With the condition twice, so that either database seeks its index.
+_BEYOND: Final = (
+    "position >= :position AND (position > :position OR job_id > :job_id"
+    " OR (job_id = :job_id AND seq > :seq))"
+)
+
+
+def _typed(text: str) -> sa.TextualSelect:
+    columns = {column.name: column.type for column in history.c}
+    return sa.text(text).columns(**columns)
+
+
+class Feed(Reads):
+    """Reading on from where a reader was."""
+
+    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """See `JobStore.news`."""
+        each = _EACH[self._flavor.is_postgres]
+        query = _typed(f"SELECT h.* FROM {each} ORDER BY h.job_id, h.seq")
+        found = self._rows(query, {"jobs": json.dumps(dict(after))})
+        return [rows.to_history(row) for row in found]
+
+    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+        """See `JobStore.feed`."""
+        settled = f" AND position < {_XMIN}" if self._flavor.is_postgres else ""
+        query = _typed(
+            f"SELECT * FROM history WHERE {_BEYOND}{settled}"
+            " ORDER BY position, job_id, seq LIMIT :limit"
+        )
+        found = self._rows(query, {**after._asdict(), "limit": limit})
+        return [
+            (Place(row["position"], row["job_id"], row["seq"]), rows.to_history(row))
+            for row in found
+        ]
+
+    def feed_end(self) -> Place:
+        """See `JobStore.feed_end`."""
+        (row,) = self._rows(sa.text(_END[self._flavor.is_postgres]))
+        return Place(row["position"], "", 0)
+
+    def backlog(self, queue: str, *, limit: int) -> int:
+        """See `JobStore.backlog`."""
+        by = self._flavor.by_index
+        waits = f"status = '{INITIAL}'"
+        query = sa.text(
+            "SELECT count(*) AS many FROM (SELECT 1 FROM ("
+            f" SELECT queue FROM job {by('ix_job_claim')}"
+            f" WHERE {waits} AND ready = 1 AND queue = :queue UNION ALL"
+            f" SELECT queue FROM job {by('ix_job_due')}"
+            f" WHERE {waits} AND ready = 0 AND queue = :queue"
+            ") AS waiting LIMIT :limit) AS counted"
+        )
+        (row,) = self._rows(query, {"queue": queue, "limit": limit})
+        return int(row["many"])

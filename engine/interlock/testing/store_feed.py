@@ -1,0 +1,113 @@
+"""The store contract, seventh part: reading on, and answers kept for their keys."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from interlock.errors import JobNotFound
+from interlock.lifecycle import Event, Proof
+from interlock.query import Answer, Place
+from interlock.testing.scene import Scene
+
+_START = Place(0, "", 0)
+
+
+class FeedContract:
+    """`news`, `feed`, `backlog`, `reserve` and `keep`. Part of `StoreContract`."""
+
+    def test_news_are_what_each_job_has_beyond_its_seq(self, scene: Scene) -> None:
+        first, second = scene.running("a"), scene.add("b")
+        scene.add("c")
+        store = scene.store
+        assert store.news({}) == []
+        told = store.news({"a": 1, "b": 0, "no such job": 0})
+        assert told == [store.history("a")[1], *store.history("b")]
+        assert store.news({first.id: 2, second.id: 1}) == []
+
+    def test_the_feed_tells_every_entry_once_in_its_order(self, scene: Scene) -> None:
+        for number in range(3):
+            job = scene.running(f"j{number}")
+            scene.apply(job, Event.SUCCEED, proof=Proof.INLINE)
+        seen, place = [], _START
+        while page := scene.store.feed(place, limit=2):
+            assert len(page) <= 2
+            seen += [entry for _, entry in page]
+            place = page[-1][0]
+        expected = [e for n in range(3) for e in scene.store.history(f"j{n}")]
+        assert seen == expected
+
+    def test_the_end_of_the_feed_is_before_what_is_to_come(self, scene: Scene) -> None:
+        scene.running("a")
+        end = scene.store.feed_end()
+        assert scene.store.feed(end, limit=10) == []
+        scene.add("0 sorts before a")
+        (told,) = scene.store.feed(end, limit=10)
+        assert told[1].job_id == "0 sorts before a"
+        assert told[0] > end
+
+    def test_a_deleted_job_is_gone_from_the_feed(self, scene: Scene) -> None:
+        job = scene.running("a")
+        scene.apply(job, Event.SUCCEED, proof=Proof.INLINE)
+        scene.add("b")
+        scene.store.delete("a")
+        told = scene.store.feed(_START, limit=10)
+        assert [entry.job_id for _, entry in told] == ["b"]
+        assert scene.store.news({"a": 0}) == []
+
+    def test_the_backlog_counts_what_waits_in_a_queue(self, scene: Scene) -> None:
+        later = scene.clock.now() + timedelta(days=1)
+        scene.running(queue="q")
+        for _ in range(3):
+            scene.add(queue="q")
+        scene.add(queue="q", run_at=later)
+        scene.add(queue="other")
+        assert scene.store.backlog("q", limit=100) == 4
+        assert scene.store.backlog("q", limit=2) == 2
+        assert scene.store.backlog("none", limit=2) == 0
+
+    def test_a_key_is_reserved_by_one_until_its_time_is_over(
+        self, scene: Scene
+    ) -> None:
+        store, now = scene.store, scene.clock.now()
+        until = now + timedelta(seconds=10)
+        mine = Answer(key="k", request="r", text=None, until=until)
+        assert store.reserve(mine, now=now) is None
+        other = replace(mine, request="other")
+        assert store.reserve(other, now=until) == mine
+        said = replace(mine, text="é", until=until + timedelta(seconds=10))
+        store.keep(said)
+        assert store.reserve(other, now=until + timedelta(seconds=10)) == said
+        past = until + timedelta(seconds=11)
+        late = replace(other, until=past)
+        assert store.reserve(late, now=past) is None
+        assert store.reserve(mine, now=past) == late
+
+    def test_a_key_that_is_forgotten_is_free(self, scene: Scene) -> None:
+        now = scene.clock.now()
+        mine = Answer(key="k", request="r", text=None, until=now)
+        assert scene.store.reserve(mine, now=now) is None
+        scene.store.forget("k")
+        scene.store.forget("no such key")
+        assert scene.store.reserve(mine, now=now) is None
+
+    def test_an_answer_goes_with_the_transaction_that_it_is_part_of(
+        self, scene: Scene
+    ) -> None:
+        now = scene.clock.now()
+        mine = Answer(key="k", request="r", text=None, until=now)
+        scene.store.reserve(mine, now=now)
+
+        def half() -> None:
+            with scene.store.together():
+                scene.add("a")
+                scene.store.keep(replace(mine, text="done"))
+                scene.store.get("nope")
+
+        with pytest.raises(JobNotFound):
+            half()
+        assert scene.store.reserve(mine, now=now) == mine
+        assert scene.store.feed(_START, limit=1) == []
+
+    def test_a_sound_store_passes_its_check(self, scene: Scene) -> None:
+        scene.store.check()
