@@ -91,6 +91,7 @@ class VersionChanged(IllegalTransition):
         job_id: str,
         versions: tuple[int, int],
     ) -> None:
+        self.versions = versions
         now, seen = versions
         unmet = f"it has version {now}, not {seen}"
         super().__init__(status, event, legal, job_id=job_id, unmet=unmet)

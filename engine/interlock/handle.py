@@ -1,14 +1,39 @@
 """What a submit returns: the id, and the ways to wait for its job."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from interlock.job import Job
 
-if TYPE_CHECKING:
-    from interlock.engine import Engine
-
 R_co = TypeVar("R_co", covariant=True)
+
+
+class Keeper(Protocol):
+    """Where the job is: an `Engine`, or a client of one."""
+
+    def get(self, job_id: str) -> Job:
+        """See `Engine.get`."""
+        ...
+
+    def wait(self, job_id: str, timeout: float | None = None) -> Job:
+        """See `Engine.wait`."""
+        ...
+
+    def result(self, job_id: str, timeout: float | None = None) -> object:
+        """See `Engine.result`."""
+        ...
+
+    def cancel(
+        self,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        wait: float | None = None,
+        if_version: int | None = None,
+    ) -> Job:
+        """See `Engine.cancel`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +41,7 @@ class JobHandle(Generic[R_co]):
     """A submitted job. Keep the id; a handle can be had again by `Engine.handle`."""
 
     id: str
-    _engine: "Engine"
+    _engine: Keeper
 
     def job(self) -> Job:
         """Return the job as it stands."""
@@ -35,6 +60,6 @@ class JobHandle(Generic[R_co]):
         """
         return self._engine.result(self.id, timeout=timeout)  # type: ignore[return-value]  # JSON of an R
 
-    def cancel(self, reason: str | None = None, **how: object) -> Job:
+    def cancel(self, reason: str | None = None, **how: Any) -> Job:
         """See `Engine.cancel`."""
-        return self._engine.cancel(self.id, reason=reason, **how)  # type: ignore[arg-type]  # by, wait
+        return self._engine.cancel(self.id, reason=reason, **how)

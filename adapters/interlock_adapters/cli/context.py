@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -13,9 +13,16 @@ from rich.console import Console
 from interlock import errors
 from interlock.engine import Engine
 
+if TYPE_CHECKING:
+    from interlock_adapters.http.client import Client
+
 Database = Annotated[
     str | None,
     typer.Option("--database", help="URL [INTERLOCK_DATABASE_URL, ./interlock.db]"),
+]
+Server = Annotated[
+    str | None,
+    typer.Option("--server", help="URL of `interlock serve` [INTERLOCK_SERVER]"),
 ]
 Modules = Annotated[
     list[str] | None,
@@ -77,6 +84,27 @@ def engine(database: str | None, modules: list[str] | None = None) -> Iterator[E
     url = database or Settings().database_url
     with Engine.open(url) as opened:
         yield opened
+
+
+@contextmanager
+def desk(
+    database: str | None, server: str | None, modules: list[str] | None = None
+) -> Iterator["Engine | Client"]:
+    """Open the engine that the flags name, or a client of the server that they name."""
+    from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
+
+    if database and server:
+        raise errors.InvalidOption("--server", server, "left out with --database")
+    settings = Settings()
+    url = server or (None if database else settings.server)
+    if url is None:
+        with engine(database, modules) as opened:
+            yield opened
+        return
+    from interlock_adapters.http.client import Client  # noqa: PLC0415  (when asked)
+
+    with Client(url, token=settings.token) as client:
+        yield client
 
 
 @contextmanager

@@ -2,16 +2,27 @@
 
 import json
 import time
-from typing import Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from interlock.engine import Engine
-from interlock.errors import InvalidOption
+from interlock.errors import InvalidOption, WaitTimeout
 from interlock.job import Job
 from interlock.options import Options
 from interlock_adapters.cli import context, show
-from interlock_adapters.cli.context import AsJson, Database, JobId, Modules, out
+from interlock_adapters.cli.context import (
+    AsJson,
+    Database,
+    JobId,
+    Modules,
+    Server,
+    out,
+)
+
+if TYPE_CHECKING:
+    from interlock_adapters.http.client import Client
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds to wait at most")]
@@ -37,8 +48,14 @@ def _print(job: Job, *, as_json: bool) -> None:
         out.print(show.jobs_table([job]))
 
 
+def _look_again(engine: "Engine | Client", job_id: str) -> None:
+    """Return when the job has ended, or soon."""
+    with suppress(WaitTimeout):
+        engine.wait(job_id, timeout=_FOLLOW_S)
+
+
 def _finish(
-    engine: Engine, job_id: str, timeout: float | None, *, as_json: bool
+    engine: "Engine | Client", job_id: str, timeout: float | None, *, as_json: bool
 ) -> None:
     """Wait with a progress bar, print the job, leave with its exit code."""
     from rich.progress import Progress  # noqa: PLC0415  (only with a wait)
@@ -53,7 +70,7 @@ def _finish(
             if seen is not None:
                 bar.update(task, completed=seen.completed or 0, total=seen.total)
             bar.update(task, description=f"{job.status} {show.progress_text(job)}")
-            engine.waiting.wait(job_id, _FOLLOW_S)
+            _look_again(engine, job_id)
     _print(job, as_json=as_json)
     engine.result(job_id, timeout=0)
 
@@ -62,6 +79,7 @@ def submit(
     name: str,
     params: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
     database: Database = None,
+    server: Server = None,
     module: Modules = None,
     wait: Wait = False,
     timeout: Annotated[float | None, typer.Option(help="Seconds it may run")] = None,
@@ -72,7 +90,10 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Submit a job by its name."""
-    with context.errors_as_exit_codes(), context.engine(database, module) as engine:
+    with (
+        context.errors_as_exit_codes(),
+        context.desk(database, server, module) as engine,
+    ):
         options = Options(unique_key=unique_key, by=by)
         if timeout is not None:
             options["timeout"] = timeout
@@ -92,6 +113,7 @@ def submit(
 
 def list_(
     database: Database = None,
+    server: Server = None,
     module: Modules = None,
     status: Annotated[list[str] | None, typer.Option(help="Repeatable")] = None,
     name: Annotated[str | None, typer.Option()] = None,
@@ -101,7 +123,10 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
-    with context.errors_as_exit_codes(), context.engine(database, module) as engine:
+    with (
+        context.errors_as_exit_codes(),
+        context.desk(database, server, module) as engine,
+    ):
         page = engine.search(
             name=name, queue=queue, statuses=status or (), limit=limit, cursor=cursor
         )
@@ -117,11 +142,15 @@ def list_(
 def show_(
     job_id: JobId,
     database: Database = None,
+    server: Server = None,
     module: Modules = None,
     as_json: AsJson = False,
 ) -> None:
     """Show everything about a job, and why it is not running."""
-    with context.errors_as_exit_codes(), context.engine(database, module) as engine:
+    with (
+        context.errors_as_exit_codes(),
+        context.desk(database, server, module) as engine,
+    ):
         job = engine.get(job_id)
         if as_json:
             show.print_json(show.as_dict(job))
@@ -132,6 +161,7 @@ def show_(
 def cancel(
     job_id: JobId,
     database: Database = None,
+    server: Server = None,
     reason: Annotated[str | None, typer.Option(help="Kept in the history")] = None,
     by: By = None,
     wait: Wait = False,
@@ -139,7 +169,7 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Cancel a job; with --wait until none of its processes is alive."""
-    with context.errors_as_exit_codes(), context.engine(database) as engine:
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         patience = timeout if wait else None
         job = engine.cancel(job_id, reason=reason, by=by, wait=patience)
         _print(job, as_json=as_json)
@@ -150,24 +180,26 @@ def cancel(
 def wait_(
     job_id: JobId,
     database: Database = None,
+    server: Server = None,
     timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
     """Wait for the end of a job."""
-    with context.errors_as_exit_codes(), context.engine(database) as engine:
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         _finish(engine, job_id, timeout, as_json=as_json)
 
 
 def history(
     job_id: JobId,
     database: Database = None,
+    server: Server = None,
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Refused events")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what happened to a job, by whom and why."""
-    with context.errors_as_exit_codes(), context.engine(database) as engine:
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         if rejected:
             engine.get(job_id)
             refused = ("at", "event", "status", "actor", "attempt", "why")
@@ -189,13 +221,14 @@ def history(
 def log(
     job_id: JobId,
     database: Database = None,
+    server: Server = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Until it ends")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print what a job wrote."""
-    with context.errors_as_exit_codes(), context.engine(database) as engine:
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         last = 0
         while True:
             job = engine.get(job_id)
@@ -207,19 +240,23 @@ def log(
                     print(line.text)  # noqa: T201  (what the job wrote, as it is)
             if job.is_terminal or not follow:
                 return
-            engine.waiting.wait(job_id, _FOLLOW_S)
+            _look_again(engine, job_id)
 
 
 def rerun(
     job_id: JobId,
     database: Database = None,
+    server: Server = None,
     module: Modules = None,
     wait: Wait = False,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Submit once more what a job did, as a new job."""
-    with context.errors_as_exit_codes(), context.engine(database, module) as engine:
+    with (
+        context.errors_as_exit_codes(),
+        context.desk(database, server, module) as engine,
+    ):
         handle = engine.rerun(job_id, by=by)
         if wait:
             _finish(engine, handle.id, None, as_json=as_json)

@@ -7,12 +7,14 @@ import typer
 
 from interlock import discovery
 from interlock_adapters.cli import context, show
-from interlock_adapters.cli.context import AsJson, Database, out
+from interlock_adapters.cli.context import AsJson, Database, Server, out
 
 
-def counts(database: Database = None, as_json: AsJson = False) -> None:
+def counts(
+    database: Database = None, server: Server = None, as_json: AsJson = False
+) -> None:
     """Count the jobs by status."""
-    with context.errors_as_exit_codes(), context.engine(database) as engine:
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         found = engine.counts()
         if as_json:
             show.print_json(found)
@@ -21,28 +23,32 @@ def counts(database: Database = None, as_json: AsJson = False) -> None:
             out.print(show.status_text(status), many)
 
 
-def queues(database: Database = None, as_json: AsJson = False) -> None:
+def queues(
+    database: Database = None, server: Server = None, as_json: AsJson = False
+) -> None:
     """List the queues."""
-    with context.errors_as_exit_codes(), context.engine(database) as engine:
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         columns = ("name", "paused", "pending", "running", "oldest_pending_at")
         show.records(engine.queues(), columns, as_json=as_json)
 
 
-def pause(queue: str, database: Database = None) -> None:
+def pause(queue: str, database: Database = None, server: Server = None) -> None:
     """Let no job of a queue start."""
-    with context.errors_as_exit_codes(), context.engine(database) as engine:
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         engine.pause(queue)
 
 
-def resume(queue: str, database: Database = None) -> None:
+def resume(queue: str, database: Database = None, server: Server = None) -> None:
     """Let jobs of a queue start again."""
-    with context.errors_as_exit_codes(), context.engine(database) as engine:
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         engine.resume(queue)
 
 
-def workers(database: Database = None, as_json: AsJson = False) -> None:
+def workers(
+    database: Database = None, server: Server = None, as_json: AsJson = False
+) -> None:
     """List the workers."""
-    with context.errors_as_exit_codes(), context.engine(database) as engine:
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         place = ("id", "host", "pid", "containment")
         load = ("concurrency", "queues", "seen_at")
         show.records(engine.workers(), (*place, *load), as_json=as_json)

@@ -11,7 +11,10 @@ from pydantic_settings import (
 
 
 class Settings(BaseSettings):
-    """The settings; `modules` are imported so that their jobs are known."""
+    """The settings; `modules` are imported so that their jobs are known.
+
+    The token has no flag: every user of a machine sees the flags of its processes.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="INTERLOCK_",
@@ -20,6 +23,8 @@ class Settings(BaseSettings):
     )
 
     database_url: str | None = None
+    server: str | None = None
+    token: str | None = None
     modules: str | list[str] = ""
 
     @classmethod

@@ -71,6 +71,8 @@ def of(error: errors.InterlockError) -> Problem:
                 "legal_events": sorted(legal),
                 "unmet": error.unmet,
             }
+            if isinstance(error, errors.VersionChanged):
+                problem.more["versions"] = list(error.versions)
         case errors.JobNotFound(job_id=job_id) | errors.DuplicateJob(job_id=job_id):
             problem.more = {"job_id": job_id}
         case errors.InvalidParams(name=name, problems=problems):

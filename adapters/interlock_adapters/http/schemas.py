@@ -155,6 +155,7 @@ class BatchIn(_In):
     )
 
     jobs: list[SubmitIn] = Field(min_length=1, max_length=10_000)
+    atomic: bool = Field(default=False, description="All or none: one refusal is all")
 
 
 class BulkCancelIn(FiltersIn):

@@ -75,8 +75,8 @@ class Tail:
                 if not told and not self.closed:
                     yield None
 
-    async def of_all(self, after: Place, idle_s: float) -> AsyncIterator[Told | None]:
-        """Yield the history of all jobs beyond a place; None when idle for so long."""
+    async def of_all(self, after: Place, idle_s: float) -> AsyncIterator[list[Told]]:
+        """Yield the history of all jobs beyond a place; [] when idle for so long."""
         while not self.closed:
             end: Place = await self._engine.feed_end()
             after = min(after, end)  # else it is a place of another database
@@ -86,16 +86,13 @@ class Tail:
             # left out, and nothing can come between.
             with self._listening(listener, None):
                 while page := await self._engine.feed(after, limit=_PAGE):
-                    for told in page:
-                        yield told
+                    yield page
                     after = page[-1][0]
                 while listener in self._all and not self.closed:
                     new = [t for t in await listener.take(idle_s) if t[0] > after]
-                    for told in new:
-                        yield told
-                        after = told[0]
-                    if not new and not self.closed:
-                        yield None
+                    after = new[-1][0] if new else after
+                    if not self.closed:
+                        yield new
 
     async def ended(self, job_id: str, timeout_s: float) -> Job:
         """Return the job when it has ended, or as it is when the time is over.

@@ -66,26 +66,29 @@ class Bulk:
         self._api.limits.take(principal_of(request.scope), len(batch.jobs))
         by = [actor(request, call.options.by) for call in batch.jobs]
         calls = list(zip(batch.jobs, by, strict=True))
-        answer = await self._api.act(request, lambda: self._batch(calls))
+        answer = await self._api.act(request, lambda: self._batch(calls, batch.atomic))
         return answer.response()
 
-    def _batch(self, calls: list[tuple[SubmitIn, str]]) -> Reply:
+    def _batch(self, calls: list[tuple[SubmitIn, str]], atomic: bool) -> Reply:  # noqa: FBT001  (the request's word)
         self._api.let_in(*(call for call, _ in calls))
         with self._engine.together():
-            items = [self._one(call, by) for call, by in calls]
+            submit = self._stored if atomic else self._judged
+            items = [submit(call, by) for call, by in calls]
         return Reply(status=200, body={"items": items})
 
-    def _one(self, call: SubmitIn, by: str) -> dict[str, object]:
+    def _stored(self, call: SubmitIn, by: str) -> dict[str, object]:
         options: Options = {**call.options.given(), "by": by}
+        handle = self._engine.submit(call.name, call.params, **options)
+        return {"status": 201, "job": wire.job(handle.job())}
+
+    def _judged(self, call: SubmitIn, by: str) -> dict[str, object]:
         try:
-            handle = self._engine.submit(call.name, call.params, **options)
-            job = wire.job(handle.job())
+            return self._stored(call, by)
         except StoreUnavailable:
             raise
         except InterlockError as error:
             refused = reply.refusal(error)
             return {"status": refused.status, "problem": refused.body}
-        return {"status": 201, "job": job}
 
     async def cancel(
         self, request: Request, wanted: BulkCancelIn, once: OnceKey = None

@@ -20,6 +20,7 @@ LastEventId = Annotated[
 After = Annotated[
     str | None, Query(max_length=500, description="As Last-Event-ID, in the URL")
 ]
+_MOST_FRAMES: Final = 2000
 _START: Final = Place(0, "", 0)
 
 
@@ -29,6 +30,7 @@ class Events:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._engine = api.engine
+        self._frames: dict[Place, bytes] = {}
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes."""
@@ -114,11 +116,18 @@ class Events:
             yield sse.RETRY
             beat = self._api.settings.heartbeat
             async for told in self._api.tail.of_all(after, beat):
-                if told is None:
-                    yield sse.ALIVE
-                    continue
-                place, entry = told
-                yield sse.frame(sse.position(place), await self._shown(entry))
+                frames = [await self._frame(place, entry) for place, entry in told]
+                yield b"".join(frames) or sse.ALIVE
+
+    async def _frame(self, place: Place, entry: HistoryEntry) -> bytes:
+        """Return an event, made once for all who are told of it."""
+        frame = self._frames.get(place)
+        if frame is None:
+            frame = sse.frame(sse.position(place), await self._shown(entry))
+            self._frames[place] = frame
+            if len(self._frames) > _MOST_FRAMES:
+                del self._frames[next(iter(self._frames))]
+        return frame
 
     async def _shown(self, entry: HistoryEntry) -> dict[str, Any]:
         """Return an entry; people's words in it are read for secrets of the job."""

@@ -1,0 +1,103 @@
+"""The command that serves the HTTP API, with a worker if wanted."""
+
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from interlock.errors import InvalidOption
+from interlock_adapters.cli import context
+from interlock_adapters.cli.context import Database, err
+
+if TYPE_CHECKING:
+    from interlock_adapters.http import Settings
+
+Tokens = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--token",
+        help="Needed for everything: SECRET or NAME:SECRET; others see flags",
+    ),
+]
+ReadTokens = Annotated[
+    list[str] | None, typer.Option("--read-token", help="Likewise, and may only read")
+]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", help="File of tokens, one a line")
+]
+ReadTokenFile = Annotated[
+    Path | None, typer.Option("--read-token-file", help="Likewise, may only read")
+]
+
+
+def serve(
+    modules: Annotated[list[str], typer.Argument(help="Modules that declare jobs")],
+    database: Database = None,
+    host: Annotated[str, typer.Option(help="Address; others need a token")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: a free one")] = 8000,
+    with_worker: Annotated[
+        bool, typer.Option("--with-worker", help="Run jobs here too")
+    ] = False,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Jobs at once, with --with-worker [cores]")
+    ] = None,
+    token: Tokens = None,
+    token_file: TokenFile = None,
+    read_token: ReadTokens = None,
+    read_token_file: ReadTokenFile = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Name that it is called by, repeatable")
+    ] = None,
+) -> None:
+    """Serve the HTTP API until SIGTERM or Ctrl-C."""
+    with context.errors_as_exit_codes():
+        try:
+            from interlock_adapters.http import serve as served  # noqa: PLC0415  (slow)
+        except ModuleNotFoundError as error:
+            allowed = 'installed: pip install "interlock-jobs[http]"'
+            raise InvalidOption("serve", error.name, allowed) from None
+        settings = _settings(
+            [*(token or []), *_lines(token_file)],
+            [*(read_token or []), *_lines(read_token_file)],
+            allow_host or [],
+        )
+        served.refuse_open(host, settings)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        with ExitStack() as stack:
+            engine = stack.enter_context(context.engine(database, modules))
+            if with_worker:
+                stack.enter_context(engine.worker(concurrency=concurrency))
+            served.serve(engine, host=host, port=port, settings=settings, say=err.print)
+
+
+def _settings(write: list[str], read: list[str], hosts: list[str]) -> "Settings":
+    from interlock_adapters.http import Settings, Token  # noqa: PLC0415  (slow)
+
+    tokens = [Token.parse(text, may_write=True) for text in write]
+    tokens += [Token.parse(text, may_write=False) for text in read]
+    return Settings(
+        tokens=tuple(tokens), hosts=frozenset(host.lower() for host in hosts)
+    )
+
+
+def _lines(file: Path | None) -> list[str]:
+    """Return the tokens of a file; an empty one must not mean that none is needed."""
+    if file is None:
+        return []
+    try:
+        lines = [line.strip() for line in file.read_text().splitlines()]
+    except OSError as error:
+        allowed = f"a file that can be read ({error.strerror})"
+        raise InvalidOption("--token-file", str(file), allowed) from None
+    if not any(lines):
+        raise InvalidOption("--token-file", str(file), "a file with a token")
+    return [line for line in lines if line]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(serve)

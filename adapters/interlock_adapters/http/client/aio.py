@@ -1,0 +1,226 @@
+"""`AsyncEngine` at a distance: the names of `Client`, awaited."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
+
+import httpx
+
+from interlock.errors import StoreUnavailable, WaitTimeout
+from interlock.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.lifecycle import JobStatus
+from interlock.options import Options
+from interlock.query import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.registry import JobFunction
+from interlock.submission import Wanted
+from interlock_adapters.http.client import calls, errors, values
+from interlock_adapters.http.client.calls import Ask
+from interlock_adapters.http.client.endings import value_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncJobHandle(Generic[R_co]):
+    """A submitted job of a server."""
+
+    id: str
+    _client: "AsyncClient"
+
+    async def job(self) -> Job:
+        """Return the job as it stands."""
+        return await self._client.get(self.id)
+
+    async def wait(self, timeout: float | None = None) -> Job:  # noqa: ASYNC109  (the library's name)
+        """See `Engine.wait`."""
+        return await self._client.wait(self.id, timeout)
+
+    async def result(self, timeout: float | None = None) -> R_co:  # noqa: ASYNC109  (the library's name)
+        """See `Engine.result`."""
+        return await self._client.result(self.id, timeout)  # type: ignore[return-value]  # JSON of an R
+
+    async def cancel(self, reason: str | None = None, **how: Any) -> Job:
+        """See `Engine.cancel`."""
+        return await self._client.cancel(self.id, reason=reason, **how)
+
+
+class AsyncClient:
+    """A server's jobs, awaited. What is not said here is as in `Engine`."""
+
+    def __init__(self, url: str, *, token: str | None = None) -> None:
+        self._http = httpx.AsyncClient(**calls.prepared(url, token))
+
+    @overload
+    async def submit(
+        self, job: JobFunction[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncJobHandle[R]: ...
+    @overload
+    async def submit(
+        self,
+        job: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        **options: Unpack[Options],
+    ) -> AsyncJobHandle[object]: ...
+    async def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
+        """See `Engine.submit`. The server knows the job by its name."""
+        call = calls.submitted(job, args, kwargs)
+        return AsyncJobHandle(await self._send(calls.submit(call)), self)
+
+    async def submit_many(
+        self, wanted: Iterable[Wanted]
+    ) -> list[AsyncJobHandle[object]]:
+        """See `Engine.submit_many`."""
+        ids = await self._send(calls.submit_many(wanted))
+        return [AsyncJobHandle(job_id, self) for job_id in ids]
+
+    async def handle(self, job_id: str) -> AsyncJobHandle[object]:
+        """See `Engine.handle`."""
+        return AsyncJobHandle((await self.get(job_id)).id, self)
+
+    async def get(self, job_id: str) -> Job:
+        """See `Engine.get`."""
+        return await self._send(calls.get(job_id))
+
+    async def wait(self, job_id: str, timeout: float | None = None) -> Job:  # noqa: ASYNC109  (the library's name)
+        """See `Engine.wait`."""
+        job = await self._await(job_id, timeout)
+        if not job.is_terminal:
+            raise WaitTimeout(job_id, timeout or 0, job.status)
+        return job
+
+    async def _await(self, job_id: str, timeout: float | None) -> Job:  # noqa: ASYNC109  (likewise)
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = calls.LONGEST_S if until is None else until - time.monotonic()
+            job = await self._send(calls.get(job_id, wait=left))
+            if job.is_terminal or (until is not None and time.monotonic() >= until):
+                return job
+
+    async def result(self, job_id: str, timeout: float | None = None) -> object:  # noqa: ASYNC109  (likewise)
+        """See `Engine.result`."""
+        return value_of(await self.wait(job_id, timeout))
+
+    async def cancel(
+        self,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        wait: float | None = None,
+        if_version: int | None = None,
+    ) -> Job:
+        """See `Engine.cancel`."""
+        ask = calls.cancel(job_id, reason=reason, by=by, if_version=if_version)
+        job = await self._send(ask)
+        if wait is None or job.is_terminal:
+            return job
+        return await self._await(job_id, wait)
+
+    async def rerun(
+        self, job_id: str, *, by: str | None = None, if_version: int | None = None
+    ) -> AsyncJobHandle[object]:
+        """See `Engine.rerun`."""
+        again = await self._send(calls.rerun(job_id, by=by, if_version=if_version))
+        return AsyncJobHandle(again, self)
+
+    async def delete(self, job_id: str, *, if_version: int | None = None) -> None:
+        """See `Engine.delete`."""
+        await self._send(calls.delete(job_id, if_version=if_version))
+
+    async def search(self, **filters: Any) -> Page:
+        """See `Engine.search`; cursors are the server's."""
+        return await self._send(calls.search(filters))
+
+    async def history(self, job_id: str) -> list[HistoryEntry]:
+        """See `Engine.history`."""
+        return await self._send(calls.history(job_id))
+
+    async def events(
+        self, job_id: str, *, after: int = 0
+    ) -> AsyncIterator[HistoryEntry]:
+        """Yield a job's history as it happens, from beyond `after` until its end."""
+        path = calls.of_job(job_id, "/events")
+        async with self._http.stream("GET", path, params={"after": after}) as answer:
+            if answer.is_error:
+                await answer.aread()
+                raise errors.of(answer)
+            async for line in answer.aiter_lines():
+                if line.startswith("data: "):
+                    yield values.entry(json.loads(line.removeprefix("data: ")))
+
+    async def attempts(self, job_id: str) -> list[Attempt]:
+        """See `Engine.attempts`."""
+        return await self._send(calls.attempts(job_id))
+
+    async def rejections(self, job_id: str) -> list[Rejection]:
+        """See `Engine.rejections`; of one job."""
+        return await self._send(calls.rejections(job_id))
+
+    async def log(
+        self, job_id: str, *, after: int = 0, limit: int = 10_000
+    ) -> list[LogLine]:
+        """See `Engine.log`."""
+        return await self._send(calls.log(job_id, after=after, limit=limit))
+
+    async def explain(self, job_id: str) -> str:
+        """See `Engine.explain`."""
+        return await self._send(calls.explain(job_id))
+
+    async def queues(self) -> list[QueueInfo]:
+        """See `Engine.queues`."""
+        return await self._send(calls.queues())
+
+    async def pause(self, queue: str) -> None:
+        """See `Engine.pause`."""
+        await self._send(calls.turn(queue, "pause"))
+
+    async def resume(self, queue: str) -> None:
+        """See `Engine.resume`."""
+        await self._send(calls.turn(queue, "resume"))
+
+    async def workers(self) -> list[WorkerInfo]:
+        """See `Engine.workers`."""
+        return await self._send(calls.workers())
+
+    async def counts(self) -> dict[JobStatus, int]:
+        """See `Engine.counts`."""
+        return await self._send(calls.counts())
+
+    async def _send(self, ask: Ask[T]) -> T:
+        try:
+            answer = await self._http.request(
+                ask.method,
+                ask.path,
+                params=ask.query,
+                json=ask.body,
+                headers=ask.headers,
+            )
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise StoreUnavailable(
+                f"{self._http.base_url} cannot be reached: {error}"
+            ) from error
+        if answer.is_error:
+            raise errors.of(answer)
+        return ask.read(answer.json() if answer.content else None)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()

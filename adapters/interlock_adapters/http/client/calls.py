@@ -1,0 +1,214 @@
+"""What each method asks of the server, and how it reads the answer. No network."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote
+
+from interlock.errors import InvalidOption
+from interlock.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.lifecycle import JobStatus
+from interlock.options import check
+from interlock.query import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.registry import Call, JobFunction
+from interlock.retry import Retry
+from interlock.submission import Wanted
+from interlock_adapters.http.client import values
+
+T = TypeVar("T")
+#: The longest that one request waits; a longer wait is several.
+LONGEST_S: Final = 30.0
+Submitted = tuple[str, Mapping[str, object], Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Generic[T]):
+    """One request; `read` makes its answer of the JSON."""
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    query: dict[str, Any] = field(default_factory=dict[str, Any])
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def of_job(job_id: str, more: str = "") -> str:
+    """Return the path of a job, or of what is below it."""
+    return f"/v1/jobs/{quote(job_id, safe='')}{more}"
+
+
+def submitted(job: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Submitted:
+    """Return name, params and options of what `submit` was given.
+
+    Raises:
+        InvalidOption: it is no job, or an option is out of its range.
+    """
+    if isinstance(job, str):
+        check(kwargs)  # type: ignore[arg-type]  # that is what it finds out
+        return job, (args[0] if args else None) or {}, kwargs
+    if isinstance(job, JobFunction):
+        return job.name, job.bound(*args, **kwargs), job.defaults
+    raise InvalidOption("job", job, "a function with @job, or a job's name")
+
+
+def submit(call: Submitted) -> Ask[str]:
+    """Submit a job; the answer is its id."""
+    return Ask(
+        method="POST",
+        path="/v1/jobs",
+        body=_body(call),
+        read=lambda body: str(body["id"]),
+    )
+
+
+def submit_many(wanted: Iterable[Wanted]) -> Ask[list[str]]:
+    """Submit jobs, all or none; the answer is their ids."""
+    calls = [_call(each) for each in wanted]
+    return Ask(
+        method="POST",
+        path="/v1/jobs/batch",
+        body={"jobs": [_body(call) for call in calls], "atomic": True},
+        read=lambda body: [str(item["job"]["id"]) for item in body["items"]],
+    )
+
+
+def _call(wanted: Wanted) -> Submitted:
+    if isinstance(wanted, Call):
+        return submitted(wanted.job, (), dict(wanted.params))
+    job, params = wanted
+    if isinstance(job, str):
+        return job, params, {}
+    return job.name, params, job.defaults
+
+
+def _body(call: Submitted) -> dict[str, Any]:
+    name, params, options = call
+    if options.get("connection") is not None:
+        allowed = "left out: a server has no part in your transaction"
+        raise InvalidOption("connection", "...", allowed)
+    said = {k: _plain(v) for k, v in options.items() if k != "connection"}
+    return {"name": name, "params": dict(params), "options": said}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Retry():
+            return {**value.to_json(), "on": list(map(str, value.on))}
+        case Mapping():
+            return dict(value)
+        case _:
+            return value
+
+
+def get(job_id: str, *, wait: float | None = None) -> Ask[Job]:
+    """Read a job, or wait for its end for some seconds."""
+    query = {} if wait is None else {"wait": max(0.0, min(wait, LONGEST_S))}
+    return Ask(method="GET", path=of_job(job_id), query=query, read=values.job)
+
+
+def cancel(
+    job_id: str, *, reason: str | None, by: str | None, if_version: int | None
+) -> Ask[Job]:
+    """Cancel a job."""
+    return Ask(
+        method="POST",
+        path=of_job(job_id, "/cancel"),
+        body={"reason": reason, "by": by},
+        headers=_condition(if_version),
+        read=values.job,
+    )
+
+
+def rerun(job_id: str, *, by: str | None, if_version: int | None) -> Ask[str]:
+    """Run again what a job did; the answer is the id of the new one."""
+    return Ask(
+        method="POST",
+        path=of_job(job_id, "/rerun"),
+        body={"by": by},
+        headers=_condition(if_version),
+        read=lambda body: str(body["id"]),
+    )
+
+
+def delete(job_id: str, *, if_version: int | None) -> Ask[None]:
+    """Delete a job that has ended."""
+    return Ask(
+        method="DELETE",
+        path=of_job(job_id),
+        headers=_condition(if_version),
+        read=lambda _body: None,
+    )
+
+
+def _condition(if_version: int | None) -> dict[str, str]:
+    return {} if if_version is None else {"If-Match": f'"{if_version}"'}
+
+
+def search(filters: Mapping[str, Any]) -> Ask[Page]:
+    """Search jobs."""
+    said = {name: value for name, value in filters.items() if value is not None}
+    said["statuses"] = [str(status) for status in said.get("statuses", ())]
+    body = {name: _plain(value) for name, value in said.items()}
+    return Ask(method="POST", path="/v1/jobs/search", body=body, read=values.page)
+
+
+def history(job_id: str) -> Ask[list[HistoryEntry]]:
+    """Read a job's history."""
+    return Ask(method="GET", path=of_job(job_id, "/history"), read=values.history)
+
+
+def attempts(job_id: str) -> Ask[list[Attempt]]:
+    """Read a job's attempts."""
+    return Ask(method="GET", path=of_job(job_id, "/attempts"), read=values.attempts)
+
+
+def rejections(job_id: str) -> Ask[list[Rejection]]:
+    """Read the events that were refused for a job."""
+    path = of_job(job_id, "/rejections")
+    return Ask(method="GET", path=path, read=values.rejections)
+
+
+def log(job_id: str, *, after: int, limit: int) -> Ask[list[LogLine]]:
+    """Read lines of a job's log."""
+    query = {"after": after, "limit": limit}
+    path = of_job(job_id, "/log")
+    return Ask(method="GET", path=path, query=query, read=values.lines)
+
+
+def explain(job_id: str) -> Ask[str]:
+    """Read what a job does now."""
+    path = of_job(job_id, "/explain")
+    return Ask(method="GET", path=path, read=lambda body: str(body["explanation"]))
+
+
+def queues() -> Ask[list[QueueInfo]]:
+    """Read the queues."""
+    return Ask(method="GET", path="/v1/queues", read=values.queues)
+
+
+def turn(queue: str, how: str) -> Ask[None]:
+    """Pause or resume a queue."""
+    path = f"/v1/queues/{quote(queue, safe='')}/{how}"
+    return Ask(method="POST", path=path, read=lambda _body: None)
+
+
+def workers() -> Ask[list[WorkerInfo]]:
+    """Read the workers."""
+    return Ask(method="GET", path="/v1/workers", read=values.workers)
+
+
+def counts() -> Ask[dict[JobStatus, int]]:
+    """Count the jobs by status."""
+    return Ask(method="GET", path="/v1/counts", read=values.counts)
+
+
+def prepared(url: str, token: str | None) -> dict[str, Any]:
+    """Return how to open a connection: the arguments of both of httpx's clients."""
+    headers = {}
+    if token:
+        headers["Authorization"] = f"Bearer {token.rpartition(':')[2]}"
+    return {"base_url": url, "headers": headers, "timeout": LONGEST_S + 30}

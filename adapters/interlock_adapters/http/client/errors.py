@@ -1,0 +1,76 @@
+"""Problems of a server -> the library's errors."""
+
+from typing import Any, Final
+
+import httpx
+
+from interlock import errors
+from interlock.lifecycle import Event, JobStatus
+
+_PREFIX: Final = "urn:interlock:problem:"
+_UNAVAILABLE: Final = 503
+_UNFIT: Final = frozenset({400, 413, 415, 422})
+
+
+class ServerRefused(errors.InterlockError):
+    """The server does not let this caller do this; `kind` and `status` say why."""
+
+    def __init__(self, status: int, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+
+
+def of(response: httpx.Response) -> errors.InterlockError:
+    """Return the error that a refusal is, with the server's words."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        body = {"detail": f"{response.url} answered {response.status_code}"}
+    kind = str(body.get("type", "")).removeprefix(_PREFIX)
+    detail = str(body.get("detail", ""))
+    error = _of_kind(kind, body)
+    if error is None and response.status_code == _UNAVAILABLE:
+        error = errors.StoreUnavailable(detail)
+    if error is None and response.status_code in _UNFIT:
+        error = errors.InvalidOption("request", "...", detail)
+    if error is None:
+        error = ServerRefused(response.status_code, kind, detail)
+    error.args = (detail,)
+    return error
+
+
+def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  # noqa: PLR0911  (one arm a kind)
+    match kind:
+        case "job-not-found":
+            return errors.JobNotFound(body["job_id"])
+        case "illegal-transition":
+            return errors.IllegalTransition(**_transition(body), unmet=body["unmet"])
+        case "version-changed":
+            versions = body["versions"]
+            return errors.VersionChanged(
+                **_transition(body), versions=(versions[0], versions[1])
+            )
+        case "unknown-job-name":
+            return errors.UnknownJobName(body["name"], body["known"])
+        case "invalid-params":
+            return errors.InvalidParams(body["name"], body["problems"])
+        case "invalid-option":
+            return errors.InvalidOption(body["option"], "...", "...")
+        case "duplicate-job":
+            return errors.DuplicateJob("a key", "...", body["job_id"], "...")
+        case "schema-mismatch":
+            return errors.SchemaMismatch()
+        case _:
+            return None
+
+
+def _transition(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "status": JobStatus(body["job_status"]),
+        "event": Event(body["event"]),
+        "legal": [Event(event) for event in body["legal_events"]],
+        "job_id": body["job_id"],
+    }

@@ -1,0 +1,195 @@
+"""`Engine` at a distance: the same names, the same values, the same errors."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
+
+import httpx
+
+from interlock.errors import StoreUnavailable, WaitTimeout
+from interlock.handle import JobHandle
+from interlock.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.lifecycle import JobStatus
+from interlock.options import Options
+from interlock.query import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.registry import JobFunction
+from interlock.submission import Wanted
+from interlock_adapters.http.client import calls, errors, values
+from interlock_adapters.http.client.calls import Ask
+from interlock_adapters.http.client.endings import value_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Client:
+    """A server's jobs. What is not said here is as in `Engine`."""
+
+    def __init__(self, url: str, *, token: str | None = None) -> None:
+        self._http = httpx.Client(**calls.prepared(url, token))
+
+    @overload
+    def submit(
+        self, job: JobFunction[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[R]: ...
+    @overload
+    def submit(
+        self,
+        job: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        **options: Unpack[Options],
+    ) -> JobHandle[object]: ...
+    def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
+        """See `Engine.submit`. The server knows the job by its name."""
+        call = calls.submitted(job, args, kwargs)
+        return JobHandle(self._send(calls.submit(call)), self)
+
+    def submit_many(self, wanted: Iterable[Wanted]) -> list[JobHandle[object]]:
+        """See `Engine.submit_many`."""
+        ids = self._send(calls.submit_many(wanted))
+        return [JobHandle(job_id, self) for job_id in ids]
+
+    def handle(self, job_id: str) -> JobHandle[object]:
+        """See `Engine.handle`."""
+        return JobHandle(self.get(job_id).id, self)
+
+    def get(self, job_id: str) -> Job:
+        """See `Engine.get`."""
+        return self._send(calls.get(job_id))
+
+    def wait(self, job_id: str, timeout: float | None = None) -> Job:
+        """See `Engine.wait`."""
+        job = self._await(job_id, timeout)
+        if not job.is_terminal:
+            raise WaitTimeout(job_id, timeout or 0, job.status)
+        return job
+
+    def _await(self, job_id: str, timeout: float | None) -> Job:
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = calls.LONGEST_S if until is None else until - time.monotonic()
+            job = self._send(calls.get(job_id, wait=left))
+            if job.is_terminal or (until is not None and time.monotonic() >= until):
+                return job
+
+    def result(self, job_id: str, timeout: float | None = None) -> object:
+        """See `Engine.result`."""
+        return value_of(self.wait(job_id, timeout))
+
+    def cancel(
+        self,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        wait: float | None = None,
+        if_version: int | None = None,
+    ) -> Job:
+        """See `Engine.cancel`."""
+        ask = calls.cancel(job_id, reason=reason, by=by, if_version=if_version)
+        job = self._send(ask)
+        if wait is None or job.is_terminal:
+            return job
+        return self._await(job_id, wait)
+
+    def rerun(
+        self, job_id: str, *, by: str | None = None, if_version: int | None = None
+    ) -> JobHandle[object]:
+        """See `Engine.rerun`."""
+        again = self._send(calls.rerun(job_id, by=by, if_version=if_version))
+        return JobHandle(again, self)
+
+    def delete(self, job_id: str, *, if_version: int | None = None) -> None:
+        """See `Engine.delete`."""
+        self._send(calls.delete(job_id, if_version=if_version))
+
+    def search(self, **filters: Any) -> Page:
+        """See `Engine.search`; cursors are the server's."""
+        return self._send(calls.search(filters))
+
+    def history(self, job_id: str) -> list[HistoryEntry]:
+        """See `Engine.history`."""
+        return self._send(calls.history(job_id))
+
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[HistoryEntry]:
+        """Yield a job's history as it happens, from beyond `after` until its end."""
+        path = calls.of_job(job_id, "/events")
+        with self._http.stream("GET", path, params={"after": after}) as answer:
+            if answer.is_error:
+                answer.read()
+                raise errors.of(answer)
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    yield values.entry(json.loads(line.removeprefix("data: ")))
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """See `Engine.attempts`."""
+        return self._send(calls.attempts(job_id))
+
+    def rejections(self, job_id: str) -> list[Rejection]:
+        """See `Engine.rejections`; of one job."""
+        return self._send(calls.rejections(job_id))
+
+    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
+        """See `Engine.log`."""
+        return self._send(calls.log(job_id, after=after, limit=limit))
+
+    def explain(self, job_id: str) -> str:
+        """See `Engine.explain`."""
+        return self._send(calls.explain(job_id))
+
+    def queues(self) -> list[QueueInfo]:
+        """See `Engine.queues`."""
+        return self._send(calls.queues())
+
+    def pause(self, queue: str) -> None:
+        """See `Engine.pause`."""
+        self._send(calls.turn(queue, "pause"))
+
+    def resume(self, queue: str) -> None:
+        """See `Engine.resume`."""
+        self._send(calls.turn(queue, "resume"))
+
+    def workers(self) -> list[WorkerInfo]:
+        """See `Engine.workers`."""
+        return self._send(calls.workers())
+
+    def counts(self) -> dict[JobStatus, int]:
+        """See `Engine.counts`."""
+        return self._send(calls.counts())
+
+    def _send(self, ask: Ask[T]) -> T:
+        try:
+            answer = self._http.request(
+                ask.method,
+                ask.path,
+                params=ask.query,
+                json=ask.body,
+                headers=ask.headers,
+            )
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise StoreUnavailable(
+                f"{self._http.base_url} cannot be reached: {error}"
+            ) from error
+        if answer.is_error:
+            raise errors.of(answer)
+        return ask.read(answer.json() if answer.content else None)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,102 @@
+"""Serve an engine with uvicorn: on loopback, or elsewhere with a token."""
+
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+
+import uvicorn
+from fastapi import FastAPI
+
+from interlock.engine import Engine
+from interlock.errors import InvalidOption
+from interlock_adapters.http.access import is_loopback
+from interlock_adapters.http.app import create_app
+from interlock_adapters.http.settings import Settings
+
+_PATIENCE_S = 10  # for requests under way, after SIGTERM
+
+
+class Server(uvicorn.Server):
+    """A server whose streams end when it does, and that says when it is up."""
+
+    def __init__(
+        self, app: FastAPI, config: uvicorn.Config, is_up: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._tail = app.state.api.tail
+        self._is_up = is_up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server`."""
+        await super().startup(sockets)
+        self._is_up()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams: uvicorn waits for every open connection."""
+        self._tail.close()
+        await super().shutdown(sockets)
+
+
+def serve(
+    engine: Engine,
+    *,
+    host: str,
+    port: int,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Args:
+        engine: whose jobs.
+        host: address to bind.
+        port: 0 takes a free one.
+        settings: tokens and limits.
+        say: is told the URL when the server is up.
+
+    Raises:
+        InvalidOption: the address is not loopback and there is no token, or it cannot
+            be bound.
+    """
+    refuse_open(host, settings)
+    names = {host} if is_loopback(host) else {host, socket.gethostname()}
+    settings = replace(settings, hosts=settings.hosts | {n.lower() for n in names})
+    app = create_app(engine, settings=settings)
+    with _bound(host, port) as listening:
+        where = f"[{host}]" if ":" in host else host
+        url = f"http://{where}:{listening.getsockname()[1]}"
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_PATIENCE_S,
+        )
+        # uvicorn sends itself the signal again afterwards: by then it is old news.
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda _signum, _frame: None)
+        Server(app, config, lambda: say(f"serving on {url}")).run([listening])
+
+
+def refuse_open(host: str, settings: Settings) -> None:
+    """Refuse an address that others reach, unless a token is needed there.
+
+    Raises:
+        InvalidOption: which.
+    """
+    if not settings.tokens and not is_loopback(host):
+        allowed = (
+            "a loopback address such as 127.0.0.1; others reach any other one, so it "
+            "needs --token or --token-file"
+        )
+        raise InvalidOption("--host", host, allowed)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        allowed = f"an address and a port that are free here ({error.strerror})"
+        raise InvalidOption("--host, --port", f"{host}:{port}", allowed) from error
