@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 60
 
-.PHONY: demo test check format bench chaos diagrams clean
+.PHONY: demo test check format bench chaos diagrams openapi clean
 
 demo: $(BIN)/interlock
 	$(BIN)/interlock demo
@@ -29,6 +29,9 @@ chaos: $(BIN)/interlock
 
 diagrams: $(BIN)/interlock
 	$(BIN)/interlock diagram --write diagrams
+
+openapi: $(BIN)/interlock
+	$(BIN)/python -m interlock_adapters.http.openapi docs/openapi.json
 
 $(BIN)/interlock: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -18,6 +18,7 @@ from interlock.errors import (
     WaitTimeout,
 )
 from interlock.handle import JobHandle
+from interlock.ids import refuse_malformed
 from interlock.job import Job
 from interlock.lifecycle import Event, row_of
 from interlock.operations import Operations
@@ -204,6 +205,7 @@ class Engine(Operations):
             InvalidOption: `reason` or `by` cannot be stored.
         """
         check_words(reason=reason, by=by)
+        refuse_malformed(job_id)
         request = CancelRequest(
             job_id=job_id, by=by or "client", reason=reason, version=if_version
         )

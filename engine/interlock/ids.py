@@ -3,7 +3,11 @@
 import os
 import threading
 from datetime import datetime
+from typing import Final
 
+from interlock.errors import JobNotFound
+
+_MAX: Final = 255
 _lock = threading.Lock()
 _last = 0
 
@@ -23,3 +27,13 @@ def new_id(now: datetime) -> str:
         (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0x2 << 62 | random
     )
     return f"{number:032x}"
+
+
+def refuse_malformed(job_id: str) -> None:
+    """Refuse text that is no job's id, and that a database may not even take.
+
+    Raises:
+        JobNotFound: no job has, or ever had, this id.
+    """
+    if len(job_id) > _MAX or not job_id.isprintable():
+        raise JobNotFound(job_id)

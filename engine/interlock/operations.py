@@ -9,9 +9,11 @@ from interlock.canceling import refuse_changed
 from interlock.clock import Clock
 from interlock.errors import InvalidOption
 from interlock.guards import undeletable
+from interlock.ids import refuse_malformed
 from interlock.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.lifecycle import Event, JobStatus
 from interlock.once import Once, once
+from interlock.options import check_params, check_words
 from interlock.ports import JobStore
 from interlock.query import (
     Fault,
@@ -34,6 +36,7 @@ class Operations:
 
     def get(self, job_id: str) -> Job:
         """Return the job as it stands. Raises JobNotFound."""
+        refuse_malformed(job_id)
         return self._store.get(job_id)
 
     def search(
@@ -55,8 +58,11 @@ class Operations:
         `{"size": 128}` finds every job whose params have that, among others.
 
         Raises:
-            InvalidOption: `limit` is not from 1 to 1000, or a status is unknown.
+            InvalidOption: `limit` is not from 1 to 1000, a status is unknown, or no
+                database could hold what is looked for.
         """
+        check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
+        check_params(params or {})
         if not 1 <= limit <= _MAX_PAGE:
             raise InvalidOption("limit", limit, f"from 1 to {_MAX_PAGE}")
         try:
@@ -84,22 +90,28 @@ class Operations:
 
     def history(self, job_id: str) -> list[HistoryEntry]:
         """Return every logged event of a job, in order. Raises JobNotFound."""
+        refuse_malformed(job_id)
         return self._store.history(job_id)
 
     def attempts(self, job_id: str) -> list[Attempt]:
         """Return the attempts of a job, in order. Raises JobNotFound."""
+        refuse_malformed(job_id)
         return self._store.attempts(job_id)
 
     def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
         """Return what a job wrote, in lines with `seq > after`. Raises JobNotFound."""
+        refuse_malformed(job_id)
         return self._store.log(job_id, after=after, limit=limit)
 
     def rejections(self, job_id: str | None = None) -> list[Rejection]:
         """Return refused events, of one job or of all; the newest 1000."""
+        if job_id is not None:
+            refuse_malformed(job_id)
         return self._store.rejections(job_id)
 
     def explain(self, job_id: str) -> str:
         """Return in a sentence what a job does now, and why it does not run."""
+        refuse_malformed(job_id)
         return explaining.explain(self._store, job_id, self._clock.now())
 
     def queues(self) -> list[QueueInfo]:
@@ -144,7 +156,7 @@ class Operations:
             IllegalTransition: it has not ended yet. Nothing was deleted.
             VersionChanged: it has changed since `if_version`.
         """
-        job = self._store.get(job_id)
+        job = self.get(job_id)
         refuse_changed(job, if_version, Event.CANCEL)
         if not job.is_terminal:  # judged on what was read: it may end meanwhile
             raise undeletable(job)

@@ -1,5 +1,6 @@
 """What a submit may say beside the parameters: checked here, stored in `NewJob`."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from interlock.retry import Retry
 _MAX_TEXT = 255
 _MAX_WORDS = 2000
 _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _MAX_PRIORITY = 2**31 - 1
 _MAX_SECONDS = 10 * 365 * 86_400.0
 
@@ -75,6 +77,22 @@ def check_words(**words: object) -> None:
         if not fits or not _STORABLE.fullmatch(str(text)):
             allowed = f"text of up to {_MAX_WORDS} characters, without NUL"
             raise InvalidOption(option, text, allowed)
+
+
+def check_params(params: Mapping[str, object]) -> None:
+    """Refuse parameters to look for that are no JSON, or that no database could hold.
+
+    Raises:
+        InvalidOption: they are not JSON values.
+    """
+    allowed = "a dict of JSON values, without NUL"
+    try:
+        text = json.dumps(dict(params), allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidOption("params", "...", allowed) from None
+    if _NUL.search(text):
+        raise InvalidOption("params", "...", allowed)
 
 
 def _whole(option: str, value: object, low: int, high: int) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,14 +97,14 @@ def test_every_option_arrives(client: Client, engine: Engine) -> None:
 
 def test_refusals_are_the_librarys_errors(client: Client, engine: Engine) -> None:
     def both(act: Any, kind: type[InterlockError]) -> InterlockError:
-        words = []
+        errors: list[InterlockError] = []
         for desk in (engine, client):
             with pytest.raises(kind) as refused:
                 act(desk)
-            assert type(refused.value) is kind
-            words.append(str(refused.value))
-        assert words[0] == words[1]
-        return refused.value
+            errors.append(refused.value)
+        assert [type(error) for error in errors] == [kind, kind]
+        assert str(errors[0]) == str(errors[1])
+        return errors[1]
 
     done = engine.submit("t.add", {"left": 1}, unique_key="u").id
     duplicate = both(
@@ -118,7 +119,7 @@ def test_refusals_are_the_librarys_errors(client: Client, engine: Engine) -> Non
     engine.cancel(done)
     engine.rerun(done)
     both(lambda desk: desk.result(done), JobCanceled)
-    both(lambda desk: desk.get("no/pe?"), JobNotFound)
+    both(lambda desk: desk.get("no pe?"), JobNotFound)
     both(lambda desk: desk.submit("t.nope"), UnknownJobName)
     bad = both(lambda desk: desk.submit("t.add", {"x": 1}), InvalidParams)
     assert isinstance(bad, InvalidParams)
@@ -127,7 +128,7 @@ def test_refusals_are_the_librarys_errors(client: Client, engine: Engine) -> Non
     past = datetime(2001, 1, 1, tzinfo=UTC)
     for desk in (engine, client):
         with pytest.raises(InvalidOption, match="expires_at"):
-            desk.submit("t.add", {"left": 1}, expires_at=past)  # type: ignore[attr-defined]  # either
+            desk.submit("t.add", {"left": 1}, expires_at=past)
 
 
 def test_an_illegal_cancel_keeps_what_is_legal(client: Client, engine: Engine) -> None:
@@ -145,7 +146,7 @@ def test_an_illegal_cancel_keeps_what_is_legal(client: Client, engine: Engine) -
 
 
 def test_endings_without_a_result_are_raised_with_their_job(
-    client: Client, engine: Engine
+    client: Client, engine: Engine, tmp_path: Path
 ) -> None:
     with engine.worker(concurrency=2):
         failed = client.submit(jobs.fail, "error")
@@ -153,7 +154,7 @@ def test_endings_without_a_result_are_raised_with_their_job(
             failed.result(timeout=20)
         assert refused.value.job.error is not None
         assert "Traceback" in str(refused.value.job.error.traceback)
-        slow = client.submit(jobs.hostile.options(timeout=0.3), "computes", ".")
+        slow = client.submit(jobs.hostile.options(timeout=0.3), "family", str(tmp_path))
         with pytest.raises(JobTimedOut):
             slow.result(timeout=20)
 

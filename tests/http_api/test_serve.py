@@ -51,11 +51,13 @@ def served(folder: Path, *options: str) -> Iterator[tuple[str, Any]]:
         assert process.returncode == 0, said + rest
 
 
-def run(folder: Path, *words: str, code: int = 0, **env: str) -> str:
+def run(
+    folder: Path, *words: str, code: int = 0, env: dict[str, str] | None = None
+) -> str:
     done = subprocess.run(
         [*PROGRAM, *words],
         cwd=folder,
-        env=environment(**env),
+        env=environment(**(env or {})),
         capture_output=True,
         text=True,
         timeout=50,
@@ -74,8 +76,8 @@ def test_commands_work_through_a_server_as_on_the_database(tmp_path: Path) -> No
         assert job["status"] == "SUCCEEDED"
         job_id = job["id"]
         env = {"INTERLOCK_SERVER": url}
-        assert job_id in run(tmp_path, "list", "--name", "t.talk", **env)
-        assert "SUCCEEDED" in run(tmp_path, "show", job_id, **env)
+        assert job_id in run(tmp_path, "list", "--name", "t.talk", "--json", env=env)
+        assert "SUCCEEDED" in run(tmp_path, "show", job_id, env=env)
         assert "line 0" in run(tmp_path, "log", job_id, "-f", *far)
         events = run(tmp_path, "history", job_id, "--json", *far).splitlines()
         assert [json.loads(e)["event"] for e in events] == [
@@ -83,7 +85,7 @@ def test_commands_work_through_a_server_as_on_the_database(tmp_path: Path) -> No
             "claim",
             "succeed",
         ]
-        run(tmp_path, "cancel", job_id, code=4, **env)
+        run(tmp_path, "cancel", job_id, code=4, env=env)
         refused = run(tmp_path, "history", job_id, "--rejected", "--json", *far)
         assert json.loads(refused)["event"] == "cancel"
         again = run(tmp_path, "rerun", job_id, "--wait", "--json", *far)
@@ -93,8 +95,8 @@ def test_commands_work_through_a_server_as_on_the_database(tmp_path: Path) -> No
         run(tmp_path, "resume", "slow", *far)
         assert "slow" in run(tmp_path, "queues", *far)
         assert len(run(tmp_path, "workers", "--json", *far).splitlines()) == 1
-        run(tmp_path, "show", "nope", code=3, **env)
-        run(tmp_path, "submit", "t.add", code=2, **env)
+        run(tmp_path, "show", "nope", code=3, env=env)
+        run(tmp_path, "submit", "t.add", code=2, env=env)
         run(tmp_path, "wait", "nope", *far, code=3)
         both = ("--database", "sqlite:///x.db", *far)
         run(tmp_path, "counts", *both, code=2)
@@ -131,15 +133,15 @@ def test_tokens_come_from_flags_and_files(tmp_path: Path) -> None:
     tokens.write_text("anna:one\n\ntwo\n")
     options = ("--host", "0.0.0.0", "--token-file", str(tokens), "--read-token", "look")
     with served(tmp_path, *options) as (url, _):
-        url = url.replace("0.0.0.0", "127.0.0.1")
-        with Client(url, token="one") as client:
+        here = url.replace("0.0.0.0", "127.0.0.1")
+        with Client(here, token="one") as client:
             job_id = client.submit("t.add", {"left": 1}).id
             assert client.get(job_id).submitted_by == "anna"
-        env = {"INTERLOCK_SERVER": url, "INTERLOCK_TOKEN": "two"}
-        run(tmp_path, "cancel", job_id, "--by", "bert", **env)
-        run(tmp_path, "show", job_id, **{**env, "INTERLOCK_TOKEN": "look"})
-        run(tmp_path, "rerun", job_id, code=2, **{**env, "INTERLOCK_TOKEN": "look"})
-        assert httpx.get(f"{url}/healthz").status_code == 401
+        env = {"INTERLOCK_SERVER": here, "INTERLOCK_TOKEN": "two"}
+        run(tmp_path, "cancel", job_id, "--by", "bert", env=env)
+        run(tmp_path, "show", job_id, env={**env, "INTERLOCK_TOKEN": "look"})
+        run(tmp_path, "rerun", job_id, code=2, env={**env, "INTERLOCK_TOKEN": "look"})
+        assert httpx.get(f"{here}/healthz").status_code == 401
     with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine:
         assert engine.history(job_id)[-1].actor == "bert"
 
@@ -154,7 +156,8 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     "code",
     [
         "import interlock_adapters.cli.main",
-        "import interlock_adapters.subprocess.zygote, interlock_adapters.subprocess.child",
+        "import interlock_adapters.subprocess.zygote",
+        "import interlock_adapters.subprocess.child",
         "import interlock_adapters.http.client",
     ],
 )

@@ -15,6 +15,7 @@ from interlock_adapters.http import problems
 from interlock_adapters.http.api import Api
 from interlock_adapters.http.body import Route
 from interlock_adapters.http.guard import Guard
+from interlock_adapters.http.openapi import App
 from interlock_adapters.http.problems import Problem
 from interlock_adapters.http.routes.bulk import Bulk
 from interlock_adapters.http.routes.events import Events
@@ -44,7 +45,7 @@ def create_app(
         settings: limits, more tokens, names of the host.
     """
     settings = with_tokens(settings or Settings(), token, read_token)
-    app = FastAPI(
+    app = App(
         title="Interlock",
         version="1",
         description="Submit, watch and stop jobs. A status is never set directly.",

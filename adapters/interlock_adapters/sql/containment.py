@@ -1,5 +1,6 @@
 """`search(params=...)`: containment of a JSON value, judged by the database."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
@@ -53,7 +54,15 @@ def _same(
         yield kind == ("true" if wanted else "false")
     elif isinstance(wanted, int | float):
         yield kind.in_(("integer", "real"))
-        yield value == (float(wanted) if abs(wanted) >= _BIG else wanted)
+        yield value == (_as_real(wanted) if abs(wanted) >= _BIG else wanted)
     else:
         yield kind == "text"
         yield value == str(wanted)
+
+
+def _as_real(number: float) -> float:
+    """Return a number as SQLite reads it out of JSON: beyond a double is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf

@@ -1,0 +1,73 @@
+"""The API as OpenAPI: what FastAPI derives, with problems, tokens and an example."""
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from interlock.engine import Engine
+from interlock.job import Job
+from interlock.lifecycle import Event, Proof, Reason, row_of
+from interlock_adapters.http import wire
+from interlock_adapters.http.schemas import EXAMPLE_ID, ProblemOut
+
+_NOON: Final = datetime(2026, 1, 2, 12, tzinfo=UTC)
+_EXAMPLE: Final = Job(
+    id=EXAMPLE_ID,
+    name="thumbnails",
+    params={"folder": "/photos", "size": 128},
+    created_at=_NOON,
+    run_at=_NOON,
+    submitted_by="anna",
+    status=row_of(Event.SUCCEED).target,
+    reason=Reason.RETURNED,
+    attempt=1,
+    started_at=_NOON + timedelta(seconds=1),
+    finished_at=_NOON + timedelta(seconds=3),
+    worker_id="host:4711:0a1b2c3d",
+    proof=Proof.NAMESPACE,
+    result={"/photos": 128},
+    version=3,
+    read_at=_NOON + timedelta(seconds=9),
+)
+
+
+class App(FastAPI):
+    """An application that describes its refusals as they are."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, made once."""
+        if self.openapi_schema is None:
+            complete(super().openapi())
+        assert self.openapi_schema is not None  # noqa: S101  (made above)
+        return self.openapi_schema
+
+
+def complete(document: dict[str, Any]) -> None:
+    """Add to a document what FastAPI cannot know."""
+    template = "#/components/schemas/{model}"
+    problem = ProblemOut.model_json_schema(ref_template=template)
+    components = document["components"]
+    components["schemas"] |= problem.pop("$defs")
+    components["schemas"][ProblemOut.__name__] = problem
+    components["schemas"]["JobOut"]["examples"] = [wire.job(_EXAMPLE)]
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer"},
+        "password": {"type": "http", "scheme": "basic"},
+    }
+    document["security"] = [{"token": []}, {"password": []}, {}]
+
+
+def text() -> str:
+    """Return the document as it is kept in `docs/openapi.json`."""
+    from interlock_adapters.http.app import create_app  # noqa: PLC0415  (it imports us)
+
+    with Engine.open("memory:") as engine:
+        return json.dumps(create_app(engine).openapi(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(text())
