@@ -418,6 +418,7 @@ class WorkerOut(BaseModel):
     started_at: datetime
     seen_at: datetime
     domain: str | None
+    queues: list[str] | None
 
 
 class WorkerPageOut(BaseModel):

@@ -21,6 +21,7 @@ class Answers(Feed):
 
     def reserve(self, wanted: Answer, *, now: datetime) -> Answer | None:
         """See `JobStore.reserve`."""
+
         def reserved(connection: sa.Connection) -> Answer | None:
             connection.execute(sa.delete(answer).where(answer.c.until < now))
             if connection.execute(_NEW, asdict(wanted)).rowcount:

@@ -98,7 +98,7 @@ def queues(body: Mapping[str, Any]) -> list[QueueInfo]:
 
 def workers(body: Mapping[str, Any]) -> list[WorkerInfo]:
     """Return the workers."""
-    return [_of(WorkerInfo, item) for item in body["items"]]
+    return [_of(WorkerInfo, item, queues=tuple) for item in body["items"]]
 
 
 def counts(body: Mapping[str, int]) -> dict[JobStatus, int]:

@@ -1,0 +1,58 @@
+"""The session of the README runs as it is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def _block(kind: str, words: str) -> str:
+    blocks = re.findall(rf"```{kind}\n(.*?)```", README, flags=re.DOTALL)
+    (found,) = (block for block in blocks if words in block)
+    return str(found)
+
+
+def _free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return str(listening.getsockname()[1])
+
+
+def test_the_session_of_the_readme_runs_as_it_is_printed(tmp_path: Path) -> None:
+    port = _free_port()
+    session = _block("sh", "interlock serve").replace("8000", port)
+    client = _block("python", "Client(").replace("8000", port)
+    (tmp_path / "naps.py").write_text(_block("python", "# naps.py"))
+    (tmp_path / "client.py").write_text(client)
+    script = session.replace("kill $!", f"{sys.executable} client.py; kill $!; wait")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("INTERLOCK_")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={**kept, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+    said = done.stdout
+    assert '{"status":"alive"}' in said, done.stderr
+    assert re.findall(r'^data: .*"event": "(\w+)"', said, flags=re.MULTILINE) == [
+        "submit",
+        "claim",
+        "succeed",
+    ]
+    assert '"job_status":"SUCCEEDED"' in said
+    assert '"legal_events":[]' in said
+    assert '"problems":["seconds is missing","second is unexpected"]' in said
+    first, second = re.findall(r'"name":"nap".*?"status":"(\w+)".*?}', said)
+    assert (first, second) == ("RUNNING", "CANCELED")
+    assert '"cancel_reason":"enough"' in said
+    assert '"actor":"anna","reason":"enough"' in said
+    assert said.endswith("0.1\n")
