@@ -22,22 +22,21 @@ from interlock.job import (
 from interlock.lifecycle import JobStatus, StopCause
 from interlock.observation import Launch, Observation
 from interlock.query import (
-    Answer,
     ClaimRequest,
     Fault,
     LogLine,
     Lost,
     Note,
     Page,
-    Place,
     QueueInfo,
     Running,
     Search,
     WorkerInfo,
 )
+from interlock.telling import Answering, Telling
 
 
-class JobStore(Protocol):
+class JobStore(Telling, Answering, Protocol):
     """Where jobs are kept. Every method is one durable transaction, thread-safe."""
 
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
@@ -137,45 +136,6 @@ class JobStore(Protocol):
 
     def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
         """Return log lines with `seq > after`, in their order. Raises JobNotFound."""
-        ...
-
-    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
-        """Return the entries with a `seq` beyond the given one of each job.
-
-        By job, each in the order of `seq`. A job that is gone has none.
-        """
-        ...
-
-    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
-        """Return the entries of all jobs beyond a place, up to `limit`, in order.
-
-        An entry is left out until every entry that may still come before it is there:
-        whoever reads on from the last place misses none. Of one job they come in the
-        order of `seq`.
-        """
-        ...
-
-    def feed_end(self) -> Place:
-        """Return the place beyond all that is told now."""
-        ...
-
-    def backlog(self, queue: str, *, limit: int) -> int:
-        """Return how many PENDING jobs a queue has, counted up to `limit`."""
-        ...
-
-    def reserve(self, wanted: Answer, *, now: datetime) -> Answer | None:
-        """Keep a key for a request; if it is kept already, return what is kept.
-
-        Of two who ask at once one gets None. What is past its `until` is forgotten.
-        """
-        ...
-
-    def keep(self, kept: Answer) -> None:
-        """Store an answer in the place of what its key has."""
-        ...
-
-    def forget(self, key: str) -> None:
-        """Free a key."""
         ...
 
     def check(self) -> None:

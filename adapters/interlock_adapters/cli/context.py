@@ -101,10 +101,20 @@ def desk(
         with engine(database, modules) as opened:
             yield opened
         return
-    from interlock_adapters.http.client import Client  # noqa: PLC0415  (when asked)
-
+    with needs_http():
+        from interlock_adapters.http.client import Client  # noqa: PLC0415  (when asked)
     with Client(url, token=settings.token) as client:
         yield client
+
+
+@contextmanager
+def needs_http() -> Iterator[None]:
+    """Say what is missing where the extra `http` is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        allowed = 'installed: pip install "interlock-jobs[http]"'
+        raise errors.InvalidOption("module", error.name, allowed) from None
 
 
 @contextmanager

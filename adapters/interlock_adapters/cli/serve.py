@@ -55,11 +55,8 @@ def serve(
 ) -> None:
     """Serve the HTTP API until SIGTERM or Ctrl-C."""
     with context.errors_as_exit_codes():
-        try:
+        with context.needs_http():
             from interlock_adapters.http import serve as served  # noqa: PLC0415  (slow)
-        except ModuleNotFoundError as error:
-            allowed = 'installed: pip install "interlock-jobs[http]"'
-            raise InvalidOption("serve", error.name, allowed) from None
         settings = _settings(
             [*(token or []), *_lines(token_file)],
             [*(read_token or []), *_lines(read_token_file)],

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from interlock.aio import AsyncEngine
 from interlock.job import Job
 from interlock.registry import registered
+from interlock_adapters.http.answers import ProblemOut
 from interlock_adapters.http.guard import principal_of
 from interlock_adapters.http.limits import Limits
 from interlock_adapters.http.problems import MEDIA_TYPE, Problem
 from interlock_adapters.http.reply import Reply, settled
-from interlock_adapters.http.schemas import ProblemOut, SubmitIn
+from interlock_adapters.http.requests import SubmitIn
 from interlock_adapters.http.settings import Settings
 from interlock_adapters.http.tail import Tail
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from interlock_adapters.http.problems import Problem
 from interlock_adapters.http.redaction import declared_anywhere, is_secret
-from interlock_adapters.http.schemas import FiltersIn
+from interlock_adapters.http.requests import FiltersIn
 
 
 def search(wanted: FiltersIn) -> dict[str, Any]:

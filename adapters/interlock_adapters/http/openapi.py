@@ -12,7 +12,7 @@ from interlock.engine import Engine
 from interlock.job import Job
 from interlock.lifecycle import Event, Proof, Reason, row_of
 from interlock_adapters.http import wire
-from interlock_adapters.http.schemas import EXAMPLE_ID, ProblemOut
+from interlock_adapters.http.answers import EXAMPLE_ID, ProblemOut
 
 _NOON: Final = datetime(2026, 1, 2, 12, tzinfo=UTC)
 _EXAMPLE: Final = Job(

@@ -9,18 +9,13 @@ from interlock.job import Job
 from interlock.lifecycle import TERMINAL, JobStatus
 from interlock.options import Options
 from interlock_adapters.http import cursors, reply, wire
+from interlock_adapters.http.answers import BatchOut, BulkCancelOut
 from interlock_adapters.http.api import Api, OnceKey, actor, refusals
 from interlock_adapters.http.filters import refuse_secret, search
 from interlock_adapters.http.guard import principal_of
 from interlock_adapters.http.problems import Problem
 from interlock_adapters.http.reply import Reply
-from interlock_adapters.http.schemas import (
-    BatchIn,
-    BatchOut,
-    BulkCancelIn,
-    BulkCancelOut,
-    SubmitIn,
-)
+from interlock_adapters.http.requests import BatchIn, BulkCancelIn, SubmitIn
 
 _LIVE = [status for status in JobStatus if status not in TERMINAL]
 

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from interlock.errors import SchemaMismatch, StoreUnavailable
 from interlock_adapters.http.api import Api, refusals
-from interlock_adapters.http.schemas import AliveOut, ReadyOut
+from interlock_adapters.http.overview import AliveOut, ReadyOut
 
 
 class Health:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from interlock.lifecycle import JobStatus
 from interlock.options import Options
 from interlock_adapters.http import cursors, reply, wire
+from interlock_adapters.http.answers import EXAMPLE_ID, JobOut, PageOut
 from interlock_adapters.http.api import (
     Api,
     IfMatch,
@@ -21,13 +22,10 @@ from interlock_adapters.http.api import (
 from interlock_adapters.http.filters import refuse_secret, search
 from interlock_adapters.http.guard import principal_of
 from interlock_adapters.http.reply import Reply
-from interlock_adapters.http.schemas import (
-    EXAMPLE_ID,
+from interlock_adapters.http.requests import (
     CancelIn,
-    JobOut,
     Key,
     Moment,
-    PageOut,
     RerunIn,
     SearchIn,
     SubmitIn,

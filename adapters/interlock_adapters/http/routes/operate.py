@@ -15,7 +15,7 @@ from interlock.lifecycle import (
 )
 from interlock.machine import legal
 from interlock_adapters import diagrams
-from interlock_adapters.http import schemas, wire
+from interlock_adapters.http import overview, wire
 from interlock_adapters.http.api import Api, refusals
 
 QueueName = Annotated[
@@ -34,10 +34,10 @@ class Operate:
         reads: dict[str, Any] = {"methods": ["GET"], "responses": refusals()}
         reads["tags"] = ["operations"]
         for path, endpoint, model in (
-            ("/v1/queues", self.queues, schemas.QueuePageOut),
-            ("/v1/workers", self.workers, schemas.WorkerPageOut),
+            ("/v1/queues", self.queues, overview.QueuePageOut),
+            ("/v1/workers", self.workers, overview.WorkerPageOut),
             ("/v1/counts", self.counts, dict[JobStatus, int]),
-            ("/v1/lifecycle", self.lifecycle, schemas.LifecycleOut),
+            ("/v1/lifecycle", self.lifecycle, overview.LifecycleOut),
         ):
             router.add_api_route(path, endpoint, response_model=model, **reads)
         for name, turn in (("pause", self.pause), ("resume", self.resume)):
@@ -45,7 +45,7 @@ class Operate:
                 f"/v1/queues/{{queue}}/{name}",
                 turn,
                 methods=["POST"],
-                response_model=schemas.QueueOut,
+                response_model=overview.QueueOut,
                 responses=refusals(body=True),
                 tags=["operations"],
             )

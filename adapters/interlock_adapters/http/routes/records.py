@@ -12,7 +12,7 @@ from interlock.errors import JobNotFound
 from interlock.job import Job
 from interlock.lifecycle import Event, row_of
 from interlock.query import LogLine
-from interlock_adapters.http import schemas, sse, wire
+from interlock_adapters.http import answers, sse, wire
 from interlock_adapters.http.api import Api, refusals
 from interlock_adapters.http.problems import Problem
 from interlock_adapters.http.redaction import Redaction
@@ -40,12 +40,12 @@ class Records:
         none: dict[int | str, dict[str, Any]] = {}
         read: dict[int | str, dict[str, Any]] = {200: stream}
         for name, endpoint, model, more in (
-            ("history", self.history, schemas.HistoryPageOut, none),
-            ("attempts", self.attempts, schemas.AttemptPageOut, none),
-            ("rejections", self.rejections, schemas.RejectionPageOut, none),
-            ("log", self.log, schemas.LogPageOut, read),
-            ("result", self.result, schemas.ResultOut, refusals(409)),
-            ("explain", self.explain, schemas.ExplanationOut, none),
+            ("history", self.history, answers.HistoryPageOut, none),
+            ("attempts", self.attempts, answers.AttemptPageOut, none),
+            ("rejections", self.rejections, answers.RejectionPageOut, none),
+            ("log", self.log, answers.LogPageOut, read),
+            ("result", self.result, answers.ResultOut, refusals(409)),
+            ("explain", self.explain, answers.ExplanationOut, none),
         ):
             router.add_api_route(
                 f"/v1/jobs/{{job_id}}/{name}",
