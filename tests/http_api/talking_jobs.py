@@ -21,3 +21,9 @@ def slow_talk(folder: str) -> None:
     while not Path(folder, "go").exists():
         time.sleep(0.01)
     print("second")
+
+
+@job(name="http.pin", secret=("pin",))
+def pin(pin: str, account: str) -> str:
+    """Have a secret whose name looks like none."""
+    return f"{account}: {pin}"

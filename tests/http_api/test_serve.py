@@ -110,10 +110,9 @@ def test_a_server_stops_at_once_though_streams_are_open(tmp_path: Path) -> None:
         job_id = api.post("/v1/jobs", json=call).json()["id"]
         with api.stream("GET", f"/v1/jobs/{job_id}/events") as answer:
             lines = answer.iter_lines()
-            assert next(lines) == "retry: 2000"
+            assert any(line.startswith("data:") for line in lines)
             process.terminate()
-            told = [line for line in lines if line.startswith("data:")]
-    assert len(told) == 1
+            assert [line for line in lines if line] == []
 
 
 def test_another_address_needs_a_token(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """What happened to many jobs, in the order in which it may be told.
 
 SQLite has one writer, so its positions are the order of the commits. In PostgreSQL the
-position is the id of the transaction: an older one may still commit after a newer one,
-so only what lies below every running transaction is told (`pg_snapshot_xmin`).
+position is the id of the transaction: an older one may commit after a newer one,
+so only what lies below every transaction that runs in this database is told.
 """
 
 import json
@@ -18,7 +18,18 @@ from interlock_adapters.sql import rows
 from interlock_adapters.sql.reads import Reads
 from interlock_adapters.sql.tables import history
 
-_XMIN: Final = "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
+#: The oldest transaction that runs, else the next one. `pg_snapshot_xmin` would wait
+#: for other databases of the server too; what is not known to be of one counts.
+_XMIN: Final = (
+    "(SELECT coalesce(min(CAST(CAST(x AS text) AS bigint)),"
+    " CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint))"
+    " FROM pg_snapshot_xip(pg_current_snapshot()) AS x WHERE NOT EXISTS ("
+    "SELECT 1 FROM pg_locks AS held JOIN pg_stat_activity AS who ON who.pid = held.pid"
+    " JOIN pg_database AS here ON here.datname = current_database()"
+    " WHERE held.locktype = 'transactionid' AND held.mode = 'ExclusiveLock'"
+    " AND held.granted AND held.transactionid = CAST(x AS xid)"
+    " AND who.datid <> here.oid))"
+)
 _END: Final = {
     True: f"SELECT {_XMIN} AS position",
     False: "SELECT coalesce(max(position), 0) + 1 AS position FROM history",
