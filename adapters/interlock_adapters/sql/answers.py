@@ -24,10 +24,12 @@ class Answers(Feed):
 
         def reserved(connection: sa.Connection) -> Answer | None:
             connection.execute(sa.delete(answer).where(answer.c.until < now))
-            if connection.execute(_NEW, asdict(wanted)).rowcount:
-                return None
             kept = sa.select(answer).where(answer.c.key == wanted.key)
-            return Answer(**connection.execute(kept).mappings().one())
+            while not connection.execute(_NEW, asdict(wanted)).rowcount:
+                found = connection.execute(kept).mappings().first()
+                if found is not None:  # else it was freed between the two
+                    return Answer(**found)
+            return None
 
         return self._repeated(reserved)
 
