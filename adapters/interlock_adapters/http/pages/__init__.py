@@ -1,0 +1,1 @@
+"""The dashboard: HTML pages beside the API, rendered here and refreshed by events."""

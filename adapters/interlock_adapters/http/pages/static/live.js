@@ -1,0 +1,87 @@
+// Refresh the page after events; send what its buttons ask for to the public API.
+"use strict";
+(() => {
+  const QUIET_MS = 400;
+  const element = (id) => document.getElementById(id);
+  const say = (text) => {
+    const toast = element("toast");
+    toast.textContent = text;
+    toast.hidden = !text;
+  };
+
+  // Events come in bursts: one refresh for each burst, and always one after the last.
+  let due = 0;
+  const refresh = () => {
+    if (due) return;
+    due = setTimeout(() => {
+      due = 0;
+      htmx.trigger(document.body, "news");
+    }, QUIET_MS);
+  };
+  const connect = () => {
+    const source = new EventSource("/v1/events?from=now");
+    const tell = (text) => (element("connection").textContent = text);
+    source.onopen = () => { tell("live"); refresh(); };
+    source.onerror = () => tell("reconnecting");
+    source.onmessage = refresh;
+    for (const name of EVENTS) source.addEventListener(name, refresh);
+    addEventListener("pagehide", () => source.close());
+  };
+  const EVENTS = document.body.dataset.events?.split(" ") ?? [];
+
+  // Nothing moves under the hand of who selects, or writes.
+  const busy = () => document.querySelector("#selection tbody input:checked, form.filters :focus, form.find :focus");
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id === "live" && busy()) event.preventDefault();
+  });
+
+  const problem = (body, fallback) => {
+    try { return JSON.parse(body).detail || fallback; } catch { return fallback; }
+  };
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { elt, xhr, successful } = event.detail;
+    if (elt.id === "live") return;
+    if (!successful) return say(problem(xhr.responseText, "The server did not answer."));
+    say("");
+    if (elt.dataset.close) element(elt.dataset.close).close();
+    if (elt.hasAttribute("data-follow")) location.assign(xhr.getResponseHeader("Location").replace("/v1", ""));
+    refresh();
+  });
+
+  document.addEventListener("click", (event) => {
+    const { open, shut } = event.target.dataset;
+    if (open) element(open).showModal();
+    if (shut) element(shut).close();
+  });
+  const chosen = () => [...document.querySelectorAll("#selection tbody input:checked")];
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-all]"))
+      document.querySelectorAll("#selection tbody input").forEach((box) => (box.checked = event.target.checked));
+    if (element("selected")) element("selected").textContent = chosen().length ? `${chosen().length} selected` : "";
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.find) location.assign("/jobs/" + encodeURIComponent(new FormData(form).get("id").trim()));
+    else if (form.hasAttribute("data-bulk")) bulk(event.submitter.value);
+    else return;
+    event.preventDefault();
+  });
+  const bulk = async (verb) => {
+    const ids = chosen().map((box) => box.value);
+    if (!ids.length || !confirm(`${verb} ${ids.length} jobs?`)) return;
+    const refused = [];
+    for (const id of ids) {
+      const answer = await fetch(`/v1/jobs/${id}/${verb}`, {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: '{"by": "dashboard"}',
+      });
+      if (!answer.ok) refused.push(problem(await answer.text(), id));
+    }
+    chosen().forEach((box) => (box.checked = false));
+    element("selected").textContent = `${verb}: ${ids.length - refused.length} done, ${refused.length} refused`;
+    say(refused.slice(0, 3).join(" "));
+    refresh();
+  };
+
+  connect();
+  setInterval(refresh, 5000);  // ages, and the log, grow without an event
+})();
