@@ -16,6 +16,8 @@ from interlock.once import Once, once
 from interlock.options import check_params, check_words
 from interlock.ports import JobStore
 from interlock.query import (
+    Census,
+    Ending,
     Fault,
     LogLine,
     Page,
@@ -161,6 +163,18 @@ class Operations:
         if not job.is_terminal:  # judged on what was read: it may end meanwhile
             raise undeletable(job)
         self._store.delete(job_id)
+
+    def recent(self, limit: int = 100) -> list[HistoryEntry]:
+        """Return the newest history entries of all jobs, the newest first."""
+        return self._store.recent(limit)
+
+    def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
+        """Return which jobs ended since a moment and how, the last one first."""
+        return self._store.endings(since, limit=limit)
+
+    def census(self) -> Census:
+        """Count jobs by name and status, and refused events. It reads all jobs."""
+        return self._store.census()
 
     def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
         """Return the history entries of these jobs beyond a `seq` each."""

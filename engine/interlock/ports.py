@@ -33,10 +33,10 @@ from interlock.query import (
     Search,
     WorkerInfo,
 )
-from interlock.telling import Answering, Telling
+from interlock.telling import Answering, Overviews, Telling
 
 
-class JobStore(Telling, Answering, Protocol):
+class JobStore(Telling, Overviews, Answering, Protocol):
     """Where jobs are kept. Every method is one durable transaction, thread-safe."""
 
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from interlock.job import Job, Progress
-from interlock.lifecycle import JobStatus
+from interlock.lifecycle import Event, JobStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,26 @@ class Page:
 
     items: tuple[Job, ...]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """When a job ended, and how; it may never have started."""
+
+    name: str
+    status: JobStatus
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """How many there are of everything, for gauges."""
+
+    jobs: Mapping[tuple[str, JobStatus], int]  # by name and status
+    rejections: Mapping[Event, int]
+    lease_slack_s: float | None  # until the first lease ends; None: nothing runs
 
 
 class Place(NamedTuple):

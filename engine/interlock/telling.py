@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from interlock.job import HistoryEntry
-from interlock.query import Answer, Place
+from interlock.query import Answer, Census, Ending, Place
 
 
 class Telling(Protocol):
@@ -36,6 +36,22 @@ class Telling(Protocol):
 
     def backlog(self, queue: str, *, limit: int) -> int:
         """Return how many PENDING jobs a queue has, counted up to `limit`."""
+        ...
+
+
+class Overviews(Protocol):
+    """Looking at everything at once."""
+
+    def recent(self, limit: int) -> list[HistoryEntry]:
+        """Return the newest entries of all jobs, the newest first."""
+        ...
+
+    def endings(self, since: datetime, *, limit: int) -> list[Ending]:
+        """Return the jobs that ended at `since` or later, the last one first."""
+        ...
+
+    def census(self) -> Census:
+        """Count everything. It reads all jobs: once in a while, not in a loop."""
         ...
 
 

@@ -16,17 +16,19 @@ from interlock_adapters.http.api import Api
 from interlock_adapters.http.body import Route
 from interlock_adapters.http.guard import Guard
 from interlock_adapters.http.openapi import App
+from interlock_adapters.http.pages.room import Pages
 from interlock_adapters.http.problems import Problem
 from interlock_adapters.http.routes.bulk import Bulk
 from interlock_adapters.http.routes.events import Events
 from interlock_adapters.http.routes.health import Health
 from interlock_adapters.http.routes.jobs import Jobs
+from interlock_adapters.http.routes.metrics import Metrics
 from interlock_adapters.http.routes.operate import Operate
 from interlock_adapters.http.routes.records import Records
 from interlock_adapters.http.settings import Settings, Token
 
 #: Each adds its routes with `add_to(router)`; pages and metrics find their place here.
-_ROOMS: Final = (Bulk, Jobs, Records, Events, Operate, Health)
+_ROOMS: Final = (Bulk, Jobs, Records, Events, Operate, Health, Metrics, Pages)
 
 
 def create_app(

@@ -15,6 +15,8 @@ from interlock.lifecycle import INITIAL, Event, JobStatus, row_of
 from interlock.ports import Source
 from interlock.query import (
     Answer,
+    Census,
+    Ending,
     Fault,
     LogLine,
     Lost,
@@ -176,6 +178,46 @@ class Shelves:
     def limits(self) -> dict[str, tuple[int, int]]:
         """See `JobStore.limits`."""
         return {n: (self._running(n), most) for n, most in self._limits.items()}
+
+    def recent(self, limit: int) -> list[HistoryEntry]:
+        """See `JobStore.recent`."""
+        with self._lock:
+            return [entry for _, entry in reversed(self._feed[-limit:])]
+
+    def endings(self, since: datetime, *, limit: int) -> list[Ending]:
+        """See `JobStore.endings`."""
+        with self._lock:
+            found = [
+                (job.finished_at, job.id, job)
+                for job in self._jobs.values()
+                if job.finished_at is not None and job.finished_at >= since
+            ]
+        found.sort(reverse=True)
+        return [
+            Ending(
+                name=job.name,
+                status=job.status,
+                created_at=job.created_at,
+                started_at=job.started_at,
+                finished_at=finished,
+            )
+            for finished, _, job in found[:limit]
+        ]
+
+    def census(self) -> Census:
+        """See `JobStore.census`."""
+        with self._lock:
+            leases = [
+                job.lease_until_us
+                for job in self._jobs.values()
+                if job.status is _CLAIM.target and job.lease_until_us is not None
+            ]
+            now = round(self._clock.boot() * _US)
+            return Census(
+                jobs=Tally((job.name, job.status) for job in self._jobs.values()),
+                rejections=Tally(one.event for one in self._rejections),
+                lease_slack_s=(min(leases) - now) / _US if leases else None,
+            )
 
     def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
         """See `JobStore.news`."""

@@ -15,7 +15,7 @@ from interlock.job import HistoryEntry
 from interlock.lifecycle import INITIAL
 from interlock.query import Place
 from interlock_adapters.sql import rows
-from interlock_adapters.sql.reads import Reads
+from interlock_adapters.sql.overview import Overview
 from interlock_adapters.sql.tables import history
 
 #: The oldest transaction that runs, else the next one. `pg_snapshot_xmin` would wait
@@ -52,7 +52,7 @@ def _typed(text: str) -> sa.TextualSelect:
     return sa.text(text).columns(**columns)
 
 
-class Feed(Reads):
+class Feed(Overview):
     """Reading on from where a reader was."""
 
     def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:

@@ -29,7 +29,7 @@ from interlock.lifecycle import (
     Reason,
     StopCause,
 )
-from interlock.query import LogLine, WorkerInfo
+from interlock.query import Ending, LogLine, WorkerInfo
 from interlock.retry import Retry
 from interlock_adapters.sql import tables
 
@@ -206,6 +206,16 @@ def to_rejection(row: Row) -> Rejection:
         attempt=row["attempt"],
         why=row["why"],
     )
+
+
+def to_status(value: str) -> JobStatus:
+    """Return a status as it is stored."""
+    return JobStatus(value)
+
+
+def to_ending(row: Row) -> Ending:
+    """Return how a job ended."""
+    return Ending(**{**row, "status": to_status(row["status"])})
 
 
 def to_line(row: Row) -> LogLine:

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from interlock.errors import JobNotFound
-from interlock.lifecycle import Event, Proof
-from interlock.query import Answer, Place
+from interlock.errors import IllegalTransition, JobNotFound
+from interlock.lifecycle import INITIAL, Event, Proof
+from interlock.query import Answer, Ending, Place
 from interlock.testing.scene import Scene
+from interlock.testing.situations import LEASE
 
 _START = Place(0, "", 0)
 
@@ -111,3 +112,47 @@ class FeedContract:
 
     def test_a_sound_store_passes_its_check(self, scene: Scene) -> None:
         scene.store.check()
+
+    def test_the_newest_entries_come_first(self, scene: Scene) -> None:
+        first, second = scene.running("a"), scene.add("b")
+        newest = scene.store.recent(2)
+        assert newest == [
+            *reversed(scene.store.history(second.id)),
+            scene.store.history(first.id)[-1],
+        ]
+        assert len(scene.store.recent(10)) == 3
+
+    def test_endings_are_told_from_the_last_one_back(self, scene: Scene) -> None:
+        early, late, never = scene.running("a"), scene.running("b"), scene.add("c")
+        scene.add("d")
+        scene.clock.advance(1)
+        scene.apply(early, Event.SUCCEED, proof=Proof.NAMESPACE)
+        scene.clock.advance(1)
+        scene.apply(late, Event.SUCCEED, proof=Proof.NAMESPACE)
+        scene.clock.advance(1)
+        since = scene.clock.now() - timedelta(seconds=1)
+        canceled = scene.apply(never, Event.CANCEL)
+        ended = scene.store.get(late.id)
+        assert scene.store.endings(since, limit=9) == [
+            Ending(
+                name=job.name,
+                status=job.status,
+                created_at=job.created_at,
+                started_at=job.started_at,
+                finished_at=job.finished_at or since,
+            )
+            for job in (canceled, ended)
+        ]
+        assert [one.name for one in scene.store.endings(since, limit=1)] == ["c"]
+
+    def test_a_census_counts_names_statuses_and_refusals(self, scene: Scene) -> None:
+        assert scene.store.census().lease_slack_s is None
+        job = scene.running("a")
+        scene.add("b", name="a")
+        with pytest.raises(IllegalTransition):
+            scene.apply(job, Event.CANCEL)
+        scene.clock.advance(4)
+        found = scene.store.census()
+        assert found.jobs == {("a", job.status): 1, ("a", INITIAL): 1}
+        assert found.rejections == {Event.CANCEL: 1}
+        assert found.lease_slack_s == pytest.approx(LEASE.total_seconds() - 4)

@@ -101,10 +101,11 @@ def _quantile(minute: Sequence[Ending], share: float) -> float | None:
 
 
 def _points(values: Sequence[float | None], longest: float) -> str:
+    top, left = 4, _STEP // 2
     return " ".join(
-        f"{place * _STEP + _STEP // 2},{HEIGHT - 4 - (HEIGHT - 8) * value / longest:.1f}"
-        for place, value in enumerate(values)
-        if value is not None
+        f"{place * _STEP + left},{HEIGHT - top - (HEIGHT - 2 * top) * s / longest:.1f}"
+        for place, s in enumerate(values)
+        if s is not None
     )
 
 

@@ -95,8 +95,8 @@ def _edge(source: Node, target: Node, events: tuple[str, ...]) -> Edge:
         path = f"M{begin} {bottom} C{begin} {middle + 60} 420 {middle} {right} {middle}"
         x, y = (begin + right) // 2 - 90, middle - 12
     else:
-        bend = (right - left) // 2
-        path = f"M{left} {top} C{left + bend} {top} {right - bend} {middle} {right} {middle}"
+        half = (left + right) // 2
+        path = f"M{left} {top} C{half} {top} {half} {middle} {right} {middle}"
         x, y = right - 14 if middle != top else (left + right) // 2, middle - 10
     pair = (source.status, target.status)
     return Edge(pair=pair, events=events, path=path, x=x, y=y)

@@ -19,15 +19,13 @@
     }, QUIET_MS);
   };
   const connect = () => {
-    const source = new EventSource("/v1/events?from=now");
+    const source = new EventSource("/v1/events?after=now");
     const tell = (text) => (element("connection").textContent = text);
     source.onopen = () => { tell("live"); refresh(); };
     source.onerror = () => tell("reconnecting");
     source.onmessage = refresh;
-    for (const name of EVENTS) source.addEventListener(name, refresh);
     addEventListener("pagehide", () => source.close());
   };
-  const EVENTS = document.body.dataset.events?.split(" ") ?? [];
 
   // Nothing moves under the hand of who selects, or writes.
   const busy = () => document.querySelector("#selection tbody input:checked, form.filters :focus, form.find :focus");

@@ -1,0 +1,154 @@
+"""`/metrics` for Prometheus: what there is now, and what has happened."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+
+from interlock.query import Census, QueueInfo, WorkerInfo
+from interlock_adapters.http.api import Api, refusals
+from interlock_adapters.http.meter import Meter
+
+_PAGE: Final = 1000
+_CENSUS_S: Final = 10.0  # it reads all jobs: not more often
+
+
+class Metrics:
+    """Gauges are read when they are asked for; counters go on where they were."""
+
+    def __init__(self, api: Api) -> None:
+        self._engine = api.engine
+        self._registry = CollectorRegistry()
+        self._meter = Meter(self._registry)
+        self._one_at_a_time = asyncio.Lock()
+        self._census: tuple[datetime, Census] | None = None
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the route."""
+        text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+        router.add_api_route(
+            "/metrics",
+            self.metrics,
+            methods=["GET"],
+            response_class=_Text,
+            responses={200: {"description": "Prometheus text", **text}, **refusals()},
+            tags=["operations"],
+        )
+
+    async def metrics(self) -> Response:
+        """Return everything in Prometheus' text format."""
+        async with self._one_at_a_time:
+            await self._read_on()
+            census = await self._counted()
+            queues, workers = await self._engine.queues(), await self._engine.workers()
+            now = _Now(census, queues, workers, datetime.now(UTC))
+            text = generate_latest(self._registry) + generate_latest(now.registry())
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    async def _read_on(self) -> None:
+        """Take in what happened since the last time; at first, nothing."""
+        if self._meter.place is None:
+            self._meter.place = await self._engine.feed_end()
+        while page := await self._engine.feed(self._meter.place, limit=_PAGE):
+            for place, entry in page:
+                self._meter.take(entry)
+                self._meter.place = place
+
+    async def _counted(self) -> Census:
+        now = datetime.now(UTC)
+        if self._census is not None:
+            at, census = self._census
+            if (now - at).total_seconds() < _CENSUS_S:
+                return census
+        found: Census = await self._engine.census()
+        self._census = (now, found)
+        return found
+
+
+class _Now(Collector):
+    """The gauges of this moment."""
+
+    def __init__(
+        self,
+        census: Census,
+        queues: list[QueueInfo],
+        workers: list[WorkerInfo],
+        now: datetime,
+    ) -> None:
+        self._census = census
+        self._queues = queues
+        self._workers = workers
+        self._now = now
+
+    def registry(self) -> CollectorRegistry:
+        """Return a registry with these alone."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return registry
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield each gauge."""
+        census = self._census
+        yield _gauge(
+            "jobs",
+            "Jobs in the store",
+            ("name", "status"),
+            {(name, status.value): n for (name, status), n in census.jobs.items()},
+        )
+        yield _gauge(
+            "rejected_events",
+            "Refused events that are kept in the store",
+            ("event",),
+            {(event.value,): n for event, n in census.rejections.items()},
+        )
+        if census.lease_slack_s is not None:
+            words = "Seconds until the first lease of a running job ends"
+            yield _gauge("lease_slack_seconds", words, (), {(): census.lease_slack_s})
+        yield from self._of_queues()
+        slots = float(sum(worker.concurrency for worker in self._workers))
+        yield _gauge("worker_slots", "Jobs that can run at once", (), {(): slots})
+        yield _gauge(
+            "worker_heartbeat_age_seconds",
+            "Seconds since a worker's last heartbeat",
+            ("worker",),
+            {(w.id,): (self._now - w.seen_at).total_seconds() for w in self._workers},
+        )
+
+    def _of_queues(self) -> Iterator[GaugeMetricFamily]:
+        label = ("queue",)
+        queues = self._queues
+        waiting = {(queue.name,): float(queue.pending) for queue in queues}
+        running = {(queue.name,): float(queue.running) for queue in queues}
+        paused = {(queue.name,): float(queue.paused) for queue in queues}
+        oldest = {
+            (queue.name,): (self._now - queue.oldest_pending_at).total_seconds()
+            for queue in queues
+            if queue.oldest_pending_at is not None
+        }
+        yield _gauge("queue_pending", "Jobs that wait in a queue", label, waiting)
+        yield _gauge("queue_running", "Jobs of a queue that run", label, running)
+        yield _gauge("queue_paused", "1 while no job of it is claimed", label, paused)
+        words = "Seconds since the oldest waiting job was submitted"
+        yield _gauge("queue_oldest_seconds", words, label, oldest)
+
+
+def _gauge(
+    name: str,
+    words: str,
+    labels: tuple[str, ...],
+    values: Mapping[Any, float],  # by the labels' values, a tuple of texts
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"interlock_{name}", words, labels=labels)
+    for label, value in values.items():
+        family.add_metric(label, value)
+    return family
+
+
+class _Text(Response):
+    media_type = "text/plain"
