@@ -36,7 +36,7 @@ class Charts:
     most: int  # jobs a minute, at the top of the chart
     per_minute: float
     totals: Sequence[tuple[JobStatus, int]]
-    lines: Sequence[tuple[str, str, float | None]]  # name, points, seconds of the last
+    lines: Sequence[tuple[str, list[str], float | None]]  # points; seconds of the last
     longest_s: float  # at the top of the chart
 
 
@@ -100,13 +100,13 @@ def _quantile(minute: Sequence[Ending], share: float) -> float | None:
     return ran[min(len(ran) - 1, int(share * len(ran)))] if ran else None
 
 
-def _points(values: Sequence[float | None], longest: float) -> str:
+def _points(values: Sequence[float | None], longest: float) -> list[str]:
     top, left = 4, _STEP // 2
-    return " ".join(
+    return [
         f"{place * _STEP + left},{HEIGHT - top - (HEIGHT - 2 * top) * s / longest:.1f}"
         for place, s in enumerate(values)
         if s is not None
-    )
+    ]
 
 
 def _last(values: Sequence[float | None]) -> float | None:

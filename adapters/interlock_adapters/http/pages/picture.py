@@ -20,10 +20,10 @@ from interlock.lifecycle import (
 
 Pair = tuple[JobStatus, JobStatus]
 
-WIDTH, HEIGHT = 900, 440
+WIDTH, HEIGHT = 900, 400
 _BOX: Final = (150, 62)
 _COLUMNS: Final = (20, 340, 730)
-_TOP: Final = 20
+_TOP: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,8 @@ def nodes() -> tuple[Node, ...]:
             status=status,
             meaning=STATUS_MEANING[status],
             x=_COLUMNS[column],
-            y=_TOP + round((place + 0.5) * (HEIGHT - 60) / len(inside) - _BOX[1] / 2),
+            y=_TOP
+            + round((place + 0.5) * (HEIGHT - 2 * _TOP) / len(inside) - _BOX[1] / 2),
             ends=status in TERMINAL,
         )
         for column, inside in columns.items()
@@ -93,7 +94,7 @@ def _edge(source: Node, target: Node, events: tuple[str, ...]) -> Edge:
     elif target.x - source.x > _COLUMNS[2] - _COLUMNS[1]:  # past a column: below it
         begin, bottom = source.x + source.width // 2, source.y + source.height
         path = f"M{begin} {bottom} C{begin} {middle + 60} 420 {middle} {right} {middle}"
-        x, y = (begin + right) // 2 - 90, middle - 12
+        x, y = (begin + right) // 2 - 90, middle + 4
     else:
         half = (left + right) // 2
         path = f"M{left} {top} C{half} {top} {half} {middle} {right} {middle}"
