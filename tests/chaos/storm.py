@@ -13,13 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e.processes import alive_of, below
-from interlock import Engine, StoreUnavailable
+from interlock import Engine, JobStatus, StoreUnavailable
 
 from . import chaos_jobs
 from .judge import Evidence, judge
 from .witness import Witness
 
 LEASE_S = 2.0
+BACKLOG = 60
 WORKERS = 3
 KINDS = ("quick", "quick", "slow", "failing", "hostile")
 
@@ -42,7 +43,7 @@ class Storm:
 
     def _worker(self) -> subprocess.Popen[bytes]:
         program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
-        options = ["--database", self.url, "--concurrency", "3"]
+        options = ["--database", self.url, "--concurrency", "5"]
         return subprocess.Popen(
             [*program, "chaos.chaos_jobs", *options, "--lease", str(LEASE_S)],
             cwd=Path(__file__).parents[1],
@@ -56,14 +57,19 @@ class Storm:
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 try:
-                    for _ in range(self.rng.randint(1, 3)):
-                        self._submit(engine)
+                    self._submit_some(engine)
                     self._strike(engine)
                 except StoreUnavailable:
                     self.done["refused calls"] += 1
                 self._wake(time.monotonic())
                 time.sleep(self.rng.uniform(0, 0.06))
         self._wake(float("inf"))
+
+    def _submit_some(self, engine: Engine) -> None:
+        """Keep the workers busy, and the backlog short: all is to end soon."""
+        waiting = engine.counts()[JobStatus.PENDING]
+        for _ in range(min(BACKLOG - waiting, self.rng.randint(1, 5))):
+            self._submit(engine)
 
     def _submit(self, engine: Engine) -> None:
         kind = self.rng.choice(KINDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.timeout(SECONDS * 3 + 240)
 def _judged(storm: Storm) -> None:
     storm.blow(SECONDS)
     violations = storm.calm()
-    print(dict(storm.done))
+    print(dict(storm.done), Counter(words.partition(": ")[2] for words in violations))
     assert violations == []
     assert storm.done["jobs"] > SECONDS
     assert storm.done["kill -9"] > SECONDS / 4

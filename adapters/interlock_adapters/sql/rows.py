@@ -208,11 +208,7 @@ def to_rejection(row: Row) -> Rejection:
     )
 
 
-def to_status(value: str) -> JobStatus:
-    """Return a status as it is stored."""
-    return JobStatus(value)
-
-
+@readable
 def to_ending(row: Row) -> Ending:
     """Return how a job ended."""
     return Ending(**{**row, "status": to_status(row["status"])})

@@ -8,6 +8,7 @@ from sqlmodel import Column, Field, Index, MetaData, SQLModel
 
 from interlock.lifecycle import EDGES, INITIAL
 from interlock_adapters.sql.columns import JsonText, UtcDateTime
+from interlock_adapters.sql.indexes import partial_index
 from interlock_adapters.sql.row_rules import LIVE, ROW_RULES, RUNNING, quoted
 
 _NAMING = {
@@ -36,16 +37,6 @@ def _when(*, nullable: bool = True) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime, nullable=nullable))
 
 
-def _literal_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    return Index(
-        name,
-        *(sa.text(column) for column in columns),
-        unique=unique,
-        sqlite_where=sa.text(where),
-        postgresql_where=sa.text(where),
-    )
-
-
 class JobRow(Base, table=True):
     """The `job` table: the fields of `interlock.job.Job`, and the writer's tokens."""
 
@@ -55,7 +46,7 @@ class JobRow(Base, table=True):
             sa.CheckConstraint(rule.format(r=""), name=name)
             for name, rule in ROW_RULES.items()
         ),
-        _literal_index(
+        partial_index(
             "ix_job_claim",
             "queue",
             "name",
@@ -63,30 +54,30 @@ class JobRow(Base, table=True):
             "id",
             where=f"status = '{INITIAL}' AND ready = 1",
         ),
-        _literal_index(
+        partial_index(
             "ix_job_due", "run_at", where=f"status = '{INITIAL}' AND ready = 0"
         ),
-        _literal_index(
+        partial_index(
             "ix_job_expiry",
             "expires_at",
             where=f"status = '{INITIAL}' AND expires_at IS NOT NULL",
         ),
-        _literal_index(
+        partial_index(
             "ix_job_running", "name", "worker_id", where=f"status = '{RUNNING}'"
         ),
-        _literal_index(
+        partial_index(
             "ix_job_finished",
             "finished_at",
             "id",
             where="finished_at IS NOT NULL",
         ),
-        _literal_index(
+        partial_index(
             "uq_job_unique_key",
             "unique_key",
             unique=True,
             where=f"unique_key IS NOT NULL AND status IN ({quoted(LIVE)})",
         ),
-        _literal_index(
+        partial_index(
             "uq_job_idempotency_key",
             "idempotency_key",
             unique=True,
