@@ -1,0 +1,38 @@
+"""Jobs to look at."""
+
+import sys
+import time
+
+from interlock import Retry, TransientError, current_job, job
+
+
+@job(name="reports.render", retry=Retry(max_attempts=3, backoff=0.05))
+def render(pages: int) -> dict[str, int]:
+    """Fail at first, now and then."""
+    if pages % 4 == 0 and current_job().attempt == 1:
+        raise TransientError("the printer is busy")
+    return {"pages": pages}
+
+
+@job(name="reports.index", timeout=0.5, grace=0)
+def index() -> None:
+    """Take too long."""
+    time.sleep(60)
+
+
+@job(name="mail.send", queue="mail")
+def send(to: str, password: str) -> None:
+    """Fail, and say a secret."""
+    print(f"logging in with {password}", file=sys.stderr)
+    raise ValueError(f"no such address: {to}")
+
+
+@job(name="train.model", queue="gpu", grace=0.5)
+def train(epochs: int) -> None:
+    """Tell how far it is, in HTML that must not be one."""
+    for epoch in range(epochs):
+        current_job().progress(
+            phase="training", completed=epoch, total=epochs, unit="epochs"
+        )
+        print(f"<b id=evil>epoch {epoch}</b>", flush=True)
+        time.sleep(0.2)

@@ -1,0 +1,71 @@
+"""Everybody can use it: axe-core finds nothing serious; it fits a phone. Pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from e2e.processes import until
+from interlock import Engine
+
+from . import shown_jobs
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+PAGES = ("/", "/jobs", "job")
+
+
+@pytest.fixture
+def busy(engine: Engine) -> str:
+    """Fill the store with jobs of every kind; return the id of a canceled one."""
+    with engine.worker(concurrency=4):
+        ids = [engine.submit(shown_jobs.render, pages=n).id for n in range(24)]
+        ids += [engine.submit(shown_jobs.index).id]
+        ids += [engine.submit(shown_jobs.send, to="x", password="hunter22").id]
+        long = engine.submit(shown_jobs.train, epochs=200)
+        for job_id in ids:
+            engine.wait(job_id, 30)
+        until(lambda: engine.log(long.id))
+        engine.cancel(long.id, reason="enough epochs", by="anna", wait=20)
+    for number in range(5):
+        engine.submit(shown_jobs.render.options(queue="later"), pages=number)
+    engine.pause("later")
+    return long.id
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_is_found(
+    browser: Browser, url: str, busy: str, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(base_url=url, color_scheme=scheme)
+    page = context.new_page()
+    for path in PAGES:
+        page.goto(f"/jobs/{busy}" if path == "job" else path)
+        expect(page.locator("#connection")).to_have_text("live")
+        found = Axe().run(page).response["violations"]
+        grave = [one for one in found if one["impact"] in {"serious", "critical"}]
+        assert [(path, one["id"], one["nodes"]) for one in grave] == []
+        _picture(page, f"{path.strip('/') or 'overview'}-{scheme}")
+    context.close()
+
+
+def test_pages_fit_a_phone(browser: Browser, url: str, busy: str) -> None:
+    phone = {"width": 390, "height": 844}
+    page = browser.new_page(base_url=url, viewport=phone)  # type: ignore[arg-type]  # a TypedDict
+    for path in PAGES:
+        page.goto(f"/jobs/{busy}" if path == "job" else path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= phone["width"], path
+        _picture(page, f"{path.strip('/') or 'overview'}-phone")
+    page.close()
+
+
+def _picture(page: Page, name: str) -> None:
+    """Write the documentation's picture, where that is asked for."""
+    if os.environ.get("INTERLOCK_PICTURES"):
+        PICTURES.mkdir(exist_ok=True)
+        page.screenshot(path=PICTURES / f"{name}.png", full_page=True)

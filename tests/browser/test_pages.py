@@ -1,0 +1,165 @@
+"""Every page and every action, as a person would use them."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from http_api.server import serving
+from interlock import Engine, JobStatus
+from interlock_adapters.http import create_app
+
+from . import shown_jobs
+
+
+def _live(page: Page, path: str) -> None:
+    page.goto(path)
+    expect(page.locator("#connection")).to_have_text("live")
+
+
+def _state(page: Page, status: JobStatus) -> str:
+    return page.get_by_role("link", name=re.compile(f"^{status}:")).inner_text()
+
+
+def test_the_diagram_counts_without_a_reload(page: Page, engine: Engine) -> None:
+    _live(page, "/")
+    pending = page.get_by_role("link", name=re.compile("^PENDING: 0 "))
+    expect(pending).to_be_visible()
+    engine.submit(shown_jobs.render, pages=1)
+    expect(page.get_by_role("link", name="PENDING: 1 jobs")).to_be_visible()
+    expect(page.locator("#events + ol")).to_contain_text("submit")
+
+
+def test_a_state_leads_to_its_jobs_by_keyboard(page: Page, engine: Engine) -> None:
+    waits = engine.submit(shown_jobs.render, pages=1)
+    gone = engine.submit(shown_jobs.render, pages=2)
+    gone.cancel()
+    _live(page, "/")
+    page.get_by_role("link", name=re.compile("^CANCELED:")).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/jobs?status=CANCELED")
+    expect(page.get_by_role("link", name=gone.id)).to_be_visible()
+    expect(page.get_by_role("link", name=waits.id)).to_have_count(0)
+
+
+def test_a_queue_is_paused_and_resumed(page: Page, engine: Engine) -> None:
+    engine.submit(shown_jobs.render, pages=1)
+    _live(page, "/")
+    page.get_by_role("button", name="Pause default").click()
+    expect(page.get_by_role("button", name="Resume default")).to_be_visible()
+    assert [queue.paused for queue in engine.queues()] == [True]
+    page.get_by_role("button", name="Resume default").click()
+    expect(page.get_by_role("button", name="Pause default")).to_be_visible()
+    assert [queue.paused for queue in engine.queues()] == [False]
+
+
+def test_filters_are_in_the_address(page: Page, engine: Engine) -> None:
+    mail = engine.submit(shown_jobs.send, to="a", password="hunter22")
+    engine.submit(shown_jobs.render, pages=1)
+    _live(page, "/jobs")
+    page.get_by_label("Queue").fill("mail")
+    page.get_by_label("PENDING").check()
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url(re.compile(r"queue=mail.*status=PENDING"))
+    ids = page.locator("tbody tr").all()
+    assert len(ids) == 1
+    expect(page.get_by_role("link", name=mail.id)).to_be_visible()
+
+
+def test_older_jobs_are_on_further_pages(page: Page, engine: Engine) -> None:
+    engine.submit_many([shown_jobs.render.call(pages=n) for n in range(60)])
+    _live(page, "/jobs?name=reports.render")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_role("link", name="Older").click()
+    expect(page.locator("tbody tr")).to_have_count(10)
+    page.get_by_role("link", name="Newest").click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+
+
+def test_selected_jobs_are_canceled_and_rerun(page: Page, engine: Engine) -> None:
+    handles = [engine.submit(shown_jobs.render, pages=n) for n in range(3)]
+    page.on("dialog", lambda dialog: dialog.accept())
+    _live(page, "/jobs")
+    page.get_by_label(f"Select {handles[0].id}").check()
+    page.get_by_label(f"Select {handles[1].id}").check()
+    page.get_by_role("button", name="Cancel selected").click()
+    expect(page.locator("#selected")).to_have_text("cancel: 2 done, 0 refused")
+    statuses = [handle.job().status for handle in handles]
+    assert statuses == [JobStatus.CANCELED, JobStatus.CANCELED, JobStatus.PENDING]
+    page.get_by_label("Select all on this page").check()
+    page.get_by_role("button", name="Rerun selected").click()
+    expect(page.locator("#selected")).to_have_text("rerun: 2 done, 1 refused")
+    expect(page.get_by_role("alert")).to_contain_text("PENDING")
+    assert engine.counts()[JobStatus.PENDING] == 3
+
+
+def test_a_running_job_is_watched_and_canceled(page: Page, engine: Engine) -> None:
+    with engine.worker(concurrency=1):
+        handle = engine.submit(shown_jobs.train, epochs=300)
+        _live(page, f"/jobs/{handle.id}")
+        log = page.get_by_label("Log", exact=True)
+        expect(log).to_contain_text("<b id=evil>epoch 1</b>", timeout=15_000)
+        assert page.locator("#evil").count() == 0
+        expect(page.locator(".edge.walked")).to_contain_text("claim")
+        expect(page.get_by_label("Progress")).to_have_attribute("max", "300")
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.get_by_role("button", name="Keep it").click()
+        assert handle.job().cancel_requested_at is None
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.get_by_label("Reason").fill("too slow")
+        page.get_by_role("button", name="Cancel the job").click()
+        expect(page.locator("h1")).to_contain_text("CANCELED", timeout=15_000)
+    asked = next(e for e in engine.history(handle.id) if e.event == "request_cancel")
+    assert (asked.actor, asked.reason) == ("dashboard", "too slow")
+    expect(page.locator(".edge.walked")).to_have_count(2)
+    expect(page.locator("#history ~ .scroll")).to_contain_text("too slow")
+
+
+def test_a_rerun_leads_to_the_new_job(page: Page, engine: Engine) -> None:
+    handle = engine.submit(shown_jobs.render, pages=1)
+    handle.cancel()
+    _live(page, f"/jobs/{handle.id}")
+    page.get_by_role("button", name="Rerun").click()
+    expect(page.get_by_text("a rerun of")).to_be_visible()
+    assert page.url.rpartition("/")[2] != handle.id
+
+
+def test_a_failed_job_shows_its_error_and_no_secret(page: Page, engine: Engine) -> None:
+    with engine.worker(concurrency=1):
+        handle = engine.submit(shown_jobs.send, to="nobody", password="hunter22")
+        handle.wait(20)
+    _live(page, f"/jobs/{handle.id}")
+    expect(page.get_by_label("Traceback")).to_contain_text("no such address: nobody")
+    expect(page.get_by_label("Log", exact=True)).to_contain_text("logging in with ***")
+    assert "hunter22" not in page.content()
+
+
+def test_an_unknown_job_is_told_as_such(browser: Browser, url: str) -> None:
+    page = browser.new_page(base_url=url)
+    answer = page.goto("/jobs/nobody")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="No such job")).to_be_visible()
+    page.close()
+
+
+def test_a_token_opens_the_pages_as_a_password(
+    browser: Browser, engine: Engine
+) -> None:
+    with serving(create_app(engine, token="anna:letmein")) as url:
+        closed = browser.new_page(base_url=url)
+        answer = closed.goto("/jobs")
+        assert answer is not None
+        assert answer.status == 401
+        closed.close()
+        handle = engine.submit(shown_jobs.render, pages=1)
+        known = {"username": "", "password": "letmein"}
+        context = browser.new_context(base_url=url, http_credentials=known)  # type: ignore[arg-type]  # a TypedDict
+        page = context.new_page()
+        _live(page, f"/jobs/{handle.id}")
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.get_by_role("button", name="Cancel the job").click()
+        expect(page.locator("h1")).to_contain_text("CANCELED")
+        context.close()
+    assert engine.history(handle.id)[-1].actor == "dashboard via anna"
