@@ -7,16 +7,20 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
-from interlock import Engine
+from interlock import Engine, InvalidOption
+from interlock_adapters.cli.main import app
+from interlock_adapters.http import Settings
 from interlock_adapters.http.client import Client
+from interlock_adapters.http.serve import serve
 
 PROGRAM = [sys.executable, "-m", "interlock_adapters.cli.main"]
 
@@ -68,40 +72,59 @@ def run(
     return done.stdout
 
 
-def test_commands_work_through_a_server_as_on_the_database(tmp_path: Path) -> None:
+Call = Callable[..., str]
+
+
+@pytest.fixture
+def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
+    """Run commands in this process, through a server in another one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("INTERLOCK_DATABASE_URL", raising=False)
+
+    def call(*words: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == code, (done.output, done.exception)
+        return done.stdout
+
     with served(tmp_path, "--with-worker", "--concurrency", "2") as (url, _):
-        far = ("--server", url)
-        done = run(tmp_path, "submit", "t.talk", "lines=1", "--wait", "--json", *far)
-        job = json.loads(done)
-        assert job["status"] == "SUCCEEDED"
-        job_id = job["id"]
-        env = {"INTERLOCK_SERVER": url}
-        assert job_id in run(tmp_path, "list", "--name", "t.talk", "--json", env=env)
-        assert "SUCCEEDED" in run(tmp_path, "show", job_id, env=env)
-        assert "line 0" in run(tmp_path, "log", job_id, "-f", *far)
-        events = run(tmp_path, "history", job_id, "--json", *far).splitlines()
-        assert [json.loads(e)["event"] for e in events] == [
-            "submit",
-            "claim",
-            "succeed",
-        ]
-        run(tmp_path, "cancel", job_id, code=4, env=env)
-        refused = run(tmp_path, "history", job_id, "--rejected", "--json", *far)
-        assert json.loads(refused)["event"] == "cancel"
-        again = run(tmp_path, "rerun", job_id, "--wait", "--json", *far)
-        assert json.loads(again)["rerun_of"] == job_id
-        assert json.loads(run(tmp_path, "counts", "--json", *far))["SUCCEEDED"] == 2
-        run(tmp_path, "pause", "slow", *far)
-        run(tmp_path, "resume", "slow", *far)
-        assert "slow" in run(tmp_path, "queues", *far)
-        assert len(run(tmp_path, "workers", "--json", *far).splitlines()) == 1
-        run(tmp_path, "show", "nope", code=3, env=env)
-        run(tmp_path, "submit", "t.add", code=2, env=env)
-        run(tmp_path, "wait", "nope", *far, code=3)
-        both = ("--database", "sqlite:///x.db", *far)
-        run(tmp_path, "counts", *both, code=2)
-    run(tmp_path, "counts", *far, code=5)
+        monkeypatch.setenv("INTERLOCK_SERVER", url)
+        yield call
+    call("counts", "--server", url, code=5)
     assert not (tmp_path / "interlock.db").exists()
+
+
+def test_commands_work_through_a_server_as_on_the_database(far: Call) -> None:
+    job = json.loads(far("submit", "t.talk", "lines=1", "--wait", "--json"))
+    assert job["status"] == "SUCCEEDED"
+    job_id = job["id"]
+    assert job_id in far("list", "--name", "t.talk", "--json")
+    assert "SUCCEEDED" in far("show", job_id)
+    assert "line 0" in far("log", job_id, "-f")
+    events = far("history", job_id, "--json").splitlines()
+    assert [json.loads(e)["event"] for e in events] == ["submit", "claim", "succeed"]
+    far("cancel", job_id, code=4)
+    refused = far("history", job_id, "--rejected", "--json")
+    assert json.loads(refused)["event"] == "cancel"
+    again = json.loads(far("rerun", job_id, "--wait", "--json"))
+    assert again["rerun_of"] == job_id
+    assert json.loads(far("counts", "--json"))["SUCCEEDED"] == 2
+    far("pause", "slow")
+    queues = map(json.loads, far("queues", "--json").splitlines())
+    assert {queue["name"]: queue["paused"] for queue in queues}["slow"] is True
+    far("resume", "slow")
+    assert len(far("workers", "--json").splitlines()) == 1
+
+
+def test_commands_refuse_through_a_server_with_the_same_codes(
+    far: Call, tmp_path: Path
+) -> None:
+    far("show", "nope", code=3)
+    far("wait", "nope", code=3)
+    far("submit", "t.nope", code=3)
+    far("submit", "t.add", code=2)
+    far("counts", "--database", "sqlite:///x.db", "--server", "http://x", code=2)
+    far("counts", "--database", f"sqlite:///{tmp_path}/own.db")
+    assert (tmp_path / "own.db").exists()  # the flag wins over INTERLOCK_SERVER
 
 
 def test_a_server_stops_at_once_though_streams_are_open(tmp_path: Path) -> None:
@@ -115,15 +138,25 @@ def test_a_server_stops_at_once_though_streams_are_open(tmp_path: Path) -> None:
             assert [line for line in lines if line] == []
 
 
-def test_another_address_needs_a_token(tmp_path: Path) -> None:
-    for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
-        run(tmp_path, "serve", "e2e.sample_jobs", "--host", host, code=2)
-    empty = tmp_path / "empty"
-    empty.write_text("\n")
-    words = ("serve", "e2e.sample_jobs", "--host", "0.0.0.0", "--token-file")
-    run(tmp_path, *words, str(empty), code=2)
-    run(tmp_path, *words, str(tmp_path / "missing"), code=2)
-    run(tmp_path, *words[:-1], "--token", "", code=2)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_another_address_needs_a_token(engine: Engine, host: str) -> None:
+    with pytest.raises(InvalidOption, match="--token"):
+        serve(engine, host=host, port=0, settings=Settings(), say=print)
+
+
+def test_a_token_that_is_none_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").write_text("\n")
+    for words in (
+        (),
+        ("--token-file", "empty"),
+        ("--token-file", "x"),
+        ("--token", ""),
+    ):
+        command = ["serve", "e2e.sample_jobs", "--host", "0.0.0.0", *words]
+        assert CliRunner().invoke(app, command).exit_code == 2
     assert not (tmp_path / "interlock.db").exists()
 
 
