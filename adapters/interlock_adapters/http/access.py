@@ -12,7 +12,8 @@ from interlock_adapters.http.settings import LOCAL_HOSTS, Settings, Token
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _READS_BY_POST = ("/v1/jobs/search",)
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="interlock", Basic realm="interlock"'}
+# Basic first: Chromium reads only the first scheme of a list, and asks for a password.
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="interlock", Bearer realm="interlock"'}
 #: What a form of an HTML page can send without asking (fetch.spec.whatwg.org).
 _JSON = "application/json"
 

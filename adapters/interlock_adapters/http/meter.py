@@ -40,7 +40,7 @@ class Meter:
         self._rescues = Counter(
             "interlock_rescues", "Attempts that were lost", registry=registry
         )
-        for event in (SUBMIT, *Event):
+        for event in (SUBMIT, *(e for e in Event if e is not Event.RENEW)):
             self._events.labels(event)
         self._wait, self._run, self._kill = (
             Histogram(

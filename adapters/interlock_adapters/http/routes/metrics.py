@@ -16,7 +16,6 @@ from interlock_adapters.http.api import Api, refusals
 from interlock_adapters.http.meter import Meter
 
 _PAGE: Final = 1000
-_CENSUS_S: Final = 10.0  # it reads all jobs: not more often
 
 
 class Metrics:
@@ -27,7 +26,6 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._meter = Meter(self._registry)
         self._one_at_a_time = asyncio.Lock()
-        self._census: tuple[datetime, Census] | None = None
 
     def add_to(self, router: APIRouter) -> None:
         """Add the route."""
@@ -45,7 +43,7 @@ class Metrics:
         """Return everything in Prometheus' text format."""
         async with self._one_at_a_time:
             await self._read_on()
-            census = await self._counted()
+            census: Census = await self._engine.census()
             queues, workers = await self._engine.queues(), await self._engine.workers()
             now = _Now(census, queues, workers, datetime.now(UTC))
             text = generate_latest(self._registry) + generate_latest(now.registry())
@@ -59,16 +57,6 @@ class Metrics:
             for place, entry in page:
                 self._meter.take(entry)
                 self._meter.place = place
-
-    async def _counted(self) -> Census:
-        now = datetime.now(UTC)
-        if self._census is not None:
-            at, census = self._census
-            if (now - at).total_seconds() < _CENSUS_S:
-                return census
-        found: Census = await self._engine.census()
-        self._census = (now, found)
-        return found
 
 
 class _Now(Collector):
