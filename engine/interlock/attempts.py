@@ -88,7 +88,10 @@ class Attempts:
             if job_id in found:
                 tracked.execution.extend(deadline)
             elif tracked.seen.proof is None:
-                _log.warning("job %s: the lease of its attempt is lost", job_id)
+                about = _about(tracked.job)
+                _log.warning(
+                    "job %s: the lease of its attempt is lost", job_id, extra=about
+                )
                 tracked.execution.kill()
 
     def note_cancels(self, running: Iterable[Running]) -> None:
@@ -141,7 +144,8 @@ class Attempts:
             case TreeDead(proof=proof):
                 seen.proof = proof
             case Unconfirmed():
-                _log.error("job %s: killed, but its death cannot be proved", job.id)
+                words = "job %s: killed, but its death cannot be proved"
+                _log.error(words, job.id, extra=_about(job))
                 self._notebook.take(job, observation, self._clock.now())
             case PidSeen() | Output() | Progress():
                 self._notebook.take(job, observation, self._clock.now())
@@ -230,14 +234,17 @@ class Attempts:
         if isinstance(outcome, IllegalTransition):
             outcome = self._look_again(tracked, outcome)
         if isinstance(outcome, InterlockError):
-            _log.warning("job %s: %s", move.job_id, outcome)
+            about = _about(tracked.job)
+            _log.warning("job %s: %s", move.job_id, outcome, extra=about)
             tracked.execution.kill()
             del self.all[move.job_id]
             return
         tracked.seen.job = outcome
         tracked.seen.cancel_requested |= outcome.cancel_requested_at is not None
         if outcome.status is not _RUNNING:
-            _log.info("job %s attempt %s: %s", outcome.id, move.attempt, move.event)
+            about = {**_about(tracked.job), "event": move.event.value}
+            words = "job %s attempt %s: %s"
+            _log.info(words, outcome.id, move.attempt, move.event, extra=about)
             del self.all[move.job_id]
 
     def _look_again(
@@ -261,8 +268,16 @@ class Attempts:
         orphans = [t for t in self.all.values() if not t.execution.supervised]
         for tracked in orphans:
             if self._current(tracked) is None:
-                _log.warning("job %s: its attempt was rescued", tracked.job.id)
+                about = _about(tracked.job)
+                _log.warning(
+                    "job %s: its attempt was rescued", tracked.job.id, extra=about
+                )
                 del self.all[tracked.job.id]
+
+
+def _about(job: Job) -> dict[str, object]:
+    """Return what a log record says beside its message, for machines."""
+    return {"job_id": job.id, "attempt": job.attempt}
 
 
 def _view(job: Job) -> tuple[object, ...]:

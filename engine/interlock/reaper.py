@@ -78,7 +78,10 @@ class Reaper:
             if isinstance(outcome, InterlockError):
                 _log.debug("%s of %s refused: %s", move.event, move.job_id, outcome)
             else:
-                _log.info("job %s: %s (%s)", outcome.id, move.event, outcome.reason)
+                about = {"job_id": outcome.id, "attempt": outcome.attempt}
+                about["event"] = move.event.value
+                words = "job %s: %s (%s)"
+                _log.info(words, outcome.id, move.event, outcome.reason, extra=about)
         return sum(not isinstance(outcome, InterlockError) for outcome in outcomes)
 
     def _expiry(self, job: Job, now: datetime) -> Move:

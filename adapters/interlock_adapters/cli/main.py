@@ -2,7 +2,7 @@
 
 import typer
 
-from interlock_adapters.cli import jobs, operate, serve, work
+from interlock_adapters.cli import jobs, operate, serve, top, work
 from interlock_adapters.cli.context import EXIT_CODES
 
 _EPILOG = "Exit codes: " + ", ".join(f"{c} {words}" for c, words in EXIT_CODES.items())
@@ -13,7 +13,7 @@ app = typer.Typer(
     epilog=_EPILOG,
     pretty_exceptions_enable=False,
 )
-for module in (work, serve, jobs, operate):
+for module in (work, serve, jobs, operate, top):
     module.register(app)
 
 

@@ -1,6 +1,5 @@
 """The command that serves the HTTP API, with a worker if wanted."""
 
-import logging
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interlock.errors import InvalidOption
-from interlock_adapters.cli import context
+from interlock_adapters.cli import context, logs
 from interlock_adapters.cli.context import Database, err
+from interlock_adapters.cli.logs import LogFormat, LogOption
 
 if TYPE_CHECKING:
     from interlock_adapters.http import Settings
@@ -52,6 +52,7 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="Name that it is called by, repeatable")
     ] = None,
+    log_format: LogOption = LogFormat.TEXT,
 ) -> None:
     """Serve the HTTP API until SIGTERM or Ctrl-C."""
     with context.errors_as_exit_codes():
@@ -63,7 +64,7 @@ def serve(
             allow_host or [],
         )
         served.refuse_open(host, settings)
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        logs.configure(log_format)
         with ExitStack() as stack:
             engine = stack.enter_context(context.engine(database, modules))
             if with_worker:

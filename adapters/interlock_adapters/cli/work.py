@@ -1,7 +1,6 @@
 """Commands that run jobs: worker, demo."""
 
 import gc
-import logging
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +8,9 @@ from typing import Annotated
 import typer
 
 from interlock.worker import WorkerSettings
-from interlock_adapters.cli import context
+from interlock_adapters.cli import context, logs
 from interlock_adapters.cli.context import Database, err
+from interlock_adapters.cli.logs import LogFormat, LogOption
 
 
 def worker(
@@ -27,9 +27,10 @@ def worker(
     containment: Annotated[
         str, typer.Option(help="auto, namespace, subreaper or group")
     ] = "auto",
+    log_format: LogOption = LogFormat.TEXT,
 ) -> None:
     """Run jobs until SIGTERM or Ctrl-C; twice stops them at once."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logs.configure(log_format)
     given = {} if concurrency is None else {"concurrency": concurrency}
     with context.errors_as_exit_codes(), context.engine(database, modules) as engine:
         settings = WorkerSettings(

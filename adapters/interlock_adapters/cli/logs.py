@@ -1,0 +1,51 @@
+"""How the long-running commands write their log: for people, or a line of JSON each."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+#: What a record of the engine says beside its message.
+_ABOUT: Final = ("job_id", "attempt", "event")
+
+
+class LogFormat(StrEnum):
+    """The formats."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+LogOption = Annotated[
+    LogFormat, typer.Option("--log-format", help="For people, or for machines")
+]
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a record: at, level, logger, message, what it is about, error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        said = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        said |= {k: getattr(record, k) for k in _ABOUT if hasattr(record, k)}
+        if record.exc_info:
+            said["error"] = self.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False, default=str)
+
+
+def configure(log_format: LogFormat) -> None:
+    """Write the log of this process to stderr from now on."""
+    handler = logging.StreamHandler()
+    if log_format is LogFormat.JSON:
+        handler.setFormatter(JsonLines())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -1,0 +1,77 @@
+"""The command that watches everything in a terminal."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from interlock.lifecycle import Event, row_of
+from interlock_adapters.cli import context, show
+from interlock_adapters.cli.context import Database, Server, out
+
+_RUNNING = row_of(Event.CLAIM).target
+_MOST = 20
+
+
+def top(
+    database: Database = None,
+    server: Server = None,
+    every: Annotated[float, typer.Option(help="Seconds between looks", min=0.1)] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Look once, and leave")] = False,
+) -> None:
+    """Watch states, queues, workers and running jobs, until Ctrl-C."""
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        if once:
+            out.print(view(engine))
+            return
+        with Live(view(engine), console=out, screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(every)
+                live.update(view(engine), refresh=True)
+
+
+def view(engine: Any) -> Group:
+    """Return all that is to be seen now; `engine` is an engine or a client."""
+    now = datetime.now(UTC)
+    states = Text("  ").join(
+        Text.assemble(show.status_text(status), " ", (f"{many}", "bold"))
+        for status, many in engine.counts().items()
+    )
+    running = engine.search(statuses=[_RUNNING], limit=_MOST).items
+    return Group(
+        Text.assemble(("interlock ", "bold"), f"{now:%Y-%m-%d %H:%M:%S} UTC"),
+        states,
+        _queues(engine, now),
+        _workers(engine, now),
+        show.jobs_table(running),
+    )
+
+
+def _queues(engine: Any, now: datetime) -> Table:
+    table = Table("queue", "waiting", "running", "oldest waits", "claims")
+    for queue in engine.queues():
+        oldest = queue.oldest_pending_at
+        waits = "" if oldest is None else f"{(now - oldest).total_seconds():.0f} s"
+        counts = (str(queue.pending), str(queue.running))
+        table.add_row(queue.name, *counts, waits, "paused" if queue.paused else "on")
+    return table
+
+
+def _workers(engine: Any, now: datetime) -> Table:
+    table = Table("worker", "slots", "queues", "containment", "heartbeat")
+    for worker in engine.workers():
+        seen = f"{(now - worker.seen_at).total_seconds():.0f} s ago"
+        queues = ", ".join(worker.queues) if worker.queues else "all"
+        slots = str(worker.concurrency)
+        table.add_row(worker.id, slots, queues, worker.containment, seen)
+    return table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(top)

@@ -1,0 +1,48 @@
+"""The dashboard and the alert rules ask for metrics that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from interlock.lifecycle import Event, JobStatus
+from interlock.query import Census, QueueInfo
+from interlock_adapters.http.meter import Meter
+from interlock_adapters.http.routes.metrics import _Now
+
+FOLDER = Path(__file__).parents[2] / "docs" / "monitoring"
+
+
+def _known() -> set[str]:
+    registry = CollectorRegistry()
+    Meter(registry)
+    now = datetime.now(UTC)
+    census = Census(
+        jobs={("n", next(iter(JobStatus))): 1},
+        rejections={Event.CANCEL: 1},
+        lease_slack_s=1.0,
+    )
+    queue = QueueInfo(
+        name="q", paused=False, pending=0, running=0, oldest_pending_at=now
+    )
+    gauges = _Now(census, [queue], [], now).registry()
+    found = {f.name for part in (registry, gauges) for f in part.collect()}
+    return {name + end for name in found for end in ("", "_total", "_bucket")}
+
+
+@pytest.mark.parametrize("name", ["alerts.yml", "grafana.json"])
+def test_every_metric_that_is_asked_for_exists(name: str) -> None:
+    text = (FOLDER / name).read_text()
+    asked = set(re.findall(r"\binterlock_\w+", text))
+    assert len(asked) > 5
+    assert asked <= _known()
+
+
+def test_the_dashboard_is_json_with_a_panel_for_each_question() -> None:
+    board = json.loads((FOLDER / "grafana.json").read_text())
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"]) >= 10

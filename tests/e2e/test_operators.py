@@ -1,0 +1,71 @@
+"""What operators look at: `interlock top`, and a log that machines can read."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from interlock import Engine
+
+from . import sample_jobs as jobs
+from .processes import until
+
+PROGRAM = (sys.executable, "-m", "interlock_adapters.cli.main")
+
+
+def _top(url: str) -> str:
+    done = subprocess.run(
+        [*PROGRAM, "top", "--once", "--database", url],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"COLUMNS": "160", "PATH": "/usr/bin:/bin"},
+    )
+    return done.stdout
+
+
+def test_top_shows_states_queues_workers_and_what_runs(
+    engine: Engine, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    engine.submit(jobs.add.options(queue="slow"), 1)
+    engine.pause("slow")
+    with engine.worker(concurrency=3):
+        handle = engine.submit(jobs.journal, str(tmp_path / "j"), 60)
+        until(lambda: engine.attempts(handle.id))
+        seen = _top(url)
+        (worker,) = engine.workers()
+        engine.cancel(handle.id, wait=20)
+    assert "PENDING 1" in seen
+    assert "RUNNING 1" in seen
+    assert "paused" in seen
+    assert worker.id in seen
+    assert handle.id in seen
+
+
+def test_a_log_in_json_names_job_attempt_and_event(
+    engine: Engine, tmp_path: Path
+) -> None:
+    options = ["--database", f"sqlite:///{tmp_path}/jobs.db", "--log-format", "json"]
+    with (tmp_path / "log").open("w") as log:
+        worker = subprocess.Popen(
+            [*PROGRAM, "worker", "e2e.sample_jobs", *options],
+            cwd=Path(__file__).parents[1],
+            stderr=log,
+        )
+    handle = engine.submit(jobs.add, 1)
+    handle.wait(20)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    lines = (tmp_path / "log").read_text().splitlines()
+    records = [json.loads(line) for line in lines if line.startswith("{")]
+    (ended,) = (record for record in records if "job_id" in record)
+    assert (ended["job_id"], ended["attempt"], ended["event"]) == (
+        handle.id,
+        1,
+        "succeed",
+    )
+    assert {"at", "level", "logger", "message"} <= ended.keys()
