@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 60
 
-.PHONY: demo test check format bench chaos diagrams openapi clean
+.PHONY: demo test check format bench chaos pictures diagrams openapi clean
 
 demo: $(BIN)/interlock
 	$(BIN)/interlock demo
@@ -26,6 +26,9 @@ bench: $(BIN)/interlock
 
 chaos: $(BIN)/interlock
 	INTERLOCK_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/chaos
+
+pictures: $(BIN)/interlock
+	INTERLOCK_PICTURES=1 $(BIN)/python -m pytest tests/browser/test_access.py
 
 diagrams: $(BIN)/interlock
 	$(BIN)/interlock diagram --write diagrams

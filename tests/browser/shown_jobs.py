@@ -3,7 +3,7 @@
 import sys
 import time
 
-from interlock import Retry, TransientError, current_job, job
+from interlock import Interrupted, Retry, TransientError, current_job, job
 
 
 @job(name="reports.render", retry=Retry(max_attempts=3, backoff=0.05))
@@ -29,10 +29,13 @@ def send(to: str, password: str) -> None:
 
 @job(name="train.model", queue="gpu", grace=0.5)
 def train(epochs: int) -> None:
-    """Tell how far it is, in HTML that must not be one."""
-    for epoch in range(epochs):
-        current_job().progress(
-            phase="training", completed=epoch, total=epochs, unit="epochs"
-        )
-        print(f"<b id=evil>epoch {epoch}</b>", flush=True)
-        time.sleep(0.2)
+    """Tell how far it is, in HTML that must not be one; leave in order when stopped."""
+    try:
+        for epoch in range(epochs):
+            current_job().progress(
+                phase="training", completed=epoch, total=epochs, unit="epochs"
+            )
+            print(f"<b id=evil>epoch {epoch}</b>", flush=True)
+            time.sleep(0.2)
+    except Interrupted as stop:
+        print(f"leaving, because of a {stop.cause.lower()}")
