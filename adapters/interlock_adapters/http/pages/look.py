@@ -7,7 +7,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from interlock.lifecycle import STATUS_MEANING, TERMINAL, JobStatus
+from interlock.lifecycle import Event, JobStatus, row_of
 from interlock_adapters.http.pages import charts, picture, timeline
 
 _STEPS: Final = (("d", 86_400), ("h", 3600), ("min", 60))
@@ -60,8 +60,7 @@ def _environment() -> Environment:
     made.filters |= {"span": span, "stamp": stamp, "pretty": pretty}
     made.globals |= {
         "statuses": list(JobStatus),
-        "terminal": TERMINAL,
-        "meaning": STATUS_MEANING,
+        "succeeded": row_of(Event.SUCCEED).target,
         "picture": picture,
         "charts_size": (charts.WIDTH, charts.HEIGHT, charts.MINUTES),
         "timeline_width": timeline.WIDTH,
