@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from interlock.lifecycle import JobStatus
+from interlock.lifecycle import INITIAL, JobStatus
 from interlock.options import Options
 from interlock.retry import Retry
 
@@ -162,7 +162,7 @@ class BulkCancelIn(FiltersIn):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"queue": "fast", "statuses": ["PENDING"], "reason": "full"}]
+            "examples": [{"queue": "fast", "statuses": [INITIAL], "reason": "full"}]
         },
     )
 
