@@ -4,7 +4,6 @@
 """
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +15,6 @@ from interlock_adapters.subprocess.zygote import enter_namespace
 
 _PATIENCE_S = 10
 _TRIES = 3
-_KILLED = -signal.SIGKILL
 
 
 def strongest() -> str:
@@ -27,29 +25,27 @@ def strongest() -> str:
 def works(containment: str) -> str | None:
     """Return None if a containment works here, else what went wrong.
 
-    A try that somebody killed, or that took too long, says nothing: it is repeated, so
-    that no accident makes a worker settle for less.
+    A try in which somebody killed a process, or that took too long, says nothing: each
+    failure is repeated, so that no accident makes a worker settle for less.
     """
-    wrong: str | None = None
-    for _ in range(_TRIES):
-        settled, wrong = _try(containment)
-        if settled:
-            break
-    return wrong
+    for _ in range(_TRIES - 1):
+        if _try(containment) is None:
+            return None
+    return _try(containment)
 
 
-def _try(containment: str) -> tuple[bool, str | None]:
+def _try(containment: str) -> str | None:
     program = [sys.executable, "-m", "interlock_adapters.subprocess.probe", containment]
     try:
         done = subprocess.run(  # noqa: S603  (our own module)
             program, capture_output=True, timeout=_PATIENCE_S, check=False, text=True
         )
     except subprocess.TimeoutExpired:
-        return False, f"no answer within {_PATIENCE_S} s"
+        return f"no answer within {_PATIENCE_S} s"
     if done.returncode == 0:
-        return True, None
+        return None
     lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-    return done.returncode != _KILLED, lines[-1]
+    return lines[-1]
 
 
 def _daemonise() -> None:
