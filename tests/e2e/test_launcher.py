@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -91,3 +92,19 @@ def test_a_probe_that_is_killed_is_tried_again(containment: str) -> None:
     assert probe.works(containment) is None
     thread.join()
     assert killed.is_set()
+
+
+def test_a_probe_that_fails_by_accident_is_tried_again(
+    containment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed process inside of it shows as exit code 247, 256 less SIGKILL."""
+    once = tmp_path / "once"
+    program = tmp_path / "python"
+    program.write_text(
+        f'#!/bin/sh\n[ -e {once} ] && exec {sys.executable} "$@"\n'
+        f"touch {once}\nexit 247\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    assert probe.works(containment) is None
+    assert once.exists()
