@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -20,17 +21,19 @@ from interlock.ports import JobStore
 from interlock_adapters.sql import session
 from interlock_adapters.sql.store import SqlStore
 
-_WAITING = (
+T = TypeVar("T")
+
+_WAIT = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND wait_event_type = 'Lock'"
 )
-_DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+_REPEATED = "the transaction is repeated: "
 _LOCK = sa.text("SELECT FROM job WHERE id = :id FOR UPDATE")
 
 
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setitem(session._SERVER, "deadlock_timeout", "1500ms")
+    monkeypatch.setitem(session._SERVER, "deadlock_timeout", "50ms")
     with postgres.database() as made:
         yield made
 
@@ -52,10 +55,12 @@ def store(engine: Engine) -> SqlStore:
 def _rival(url: str) -> Iterator[sa.Connection]:
     """Yield a transaction that is never the one to be undone: it is patient."""
     own = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-    with own.connect() as connection:
-        connection.execute(sa.text("SET deadlock_timeout = '1min'"))
-        yield connection
-    own.dispose()
+    try:
+        with own.connect() as connection:
+            connection.execute(sa.text("SET deadlock_timeout = '1min'"))
+            yield connection
+    finally:
+        own.dispose()
 
 
 def _ask(url: str, query: str) -> int:
@@ -66,10 +71,36 @@ def _ask(url: str, query: str) -> int:
 
 
 def _cancel(engine: Engine, *ids: str) -> list[Move]:
-    """Return moves that lock one job after the other, and nothing in between."""
+    """Return moves that cancel jobs."""
     now = engine._clock.now()
-    told = [ids[0], *ids]  # what comes twice begins a statement of its own
-    return [Move(job_id=i, event=Event.CANCEL, now=now, actor="anna") for i in told]
+    return [Move(job_id=i, event=Event.CANCEL, now=now, actor="anna") for i in ids]
+
+
+def _crossed(
+    url: str, work: Callable[[], T], steps: Sequence[Callable[[sa.Connection], object]]
+) -> T:
+    """Return what `work` returns, which takes what the steps take, in their order.
+
+    A rival holds the last of it and waits for the first before `work` comes to the
+    last. So `work` closes the circle, however slow everybody is: a session looks for a
+    circle once in a wait, and the rival, which is patient, does not.
+    """
+    first, between, last = steps
+    with _rival(url) as rival, _rival(url) as gate, ThreadPoolExecutor(2) as pool:
+        last(rival)
+        between(gate)
+        ours = pool.submit(work)
+        until(lambda: _ask(url, _WAIT) == 1)
+        theirs = pool.submit(first, rival)
+        until(lambda: _ask(url, _WAIT) == 2)
+        gate.rollback()
+        theirs.result(20)
+        rival.rollback()
+        return ours.result(20)
+
+
+def _locking(job_id: str) -> Callable[[sa.Connection], object]:
+    return lambda connection: connection.execute(_LOCK, {"id": job_id})
 
 
 def _together(store: JobStore, *moves: Move) -> None:
@@ -80,58 +111,50 @@ def _together(store: JobStore, *moves: Move) -> None:
 
 
 def test_a_batch_of_submits_that_was_undone_is_repeated(
-    url: str, engine: Engine
+    url: str, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two transactions take the same keys, each in its own order."""
-    first, second = (jobs.add.options(unique_key=key) for key in "ab")
-    with _rival(url) as rival, ThreadPoolExecutor(1) as pool:
-        engine.submit(second.options(connection=rival), 1)
-        batch = pool.submit(engine.submit_many, [first.call(1), second.call(1)])
-        until(lambda: _ask(url, _WAITING))
-        engine.submit(first.options(connection=rival), 1)
-        rival.rollback()
-        handles = batch.result(20)
-    assert [handle.job().unique_key for handle in handles] == ["a", "b"]
-    assert engine.counts()[JobStatus.PENDING] == 2
-    until(lambda: _ask(url, _DEADLOCKS) == 1)
+
+    def keyed(key: str) -> Callable[[sa.Connection], object]:
+        own = jobs.add.options(unique_key=key)
+        return lambda rival: engine.submit(own.options(connection=rival), 1)
+
+    calls = [jobs.add.options(unique_key=key).call(1) for key in "abc"]
+    handles = _crossed(
+        url, lambda: engine.submit_many(calls), [keyed(key) for key in "abc"]
+    )
+    assert [handle.job().unique_key for handle in handles] == ["a", "b", "c"]
+    assert engine.counts()[JobStatus.PENDING] == 3
+    assert caplog.text.count(_REPEATED) == 1
 
 
 def test_moves_that_were_undone_are_repeated(
-    url: str, engine: Engine, store: SqlStore
+    url: str, engine: Engine, store: SqlStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second = (engine.submit(jobs.add, n).id for n in range(2))
-    with _rival(url) as rival, ThreadPoolExecutor(1) as pool:
-        rival.execute(_LOCK, {"id": second})
-        commit = pool.submit(store.commit, _cancel(engine, first, second))
-        until(lambda: _ask(url, _WAITING))
-        rival.execute(_LOCK, {"id": first})
-        rival.rollback()
-        outcomes = commit.result(20)
-    assert [type(outcome) for outcome in outcomes] == [Job, IllegalTransition, Job]
-    assert engine.counts()[JobStatus.CANCELED] == 2
-    assert len(engine.history(first)) == 2
-    assert len(engine.rejections(first)) == 1
-    until(lambda: _ask(url, _DEADLOCKS) == 1)
+    a, b, c = (engine.submit(jobs.add, n).id for n in range(3))
+    # What comes twice begins a statement of its own: they are locked in this order.
+    moves = _cancel(engine, a, a, b, b, c)
+    steps = [_locking(job_id) for job_id in (a, b, c)]
+    outcomes = _crossed(url, lambda: store.commit(moves), steps)
+    told = [type(outcome) for outcome in outcomes]
+    assert told == [Job, IllegalTransition, Job, IllegalTransition, Job]
+    assert engine.counts()[JobStatus.CANCELED] == 3
+    assert len(engine.history(a)) == 2
+    assert len(engine.rejections(a)) == 1
+    assert caplog.text.count(_REPEATED) == 1
 
 
 def test_what_was_undone_together_is_told_and_all_of_it_is_undone(
     url: str, engine: Engine, store: SqlStore
 ) -> None:
-    first, second = (engine.submit(jobs.add, n).id for n in range(2))
-
-    moves = _cancel(engine, first, second)[1:]
-    with _rival(url) as rival, ThreadPoolExecutor(1) as pool:
-        rival.execute(_LOCK, {"id": second})
-        block = pool.submit(_together, store, *moves)
-        until(lambda: _ask(url, _WAITING))
-        rival.execute(_LOCK, {"id": first})
-        rival.rollback()
-        with pytest.raises(StoreUnavailable, match=r"undid the .*deadlock") as caught:
-            block.result(20)
+    ids = [engine.submit(jobs.add, n).id for n in range(3)]
+    moves = _cancel(engine, *ids)
+    with pytest.raises(StoreUnavailable, match=r"undid the .*deadlock") as caught:
+        _crossed(url, lambda: _together(store, *moves), [_locking(i) for i in ids])
     assert "Nothing was written" in str(caught.value)
-    assert engine.counts()[JobStatus.PENDING] == 2
+    assert engine.counts()[JobStatus.PENDING] == 3
     _together(store, *moves)
-    assert engine.counts()[JobStatus.CANCELED] == 2
+    assert engine.counts()[JobStatus.CANCELED] == 3
 
 
 def test_a_limit_that_two_workers_set_at_once_is_set(url: str, store: SqlStore) -> None:
@@ -139,7 +162,7 @@ def test_a_limit_that_two_workers_set_at_once_is_set(url: str, store: SqlStore) 
     with _rival(url) as rival, ThreadPoolExecutor(1) as pool:
         rival.execute(insert)
         other = pool.submit(store.set_limit, "t.add", 2)
-        until(lambda: _ask(url, _WAITING))
+        until(lambda: _ask(url, _WAIT))
         rival.commit()
         other.result(20)
     assert store.limits() == {"t.add": (0, 2)}
@@ -158,8 +181,8 @@ def test_a_stricter_default_of_the_database_refuses_no_engine(url: str) -> None:
     ):
         job = engine.submit(jobs.add, 1).job()
         rival.execute(sa.text("UPDATE job SET metadata = '{}'"))
-        cancel = pool.submit(_together, engine._store, *_cancel(engine, job.id)[1:])
-        until(lambda: _ask(url, _WAITING))
+        cancel = pool.submit(_together, engine._store, *_cancel(engine, job.id))
+        until(lambda: _ask(url, _WAIT))
         rival.commit()
         cancel.result(20)
         assert engine.get(job.id).status is JobStatus.CANCELED

@@ -1,5 +1,6 @@
 """A database that is open: its connections, its clocks, its way to wait."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from interlock_adapters.sql.flavor import Flavor
 
 T = TypeVar("T")
 
+_log = logging.getLogger("interlock.store")
 _TRIES: Final = 5
 #: What a driver raises, and what its values become where a file is damaged.
 UNUSABLE: Final = (sa.exc.DBAPIError, UnicodeDecodeError, JSONDecodeError)
@@ -121,9 +123,10 @@ class Database:
             try:
                 with self._write(durable=durable) as connection:
                     return work(connection)
-            except Undone:
+            except Undone as undone:
                 if not tries:
                     raise
+                _log.warning("the transaction is repeated: %s", undone)
 
     @contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[sa.Connection]:
