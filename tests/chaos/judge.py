@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from interlock.job import HistoryEntry, Job
-from interlock.lifecycle import SUBMIT, TABLE, TERMINAL, Event, JobStatus, row_of
+from interlock.lifecycle import SUBMIT, TABLE, TERMINAL, Event, JobStatus, Who, row_of
 
 from .linear import Call, unfit
 
 _EDGES = {(row.event.value, row.source, row.target) for row in TABLE}
+_BY_ITS_WORKER = {row.event.value for row in TABLE if row.who is Who.WORKER}
 _SUCCEEDED = row_of(Event.SUCCEED).target
 
 
@@ -65,6 +66,7 @@ def _of_the_history(entries: Sequence[HistoryEntry]) -> Iterable[str]:
     status: JobStatus | None = None
     asked = False
     attempt = 0
+    holder: str | None = None
     for entry in entries:
         edge = (entry.event, entry.source, entry.target)
         if entry.source is not status:
@@ -75,6 +77,10 @@ def _of_the_history(entries: Sequence[HistoryEntry]) -> Iterable[str]:
             yield "a new attempt after an accepted cancel"
         if entry.attempt != attempt + (entry.event == Event.CLAIM):
             yield f"attempt {entry.attempt} after {attempt}"
+        if entry.event == Event.CLAIM:
+            holder = entry.actor
+        elif entry.event in _BY_ITS_WORKER and entry.actor != holder:
+            yield f"{entry.event} by {entry.actor} of an attempt that {holder} holds"
         asked = asked or entry.event == Event.REQUEST_CANCEL
         status, attempt = entry.target, entry.attempt
 

@@ -28,7 +28,10 @@ JOB = Job(
 )
 
 
-def _entries(*rows: tuple[str, JobStatus | None, JobStatus, int]) -> list[HistoryEntry]:
+Told = tuple[str, JobStatus | None, JobStatus, int]  # and its actor, if not "a"
+
+
+def _entries(*rows: Told | tuple[*Told, str]) -> list[HistoryEntry]:
     return [
         HistoryEntry(
             job_id="j",
@@ -37,11 +40,11 @@ def _entries(*rows: tuple[str, JobStatus | None, JobStatus, int]) -> list[Histor
             source=source,
             target=target,
             at=NOW,
-            actor="a",
+            actor=(*more, "a")[0],
             reason=None,
             attempt=attempt,
         )
-        for seq, (event, source, target, attempt) in enumerate(rows, start=1)
+        for seq, (event, source, target, attempt, *more) in enumerate(rows, start=1)
     ]
 
 
@@ -63,7 +66,7 @@ SOUND = Evidence(
 )
 
 
-def _history(*rows: tuple[str, JobStatus | None, JobStatus, int]) -> dict[str, Any]:
+def _history(*rows: Told | tuple[*Told, str]) -> dict[str, Any]:
     return {"histories": {"j": _entries(*rows)}}
 
 
@@ -96,6 +99,7 @@ def test_a_sound_record_has_no_violation() -> None:
             _history(SUBMIT, ("claim", P, R, 3), ("succeed", R, S, 3)),
             "attempt 3 after 0",
         ),
+        (_history(SUBMIT, CLAIM, (*SUCCEED, "b")), "succeed by b of an attempt that a"),
         ({"journal": ["start j 1", "overlap j 2", "end j 1"]}, "two attempts alive"),
         ({"journal": ["start j 1", "start j 1", "end j 1"]}, "started twice"),
         ({"journal": ["start j 2", "end j 1"]}, "nobody claimed"),
