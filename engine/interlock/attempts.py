@@ -24,6 +24,7 @@ from interlock.ports import Execution, JobStore, Runner
 from interlock.query import Note, Running
 from interlock.reaper import loss
 from interlock.supervision import Ask, Finish, Lose, Signal, Supervised, Wait, decide
+from interlock.tracing import Span
 
 _log = logging.getLogger("interlock.worker")
 _RUNNING: Final = row_of(Event.CLAIM).target
@@ -35,6 +36,7 @@ class Tracked:
 
     seen: Supervised
     execution: Execution
+    span: Span
     grace_s: float | None = None  # instead of the job's own, at a forced shutdown
 
     @property
@@ -237,7 +239,7 @@ class Attempts:
             about = _about(tracked.job)
             _log.warning("job %s: %s", move.job_id, outcome, extra=about)
             tracked.execution.kill()
-            del self.all[move.job_id]
+            self._forget(tracked, None)
             return
         tracked.seen.job = outcome
         tracked.seen.cancel_requested |= outcome.cancel_requested_at is not None
@@ -245,7 +247,11 @@ class Attempts:
             about = {**_about(tracked.job), "event": move.event.value}
             words = "job %s attempt %s: %s"
             _log.info(words, outcome.id, move.attempt, move.event, extra=about)
-            del self.all[move.job_id]
+            self._forget(tracked, move)
+
+    def _forget(self, tracked: Tracked, move: Move | None) -> None:
+        tracked.span.end(move)
+        del self.all[tracked.job.id]
 
     def _look_again(
         self, tracked: Tracked, refused: IllegalTransition
@@ -272,7 +278,7 @@ class Attempts:
                 _log.warning(
                     "job %s: its attempt was rescued", tracked.job.id, extra=about
                 )
-                del self.all[tracked.job.id]
+                self._forget(tracked, None)
 
 
 def _about(job: Job) -> dict[str, object]:

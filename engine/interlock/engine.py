@@ -1,7 +1,7 @@
 """The library API: what an application calls."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack, overload
@@ -19,13 +19,14 @@ from interlock.errors import (
 )
 from interlock.handle import JobHandle
 from interlock.ids import refuse_malformed
-from interlock.job import Job
+from interlock.job import Job, NewJob
 from interlock.lifecycle import Event, row_of
 from interlock.operations import Operations
 from interlock.options import Options, check_words
 from interlock.ports import JobStore
 from interlock.registry import JobFunction, find
 from interlock.submission import Wanted, again, call_of, new_job
+from interlock.tracing import tracer
 from interlock.waiting import Waiting
 from interlock.worker import Worker, WorkerSettings
 
@@ -103,9 +104,7 @@ class Engine(Operations):
     ) -> JobHandle[object]:
         new = new_job(job, params, now=self._clock.now())
         try:
-            (stored,) = self._store.add(
-                [new], connection=job.defaults.get("connection")
-            )
+            (stored,) = self._add([new], connection=job.defaults.get("connection"))
         except DuplicateJob as taken:
             if job.defaults.get("on_conflict") != "return" or new.unique_key is None:
                 raise
@@ -128,8 +127,12 @@ class Engine(Operations):
             raise InvalidOption("connection", "several", "the same for all")
         connection = wanted[0][0].defaults.get("connection") if wanted else None
         new = [new_job(job, params, now=now) for job, params in wanted]
-        stored = self._store.add(new, connection=connection)
+        stored = self._add(new, connection=connection) if new else []
         return [JobHandle(job.id, self) for job in stored]
+
+    def _add(self, new: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+        with tracer().submitting(new) as followed:
+            return self._store.add(followed, connection=connection)
 
     def handle(self, job_id: str) -> JobHandle[object]:
         """Return a handle of an existing job. Raises JobNotFound."""
@@ -228,7 +231,7 @@ class Engine(Operations):
         job = self.get(job_id)
         refuse_changed(job, if_version, Event.CLAIM)
         new = again(job, now=self._clock.now(), by=by)
-        (stored,) = self._store.add([new])
+        (stored,) = self._add([new])
         return JobHandle(stored.id, self)
 
     def new_worker(

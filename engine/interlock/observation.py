@@ -57,3 +57,4 @@ class Launch:
     deadline_at: datetime | None  # for the job to read; the worker enforces it
     isolation: str = "process"  # or "interpreter"
     limits: Mapping[str, int] = field(default_factory=dict[str, int])
+    trace: Mapping[str, str] = field(default_factory=dict[str, str])  # a carrier

@@ -27,6 +27,7 @@ from interlock.query import ClaimRequest, WorkerInfo
 from interlock.reaper import Reaper
 from interlock.registry import JobFunction
 from interlock.supervision import Supervised
+from interlock.tracing import tracer
 
 _log = logging.getLogger("interlock.worker")
 _POLL_S: Final = 2.0  # behind every wake-up: what a lost notification costs at most
@@ -285,6 +286,7 @@ class Worker:
         """
         function = self._jobs[job.name]
         timeout = job.timeout_s
+        span = tracer().running(job)
         launch = Launch(
             job=job,
             lease_deadline=claimed + self._settings.lease - self._settings.margin,
@@ -293,8 +295,9 @@ class Worker:
             else self._clock.now() + timedelta(seconds=timeout),
             isolation=function.isolation,
             limits=function.limits,
+            trace=span.carrier,
         )
         deadline = None if timeout is None else self._clock.boot() + timeout
         seen = Supervised(job=job, deadline=deadline)
         execution = self._runner.start(launch)
-        self._attempts.add(Tracked(seen=seen, execution=execution))
+        self._attempts.add(Tracked(seen=seen, execution=execution, span=span))

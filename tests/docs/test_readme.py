@@ -68,6 +68,14 @@ def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
     assert looked.stdout.endswith("[]\n")
 
 
+def test_a_job_is_followed_as_it_is_printed(tmp_path: Path) -> None:
+    traced = BLOCKS[0].replace("\n\n@job", "\n" + _block("instrument(") + "\n@job", 1)
+    (tmp_path / "thumbs.py").write_text(traced)
+    done = _run(tmp_path, "thumbs.py")
+    for name in ("submit thumbnails", "run thumbnails"):
+        assert f'"name": "{name}"' in done.stdout, done.stderr
+
+
 def test_a_submit_joins_ones_own_transaction_as_it_is_printed(tmp_path: Path) -> None:
     (tmp_path / "thumbs.py").write_text(BLOCKS[0])
     own = OWN_TABLES + textwrap.indent(_block("engine_of_your_own"), "    ")

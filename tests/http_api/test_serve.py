@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -22,37 +18,7 @@ from interlock_adapters.http import Settings
 from interlock_adapters.http.client import Client
 from interlock_adapters.http.serve import serve
 
-PROGRAM = [sys.executable, "-m", "interlock_adapters.cli.main"]
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("INTERLOCK_")}
-    return {**kept, "PYTHONPATH": str(Path(__file__).parents[1]), **more}
-
-
-@contextmanager
-def served(folder: Path, *options: str) -> Iterator[tuple[str, Any]]:
-    """Run `interlock serve`; yield its URL and its process; stop it gracefully."""
-    database = ("--database", f"sqlite:///{folder}/jobs.db", "--port", "0")
-    process = subprocess.Popen(
-        [*PROGRAM, "serve", "e2e.sample_jobs", *database, *options],
-        cwd=folder,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    try:
-        said = ""
-        while not (found := re.search(r"serving on (http\S+)", said)):
-            line = process.stderr.readline()
-            assert line, said
-            said += line
-        yield found[1], process
-    finally:
-        process.terminate()
-        _, rest = process.communicate(timeout=30)
-        assert process.returncode == 0, said + rest
+from .program import PROGRAM, environment, served
 
 
 def run(

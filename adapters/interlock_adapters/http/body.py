@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from interlock.errors import InterlockError
+from interlock.tracing import tracer
 from interlock_adapters.http import problems
 from interlock_adapters.http.problems import Problem
 
@@ -28,7 +29,8 @@ class Route(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                return await handle(_Strict(request.scope, request.receive))
+                with tracer().entered(request.headers):
+                    return await handle(_Strict(request.scope, request.receive))
             except Problem as problem:
                 return problem.response()
             except InterlockError as error:

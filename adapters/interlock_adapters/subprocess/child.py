@@ -23,6 +23,7 @@ from interlock.job import Progress
 from interlock.lifecycle import Reason, StopCause
 from interlock.registry import JobFunction
 from interlock.retry import Retry, type_name
+from interlock.tracing import tracer
 from interlock_adapters.subprocess.protocol import (
     MAX_RESULT,
     Decoder,
@@ -160,6 +161,7 @@ class Main:
         code = 1
         try:
             code = self.call(registry.find)
+            tracer().flush()
         finally:
             _flush()
             os._exit(code)
@@ -174,7 +176,9 @@ class Main:
                 talk.on_sigterm()
             if launch["limits"]:
                 _limit(launch["limits"])
-            result = find(launch["name"]).function(**launch["params"])
+            function = find(launch["name"]).function
+            with tracer().entered(launch["trace"]):
+                result = function(**launch["params"])
             talk.end(result_frame(result))
         except SystemExit as leaving:  # sys.exit() is an exit code, not an error
             return _exit_code(leaving)
@@ -193,7 +197,7 @@ def rehearse() -> None:
     """
     nothing = JobFunction(function=lambda: None, name="nothing")
     launch = {"id": "", "name": "nothing", "attempt": 0, "deadline": None}
-    launch |= {"params": {}, "limits": {}}
+    launch |= {"params": {}, "limits": {}, "trace": {}}
     null = os.open(os.devnull, os.O_WRONLY)
     for _ in range(_REHEARSALS):
         Main(launch, null, null).call(lambda _name: nothing)

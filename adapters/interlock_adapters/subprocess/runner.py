@@ -252,6 +252,7 @@ def _order(launch: Launch) -> dict[str, object]:
         "lease_deadline": launch.lease_deadline,
         "isolation": launch.isolation,
         "limits": dict(launch.limits),
+        "trace": dict(launch.trace),
         "environment": environment,
     }
 

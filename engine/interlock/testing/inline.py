@@ -14,6 +14,7 @@ from interlock.observation import ExitSeen, Launch, Observation, PidSeen, TreeDe
 from interlock.ports import Execution, JobStore, Source
 from interlock.registry import JobFunction, find, registered
 from interlock.retry import type_name
+from interlock.tracing import tracer
 from interlock.worker import Worker, WorkerSettings
 
 
@@ -60,7 +61,7 @@ class InlineRunner:
             _report=seen.append,
         )
         try:
-            with context.entered(here):
+            with context.entered(here), tracer().entered(launch.trace):
                 result = find(job.name).function(**job.params)
             ended = ExitSeen(exit=Exit(code=0), result=result)
         except Exception as error:  # noqa: BLE001  (the edge of the job)

@@ -14,6 +14,7 @@ from interlock.query import LogLine, Page, QueueInfo, WorkerInfo
 from interlock.registry import Call, JobFunction
 from interlock.retry import Retry
 from interlock.submission import Wanted
+from interlock.tracing import tracer
 from interlock_adapters.http.client import values
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ def submit(call: Submitted) -> Ask[str]:
         method="POST",
         path="/v1/jobs",
         body=_body(call),
+        headers=dict(tracer().carrier()),
         read=lambda body: str(body["id"]),
     )
 
@@ -70,6 +72,7 @@ def submit_many(wanted: Iterable[Wanted]) -> Ask[list[str]]:
         method="POST",
         path="/v1/jobs/batch",
         body={"jobs": [_body(call) for call in calls], "atomic": True},
+        headers=dict(tracer().carrier()),
         read=lambda body: [str(item["job"]["id"]) for item in body["items"]],
     )
 
@@ -129,7 +132,7 @@ def rerun(job_id: str, *, by: str | None, if_version: int | None) -> Ask[str]:
         method="POST",
         path=of_job(job_id, "/rerun"),
         body={"by": by},
-        headers=_condition(if_version),
+        headers={**_condition(if_version), **tracer().carrier()},
         read=lambda body: str(body["id"]),
     )
 

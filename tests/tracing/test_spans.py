@@ -1,0 +1,129 @@
+"""What a span tells and what it does not, in one process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry import baggage, context, trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from e2e import sample_jobs as jobs
+from interlock import DuplicateJob, Engine
+from interlock.testing.inline import inline_engine
+from interlock.tracing import set_tracer, tracer
+from interlock_adapters.opentelemetry import instrument
+
+_SPANS = InMemorySpanExporter()
+
+
+def _provider() -> TracerProvider:
+    made = TracerProvider()
+    made.add_span_processor(SimpleSpanProcessor(_SPANS))
+    return made
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    instrument(_provider)
+    yield _SPANS
+    _SPANS.clear()
+    set_tracer(None)
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    with Engine.open("memory:") as opened:
+        yield opened
+
+
+def test_nothing_is_stored_while_nobody_follows(engine: Engine) -> None:
+    assert dict(engine.submit(jobs.add, 1).job().metadata) == {}
+
+
+def test_a_job_carries_its_submit_beside_its_own_metadata(
+    engine: Engine, spans: InMemorySpanExporter
+) -> None:
+    token = context.attach(baggage.set_baggage("password", "s3cret"))
+    try:
+        job = engine.submit(jobs.add.options(metadata={"team": "a"}), 1).job()
+    finally:
+        context.detach(token)
+    (span,) = spans.get_finished_spans()
+    assert set(job.metadata) == {"team", "traceparent"}
+    assert format(span.context.span_id, "016x") in str(job.metadata["traceparent"])
+    assert span.attributes is not None
+    assert span.attributes["messaging.message.id"] == job.id
+
+
+def test_a_refused_submit_tells_its_type_and_no_message(
+    engine: Engine, spans: InMemorySpanExporter
+) -> None:
+    keyed = jobs.add.options(unique_key="s3cret")
+    engine.submit(keyed, 1)
+    with pytest.raises(DuplicateJob):
+        engine.submit(keyed, 1)
+    refused = spans.get_finished_spans()[1]
+    assert not refused.status.is_ok
+    assert refused.attributes is not None
+    assert refused.attributes["error.type"] == "interlock.errors.DuplicateJob"
+    assert "s3cret" not in refused.to_json()
+
+
+def test_a_batch_is_one_span(engine: Engine, spans: InMemorySpanExporter) -> None:
+    engine.submit_many([jobs.add.call(1), jobs.secret.call("x")])
+    assert engine.submit_many([]) == []
+    (span,) = spans.get_finished_spans()
+    assert span.name == "submit"
+    assert span.attributes is not None
+    assert span.attributes["messaging.batch.message_count"] == 2
+
+
+def test_a_rerun_is_followed_from_its_own_submit(spans: InMemorySpanExporter) -> None:
+    with inline_engine() as engine:
+        first = engine.submit(jobs.add, 1).job()
+        second = engine.rerun(first.id).job()
+        engine.drain()
+    assert first.metadata["traceparent"] != second.metadata["traceparent"]
+    names = [span.name for span in spans.get_finished_spans()]
+    assert names == ["submit t.add", "run t.add"] * 2
+
+
+def test_a_span_that_is_entered_already_stays(spans: InMemorySpanExporter) -> None:
+    """As in an application whose web framework has read the headers itself."""
+    del spans
+    told = {"traceparent": f"00-{1:032x}-{2:016x}-01"}
+    with tracer().entered(told):
+        assert trace.get_current_span().get_span_context().span_id == 2
+        with tracer().entered({"traceparent": f"00-{1:032x}-{3:016x}-01"}):
+            assert trace.get_current_span().get_span_context().span_id == 2
+    assert not trace.get_current_span().get_span_context().is_valid
+
+
+def test_a_provider_that_cannot_be_made_stops_no_job(tmp_path: Path) -> None:
+    program = f"""
+from e2e import sample_jobs as jobs
+from interlock import Engine
+from interlock_adapters.opentelemetry import instrument
+
+def provider():
+    raise OSError("no collector")
+
+instrument(provider)
+with Engine.open("sqlite:///{tmp_path}/jobs.db") as engine, engine.worker():
+    assert engine.submit(jobs.add, 1).result(20) == 2
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nothing is traced: there is no provider" in done.stderr
