@@ -35,12 +35,12 @@ def _hold(folder: str) -> None:
     retry=Retry(max_attempts=3, backoff=0.05),
 )
 def work(folder: str, kind: str, seconds: float) -> int:
-    """Do as `kind` says: quick, slow, failing or hostile."""
+    """Do as `kind` says: quick, slow, failing, hostile, or late: hostile too."""
     _hold(folder)
     _write(folder, "start")
     if kind == "failing" and current_job().attempt % 3 != 0:
         raise TransientError("on purpose")
-    if kind == "hostile":
+    if kind in {"hostile", "late"}:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if os.fork() == 0:
             os.setsid()

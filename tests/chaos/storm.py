@@ -22,7 +22,8 @@ from .witness import Witness
 LEASE_S = 2.0
 BACKLOG = 100
 WORKERS = 3
-KINDS = (*["quick"] * 5, "slow", "failing", "hostile")
+KINDS = (*["quick"] * 5, "slow", "failing", "hostile", "late")
+TIMEOUT_S = 0.3
 
 
 class Storm:
@@ -74,16 +75,17 @@ class Storm:
     def _submit(self, engine: Engine) -> None:
         kind = self.rng.choice(KINDS)
         seconds = self.rng.uniform(0.2, 1) if kind in {"slow", "hostile"} else 0.01
-        handle = engine.submit(
-            chaos_jobs.work, str(self.folder), kind=kind, seconds=seconds
-        )
+        work = chaos_jobs.work
+        if kind == "late":
+            work, seconds = work.options(timeout=TIMEOUT_S), 60.0
+        handle = engine.submit(work, str(self.folder), kind=kind, seconds=seconds)
         self.ids.append(handle.id)
         self.done["jobs"] += 1
 
     def _strike(self, engine: Engine) -> None:
         strike = self.rng.choices(
             ["none", "kill", "worker", "stall", "cancel", "crash"],
-            [10, 6, 1, 0.3, 4, 0.1],
+            [10, 6, 1, 0.5, 4, 0.1],
         )[0]
         number = self.rng.randrange(WORKERS)
         worker = self.workers[number]
@@ -98,11 +100,18 @@ class Storm:
         elif strike == "stall":
             self._stall(worker)
         elif strike == "cancel" and self.ids:
-            mine = self.witness.cancel(engine, self.rng.choice(self.ids[-20:]))
+            mine = self.witness.cancel(engine, self._unwanted(engine))
             self.done["cancels"] += mine
         elif strike == "crash" and self.crash is not None:
             self.done["crashes"] += 1
             self.crash()
+
+    def _unwanted(self, engine: Engine) -> str:
+        """Return a job that runs just now, or one that is young."""
+        running = engine.search(statuses=[JobStatus.RUNNING], limit=WORKERS * 5).items
+        if running and self.rng.random() < 1 / 2:
+            return self.rng.choice(running).id
+        return self.rng.choice(self.ids[-20:])
 
     def _kill(self, pid: int) -> None:
         try:
@@ -143,6 +152,7 @@ class Storm:
             )
             self.done["answers"] = sum(map(len, self.witness.calls.values()))
             self.done["rejections"] = len(engine.rejections())
+            self.done.update(str(job.status) for job in jobs.values())
             faults = [f"{fault.job_id}: {fault.what}" for fault in engine.verify()]
         return judge(evidence) + faults
 
