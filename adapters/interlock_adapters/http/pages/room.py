@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from interlock.errors import JobNotFound
 from interlock.job import HistoryEntry
-from interlock.lifecycle import JobStatus
+from interlock.lifecycle import TERMINAL, JobStatus
 from interlock_adapters.http import cursors, wire
 from interlock_adapters.http.api import Api
 from interlock_adapters.http.pages import look
@@ -94,6 +94,7 @@ class Pages:
             jobs=found.items,
             filters={"name": name, "queue": queue, "submitted_by": submitted_by},
             chosen=chosen,
+            matching=_cancelable(filters),
             url=str(request.url.include_query_params()),
             following=following
             and str(request.url.include_query_params(cursor=following)),
@@ -138,6 +139,14 @@ class Pages:
             return look.page("problem.html", 404, title="No such file", detail=name)
         cached = {"Cache-Control": "public, max-age=3600"}
         return Response(file.read_bytes(), media_type=kind, headers=cached)
+
+
+def _cancelable(filters: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Return the filters that mean jobs to cancel, None where there are none."""
+    given = {name: value for name, value in filters.items() if value}
+    if "statuses" in given:
+        given["statuses"] = [s for s in filters["statuses"] if s not in TERMINAL]
+    return given if all(given.values()) and given else None
 
 
 def _per_minute(recent: list[HistoryEntry], now: datetime) -> Mapping[Pair, int]:

@@ -47,9 +47,10 @@
   });
 
   document.addEventListener("click", (event) => {
-    const { open, shut } = event.target.dataset;
+    const { open, shut, matching } = event.target.dataset;
     if (open) element(open).showModal();
     if (shut) element(shut).close();
+    if (matching) cancelAll(JSON.parse(matching));
   });
   const chosen = () => [...document.querySelectorAll("#selection tbody input:checked")];
   document.addEventListener("change", (event) => {
@@ -64,20 +65,40 @@
     else return;
     event.preventDefault();
   });
+  const post = (path, body) => fetch(path, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ by: "dashboard", ...body }),
+  });
+  const report = (verb, done, refused) => {
+    element("selected").textContent = `${verb}: ${done} done, ${refused.length} refused`;
+    say(refused.slice(0, 3).join(" "));
+    refresh();
+  };
   const bulk = async (verb) => {
     const ids = chosen().map((box) => box.value);
     if (!ids.length || !confirm(`${verb} ${ids.length} jobs?`)) return;
     const refused = [];
     for (const id of ids) {
-      const answer = await fetch(`/v1/jobs/${id}/${verb}`, {
-        method: "POST", headers: { "Content-Type": "application/json" }, body: '{"by": "dashboard"}',
-      });
+      const answer = await post(`/v1/jobs/${id}/${verb}`, {});
       if (!answer.ok) refused.push(problem(await answer.text(), id));
     }
     chosen().forEach((box) => (box.checked = false));
-    element("selected").textContent = `${verb}: ${ids.length - refused.length} done, ${refused.length} refused`;
-    say(refused.slice(0, 3).join(" "));
-    refresh();
+    report(verb, ids.length - refused.length, refused);
+  };
+  const cancelAll = async (filters) => {
+    if (!confirm("Cancel every job that matches the filters and has not ended?")) return;
+    const refused = [];
+    let done = 0;
+    let cursor = null;
+    do {
+      const answer = await post("/v1/jobs/cancel", { ...filters, cursor });
+      if (!answer.ok) return say(problem(await answer.text(), "The server did not answer."));
+      const page = await answer.json();
+      const problems = page.items.filter((item) => item.problem).map((item) => item.problem.detail);
+      done += page.items.length - problems.length;
+      refused.push(...problems);
+      report("cancel", done, refused);
+      cursor = page.next_cursor;
+    } while (cursor);
   };
 
   connect();
