@@ -101,10 +101,7 @@ def test_all_that_match_are_canceled_beyond_the_page(
     fast = shown_jobs.render.options(queue="fast")
     engine.submit_many([fast.call(pages=n) for n in range(520)])
     kept = engine.submit(shown_jobs.render, pages=1)
-    questions: list[str] = []
-    page.on(
-        "dialog", lambda dialog: (questions.append(dialog.message), dialog.accept())
-    )
+    page.once("dialog", lambda dialog: dialog.accept())
     _live(page, "/jobs?status=SUCCEEDED&queue=fast")
     button = page.get_by_role("button", name="Cancel all that match")
     expect(button).to_have_count(0)
@@ -113,7 +110,6 @@ def test_all_that_match_are_canceled_beyond_the_page(
     _live(page, "/jobs?status=PENDING&status=FAILED&queue=fast")
     button.click()
     expect(page.locator("#selected")).to_have_text("cancel: 520 done, 0 refused")
-    assert len(questions) == 1
     assert engine.counts()[JobStatus.CANCELED] == 520
     assert kept.job().status is JobStatus.PENDING
 

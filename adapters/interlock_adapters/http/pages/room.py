@@ -94,7 +94,7 @@ class Pages:
             jobs=found.items,
             filters={"name": name, "queue": queue, "submitted_by": submitted_by},
             chosen=chosen,
-            matching=_cancelable(filters),
+            matching=_cancelable(filters, chosen),
             url=str(request.url.include_query_params()),
             following=following
             and str(request.url.include_query_params(cursor=following)),
@@ -141,12 +141,14 @@ class Pages:
         return Response(file.read_bytes(), media_type=kind, headers=cached)
 
 
-def _cancelable(filters: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Return the filters that mean jobs to cancel, None where there are none."""
-    given = {name: value for name, value in filters.items() if value}
-    if "statuses" in given:
-        given["statuses"] = [s for s in filters["statuses"] if s not in TERMINAL]
-    return given if all(given.values()) and given else None
+def _cancelable(
+    filters: Mapping[str, object], chosen: list[JobStatus]
+) -> Mapping[str, object] | None:
+    """Return filters that mean jobs to cancel, None where these mean none, or all."""
+    live = [status for status in chosen if status not in TERMINAL]
+    if (chosen and not live) or not any(filters.values()):
+        return None
+    return {**filters, "statuses": live}
 
 
 def _per_minute(recent: list[HistoryEntry], now: datetime) -> Mapping[Pair, int]:
