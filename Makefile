@@ -23,6 +23,7 @@ format: $(BIN)/interlock
 bench: $(BIN)/interlock
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/claims.py
+	$(BIN)/python bench/web.py
 
 chaos: $(BIN)/interlock
 	INTERLOCK_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/chaos
