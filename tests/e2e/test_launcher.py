@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from interlock.clock import boot
+from interlock.errors import InterlockError
 from interlock.job import Job
 from interlock.observation import Launch
 from interlock.testing.runners import Watched
@@ -108,3 +110,34 @@ def test_a_probe_that_fails_by_accident_is_tried_again(
     monkeypatch.setattr(sys, "executable", str(program))
     assert probe.works(containment) is None
     assert once.exists()
+
+
+def test_no_accident_makes_a_worker_settle_for_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(InterlockError, match="could not be found out"):
+        open_runner(containment="auto", modules=[], main=None, ahead=1)
+
+
+def test_what_the_kernel_refuses_is_left_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container without CAP_SYS_ADMIN."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or os.geteuid() != 0:
+        pytest.skip("NO setpriv, or not root: no capability can be dropped")
+    tries = tmp_path / "tries"
+    program = tmp_path / "python"
+    dropped = "--bounding-set=-sys_admin --inh-caps=-sys_admin"
+    program.write_text(
+        f'#!/bin/sh\necho >> {tries}\nexec {setpriv} {dropped} {sys.executable} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    assert "Operation not permitted" in (probe.works("namespace") or "")
+    assert tries.read_text() == "\n"
+    assert probe.strongest() == "subreaper"

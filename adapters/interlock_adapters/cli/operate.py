@@ -1,11 +1,13 @@
 """Commands for whoever operates it: counts, queues, purge, verify, db, doctor, ..."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from interlock import discovery
+from interlock.errors import InterlockError
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import AsJson, Database, Server, out
 
@@ -99,6 +101,13 @@ def diagram(
     print(kinds[kind](), end="")  # noqa: T201  (as it is)
 
 
+def _told(probe: Callable[..., str | None], *given: str) -> str:
+    try:
+        return probe(*given) or "works"
+    except InterlockError as error:
+        return str(error)
+
+
 def doctor(database: Database = None, as_json: AsJson = False) -> None:
     """Say what works on this machine: containment, Python, store."""
     import platform  # noqa: PLC0415  (only when asked for)
@@ -107,8 +116,8 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
 
     found: dict[str, object] = {"python": platform.python_version()}
     for name in domain.STRENGTHS:
-        found[f"containment {name}"] = probe.works(name) or "works"
-    found["containment auto"] = probe.strongest()
+        found[f"containment {name}"] = _told(probe.works, name)
+    found["containment auto"] = _told(probe.strongest)
     found["database"] = discovery.database_url(database)
     with context.errors_as_exit_codes():
         if as_json:

@@ -1,51 +1,72 @@
 """Try a containment for real: a daemonised grandchild, a kill, a proof.
 
-`python -m interlock_adapters.subprocess.probe STRENGTH` exits 0 if it works here.
+`python -m interlock_adapters.subprocess.probe STRENGTH` prints its verdict: that it
+works here, or how the kernel refuses it. Whoever is killed before gives none.
 """
 
+import errno
 import os
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from typing import NoReturn
+from typing import Final
 
+from interlock.errors import InterlockError
 from interlock_adapters.subprocess import domain, linux
 from interlock_adapters.subprocess.zygote import enter_namespace
 
-_PATIENCE_S = 10
-_TRIES = 3
+_PATIENCE_S: Final = 10
+_TRIES: Final = 10
+_WORKS: Final = "works"
+_REFUSED: Final = "refused: "
+#: What the kernel says when it has too little just now; it says nothing of us.
+_PASSING: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 def strongest() -> str:
-    """Return the strongest containment that works on this machine, tried live."""
+    """Return the strongest containment that the kernel does not refuse, tried live.
+
+    Raises:
+        InterlockError: as `works`.
+    """
     return next(name for name in domain.STRENGTHS if works(name) is None)
 
 
 def works(containment: str) -> str | None:
-    """Return None if a containment works here, else what went wrong.
+    """Return None if a containment works here, else how the kernel refuses it.
 
-    A try in which somebody killed a process, or that took too long, says nothing: each
-    failure is repeated, so that no accident makes a worker settle for less.
+    A try without a verdict, as somebody killed a process of it or it took too long, is
+    repeated: no accident makes a worker settle for less.
+
+    Raises:
+        InterlockError: none of the tries had a verdict.
     """
-    for _ in range(_TRIES - 1):
-        if _try(containment) is None:
+    wrong = ""
+    for _ in range(_TRIES):
+        said, wrong = _try(containment)
+        if said == _WORKS:
             return None
-    return _try(containment)
+        if said.startswith(_REFUSED):
+            return said.removeprefix(_REFUSED)
+    raise InterlockError(
+        f"it could not be found out whether containment {containment!r} works here, in "
+        f"{_TRIES} tries ({wrong}). No job was started. Try again, or choose a weaker "
+        "one by its name; `interlock doctor` tries each."
+    )
 
 
-def _try(containment: str) -> str | None:
+def _try(containment: str) -> tuple[str, str]:
+    """Return the verdict, empty if there is none, and else what went wrong."""
     program = [sys.executable, "-m", "interlock_adapters.subprocess.probe", containment]
     try:
         done = subprocess.run(  # noqa: S603  (our own module)
             program, capture_output=True, timeout=_PATIENCE_S, check=False, text=True
         )
     except subprocess.TimeoutExpired:
-        return f"no answer within {_PATIENCE_S} s"
-    if done.returncode == 0:
-        return None
+        return "", f"no answer within {_PATIENCE_S} s"
     lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-    return lines[-1]
+    return done.stdout, lines[-1]
 
 
 def _daemonise() -> None:
@@ -79,24 +100,15 @@ def _kill_and_prove(containment: str) -> bool:
     return True
 
 
-def _leave_as(status: int) -> NoReturn:
-    """End as the process did that had this wait status, by a signal too."""
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        os.kill(os.getpid(), -code)
-    os._exit(code & 0xFF)
-
-
-def main() -> None:
-    """Enter the containment as a zygote and a shim would, and try it."""
-    containment = sys.argv[1]
+def _enter(containment: str) -> None:
+    """Enter it as a zygote and a shim would."""
     if containment == domain.NAMESPACE:
         enter_namespace()
         linux.unshare(linux.NEWPID)
         shim = os.fork()
         if shim:
-            _, status = os.waitpid(shim, 0)
-            _leave_as(status)
+            os.waitpid(shim, 0)
+            os._exit(0)
         linux.private_proc()
     elif containment == domain.SUBREAPER:
         linux.become_subreaper()
@@ -104,8 +116,25 @@ def main() -> None:
     else:
         with suppress(OSError):
             os.setsid()
-    sys.stderr.flush()
-    os._exit(0 if _kill_and_prove(containment) else 1)
+
+
+def _say(verdict: str) -> None:
+    os.write(1, verdict.encode())
+
+
+def main() -> None:
+    """Enter the containment, try it, and say the verdict."""
+    containment = sys.argv[1]
+    try:
+        _enter(containment)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            raise
+        _say(f"{_REFUSED}{str(error) or type(error).__name__}")
+        os._exit(0)
+    if _kill_and_prove(containment):
+        _say(_WORKS)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -273,7 +273,8 @@ def open_runner(
     """Open the runner of this machine (entry point `subprocess`).
 
     Raises:
-        InterlockError: the containment that was asked for does not work here.
+        InterlockError: the containment that was asked for does not work here, or it
+            could not be found out.
     """
     if containment == "auto":
         containment = strongest()
