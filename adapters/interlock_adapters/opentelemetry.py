@@ -11,13 +11,14 @@ import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from interlock.errors import DuplicateJob
 from interlock.job import Job, Move, NewJob
 from interlock.lifecycle import Event
 from interlock.retry import type_name
@@ -26,11 +27,12 @@ from interlock.tracing import Carrier, set_tracer
 Provider = Callable[[], trace.TracerProvider]
 Attributes = dict[str, str | int]
 
-_FLUSH_MS: Final = 2000  # how long the end of a job's process waits for an exporter
+_FLUSH_S: Final = 1.0  # how long the end of a job's process waits for an exporter
 _AS_WANTED: Final = frozenset(
     {Event.SUCCEED, Event.FINISH_CANCEL, Event.CANCEL_LOST, Event.RELEASE}
 )
 _log = logging.getLogger("interlock.tracing")
+_SYSTEM: Final = {"messaging.system": "interlock"}
 _propagator: Final = TraceContextTextMapPropagator()
 
 
@@ -64,37 +66,48 @@ class _Tracer:
                     _log.exception("nothing is traced: there is no provider")
         return self._tracer
 
+    def _begun(
+        self,
+        name: str,
+        at: context.Context | None,
+        kind: SpanKind,
+        attributes: Attributes,
+    ) -> trace.Span:
+        """Return a new span; one of nothing if the application's SDK fails."""
+        try:
+            spans = self._spans()
+            return spans.start_span(name, at, kind=kind, attributes=attributes)
+        except Exception:  # noqa: BLE001  (a processor's or sampler's)
+            _log.exception("%s is not traced", name)
+            return trace.INVALID_SPAN
+
     @contextmanager
     def submitting(self, new: Sequence[NewJob]) -> Iterator[Sequence[NewJob]]:
         """Span what stores the jobs, and let them carry it."""
         names = {job.name for job in new}
-        with self._spans().start_as_current_span(
-            f"submit {names.pop()}" if len(names) == 1 else "submit",
-            kind=SpanKind.PRODUCER,
-            attributes=_about(new[0]) if len(new) == 1 else _about_batch(new),
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            told = self.carrier()
-            try:
-                yield [
-                    dataclasses.replace(job, metadata={**job.metadata, **told})
-                    for job in new
-                ]
-            except Exception as error:
+        name = f"submit {names.pop()}" if len(names) == 1 else "submit"
+        span = self._begun(name, None, SpanKind.PRODUCER, _of_submit(new))
+        try:
+            with trace.use_span(
+                span, record_exception=False, set_status_on_exception=False
+            ):
+                told = self.carrier()
+                yield [_carrying(job, told) for job in new]
+        except Exception as error:
+            span.set_attribute("error.type", type_name(type(error)))
+            if not isinstance(error, DuplicateJob):  # an answer that was asked for
                 span.set_status(StatusCode.ERROR)
-                span.set_attribute("error.type", type_name(type(error)))
-                raise
+            raise
+        finally:
+            _end(span)
 
     def running(self, job: Job) -> "_Attempt":
         """Begin the span of an attempt, below that of the job's submit."""
-        span = self._spans().start_span(
-            f"run {job.name}",
-            _context(job.metadata),
-            kind=SpanKind.CONSUMER,
-            attributes={**_about(job), "interlock.attempt": job.attempt},
+        attributes = {**_about(job), "interlock.attempt": job.attempt}
+        at = _context(job.metadata)
+        return _Attempt(
+            self._begun(f"run {job.name}", at, SpanKind.CONSUMER, attributes)
         )
-        return _Attempt(span)
 
     def carrier(self) -> Carrier:
         """Return the headers that tell of the current span."""
@@ -114,11 +127,16 @@ class _Tracer:
             context.detach(token)
 
     def flush(self) -> None:
-        """Export what a processor keeps back, in this process's last moment."""
+        """Export what a processor keeps back, in this process's last moment.
+
+        In a thread, which ends with the process: an SDK may wait for its collector as
+        long as it likes (issue 4568 of opentelemetry-python).
+        """
         flush = getattr(trace.get_tracer_provider(), "force_flush", None)
         if flush is not None:
-            with suppress(Exception):
-                flush(_FLUSH_MS)
+            thread = threading.Thread(target=flush, daemon=True)
+            thread.start()
+            thread.join(_FLUSH_S)
 
 
 class _Attempt:
@@ -130,18 +148,32 @@ class _Attempt:
 
     def end(self, move: Move | None) -> None:
         """End the span."""
+        span = self._span
         if move is None:
-            self._span.set_status(StatusCode.ERROR, "lost")
-            self._span.end()
-            return
-        self._span.set_attribute("interlock.event", str(move.event))
-        if move.reason is not None:
-            self._span.set_attribute("interlock.reason", str(move.reason))
-        if move.event not in _AS_WANTED:
-            self._span.set_status(StatusCode.ERROR, move.reason and str(move.reason))
-        if move.error is not None and move.error.type is not None:
-            self._span.set_attribute("error.type", move.error.type)
-        self._span.end()
+            span.set_status(StatusCode.ERROR, "lost")
+        else:
+            span.set_attribute("interlock.event", move.event.value)
+            reason = None if move.reason is None else move.reason.value
+            if reason is not None:
+                span.set_attribute("interlock.reason", reason)
+            if move.event not in _AS_WANTED:
+                span.set_status(StatusCode.ERROR, reason)
+            if move.error is not None and move.error.type is not None:
+                span.set_attribute("error.type", move.error.type)
+        _end(span)
+
+
+def _end(span: trace.Span) -> None:
+    try:
+        span.end()
+    except Exception:  # noqa: BLE001  (likewise)
+        _log.exception("the end of a span is not traced")
+
+
+def _carrying(job: NewJob, told: Carrier) -> NewJob:
+    """Return the job with a carrier; it is not to keep parts of another one."""
+    own = {k: v for k, v in job.metadata.items() if k not in _propagator.fields}
+    return dataclasses.replace(job, metadata={**own, **told})
 
 
 def _context(carrier: Mapping[str, object]) -> context.Context:
@@ -163,14 +195,19 @@ def _is_inside() -> bool:
     return trace.get_current_span().get_span_context().is_valid
 
 
-def _about_batch(new: Sequence[NewJob]) -> Attributes:
-    return {"messaging.system": "interlock", "messaging.batch.message_count": len(new)}
+def _of_submit(new: Sequence[NewJob]) -> Attributes:
+    if len(new) > 1:
+        return {**_SYSTEM, "messaging.batch.message_count": len(new)}
+    about = _about(new[0])
+    if new[0].idempotency_key is not None:  # which may mean a job that is there already
+        del about["messaging.message.id"]
+    return about
 
 
 def _about(job: NewJob | Job) -> Attributes:
     """Return what a span says (OpenTelemetry's conventions for messaging)."""
     return {
-        "messaging.system": "interlock",
+        **_SYSTEM,
         "messaging.destination.name": job.queue,
         "messaging.message.id": job.id,
         "interlock.job": job.name,

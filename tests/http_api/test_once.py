@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 import postgres
 from interlock import Engine, InFlight, KeyReused
+from interlock.query import ClaimRequest, Page, Search
 from interlock_adapters.http import Settings, create_app
 
 from .server import client_of
@@ -179,6 +181,32 @@ def test_jobs_are_canceled_by_filter_page_by_page(
         problem(api.post("/v1/jobs/cancel", json=empty), 422, "no-filter")
     secret = {"params": {"password": "x"}}
     problem(api.post("/v1/jobs/cancel", json=secret), 422, "secret-parameter")
+
+
+def test_what_begins_to_run_meanwhile_is_not_canceled_as_pending(
+    api: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [engine.submit("t.add", {"left": n}).id for n in range(2)]
+    search = engine._store.search
+
+    def and_then_one_is_claimed(wanted: Search) -> Page:
+        page = search(wanted)
+        request = ClaimRequest(
+            worker_id="w",
+            names=frozenset({"t.add"}),
+            limit=1,
+            lease=timedelta(seconds=60),
+            now=datetime.now(UTC),
+        )
+        assert [job.id for job in engine._store.claim(request)] == ids[:1]
+        return page
+
+    monkeypatch.setattr(engine._store, "search", and_then_one_is_claimed)
+    wanted = {"statuses": ["PENDING"]}
+    answer = api.post("/v1/jobs/cancel", json=wanted).json()
+    told = {item["id"]: item["status"] for item in answer["items"]}
+    assert told == {ids[0]: 412, ids[1]: 200}
+    assert engine.get(ids[0]).cancel_requested_at is None
 
 
 def test_a_full_queue_refuses_and_tells_when_to_come_back(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def test_a_refused_submit_tells_its_type_and_no_message(
     with pytest.raises(DuplicateJob):
         engine.submit(keyed, 1)
     refused = spans.get_finished_spans()[1]
-    assert not refused.status.is_ok
+    assert refused.status.is_unset  # whoever asks for a key asks for this answer
     assert refused.attributes is not None
     assert refused.attributes["error.type"] == "interlock.errors.DuplicateJob"
     assert "s3cret" not in refused.to_json()
@@ -86,10 +87,12 @@ def test_a_batch_is_one_span(engine: Engine, spans: InMemorySpanExporter) -> Non
 
 def test_a_rerun_is_followed_from_its_own_submit(spans: InMemorySpanExporter) -> None:
     with inline_engine() as engine:
-        first = engine.submit(jobs.add, 1).job()
+        own = {"tracestate": "a=b\nc"}
+        first = engine.submit(jobs.add.options(metadata=own), 1).job()
         second = engine.rerun(first.id).job()
         engine.drain()
     assert first.metadata["traceparent"] != second.metadata["traceparent"]
+    assert "tracestate" not in second.metadata
     names = [span.name for span in spans.get_finished_spans()]
     assert names == ["submit t.add", "run t.add"] * 2
 
@@ -105,25 +108,66 @@ def test_a_span_that_is_entered_already_stays(spans: InMemorySpanExporter) -> No
     assert not trace.get_current_span().get_span_context().is_valid
 
 
-def test_a_provider_that_cannot_be_made_stops_no_job(tmp_path: Path) -> None:
-    program = f"""
-from e2e import sample_jobs as jobs
-from interlock import Engine
-from interlock_adapters.opentelemetry import instrument
-
-def provider():
-    raise OSError("no collector")
-
-instrument(provider)
-with Engine.open("sqlite:///{tmp_path}/jobs.db") as engine, engine.worker():
-    assert engine.submit(jobs.add, 1).result(20) == 2
-"""
+def _run(folder: Path, program: str, **environment: str) -> str:
+    """Run a program in a process of its own; return its log."""
+    opened = f'Engine.open("sqlite:///{folder}/jobs.db") as engine, engine.worker()'
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program.replace("AN_ENGINE", opened)],
         cwd=Path(__file__).parents[1],
+        env={**os.environ, "SPANS": str(folder / "spans"), **environment},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "nothing is traced: there is no provider" in done.stderr
+    return done.stderr
+
+
+BROKEN = """
+from e2e import sample_jobs as jobs
+from interlock import Engine
+from interlock_adapters.opentelemetry import instrument
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+class Broken(SpanProcessor):
+    def on_start(self, span, parent_context=None):
+        raise OSError("at its start")
+    def on_end(self, span):
+        raise OSError("at its end")
+
+def provider():
+    HOW
+    made = TracerProvider()
+    made.add_span_processor(Broken())
+    return made
+
+instrument(provider)
+with AN_ENGINE:
+    for _ in range(2):
+        assert engine.submit(jobs.add, 1).result(20) == 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("raise OSError('no collector')", "nothing is traced: there is no provider"),
+        ("del Broken.on_end", "run t.add is not traced"),
+        ("del Broken.on_start", "the end of a span is not traced"),
+    ],
+)
+def test_an_sdk_that_fails_stops_no_job(tmp_path: Path, how: str, told: str) -> None:
+    assert told in _run(tmp_path, BROKEN.replace("HOW", how))
+
+
+def test_a_collector_that_hangs_holds_up_no_job(tmp_path: Path) -> None:
+    program = """
+from interlock import Engine
+from tracing import traced_jobs as jobs
+with AN_ENGINE:
+    timed = jobs.work.options(timeout=5)
+    assert engine.submit(timed, "x").result(10) == 1
+import os
+os._exit(0)  # the application's own spans hang as well
+"""
+    _run(tmp_path, program, COLLECTOR_HANGS="1")

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from interlock.errors import InterlockError, StoreUnavailable
 from interlock.job import Job
-from interlock.lifecycle import TERMINAL, JobStatus
+from interlock.lifecycle import TERMINAL, Event, JobStatus, row_of
 from interlock.options import Options
 from interlock_adapters.http import cursors, reply, wire
 from interlock_adapters.http.answers import BatchOut, BulkCancelOut
@@ -17,6 +17,7 @@ from interlock_adapters.http.problems import Problem
 from interlock_adapters.http.reply import Reply
 from interlock_adapters.http.requests import BatchIn, BulkCancelIn, SubmitIn
 
+_RUNNING = row_of(Event.CLAIM).target
 _LIVE = [status for status in JobStatus if status not in TERMINAL]
 
 
@@ -90,7 +91,8 @@ class Bulk:
     ) -> Response:
         """Cancel every job that fits, up to `limit`; each has its own answer.
 
-        200: it is CANCELED. 202: it is being stopped. 409: it ended meanwhile.
+        200: it is CANCELED. 202: it is being stopped. 409: it ended meanwhile. 412: it
+        began to run meanwhile, which was not among the statuses.
         """
         del once
         refuse_secret(wanted.params)
@@ -99,6 +101,7 @@ class Bulk:
             detail = "Say which jobs: without a filter this would cancel every one."
             raise Problem(422, "no-filter", detail)
         filters["statuses"] = filters["statuses"] or _LIVE
+        as_seen = _RUNNING not in filters["statuses"]
         cursor = cursors.decode(wanted.cursor, filters)
         by = actor(request, wanted.by)
         page = await self._api.engine.search(
@@ -109,16 +112,28 @@ class Bulk:
             lambda: Reply(
                 status=200,
                 body={
-                    "items": [self._stop(job, wanted.reason, by) for job in page.items],
+                    "items": [
+                        self._stop(job, wanted.reason, by, as_seen)
+                        for job in page.items
+                    ],
                     "next_cursor": cursors.encode(page.next_cursor, filters),
                 },
             ),
         )
         return answer.response()
 
-    def _stop(self, found: Job, reason: str | None, by: str) -> dict[str, object]:
+    def _stop(
+        self,
+        found: Job,
+        reason: str | None,
+        by: str,
+        as_seen: bool,  # noqa: FBT001  (whether it may have changed since)
+    ) -> dict[str, object]:
+        version = found.version if as_seen else None
         try:
-            job = self._engine.cancel(found.id, reason=reason, by=by)
+            job = self._engine.cancel(
+                found.id, reason=reason, by=by, if_version=version
+            )
         except StoreUnavailable:
             raise
         except InterlockError as error:

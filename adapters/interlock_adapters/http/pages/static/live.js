@@ -50,7 +50,7 @@
     const { open, shut, matching } = event.target.dataset;
     if (open) element(open).showModal();
     if (shut) element(shut).close();
-    if (matching) cancelAll(JSON.parse(matching));
+    if (matching) cancelAll(JSON.parse(matching)).catch((error) => say(`The server did not answer: ${error.message}`));
   });
   const chosen = () => [...document.querySelectorAll("#selection tbody input:checked")];
   document.addEventListener("change", (event) => {
@@ -85,7 +85,8 @@
     report(verb, ids.length - refused.length, refused);
   };
   const cancelAll = async (filters) => {
-    if (!confirm("Cancel every job that matches the filters and has not ended?")) return;
+    const said = Object.entries(filters).filter(([, value]) => value && value.length).map(([name, value]) => `${name}: ${value}`);
+    if (!confirm(`Cancel every job that has not ended, with ${said.join("; ")}?`)) return;
     const refused = [];
     let done = 0;
     let cursor = null;
