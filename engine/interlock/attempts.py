@@ -20,9 +20,10 @@ from interlock.observation import (
     TreeDead,
     Unconfirmed,
 )
-from interlock.ports import Execution, JobStore, Runner
+from interlock.ports import JobStore
 from interlock.query import Note, Running
 from interlock.reaper import loss
+from interlock.running import Execution, Runner
 from interlock.supervision import Ask, Finish, Lose, Signal, Supervised, Wait, decide
 from interlock.tracing import Span
 
@@ -61,6 +62,7 @@ class Attempts:
         self._clock = clock
         self._actor = worker_id
         self._rng = rng
+        self._left: list[Execution] = []  # let go of, and not dead yet
         self._notebook = Notebook(runner.containment)
 
     def add(self, tracked: Tracked) -> None:
@@ -69,7 +71,7 @@ class Attempts:
 
     def sources(self) -> list[Execution]:
         """Return what to wait for."""
-        return [tracked.execution for tracked in self.all.values()]
+        return [*(tracked.execution for tracked in self.all.values()), *self._left]
 
     def held(self) -> dict[str, int]:
         """Return the attempts whose leases are to be renewed."""
@@ -126,6 +128,7 @@ class Attempts:
         for tracked in self.all.values():
             for observation in tracked.execution.observe():
                 self._take(tracked, observation)
+        self._left = [one for one in self._left if not _is_dead(one)]
 
     def ended(self) -> set[tuple[str, int]]:
         """Look once more, and return the dead attempts whose end is to be written."""
@@ -239,6 +242,7 @@ class Attempts:
             about = _about(tracked.job)
             _log.warning("job %s: %s", move.job_id, outcome, extra=about)
             tracked.execution.kill()
+            self._left.append(tracked.execution)
             self._forget(tracked, None)
             return
         tracked.seen.job = outcome
@@ -279,6 +283,10 @@ class Attempts:
                     "job %s: its attempt was rescued", tracked.job.id, extra=about
                 )
                 self._forget(tracked, None)
+
+
+def _is_dead(execution: Execution) -> bool:
+    return any(isinstance(seen, TreeDead) for seen in execution.observe())
 
 
 def _about(job: Job) -> dict[str, object]:

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from interlock.clock import Clock
 from interlock.errors import InvalidOption
-from interlock.ports import JobStore, Runner
+from interlock.ports import JobStore
+from interlock.running import Runner
 
 DEFAULT_URL: Final = "sqlite:///interlock.db"
 

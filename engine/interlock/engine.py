@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock import discovery, hiring
@@ -25,14 +24,14 @@ from interlock.operations import Operations
 from interlock.options import Options, check_words
 from interlock.ports import JobStore
 from interlock.registry import JobFunction, find
+from interlock.settings import WorkerSettings
 from interlock.submission import Wanted, again, call_of, new_job
 from interlock.tracing import tracer
 from interlock.waiting import Waiting
-from interlock.worker import Worker, WorkerSettings
+from interlock.worker import Worker
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_MAX_PAGE = 1000
 _SUCCEEDED = row_of(Event.SUCCEED).target
 _ENDED_BADLY = {
     row_of(Event.FAIL).target: JobFailed,
@@ -293,10 +292,5 @@ class Engine(Operations):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()

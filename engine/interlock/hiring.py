@@ -8,7 +8,8 @@ from interlock.clock import Clock
 from interlock.errors import InterlockError
 from interlock.ports import JobStore
 from interlock.registry import registered
-from interlock.worker import Worker, WorkerSettings
+from interlock.settings import WorkerSettings
+from interlock.worker import Worker
 
 
 def new_worker(

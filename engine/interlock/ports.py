@@ -5,7 +5,7 @@ ever crosses. A store proves itself by the contract suite in
 `interlock.testing`; what that suite does not check, the engine does not rely on.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,8 +19,7 @@ from interlock.job import (
     NewJob,
     Rejection,
 )
-from interlock.lifecycle import JobStatus, StopCause
-from interlock.observation import Launch, Observation
+from interlock.lifecycle import JobStatus
 from interlock.query import (
     ClaimRequest,
     Fault,
@@ -33,6 +32,7 @@ from interlock.query import (
     Search,
     WorkerInfo,
 )
+from interlock.running import Wakeup
 from interlock.telling import Answering, Overviews, Telling
 
 
@@ -200,99 +200,4 @@ class JobStore(Telling, Overviews, Answering, Protocol):
 
     def close(self) -> None:
         """Release connections. The store is not used after it."""
-        ...
-
-
-class Source(Protocol):
-    """What becomes readable, for poll(2)."""
-
-    def fileno(self) -> int:
-        """Return a file descriptor that is readable when there is something."""
-        ...
-
-
-class Wakeup(Protocol):
-    """Tells a waiter that the store may have changed. False alarms are allowed."""
-
-    def wait(self, timeout_s: float, sources: Iterable[Source] = ()) -> bool:
-        """Wait until a source is readable, the store changed, or the time is over.
-
-        Returns:
-            Whether the store has changed by another hand since the last call.
-        """
-        ...
-
-    def wake(self) -> None:
-        """Make a `wait` in another thread return at once."""
-        ...
-
-    def close(self) -> None:
-        """Release what it holds."""
-        ...
-
-
-class Execution(Protocol):
-    """One attempt that runs."""
-
-    @property
-    def supervised(self) -> bool:
-        """Whether something still holds its lease; False: never renew it again."""
-        ...
-
-    def fileno(self) -> int:
-        """Return a descriptor that is readable when `observe` has something."""
-        ...
-
-    def observe(self) -> list[Observation]:
-        """Return what happened since the last call, in order; never block.
-
-        TreeDead comes exactly once, last, and only when it is true.
-        """
-        ...
-
-    def stop(self, cause: StopCause, grace_s: float) -> None:
-        """Tell the job (SIGTERM), and kill its tree when the grace is over."""
-        ...
-
-    def kill(self) -> None:
-        """Kill the tree now."""
-        ...
-
-    def extend(self, lease_deadline: float) -> None:
-        """Put off the moment at which the tree is killed unasked."""
-        ...
-
-
-class Runner(Protocol):
-    """Starts attempts, each in a kill domain of its own."""
-
-    containment: str
-    domain: str | None
-
-    def start(self, launch: Launch) -> Execution:
-        """Start one attempt; return at once. A failure to start is an ExitSeen."""
-        ...
-
-    def sources(self) -> Sequence[Source]:
-        """Return what else the worker's loop should watch (`tend` is called then)."""
-        ...
-
-    def proved_empty(self, domain: str) -> bool:
-        """Whether a dead worker's kill domain of this host is proved empty."""
-        ...
-
-    def sweep(self, attempts: Collection[tuple[str, int]]) -> set[str]:
-        """Kill what is left on this host of lost attempts, (job id, attempt) each.
-
-        Returns:
-            The jobs of which something is still alive: they must not run again yet.
-        """
-        ...
-
-    def tend(self) -> None:
-        """Look after the runner's own processes; never block."""
-        ...
-
-    def close(self) -> None:
-        """Kill what still runs and release everything."""
         ...

@@ -13,8 +13,9 @@ from interlock.clock import boot_id
 from interlock.errors import InterlockError
 from interlock.job import Job, Move
 from interlock.lifecycle import Event, Reason, StopCause
-from interlock.ports import JobStore, Runner
+from interlock.ports import JobStore
 from interlock.query import Lost, WorkerInfo
+from interlock.running import Runner
 
 _log = logging.getLogger("interlock.reaper")
 _BATCH: Final = 500
@@ -105,7 +106,7 @@ class Reaper:
             worker = workers.get(job.worker_id or "")
             here = worker is not None and worker.boot_id == self._boot_id
             empty = here and self._is_empty(worker)
-            if one.lease_expired and here and not empty:
+            if here and (one.lease_expired or empty):
                 left.append((job.id, job.attempt))
             if one.lease_expired or empty:
                 lost.append((job, empty))

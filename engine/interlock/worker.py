@@ -12,20 +12,21 @@ import threading
 import uuid
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from interlock.attempts import Attempts, Tracked
 from interlock.clock import Clock, boot_id
-from interlock.errors import InterlockError, InvalidOption, StoreUnavailable
+from interlock.errors import InterlockError, StoreUnavailable
 from interlock.job import Job
 from interlock.lifecycle import row_of
 from interlock.observation import Launch
-from interlock.ports import JobStore, Runner, Source
+from interlock.ports import JobStore
 from interlock.query import ClaimRequest, WorkerInfo
 from interlock.reaper import Reaper
 from interlock.registry import JobFunction
+from interlock.running import Runner, Source
+from interlock.settings import WorkerSettings
 from interlock.supervision import Supervised
 from interlock.tracing import tracer
 
@@ -34,37 +35,6 @@ _POLL_S: Final = 2.0  # behind every wake-up: what a lost notification costs at 
 _LOOK_S: Final = 0.03  # between two looks for cancels; our own writes wake us too
 _REAP_S: Final = 1.0
 _STORE_DOWN_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings:
-    """How a worker works.
-
-    Args:
-        concurrency: jobs at once; 1 to 1000.
-        lease: seconds after which a silent worker's jobs are somebody else's; 1 or
-            more. Its jobs are dead a margin of max(20 %, 0.5 s) before that.
-        queues: only these; None: all.
-        shutdown_grace: seconds that running jobs may go on after a stop.
-    """
-
-    concurrency: int = field(default_factory=lambda: os.cpu_count() or 1)
-    lease: float = 30.0
-    queues: frozenset[str] | None = None
-    shutdown_grace: float = 10.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.concurrency <= 1000:  # noqa: PLR2004  (documented above)
-            raise InvalidOption("concurrency", self.concurrency, "from 1 to 1000")
-        if not 1 <= self.lease <= 86_400:  # noqa: PLR2004  (a day)
-            raise InvalidOption("lease", self.lease, "1 to 86400 seconds")
-        if not 0 <= self.shutdown_grace <= 86_400:  # noqa: PLR2004  (a day)
-            raise InvalidOption("shutdown_grace", self.shutdown_grace, "0 to 86400 s")
-
-    @property
-    def margin(self) -> float:
-        """Seconds by which a job dies before its lease expires."""
-        return max(0.2 * self.lease, 0.5)
 
 
 def new_worker_id() -> str:
@@ -173,6 +143,7 @@ class Worker:
             if str(error) != self._down:
                 _log.warning("the store does not answer: %s", error)
             self._down = str(error)
+            self._renew_at = 0.0  # what it was about to renew may be over soon
             self._wakeup.wait(_STORE_DOWN_S)
         return bool(self._attempts.all)
 
@@ -182,9 +153,9 @@ class Worker:
         if changed:
             self._hungry = True
         if self._changed and self._attempts.all and now >= self._look_at:
-            self._changed = False
             self._look_at = now + _LOOK_S
             self._attempts.note_cancels(self._store.cancels(self.id))
+            self._changed = False
         if self._stops:
             self._shut_down(now)
         if now >= self._renew_at:
@@ -207,7 +178,7 @@ class Worker:
         moves = self._attempts.moves()
         notes = self._attempts.notes(at_once=bool(moves))
         ending = sum(not row_of(move.event).is_internal for _, move in moves)
-        free = self._free() + ending
+        free = self._free(ending)
         hungry = free > 0 and not self._stops and (self._hungry or ending > 0)
         outcomes: list[Job | InterlockError] = []
         claimed: list[Job] = []
@@ -238,8 +209,10 @@ class Worker:
             due = min(due, self._look_at)
         return max(0.0, due - self._clock.boot())
 
-    def _free(self) -> int:
-        return self._settings.concurrency - len(self._attempts.all)
+    def _free(self, ending: int = 0) -> int:
+        if not self._runner.is_ready:
+            return 0
+        return self._settings.concurrency - len(self._attempts.all) + ending
 
     def _shut_down(self, now: float) -> None:
         if self._patience_over == float("inf"):

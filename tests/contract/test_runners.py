@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from interlock.ports import Runner
+from interlock.running import Runner
 from interlock.testing import runner_jobs
 from interlock.testing.runners import RunnerContract
 from interlock_adapters.subprocess import probe

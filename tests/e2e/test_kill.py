@@ -146,7 +146,7 @@ def test_what_shim_and_zygote_left_is_swept_before_a_rescue(
         first = set(alive(handle.id))
         runner = worker._runner
         assert isinstance(runner, SubprocessRunner)
-        for pid in (runner._process.pid, parent_of(min(first))):
+        for pid in (runner._launcher.process.pid, parent_of(min(first))):
             os.kill(pid, signal.SIGKILL)
         assert first & set(alive(handle.id)), "something of it should outlive them"
         until(lambda: engine.get(handle.id).attempt == 2)
@@ -166,7 +166,7 @@ def test_a_killed_zygote_costs_no_job(
         first = set(alive(handle.id))
         runner = worker._runner
         assert isinstance(runner, SubprocessRunner)
-        runner._process.kill()
+        runner._launcher.process.kill()
         if containment == "namespace":
             until(lambda: engine.get(handle.id).attempt == 2)
             assert not first & set(alive(handle.id))

@@ -48,12 +48,12 @@ def test_no_shim_has_the_number_of_one_of_an_earlier_zygote(
     runner: SubprocessRunner,
 ) -> None:
     before = _numbers(runner)
-    runner._process.kill()
-    runner._process.wait()
+    runner._launcher.process.kill()
+    runner._launcher.process.wait()
 
     def replaced() -> bool:
         runner.tend()
-        return runner._process.poll() is None
+        return runner._launcher.process.poll() is None
 
     until(replaced)
     assert _numbers(runner).isdisjoint(before)
@@ -76,7 +76,7 @@ def test_no_proof_is_given_before_the_death_of_a_job_whose_launcher_is_killed(
     launch = Launch(job=job, lease_deadline=boot() + 60, deadline_at=None)
     watched = Watched(runner, runner.start(launch))
     watched.until((tmp_path / "ready").exists)
-    runner._process.kill()
+    runner._launcher.process.kill()
     watched.until(lambda: watched.dead)
     assert alive(job.id) == []
 

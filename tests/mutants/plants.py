@@ -14,8 +14,8 @@ from interlock.guards import Facts
 from interlock.job import Job, Move, NewJob
 from interlock.lifecycle import INITIAL, Event, Guard, JobStatus, row_of
 from interlock.query import Lost
+from interlock.settings import WorkerSettings
 from interlock.supervision import Decision, Supervised
-from interlock.worker import WorkerSettings
 from interlock_adapters.memory import MemoryStore
 from interlock_adapters.memory import rules as memory_rules
 from interlock_adapters.memory import store as memory_store

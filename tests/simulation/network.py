@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from interlock.errors import StoreUnavailable
-from interlock.ports import Source, Wakeup
+from interlock.running import Source, Wakeup
 
 from .processes import Process
 from .shim import Shim

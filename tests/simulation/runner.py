@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from interlock.observation import Launch
-from interlock.ports import Execution, Source
+from interlock.running import Execution, Source
 
 from .processes import Process
 from .shim import Shim
@@ -27,6 +27,7 @@ class HostRunner:
     """See `Runner`. Its kill domain is named after its worker."""
 
     containment = "namespace"
+    is_ready = True
 
     def __init__(self, host: Host, worker: Process, forest: Forest) -> None:
         self.domain: str | None = worker.name

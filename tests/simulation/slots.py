@@ -9,7 +9,8 @@ from functools import partial
 from typing import Final, cast
 
 from interlock.ports import JobStore
-from interlock.worker import Worker, WorkerSettings
+from interlock.settings import WorkerSettings
+from interlock.worker import Worker
 
 from .jobs import narrow, work
 from .network import Link, Network

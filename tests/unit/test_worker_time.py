@@ -11,12 +11,13 @@ import pytest
 from interlock.job import Exit, Job, NewJob
 from interlock.lifecycle import JobStatus, StopCause
 from interlock.observation import ExitSeen, Launch, Observation, PidSeen
-from interlock.ports import Source, Wakeup
 from interlock.query import ClaimRequest
 from interlock.registry import JobFunction
+from interlock.running import Source, Wakeup
+from interlock.settings import WorkerSettings
 from interlock.testing.clock import ManualClock
 from interlock.testing.inline import InlineRunner
-from interlock.worker import Worker, WorkerSettings
+from interlock.worker import Worker
 from interlock_adapters.memory import MemoryStore
 
 TIMEOUT_S: Final = 5.0

@@ -12,7 +12,6 @@ from interlock.errors import JobNotFound
 from interlock.fold import faults
 from interlock.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.lifecycle import INITIAL, Event, JobStatus, row_of
-from interlock.ports import Source
 from interlock.query import (
     Answer,
     Census,
@@ -27,6 +26,7 @@ from interlock.query import (
     Search,
     WorkerInfo,
 )
+from interlock.running import Source
 from interlock_adapters.memory.rules import matches
 
 _CLAIM = row_of(Event.CLAIM)

@@ -17,7 +17,6 @@ from interlock.guards import NOT_MOVES, Facts, facts_of, refusal, unmet
 from interlock.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
 from interlock.lifecycle import SUBMIT, Event, JobStatus, row_of
 from interlock.machine import legal
-from interlock.ports import Wakeup
 from interlock.query import (
     ClaimRequest,
     KillUnconfirmed,
@@ -27,6 +26,7 @@ from interlock.query import (
     Running,
     Started,
 )
+from interlock.running import Wakeup
 from interlock_adapters.memory.reads import MemoryWakeup, as_running
 from interlock_adapters.memory.rules import moved, same_call
 from interlock_adapters.memory.upkeep import Upkeep

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from interlock.clock import Clock
 from interlock.errors import StoreUnavailable
-from interlock.ports import Wakeup
+from interlock.running import Wakeup
 from interlock_adapters.sql.flavor import Flavor
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from typing import Any, Final
 import psycopg
 import sqlalchemy as sa
 
-from interlock.ports import Source
+from interlock.running import Source
 from interlock_adapters.sql import session
 from interlock_adapters.sql.plpgsql import CHANNEL
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from interlock.clock import Clock, SystemClock
 from interlock.errors import SchemaMismatch, StoreUnavailable
-from interlock.ports import Wakeup
+from interlock.running import Wakeup
 from interlock_adapters.sql import schema, session
 from interlock_adapters.sql.database import Undone
 from interlock_adapters.sql.flavor import POSTGRES, Flavor

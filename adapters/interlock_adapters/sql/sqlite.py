@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from interlock.clock import Clock, SystemClock, boot_id
 from interlock.errors import InvalidOption, SchemaMismatch, StoreUnavailable
-from interlock.ports import Wakeup
+from interlock.running import Wakeup
 from interlock_adapters.sql import place, schema
 from interlock_adapters.sql.database import UNUSABLE
 from interlock_adapters.sql.flavor import SQLITE, Flavor

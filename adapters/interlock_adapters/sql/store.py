@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from interlock.errors import InterlockError, JobNotFound
 from interlock.guards import NOT_MOVES, refusal
 from interlock.job import Job, Move, NewJob
-from interlock.ports import Wakeup
 from interlock.query import (
     ClaimRequest,
     KillUnconfirmed,
@@ -20,6 +19,7 @@ from interlock.query import (
     Running,
     Started,
 )
+from interlock.running import Wakeup
 from interlock_adapters.sql import (
     claiming,
     facts,

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from interlock.ports import Source
+from interlock.running import Source
 from interlock_adapters.sql.place import identity
 
 _IN_MODIFY, _IN_CREATE = 0x2, 0x100  # linux/inotify.h

@@ -142,6 +142,7 @@ class Main:
     def __init__(
         self, launch: Mapping[str, Any], result_fd: int, notice_fd: int
     ) -> None:
+        _ear.missed = False  # one that was sent to the shim is not for this job
         self._launch = launch
         self._talk = Talk(result_fd, notice_fd)
         deadline = launch["deadline"]

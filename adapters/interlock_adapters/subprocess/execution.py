@@ -27,7 +27,7 @@ from interlock_adapters.subprocess.protocol import (
 )
 
 _CHUNK: Final = 262_144
-_SEND_S: Final = 5.0
+_SEND_S: Final = 1.0
 
 
 class ProcessExecution:
@@ -38,7 +38,7 @@ class ProcessExecution:
         self._link: socket.socket | None = None
         self._pidfd = -1
         self._decoder = Decoder()
-        self._orders: list[bytes] = []  # given before there was a shim
+        self._outbox = bytearray()  # what the shim has not taken yet
         self._result: object = None
         self._has_result = False
         self._failure: Failure | None = None
@@ -50,22 +50,13 @@ class ProcessExecution:
         """Give the execution its shim; it starts."""
         self._link = link
         self._pidfd = pidfd
-        link.settimeout(_SEND_S)
-        self._send(frame(Kind.LAUNCH, self._launch))
-        for order in self._orders:
-            self._send(order)
+        self._outbox[:0] = frame(Kind.LAUNCH, self._launch)
+        link.settimeout(_SEND_S)  # a large one takes several turns of the shim
+        self._flush()
         link.settimeout(0)
 
-    def fail_to_start(self, failure: Failure, proof: Proof) -> None:
-        """Say that there never was a process."""
-        self._seen += [
-            ExitSeen(exit=Exit(), failure=failure),
-            TreeDead(proof=proof),
-        ]
-        self._done = True
-
     def gone(self, proof: Proof) -> None:
-        """Say that the shim was killed, and its tree is proved dead all the same."""
+        """Say that the shim was killed, or never was, and its tree is proved dead."""
         if not self._done:
             self._drain()
         if not self._done:
@@ -89,6 +80,7 @@ class ProcessExecution:
 
     def observe(self) -> list[Observation]:
         """See `Execution.observe`."""
+        self._flush()
         self._drain()
         seen, self._seen = self._seen, []
         return seen
@@ -147,11 +139,14 @@ class ProcessExecution:
         return ExitSeen(exit=ended, failure=self._failure or unexplained(code))
 
     def _send(self, data: bytes) -> None:
-        if self._link is None:
-            self._orders.append(data)
-            return
-        with suppress(OSError):  # its end is told by the zygote
-            self._link.sendall(data)
+        self._outbox += data
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what the shim takes; the rest, not even half a frame, is never lost."""
+        with suppress(OSError):  # it takes no more now; or it ended: the zygote says so
+            while self._outbox and self._link is not None:
+                del self._outbox[: self._link.send(self._outbox)]
 
     def stop(self, cause: StopCause, grace_s: float) -> None:
         """See `Execution.stop`."""
@@ -169,7 +164,7 @@ class ProcessExecution:
 
     def detach(self) -> tuple[socket.socket, int] | None:
         """Give the shim back, if it can take another job; else close its link."""
-        if not self._again or self._link is None:
+        if not self._again or self._link is None or self._outbox:
             self.close()
             return None
         shim = (self._link, self._pidfd)

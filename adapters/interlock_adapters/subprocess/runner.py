@@ -1,37 +1,27 @@
 """`Runner` with a zygote: hands launches to shims that wait, and minds the zygote."""
 
-import json
 import logging
 import os
-import select
 import socket
-import subprocess
 import sys
 import tempfile
-import uuid
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from interlock.errors import InterlockError
-from interlock.job import Failure
-from interlock.lifecycle import Proof, Reason
+from interlock.lifecycle import Proof
 from interlock.observation import Launch
-from interlock.ports import Execution, Source
+from interlock.running import Execution, Source
 from interlock_adapters.subprocess import domain, leftovers
 from interlock_adapters.subprocess.execution import ProcessExecution
+from interlock_adapters.subprocess.launcher import Launcher
 from interlock_adapters.subprocess.probe import strongest, works
-from interlock_adapters.subprocess.zygote import BIND_NOW, EMPTY
+from interlock_adapters.subprocess.zygote import EMPTY
 
 _log = logging.getLogger("interlock.runner")
-_MAX_MESSAGE: Final = 1024 * 1024
 _MAX_AHEAD: Final = 8
-_END_MS: Final = 5000
-_NUMBERS: Final = 2**32
-#: What must not reach a job: the database's URL and the tokens of this project.
-_PRIVATE: Final = "INTERLOCK_"
 
 
 class SubprocessRunner:
@@ -43,10 +33,10 @@ class SubprocessRunner:
         self.containment = containment
         self._proof = Proof(domain.proof_of(containment))
         self._ahead = min(ahead, _MAX_AHEAD)
-        self._path = [entry or str(Path.cwd()) for entry in sys.path]
-        self._config: dict[str, object] = {
+        path = [entry or str(Path.cwd()) for entry in sys.path]
+        config: dict[str, object] = {
             "containment": containment,
-            "path": self._path,
+            "path": path,
             "modules": list(modules),
             "main": main,
             "ahead": self._ahead,
@@ -54,62 +44,28 @@ class SubprocessRunner:
         self._waiting: deque[ProcessExecution] = deque()
         self._spares: deque[tuple[int, socket.socket, int]] = deque()
         self._running: dict[int, ProcessExecution] = {}
-        self._zygotes = 0
-        self._ordered = 0  # shims that the zygote is making
-        self._broken: str | None = None  # why job modules cannot be imported
-        self.domain: str | None = None
-        self._start_zygote()
+        self._ordered = self._ahead  # shims that the zygote is making
+        self._launcher = Launcher(config, path, domain_folder())
 
-    def _start_zygote(self) -> None:
-        self._link, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        self.domain = str(domain_folder() / uuid.uuid4().hex)
-        environment = {
-            k: v for k, v in os.environ.items() if not k.startswith(_PRIVATE)
-        }
-        self._process = subprocess.Popen(  # noqa: S603  (our own module)
-            [
-                *(sys.executable, "-m", "interlock_adapters.subprocess.zygote"),
-                str(theirs.fileno()),
-            ],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env={
-                **environment,
-                BIND_NOW: "1",
-                "PYTHONPATH": os.pathsep.join(self._path),
-            },
-            start_new_session=True,
-        )
-        theirs.close()
-        self._ordered = self._ahead
-        self._zygote = -1  # its pidfd; in `namespace` its end proves all jobs dead
-        me = os.pidfd_open(os.getpid())
-        self._zygotes += 1  # no two shims of ours ever have the same number
-        first = self._zygotes * _NUMBERS
-        config = {**self._config, "domain": self.domain, "first": first}
-        socket.send_fds(self._link, [json.dumps(config).encode()], [me])
-        os.close(me)
-        self._link.settimeout(0)
+    @property
+    def is_ready(self) -> bool:
+        """See `Runner.is_ready`."""
+        return self._launcher.is_there
+
+    @property
+    def domain(self) -> str | None:
+        """See `Runner.domain`: while a shim of an earlier zygote runs, none has all."""
+        if any(number < self._launcher.first for number in self._running):
+            return None
+        return str(self._launcher.domain)
 
     def start(self, launch: Launch) -> Execution:
         """See `Runner.start`."""
         execution = ProcessExecution(_order(launch))
-        if self._broken is None:
-            self._waiting.append(execution)
-            self._reclaim()
-            self._match()
-        else:
-            self._refuse(execution, self._broken)
+        self._waiting.append(execution)
+        self._reclaim()
+        self._match()
         return execution
-
-    def _refuse(self, execution: ProcessExecution, why: str) -> None:
-        lines = why.strip().splitlines()
-        failure = Failure(
-            reason=Reason.SPAWN_ERROR,
-            message=f"the job modules cannot be imported: {lines[-1]}",
-            traceback=why,
-        )
-        execution.fail_to_start(failure, self._proof)
 
     def _match(self) -> None:
         """Give waiting launches the shims that are ready; order what is lacking."""
@@ -120,17 +76,24 @@ class SubprocessRunner:
             execution.attach(link, pidfd)
         there = len(self._spares) + len(self._running)
         wanted = max(self._ahead - there, len(self._waiting)) - self._ordered
-        if wanted > 0 and self._broken is None:
+        if wanted > 0 and self._launcher.is_there:
             self._ordered += wanted
-            with suppress(OSError):
-                self._link.send(b"+" * wanted)
+            self._launcher.order(wanted)
 
     def _reclaim(self) -> None:
-        """Take back the shims whose jobs are dead and that can take another."""
-        for number in [n for n, e in self._running.items() if e.done]:
-            shim = self._running.pop(number).detach()
-            if shim is not None:
-                self._spares.append((number, *shim))
+        """Take back the shims whose jobs are dead and that can take another.
+
+        Not those of an earlier zygote: `domain` would never prove their trees dead.
+        """
+        for number, execution in list(self._running.items()):
+            is_old = number < self._launcher.first
+            if execution.done or (is_old and not execution.supervised):
+                del self._running[number]
+                shim = execution.detach()
+                if shim is not None and is_old:
+                    _drop(shim)
+                elif shim is not None:
+                    self._spares.append((number, *shim))
 
     def proved_empty(self, domain: str) -> bool:
         """See `Runner.proved_empty`."""
@@ -145,94 +108,102 @@ class SubprocessRunner:
 
     def sources(self) -> Sequence[Source]:
         """See `Runner.sources`."""
-        return [self._link]
+        return self._launcher.sources()
 
     def tend(self) -> None:
         """See `Runner.tend`."""
-        while True:
-            try:
-                data, fds, _, _ = socket.recv_fds(self._link, _MAX_MESSAGE, 2)
-            except BlockingIOError:
-                break
-            except OSError:
-                data, fds = b"", []
-            if not data:
-                self._replace_zygote()
-                break
-            self._hear(json.loads(data), fds)
+        if not self._launcher.is_there:
+            self._restart()
+        for heard in self._launcher.heard():
+            if heard is None:
+                self._bury_zygote()
+            else:
+                self._hear(*heard)
         self._reclaim()
         self._match()
 
     def _hear(self, said: Mapping[str, Any], fds: list[int]) -> None:
-        if "shim" in said:
-            link = socket.socket(fileno=fds[0])
-            self._ordered -= 1
-            self._spares.append((said["shim"], link, fds[1]))
-        elif "gone" in said:
+        if "gone" in said:
             execution = self._running.pop(said["gone"], None)
             if execution is not None:
                 execution.gone(Proof(said["proof"]))
             else:  # a spare was killed: there are as many as before
                 self._drop_spare(said["gone"])
         elif "failed" in said:
-            self._broken = str(said["failed"])
-            while self._waiting:
-                self._refuse(self._waiting.popleft(), self._broken)
+            words = "the job modules cannot be imported; no job is claimed until they"
+            _log.error("%s can be:\n%s", words, said["failed"])
+        elif "shim" in said:
+            self._ordered -= 1
+            if len(fds) == 2:  # noqa: PLR2004  (its link and its pidfd)
+                link, pidfd = socket.socket(fileno=fds[0]), fds[1]
+                self._spares.append((said["shim"], link, pidfd))
+            else:
+                self._lack_descriptors(fds)
+        elif fds:
+            self._launcher.is_ready(fds[0])
+            _warn_of_threads(said["threads"])
         else:
-            self._zygote = fds[0]
-            if said["threads"] > 1:
-                _log.warning(
-                    "job modules start threads when they are imported (%s now), and "
-                    "such a process must not be forked: each job gets a fresh "
-                    "interpreter, which is slower. Start them in the job instead.",
-                    said["threads"],
-                )
+            self._lack_descriptors(fds)
+
+    def _lack_descriptors(self, fds: list[int]) -> None:
+        """Begin anew: what the kernel could not hand over is lost."""
+        _log.error("no descriptors are left in this process: raise `ulimit -n`")
+        for fd in fds:
+            os.close(fd)
+        self._launcher.process.kill()
 
     def _drop_spare(self, number: int) -> None:
         for spare in [s for s in self._spares if s[0] == number]:
             self._spares.remove(spare)
-            spare[1].close()
-            os.close(spare[2])
+            _drop(spare[1:])
 
-    def _replace_zygote(self) -> None:
-        """Start another zygote; know what the end of the last one proves."""
-        if self._broken is not None:
-            return
-        if self.containment == domain.NAMESPACE and self._is_gone(self._zygote):
-            # The init of its namespace has ended, and it ends last: pid_namespaces(7).
-            for execution in self._running.values():
-                execution.gone(self._proof)
-            self._running.clear()
-        self._release()
-        self._process.wait()  # in the other strengths shims go on, and report
-        self._start_zygote()
-
-    def _is_gone(self, pidfd: int) -> bool:
-        """Whether a process has ended, which it is about to do; bounded in time."""
-        if pidfd < 0:  # it never said that it was ready: nothing runs in it
-            return True
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        return bool(poll.poll(_END_MS))
-
-    def _release(self) -> None:
-        self._link.close()
-        if self._zygote >= 0:
-            os.close(self._zygote)
-            self._zygote = -1
+    def _drop_spares(self) -> None:
         while self._spares:
-            _, link, pidfd = self._spares.popleft()
-            link.close()
-            os.close(pidfd)
+            _drop(self._spares.popleft()[1:])
+
+    def _bury_zygote(self) -> None:
+        """Know what the end of a zygote proves, and start another."""
+        gone = self._launcher.bury()
+        self._drop_spares()
+        ended: list[ProcessExecution] = []
+        if gone and self.containment == domain.NAMESPACE:
+            ended += self._running.values()  # in the others shims go on, and report
+            self._running.clear()
+        if not self._restart():
+            ended += self._waiting  # others may begin them sooner
+            self._waiting.clear()
+        for execution in ended:
+            execution.gone(self._proof)
+
+    def _restart(self) -> bool:
+        started = self._launcher.try_again()
+        if started:
+            self._ordered = self._ahead
+        return started
 
     def close(self) -> None:
         """See `Runner.close`."""
         for execution in self._running.values():
             execution.close()  # the shim takes it for our end, and kills its tree
-        self._release()
-        self._process.wait()
-        if self.domain is not None:
-            Path(self.domain).unlink(missing_ok=True)
+        self._drop_spares()
+        self._launcher.close()
+
+
+def _drop(shim: tuple[socket.socket, int]) -> None:
+    """Let a shim go that has no job: it ends when its link does."""
+    link, pidfd = shim
+    link.close()
+    os.close(pidfd)
+
+
+def _warn_of_threads(many: int) -> None:
+    if many > 1:
+        _log.warning(
+            "job modules start threads when they are imported (%s now), and "
+            "such a process must not be forked: each job gets a fresh "
+            "interpreter, which is slower. Start them in the job instead.",
+            many,
+        )
 
 
 def _order(launch: Launch) -> dict[str, object]:

@@ -11,11 +11,13 @@ from interlock.handle import JobHandle
 from interlock.job import Exit, Failure
 from interlock.lifecycle import Proof, Reason, StopCause
 from interlock.observation import ExitSeen, Launch, Observation, PidSeen, TreeDead
-from interlock.ports import Execution, JobStore, Source
+from interlock.ports import JobStore
 from interlock.registry import JobFunction, find, registered
 from interlock.retry import type_name
+from interlock.running import Execution, Source
+from interlock.settings import WorkerSettings
 from interlock.tracing import tracer
-from interlock.worker import Worker, WorkerSettings
+from interlock.worker import Worker
 
 
 class _Done:
@@ -48,6 +50,7 @@ class InlineRunner:
 
     containment = "inline"
     domain: str | None = None
+    is_ready = True
 
     def start(self, launch: Launch) -> Execution:
         """See `Runner.start`."""

@@ -36,8 +36,8 @@ from interlock.observation import (
     PidSeen,
     TreeDead,
 )
-from interlock.ports import Execution, Runner
 from interlock.retry import Retry
+from interlock.running import Execution, Runner
 
 _PATIENCE_S = 20.0
 _ids = itertools.count(1)
