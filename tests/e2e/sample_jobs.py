@@ -275,3 +275,14 @@ def heavy(folder: str) -> None:
     block[::4096] = b"x" * len(block[::4096])
     Path(folder, "ready").touch()
     time.sleep(60)
+
+
+@job(name="t.size")
+def size(text: str) -> int:
+    return len(text)
+
+
+@job(name="t.rude")
+def rude() -> None:
+    """Ask one's own supervisor to end."""
+    os.kill(os.getppid(), signal.SIGTERM)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 import pytest
 
+from interlock.errors import StoreUnavailable
 from interlock.job import Exit, Job, NewJob
-from interlock.lifecycle import JobStatus, StopCause
-from interlock.observation import ExitSeen, Launch, Observation, PidSeen
-from interlock.query import ClaimRequest
+from interlock.lifecycle import JobStatus, Proof, StopCause
+from interlock.observation import ExitSeen, Launch, Observation, PidSeen, TreeDead
+from interlock.query import ClaimRequest, Running
+from interlock.reaper import loss
 from interlock.registry import JobFunction
 from interlock.running import Source, Wakeup
 from interlock.settings import WorkerSettings
@@ -49,6 +51,14 @@ class SlowStore(MemoryStore):
         super().__init__(clock)
         self.manual = clock
         self.patience = Patience()
+        self.is_away = False
+
+    def renew(
+        self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
+    ) -> list[Running]:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        return super().renew(worker_id, attempts, lease)
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         claimed = super().claim(request)
@@ -68,6 +78,7 @@ class Held:
         self.launch = launch
         self.seen: list[Observation] = [PidSeen(pid=1)]
         self.stops: list[StopCause] = []
+        self.lease = launch.lease_deadline
 
     def fileno(self) -> int:
         return -1
@@ -84,7 +95,7 @@ class Held:
         """Nobody asks for it."""
 
     def extend(self, lease_deadline: float) -> None:
-        """Nobody looks at the lease."""
+        self.lease = lease_deadline
 
 
 class Runner(InlineRunner):
@@ -169,3 +180,50 @@ def test_a_worker_waits_while_what_an_exited_job_left_behind_is_swept(
         worker.turn()
     assert store.get("j").status is JobStatus.RUNNING
     assert store.patience.asked[-1] > 0
+
+
+def test_nothing_is_claimed_for_a_runner_that_cannot_start_it(
+    worker: Worker, store: SlowStore
+) -> None:
+    runner = worker._runner
+    assert isinstance(runner, Runner)
+    runner.is_ready = False
+    for _ in range(3):
+        worker.turn()
+    assert store.get("j").status is JobStatus.PENDING
+    assert store.patience.asked[-1] > 0
+    runner.is_ready = True
+    store.manual.advance(2)
+    worker.turn()
+    assert store.get("j").status is JobStatus.RUNNING
+
+
+def test_a_renewal_that_failed_is_tried_again_as_soon_as_the_store_answers(
+    worker: Worker, store: SlowStore, clock: ManualClock
+) -> None:
+    held = _held(worker)
+    clock.advance(34)  # a third of the lease, and more
+    store.is_away = True
+    worker.turn()
+    store.is_away = False
+    clock.advance(1)
+    asked_at = clock.boot()
+    worker.turn()
+    assert held.lease == asked_at + 100 - 20
+
+
+def test_an_attempt_that_is_let_go_of_is_watched_until_it_is_dead(
+    worker: Worker, store: SlowStore, clock: ManualClock
+) -> None:
+    """Or its runner would hold its descriptors for ever."""
+    held = _held(worker)
+    rescue = loss(store.get("j"), now=clock.now(), actor="r", domain_empty=True)
+    store.apply(rescue)
+    late = Held(held.launch)
+    worker._attempts.all["j"].execution = late
+    clock.advance(TIMEOUT_S + 1)
+    worker.turn()
+    assert late in worker._attempts.sources()
+    late.seen.append(TreeDead(proof=Proof.NAMESPACE))
+    worker.turn()
+    assert late not in worker._attempts.sources()

@@ -21,7 +21,8 @@ _MAX_MESSAGE: Final = 1024 * 1024
 _END_MS: Final = 5000
 _NUMBERS: Final = 2**32
 #: Between the ends of zygotes that were of no use; it doubles.
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _USEFUL_S = 0.1, 30.0, 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
+_USEFUL_S, _SOON_S = 1.0, 1.0
 #: What must not reach a job: the database's URL and the tokens of this project.
 _PRIVATE: Final = "INTERLOCK_"
 
@@ -46,6 +47,11 @@ class Launcher:
     def is_there(self) -> bool:
         """Whether a zygote is, or soon will be, ready for orders."""
         return self._link is not None
+
+    @property
+    def comes_soon(self) -> bool:
+        """Whether what waits for a zygote is not to wait for long."""
+        return self.is_there or self._pause_s <= _SOON_S
 
     def _start(self) -> None:
         self._started_at = boot()

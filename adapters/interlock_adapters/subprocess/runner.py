@@ -169,17 +169,16 @@ class SubprocessRunner:
         if gone and self.containment == domain.NAMESPACE:
             ended += self._running.values()  # in the others shims go on, and report
             self._running.clear()
-        if not self._restart():
+        self._restart()
+        if not self._launcher.comes_soon:
             ended += self._waiting  # others may begin them sooner
             self._waiting.clear()
         for execution in ended:
             execution.gone(self._proof)
 
-    def _restart(self) -> bool:
-        started = self._launcher.try_again()
-        if started:
+    def _restart(self) -> None:
+        if self._launcher.try_again():
             self._ordered = self._ahead
-        return started
 
     def close(self) -> None:
         """See `Runner.close`."""
