@@ -63,12 +63,12 @@ class OwnServer:
             os.chown(self._folder, other.pw_uid, other.pw_gid)
             self._as_other |= {"user": other.pw_uid, "group": other.pw_gid}
             self._as_other |= {"extra_groups": []}
-        self._data = str(self._folder / "data")
+        self.data = str(self._folder / "data")
         self._program = str(Path(initdb).with_name("postgres"))
-        init = [initdb, "-D", self._data, "-U", "postgres", "-A", "trust"]
+        init = [initdb, "-D", self.data, "-U", "postgres", "-A", "trust"]
         options = ["-E", "UTF8", "--no-locale"]
         subprocess.run([*init, *options], check=True, **self._as_other)
-        with Path(self._data, "pg_hba.conf").open("a") as rules:
+        with Path(self.data, "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {address}/24 trust\n" if address else "")
         self.url = f"postgresql://postgres@/postgres?host={self._folder}"
         self.socket = str(self._folder / ".s.PGSQL.5432")
@@ -78,7 +78,7 @@ class OwnServer:
         """Start it, and wait until it answers."""
         options = ["-h", self._address, "-k", str(self._folder)]
         self._process = subprocess.Popen(
-            [self._program, "-D", self._data, *options],
+            [self._program, "-D", self.data, *options],
             stderr=subprocess.DEVNULL,
             **self._as_other,
         )

@@ -165,9 +165,10 @@ class Attempts:
             if (move := self._next(tracked)) is not None
         ]
 
-    def notes(self, *, at_once: bool) -> list[Note]:
+    def notes(self, moves: Iterable[tuple[Tracked, Move]]) -> list[Note]:
         """Return the notes to store now: with moves, or once in a while."""
-        return self._notebook.due(now=self._clock.boot(), at_once=at_once)
+        moving = {move.job_id for _, move in moves}
+        return self._notebook.due(now=self._clock.boot(), moving=moving)
 
     def settle(
         self,

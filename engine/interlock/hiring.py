@@ -1,15 +1,18 @@
 """Make a worker of the jobs that this process has declared."""
 
+import resource
 import sys
 from collections.abc import Iterable
 
 from interlock import discovery
 from interlock.clock import Clock
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, InvalidOption
 from interlock.ports import JobStore
 from interlock.registry import registered
 from interlock.settings import WorkerSettings
 from interlock.worker import Worker
+
+_DESCRIPTORS = 256  # for all the rest of a process
 
 
 def new_worker(
@@ -27,6 +30,7 @@ def new_worker(
             "no job is registered in this process: import the modules with @job "
             "first. No worker was started."
         )
+    _make_room(settings.concurrency)
     names = {job.function.__module__ for job in jobs.values()} | set(modules)
     main = getattr(sys.modules["__main__"], "__file__", None)
     runner = discovery.open_runner(
@@ -36,3 +40,20 @@ def new_worker(
         ahead=settings.concurrency + 1,
     )
     return Worker(store, runner, jobs, settings, clock)
+
+
+def _make_room(concurrency: int) -> None:
+    """Raise the soft limit of descriptors if need be: a running job takes two.
+
+    Raises:
+        InvalidOption: the hard limit is too low for so many.
+    """
+    wanted = concurrency * 2 + _DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        most = max(1, (hard - _DESCRIPTORS) // 2)
+        allowed = f"at most {most} with {hard} descriptors (`ulimit -Hn`)"
+        raise InvalidOption("concurrency", concurrency, allowed)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

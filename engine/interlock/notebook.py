@@ -1,12 +1,15 @@
 """What is to be noted of running attempts, until a transaction takes it along."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from interlock.job import Job, Progress
 from interlock.observation import Output, PidSeen, Unconfirmed
 from interlock.query import KillUnconfirmed, LogLine, Note, ProgressNote, Started
 
+_MANY: Final = 2000  # of jobs that go on, in one transaction
 _EVERY_S: Final = 0.1  # logs and progress by themselves; with a move, at once
 
 
@@ -51,14 +54,22 @@ class Notebook:
         """Return when notes are to be written, if no move takes them along before."""
         return self._stored_at + _EVERY_S if self._notes else float("inf")
 
-    def due(self, *, now: float, at_once: bool) -> list[Note]:
-        """Return the notes to write now."""
-        return list(self._notes) if at_once or now >= self.due_at() else []
+    def due(self, *, now: float, moving: Collection[str]) -> list[Note]:
+        """Return the notes to write now: all of the jobs that move, some of the others.
+
+        Not all of those at once: a worker that writes for long renews no lease.
+        """
+        if not moving and now < self.due_at():
+            return []
+        along = [note for note in self._notes if note.job_id in moving]
+        others = (note for note in self._notes if note.job_id not in moving)
+        return along + list(islice(others, _MANY))
 
     def stored(self, notes: list[Note], *, now: float) -> None:
         """Forget the notes that are written."""
         if notes:
-            self._notes = self._notes[len(notes) :]
+            gone = set(map(id, notes))
+            self._notes = [note for note in self._notes if id(note) not in gone]
             self._stored_at = now
 
 

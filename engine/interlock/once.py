@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -37,14 +37,17 @@ def once(store: JobStore, wanted: Once, act: Callable[[], str], clock: Clock) ->
         with store.together():
             text = act()
             until = clock.now() + wanted.kept
-            store.keep(
-                Answer(key=wanted.key, request=wanted.request, text=text, until=until)
-            )
+            _keep(store, replace(mine, text=text, until=until), mine)
     except BaseException:
         with suppress(StoreUnavailable):  # then the reservation ends by itself
-            store.forget(wanted.key)
+            store.forget(mine)
         raise
     return text
+
+
+def _keep(store: JobStore, answer: Answer, reserved: Answer) -> None:
+    if not store.keep(answer, reserved=reserved):
+        raise InFlight(answer.key)  # it took too long: somebody else has begun
 
 
 def _first_answer(before: Answer, wanted: Once) -> str:

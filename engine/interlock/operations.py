@@ -13,7 +13,7 @@ from interlock.ids import refuse_malformed
 from interlock.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.lifecycle import Event, JobStatus
 from interlock.once import Once, once
-from interlock.options import check_params, check_words
+from interlock.options import check_instant, check_json, check_words
 from interlock.ports import JobStore
 from interlock.query import (
     Census,
@@ -64,7 +64,13 @@ class Operations:
                 database could hold what is looked for.
         """
         check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
-        check_params(params or {})
+        check_json("params", dict(params or {}))
+        for option, moment in (
+            ("created_after", created_after),
+            ("created_before", created_before),
+        ):
+            if moment is not None:
+                check_instant(option, moment)
         if not 1 <= limit <= _MAX_PAGE:
             raise InvalidOption("limit", limit, f"from 1 to {_MAX_PAGE}")
         try:

@@ -4,11 +4,12 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
 from interlock.errors import InvalidOption
 from interlock.retry import Retry
+from interlock.shape import MAX_DEPTH, is_deeper
 
 _MAX_TEXT = 255
 _MAX_WORDS = 2000
@@ -16,6 +17,8 @@ _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _MAX_PRIORITY = 2**31 - 1
 _MAX_SECONDS = 10 * 365 * 86_400.0
+_MAX_JSON = 1024 * 1024
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Options(TypedDict, total=False):
@@ -79,20 +82,25 @@ def check_words(**words: object) -> None:
             raise InvalidOption(option, text, allowed)
 
 
-def check_params(params: Mapping[str, object]) -> None:
-    """Refuse parameters to look for that are no JSON, or that no database could hold.
+def check_json(option: str, value: object) -> None:
+    """Refuse a dict that is no JSON, or that no database could hold.
 
     Raises:
-        InvalidOption: they are not JSON values.
+        InvalidOption: it is not one of JSON values.
     """
-    allowed = "a dict of JSON values, without NUL"
+    allowed = (
+        f"a dict of JSON values, at most {MAX_DEPTH} deep and {_MAX_JSON} bytes long,"
+        " without NUL"
+    )
     try:
-        text = json.dumps(dict(params), allow_nan=False, ensure_ascii=False)
-        text.encode()
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        size = len(text.encode())
+        same = json.loads(text) == value
     except (TypeError, ValueError, RecursionError):
-        raise InvalidOption("params", "...", allowed) from None
-    if _NUL.search(text):
-        raise InvalidOption("params", "...", allowed)
+        raise InvalidOption(option, "...", allowed) from None
+    ok = isinstance(value, dict) and same and size <= _MAX_JSON
+    if not ok or is_deeper(value) or _NUL.search(text):
+        raise InvalidOption(option, "...", allowed)
 
 
 def _whole(option: str, value: object, low: int, high: int) -> None:
@@ -101,10 +109,21 @@ def _whole(option: str, value: object, low: int, high: int) -> None:
         raise InvalidOption(option, value, f"a whole number from {low} to {high}")
 
 
-def _instant(option: str, value: object) -> None:
+def check_instant(option: str, value: object) -> None:
+    """Refuse what is no moment, or one that not every clock and database knows.
+
+    Raises:
+        InvalidOption: it is none.
+    """
     if not isinstance(value, datetime) or value.tzinfo is None:
         allowed = "an aware datetime, such as datetime.now(UTC)"
         raise InvalidOption(option, value, allowed)
+    try:
+        known = _FIRST <= value.astimezone(UTC) <= _LAST
+    except OverflowError:
+        known = False
+    if not known:
+        raise InvalidOption(option, value, "between the years 1970 and 9000")
 
 
 def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
@@ -125,7 +144,7 @@ def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
         elif name in {"queue", "unique_key", "idempotency_key", "by"}:
             _text(name, value)
         elif name in {"run_at", "expires_at"}:
-            _instant(name, value)
+            check_instant(name, value)
         elif name == "priority":
             _whole(name, value, -_MAX_PRIORITY, _MAX_PRIORITY)
         elif name == "max_losses":
@@ -134,5 +153,5 @@ def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
             raise InvalidOption(name, value, "a Retry")
         elif name == "on_conflict" and value not in {"raise", "return"}:
             raise InvalidOption(name, value, '"raise" or "return"')
-        elif name == "metadata" and not isinstance(value, Mapping):
-            raise InvalidOption(name, value, "a dict of JSON values")
+        elif name == "metadata":
+            check_json(name, dict(value) if isinstance(value, Mapping) else value)

@@ -15,9 +15,9 @@ from pydantic.errors import PydanticUserError
 
 from interlock.errors import InvalidParams
 from interlock.registry import JobFunction
+from interlock.shape import is_deeper
 
 MAX_BYTES = 1024 * 1024  # of the JSON text
-_MAX_DEPTH = 64
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -88,7 +88,7 @@ def _not_json(given: dict[str, object]) -> list[str]:
         try:
             text = json.dumps(value, allow_nan=False, ensure_ascii=False)
             text.encode()  # a lone surrogate is no text
-            same = json.loads(text) == value and _depth(value) <= _MAX_DEPTH
+            same = json.loads(text) == value and not is_deeper(value)
         except (TypeError, ValueError, RecursionError) as error:
             problems.append(f"{name} is not JSON: {error}")
             continue
@@ -100,11 +100,3 @@ def _not_json(given: dict[str, object]) -> list[str]:
     if not problems and len(json.dumps(given)) > MAX_BYTES:
         problems.append(f"they are larger than {MAX_BYTES} bytes of JSON")
     return problems
-
-
-def _depth(value: object) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0

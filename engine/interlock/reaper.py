@@ -6,7 +6,7 @@ event is checked again in its own UPDATE.
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from interlock.clock import boot_id
@@ -19,6 +19,7 @@ from interlock.running import Runner
 
 _log = logging.getLogger("interlock.reaper")
 _BATCH: Final = 500
+_LONG_AGO: Final = timedelta(days=2)  # no lease is longer than a day
 
 
 def loss(job: Job, *, now: datetime, actor: str, domain_empty: bool = False) -> Move:
@@ -84,6 +85,12 @@ class Reaper:
                 words = "job %s: %s (%s)"
                 _log.info(words, outcome.id, move.event, outcome.reason, extra=about)
         return sum(not isinstance(outcome, InterlockError) for outcome in outcomes)
+
+    def tidy(self, now: datetime) -> None:
+        """Forget workers that were killed long ago: nothing of theirs can be lost."""
+        for worker in self._store.workers():
+            if worker.seen_at < now - _LONG_AGO:
+                self._store.forget_worker(worker.id)
 
     def _expiry(self, job: Job, now: datetime) -> Move:
         return Move(

@@ -9,6 +9,10 @@ if TYPE_CHECKING:  # it has a hook that every fork of a job would run
     from random import Random
 
 
+_MAX_SECONDS = 10 * 365 * 86_400.0
+_MAX_NAME = 500
+
+
 class TransientError(Exception):
     """Raise it in a job to say: this may pass, try again (within `Retry`'s budget)."""
 
@@ -29,7 +33,7 @@ class Retry:
         backoff: seconds before the second try; doubles each time. Jitter is full: the
             delay is uniform between 0 and that bound (Brooker, "Exponential Backoff
             And Jitter", 2015).
-        max_backoff: upper bound of the delay in seconds.
+        max_backoff: upper bound of the delay in seconds; both at most ten years.
         on_timeout: whether a timeout is worth another try.
 
     Raises:
@@ -46,11 +50,13 @@ class Retry:
         if not 1 <= self.max_attempts <= 1000:  # noqa: PLR2004  (documented above)
             raise InvalidOption("max_attempts", self.max_attempts, "from 1 to 1000")
         for option in ("backoff", "max_backoff"):
-            if not 0 <= getattr(self, option) < float("inf"):
-                raise InvalidOption(
-                    option, getattr(self, option), "0 or more and finite"
-                )
+            if not 0 <= getattr(self, option) <= _MAX_SECONDS:
+                allowed = "0 seconds or more, at most ten years"
+                raise InvalidOption(option, getattr(self, option), allowed)
         names = tuple(k if isinstance(k, str) else type_name(k) for k in self.on)
+        if not all(name.isprintable() and len(name) <= _MAX_NAME for name in names):
+            allowed = f"names of up to {_MAX_NAME} printable characters"
+            raise InvalidOption("on", names, allowed)
         object.__setattr__(self, "on", names)
 
     def to_json(self) -> dict[str, object]:

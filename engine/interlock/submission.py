@@ -1,6 +1,5 @@
 """From a job function, its parameters and options to a `NewJob` that may be stored."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -10,7 +9,6 @@ from interlock.ids import new_id
 from interlock.job import Job, NewJob
 from interlock.lifecycle import Event
 from interlock.machine import legal
-from interlock.options import Options
 from interlock.registry import Call, JobFunction, find
 from interlock.retry import Retry
 
@@ -67,19 +65,8 @@ def new_job(
         unique_key=options.get("unique_key"),
         idempotency_key=options.get("idempotency_key"),
         submitted_by=options.get("by"),
-        metadata=_json_metadata(options),
+        metadata=dict(options.get("metadata") or {}),
     )
-
-
-def _json_metadata(options: Options) -> dict[str, object]:
-    metadata = dict(options.get("metadata") or {})
-    try:
-        same = json.loads(json.dumps(metadata, allow_nan=False)) == metadata
-    except (TypeError, ValueError):
-        same = False
-    if not same or "\x00" in str(metadata):
-        raise InvalidOption("metadata", metadata, "a dict of JSON values")
-    return metadata
 
 
 def again(job: Job, *, now: datetime, by: str | None) -> NewJob:

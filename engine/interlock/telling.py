@@ -65,10 +65,14 @@ class Answering(Protocol):
         """
         ...
 
-    def keep(self, kept: Answer) -> None:
-        """Store an answer in the place of what its key has."""
+    def keep(self, kept: Answer, *, reserved: Answer) -> bool:
+        """Store an answer in the place of a reservation, if that is still there.
+
+        Returns:
+            Whether it was.
+        """
         ...
 
-    def forget(self, key: str) -> None:
-        """Free a key."""
+    def forget(self, reserved: Answer) -> None:
+        """Free a key that is still reserved so."""
         ...

@@ -39,7 +39,12 @@ _STORE_DOWN_S: Final = 0.5
 
 def new_worker_id() -> str:
     """Return an id that no other start of a worker has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    return f"{_host()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def _host() -> str:
+    """Return this host's name, as any database can store it."""
+    return socket.gethostname().encode("utf-8", "replace").decode()
 
 
 class Worker:
@@ -106,6 +111,7 @@ class Worker:
             if known.get(job.name, (0, None))[1] != job.max_running:
                 self._store.set_limit(job.name, job.max_running)
         self._register()
+        self._reaper.tidy(self._clock.now())
         self.ready.set()
 
     def _register(self) -> None:
@@ -113,7 +119,7 @@ class Worker:
         self._store.see_worker(
             WorkerInfo(
                 id=self.id,
-                host=socket.gethostname(),
+                host=_host(),
                 pid=os.getpid(),
                 boot_id=boot_id(),
                 containment=self._runner.containment,
@@ -176,7 +182,7 @@ class Worker:
         transaction has committed.
         """
         moves = self._attempts.moves()
-        notes = self._attempts.notes(at_once=bool(moves))
+        notes = self._attempts.notes(moves)
         ending = sum(not row_of(move.event).is_internal for _, move in moves)
         free = self._free(ending)
         hungry = free > 0 and not self._stops and (self._hungry or ending > 0)

@@ -76,10 +76,17 @@ def odd(how: str) -> object:
             raise ValueError("\x00\ud800")
         case "nul":
             return "\x00"
+        case "deep":
+            nested: object = "C:\\users"
+            for _ in range(900):
+                nested = [nested]
+            return nested
         case "forges":  # nonsense in every pipe that it has
+            deep = b"[" * 900 + b'"\\u001b"' + b"]" * 900
+            words = (b"[]", b"nonsense", b"NaN", b"1e999", b'{"reason": 1}', deep)
             for fd in range(3, 20):
                 for kind in b"PRFXDS":
-                    for text in (b"[]", b"nonsense", b"NaN", b'{"reason": 1}'):
+                    for text in words:
                         with suppress(OSError):
                             head = struct.pack("!cI", bytes([kind]), len(text))
                             os.write(fd, head + text)
@@ -99,6 +106,11 @@ def talk(lines: int) -> None:
         print(f"line {number}")
         print(f"error {number}", file=sys.stderr)
     os.system("echo from a child")
+
+
+@job(name="t.newlines", timeout=60)
+def newlines(many: int) -> None:
+    os.write(1, b"\n" * many)
 
 
 @job(name="t.flood", timeout=60)

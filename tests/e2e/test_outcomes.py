@@ -127,6 +127,15 @@ def test_a_flood_is_bounded_and_its_end_is_kept(engine: Engine) -> None:
     assert any("bytes of output dropped here" in text for text in texts)
 
 
+def test_many_empty_lines_are_few_rows(working: Engine) -> None:
+    """Or a worker that stores them for long would lose the leases of all others."""
+    job = working.submit(jobs.newlines, 1_000_000).wait(50)
+    assert job.status is JobStatus.SUCCEEDED
+    texts = [line.text for line in working.log(job.id, limit=100_000)]
+    assert 1000 < len(texts) < 20_000
+    assert any("bytes of output dropped here" in text for text in texts)
+
+
 def test_a_job_sees_itself_and_reports_progress(engine: Engine) -> None:
     with engine.worker(concurrency=1):
         handle = engine.submit(jobs.environment)
@@ -199,7 +208,11 @@ def test_a_job_that_forges_frames_harms_only_itself(working: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("how", "reason", "words"),
-    [("strange", Reason.ERROR, "\ufffd"), ("nul", Reason.BAD_RESULT, "NUL")],
+    [
+        ("strange", Reason.ERROR, "\ufffd"),
+        ("nul", Reason.BAD_RESULT, "NUL"),
+        ("deep", Reason.BAD_RESULT, "deeper than 64"),
+    ],
 )
 def test_what_no_database_stores_is_told_in_other_characters(
     working: Engine, how: str, reason: Reason, words: str

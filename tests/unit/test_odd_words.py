@@ -1,6 +1,7 @@
 """What no database could hold is refused before it is asked, on every store."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,4 +49,9 @@ def test_a_search_for_what_cannot_be_stored_is_refused(engine: Engine) -> None:
     for value in (float("nan"), float("inf"), object()):
         with pytest.raises(InvalidOption, match="params"):
             engine.search(params={"a": value})
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    for moment in (first, last):
+        for option in ("created_after", "created_before"):
+            with pytest.raises(InvalidOption, match=option):
+                engine.search(**{option: moment})  # type: ignore[arg-type]  # one of the moments
     assert engine.search(params={"a": 10**400, "b": "\\u0000 é"}).items == ()

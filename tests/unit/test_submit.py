@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from interlock import (
     InvalidParams,
     JobNotFound,
     JobStatus,
+    Retry,
     UnknownJobName,
     job,
 )
@@ -61,6 +63,29 @@ def test_parameters_that_fit_are_stored_as_they_are(engine: InlineEngine) -> Non
     assert handle.result(0) == 131
 
 
+def _nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"backoff": 1e13},
+        {"max_backoff": 1e13},
+        {"max_backoff": float("nan")},
+        {"max_attempts": 0},
+        {"on": ("\x00",)},
+        {"on": ("\ud800",)},
+    ],
+)
+def test_a_policy_that_nobody_can_compute_is_refused(policy: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOption, match=next(iter(policy))):
+        Retry(**policy)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -72,7 +97,15 @@ def test_parameters_that_fit_are_stored_as_they_are(engine: InlineEngine) -> Non
         {"queue": ""},
         {"unique_key": "x" * 300},
         {"metadata": {"a": object()}},
+        {"metadata": {"a": "\x00"}},
+        {"metadata": {"\ud800": 1}},
+        {"metadata": {1: "a"}},
+        {"metadata": _nested(65)},
+        {"metadata": {"a": "x" * 1_100_000}},
         {"retry": 3},
+        {"run_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))},
+        {"run_at": datetime(9999, 12, 31, tzinfo=timezone(timedelta(hours=-12)))},
+        {"expires_at": datetime.max.replace(tzinfo=UTC)},
         {"run_at": "tomorrow"},
         {"colour": "red"},
         {"connection": "no connection"},

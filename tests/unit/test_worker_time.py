@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
@@ -11,7 +12,15 @@ import pytest
 from interlock.errors import StoreUnavailable
 from interlock.job import Exit, Job, NewJob
 from interlock.lifecycle import JobStatus, Proof, StopCause
-from interlock.observation import ExitSeen, Launch, Observation, PidSeen, TreeDead
+from interlock.notebook import Notebook
+from interlock.observation import (
+    ExitSeen,
+    Launch,
+    Observation,
+    Output,
+    PidSeen,
+    TreeDead,
+)
 from interlock.query import ClaimRequest, Running
 from interlock.reaper import loss
 from interlock.registry import JobFunction
@@ -196,6 +205,42 @@ def test_nothing_is_claimed_for_a_runner_that_cannot_start_it(
     store.manual.advance(2)
     worker.turn()
     assert store.get("j").status is JobStatus.RUNNING
+
+
+def test_workers_that_were_killed_long_ago_are_forgotten(
+    worker: Worker, store: SlowStore, clock: ManualClock
+) -> None:
+    worker._register()
+    (row,) = store.workers()
+    store.see_worker(replace(row, id="old"))
+    clock.advance(3 * 86_400)
+    store.see_worker(replace(row, id="young", seen_at=clock.now()))
+    worker._begin()
+    assert {seen.id for seen in store.workers()} == {"young", worker.id}
+
+
+def test_what_others_wrote_is_stored_bit_by_bit() -> None:
+    """Who writes for long renews no lease; but a job's end has all of its lines."""
+    notebook = Notebook("namespace")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    flood, ending = (_running(job_id) for job_id in ("flood", "ending"))
+    notebook.take(flood, Output(stream="stdout", lines=("x",) * 5000), now)
+    notebook.take(ending, Output(stream="stdout", lines=("y",) * 3000), now)
+    first = notebook.due(now=1, moving={"ending"})
+    assert sum(note.job_id == "ending" for note in first) == 3000
+    assert len(first) == 3000 + 2000
+    notebook.stored(first, now=1)
+    assert notebook.due(now=1, moving=()) == []
+    rest = notebook.due(now=2, moving=())
+    notebook.stored(rest, now=2)
+    rest += notebook.due(now=3, moving=())
+    assert len(rest) == 3000
+    assert {note.job_id for note in rest} == {"flood"}
+
+
+def _running(job_id: str) -> Job:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Job(id=job_id, name="n", params={}, created_at=now, run_at=now)
 
 
 def test_a_renewal_that_failed_is_tried_again_as_soon_as_the_store_answers(

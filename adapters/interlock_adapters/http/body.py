@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from interlock import shape
 from interlock.errors import InterlockError
 from interlock.tracing import tracer
 from interlock_adapters.http import problems
@@ -17,7 +18,6 @@ from interlock_adapters.http.problems import Problem
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MAX_DEPTH: Final = "interlock.max_depth"  # in the scope, by the guard
-_MAX_DEPTH: Final = 64
 
 
 class Route(APIRoute):
@@ -46,7 +46,7 @@ class Route(APIRoute):
 class _Strict(Request):
     async def json(self) -> Any:
         """Return the body; what JSON (RFC 8259) has not, or too deep, is refused."""
-        most = self.scope.get(MAX_DEPTH, _MAX_DEPTH)
+        most = self.scope.get(MAX_DEPTH, shape.MAX_DEPTH)
         try:
             value = json.loads(await self.body(), parse_constant=_refuse)
         except RecursionError:
@@ -54,7 +54,7 @@ class _Strict(Request):
         except ValueError as error:
             message = f"the body is no JSON: {error}"
             raise HTTPException(422, message) from None
-        if _deeper(value, most):
+        if shape.is_deeper(value, most):
             raise _too_deep(most)
         return value
 
@@ -65,19 +65,3 @@ def _refuse(constant: str) -> Never:
 
 def _too_deep(most: int) -> HTTPException:
     return HTTPException(422, f"the body is nested deeper than {most} levels")
-
-
-def _deeper(value: object, most: int) -> bool:
-    """Whether arrays and objects are nested deeper; without recursion."""
-    level = [value]
-    for _ in range(most + 1):
-        below: list[object] = []
-        for each in level:
-            if isinstance(each, dict):
-                below += each.values()
-            elif isinstance(each, list):
-                below += each
-        if not below:
-            return False
-        level = below
-    return any(isinstance(each, dict | list) for each in level)

@@ -57,15 +57,19 @@ class Upkeep(Shelves):
             self._answers.setdefault(wanted.key, wanted)
             return found
 
-    def keep(self, kept: Answer) -> None:
+    def keep(self, kept: Answer, *, reserved: Answer) -> bool:
         """See `JobStore.keep`."""
         with self._lock:
-            self._answers[kept.key] = kept
+            still = self._answers.get(kept.key) == reserved
+            if still:
+                self._answers[kept.key] = kept
+            return still
 
-    def forget(self, key: str) -> None:
+    def forget(self, reserved: Answer) -> None:
         """See `JobStore.forget`."""
         with self._lock:
-            self._answers.pop(key, None)
+            if self._answers.get(reserved.key) == reserved:
+                del self._answers[reserved.key]
 
     def _forget(self, job_id: str) -> None:
         self._feed = [told for told in self._feed if told[1].job_id != job_id]

@@ -33,14 +33,15 @@ class Answers(Feed):
 
         return self._repeated(reserved)
 
-    def keep(self, kept: Answer) -> None:
+    def keep(self, kept: Answer, *, reserved: Answer) -> bool:
         """See `JobStore.keep`."""
-        values = asdict(kept)
-        self._upsert(answer, {"key": values.pop("key")}, values)
+        put = sa.update(answer).where(*_is(reserved)).values(**asdict(kept))
+        done = self._repeated(lambda connection: connection.execute(put).rowcount)
+        return done == 1
 
-    def forget(self, key: str) -> None:
+    def forget(self, reserved: Answer) -> None:
         """See `JobStore.forget`."""
-        gone = sa.delete(answer).where(answer.c.key == key)
+        gone = sa.delete(answer).where(*_is(reserved))
         self._repeated(lambda connection: connection.execute(gone))
 
     def _upsert(
@@ -51,3 +52,9 @@ class Answers(Feed):
         new = insert(table).values({**key, **values})
         made = new.on_conflict_do_update(index_elements=list(key), set_=values)
         self._repeated(lambda connection: connection.execute(made))
+
+
+def _is(reserved: Answer) -> list[sa.ColumnElement[bool]]:
+    """Return what tells a reservation from a later one of its key."""
+    same = answer.c.until == reserved.until
+    return [answer.c.key == reserved.key, answer.c.text.is_(None), same]

@@ -78,7 +78,7 @@ def _head(flavor: Flavor) -> sa.TextClause:
     return sa.text(
         f"SELECT priority, id FROM job {flavor.by_index('ix_job_claim')}"
         f" WHERE {_OPEN} AND queue = :queue AND name = :name"
-        " AND (expires_at IS NULL OR expires_at >= :now)"
+        " AND run_at <= :now AND (expires_at IS NULL OR expires_at >= :now)"
         f" ORDER BY priority DESC, id LIMIT :many{_locked(flavor)}"
     ).bindparams(_NOW)
 

@@ -19,7 +19,10 @@ T = TypeVar("T")
 _log = logging.getLogger("interlock.store")
 _TRIES: Final = 5
 #: What a driver raises, and what its values become where a file is damaged.
-UNUSABLE: Final = (sa.exc.DBAPIError, UnicodeDecodeError, JSONDecodeError)
+UNUSABLE: Final = (
+    *(sa.exc.DBAPIError, sa.exc.TimeoutError),
+    *(UnicodeDecodeError, JSONDecodeError),
+)
 
 
 class Undone(StoreUnavailable):

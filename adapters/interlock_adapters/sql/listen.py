@@ -37,9 +37,13 @@ class PostgresWakeup:
         if time.monotonic() < self._retry_at:
             return
         self._retry_at = time.monotonic() + _AGAIN_S
-        with contextlib.suppress(psycopg.OperationalError):
+        with contextlib.suppress(psycopg.Error):  # away, or a standby for now
             opened = session.connect(self._url)
-            opened.execute(f"LISTEN {CHANNEL}")
+            try:
+                opened.execute(f"LISTEN {CHANNEL}")
+            except psycopg.Error:
+                opened.close()
+                raise
             self._connection = opened
 
     def wait(self, timeout_s: float, sources: Iterable[Source] = ()) -> bool:
@@ -47,16 +51,16 @@ class PostgresWakeup:
         lost = self._connection is None
         if lost:
             self._connect()
+        back = lost and self._connection is not None
         poll = select.poll()
         for fd in (self._bell, self._fd(), *(s.fileno() for s in sources)):
             if fd >= 0:
                 poll.register(fd, select.POLLIN)
         most_s = min(timeout_s, _AGAIN_S) if self._connection is None else timeout_s
-        ready = {fd for fd, _ in poll.poll(0 if lost else max(0.0, most_s) * 1000)}
+        ready = {fd for fd, _ in poll.poll(0 if back else max(0.0, most_s) * 1000)}
         if self._bell in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._bell, 65536)
-        back = lost and self._connection is not None
         return back or self._heard(ready)
 
     def _fd(self) -> int:
@@ -68,7 +72,7 @@ class PostgresWakeup:
             return False
         try:
             return bool(list(self._connection.notifies(timeout=0)))
-        except psycopg.OperationalError:
+        except psycopg.Error:
             self._connection.close()
             self._connection = None
             return True

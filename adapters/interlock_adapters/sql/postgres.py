@@ -38,6 +38,7 @@ _PLAIN: Final = {
     "40": "undid the transaction to let another one go on",
     "42704": "has no such role",
     "42501": "does not permit that to this user",
+    "XX": "is damaged, or has an error of its own",
     "55P03": "kept a row locked for too long",
 }
 
@@ -74,6 +75,8 @@ def unavailable(url: sa.URL, error: Exception) -> StoreUnavailable | None:
     cause = getattr(error, "orig", None)
     state = getattr(cause, "sqlstate", None) or ""
     words = _PLAIN.get(state) or _PLAIN.get(state[:3]) or _PLAIN.get(state[:2])
+    if isinstance(error, sa.exc.TimeoutError):  # of the pool
+        words, cause = "has no connection left for this thread", error
     if words is None and isinstance(cause, psycopg.OperationalError):
         words = "cannot be reached"
     if words is None:

@@ -23,6 +23,7 @@ from interlock.job import Progress
 from interlock.lifecycle import Reason, StopCause
 from interlock.registry import JobFunction
 from interlock.retry import Retry, type_name
+from interlock.shape import MAX_DEPTH, is_deeper
 from interlock.tracing import tracer
 from interlock_adapters.subprocess.protocol import (
     MAX_RESULT,
@@ -227,14 +228,16 @@ def result_frame(result: object) -> bytes:
     try:
         text = _storable_json(result)
     except (TypeError, ValueError, RecursionError) as error:
-        message = (
-            f"the job returned a {type(result).__name__} that is not JSON: {error}"
-        )
+        kind = type(result).__name__
+        wrong = f"the job returned a {kind} that is not JSON: {error}"
     else:
-        if len(text) <= MAX_RESULT:
+        if len(text) > MAX_RESULT:
+            wrong = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
+        elif is_deeper(result):
+            wrong = f"the result is nested deeper than {MAX_DEPTH} levels"
+        else:
             return framed(Kind.RESULT, text)
-        message = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
-    return frame(Kind.FAILURE, {"reason": Reason.BAD_RESULT, "message": message})
+    return frame(Kind.FAILURE, {"reason": Reason.BAD_RESULT, "message": wrong})
 
 
 def _storable_json(result: object) -> bytes:

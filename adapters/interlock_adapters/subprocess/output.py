@@ -11,6 +11,7 @@ from typing import Final
 HEAD: Final = 1024 * 1024
 TAIL: Final = 64 * 1024
 LINE: Final = 8192  # bytes; a longer line is cut into pieces
+LEAST: Final = 64  # bytes that the shortest line counts for
 
 
 class Capture:
@@ -51,21 +52,27 @@ class Capture:
 
     def _take(self, line: bytes) -> str | None:
         if self._left > 0:
-            self._left -= len(line) + 1
+            self._left -= _weight(line)
             return _text(line[:LINE])
         self._tail.append(line[:LINE])
-        self._kept += len(line) + 1
+        self._kept += _weight(line)
         while self._kept > self._room and self._tail:
-            gone = len(self._tail.popleft()) + 1
-            self._kept -= gone
-            self._dropped += gone
+            gone = self._tail.popleft()
+            self._kept -= _weight(gone)
+            self._dropped += len(gone) + 1
         return None
 
     def _drop(self, many: int) -> None:
-        self._dropped += many + self._kept + len(self._partial)
+        kept = sum(len(line) + 1 for line in self._tail)
+        self._dropped += many + kept + len(self._partial)
         self._kept = 0
         self._partial = b""
         self._tail.clear()
+
+
+def _weight(line: bytes) -> int:
+    """Return what a line counts for: also an empty one is a row in the store."""
+    return max(len(line) + 1, LEAST)
 
 
 def _text(line: bytes) -> str:

@@ -1,10 +1,13 @@
 """Frames on pipes: one byte of kind, four of length, then JSON. Never pickle."""
 
 import json
+import math
 import struct
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final
+
+from interlock.shape import MAX_DEPTH, is_deeper
 
 _HEAD: Final = struct.Struct("!cI")
 MAX_PAYLOAD: Final = (
@@ -58,12 +61,14 @@ def unframed(text: bytes) -> Any:
     A job can write what it likes: NUL and half a surrogate pair become U+FFFD.
 
     Raises:
-        GarbledError: it is no JSON (RFC 8259: no NaN either).
+        GarbledError: it is no JSON (RFC 8259: no NaN either), or nested too deep.
     """
     try:
         value = _decode(text.decode())
     except (ValueError, RecursionError) as error:
         raise GarbledError(str(error)) from error
+    if is_deeper(value, MAX_DEPTH + 1):  # what a frame says is in an object
+        raise GarbledError("it is nested too deep")
     return _storable(value) if b"\\u" in text else value
 
 
@@ -71,7 +76,14 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-_decode: Final = json.JSONDecoder(parse_constant=_refuse).decode
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits} is too large a number")
+    return number
+
+
+_decode: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).decode
 
 
 def _storable(value: Any) -> Any:

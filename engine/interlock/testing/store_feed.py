@@ -77,7 +77,7 @@ class FeedContract:
         other = replace(mine, request="other")
         assert store.reserve(other, now=until) == mine
         said = replace(mine, text="é", until=until + timedelta(seconds=10))
-        store.keep(said)
+        assert store.keep(said, reserved=mine)
         assert store.reserve(other, now=until + timedelta(seconds=10)) == said
         past = until + timedelta(seconds=11)
         late = replace(other, until=past)
@@ -88,9 +88,26 @@ class FeedContract:
         now = scene.clock.now()
         mine = Answer(key="k", request="r", text=None, until=now)
         assert scene.store.reserve(mine, now=now) is None
-        scene.store.forget("k")
-        scene.store.forget("no such key")
+        scene.store.forget(replace(mine, key="no such key"))
+        scene.store.forget(mine)
         assert scene.store.reserve(mine, now=now) is None
+
+    def test_a_reservation_that_is_another_ones_by_now_is_left_alone(
+        self, scene: Scene
+    ) -> None:
+        store, now = scene.store, scene.clock.now()
+        slow = Answer(key="k", request="r", text=None, until=now)
+        assert store.reserve(slow, now=now) is None
+        later = now + timedelta(seconds=1)
+        quick = replace(slow, until=later)
+        assert store.reserve(quick, now=later) is None
+        said = replace(quick, text="done", until=later + timedelta(seconds=9))
+        assert not store.keep(said, reserved=slow)
+        store.forget(slow)
+        assert store.reserve(slow, now=later) == quick
+        assert store.keep(said, reserved=quick)
+        store.forget(quick)
+        assert store.reserve(slow, now=later) == said
 
     def test_an_answer_goes_with_the_transaction_that_it_is_part_of(
         self, scene: Scene
@@ -102,7 +119,7 @@ class FeedContract:
         def half() -> None:
             with scene.store.together():
                 scene.add("a")
-                scene.store.keep(replace(mine, text="done"))
+                scene.store.keep(replace(mine, text="done"), reserved=mine)
                 scene.store.get("nope")
 
         with pytest.raises(JobNotFound):
