@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Final, assert_never
 
 from interlock.clock import Clock
+from interlock.context import Interrupted
 from interlock.errors import IllegalTransition, InterlockError, JobNotFound
-from interlock.job import Job, Move, Progress
+from interlock.job import Failure, Job, Move, Progress
 from interlock.lifecycle import Event, Reason, row_of
 from interlock.notebook import Notebook
 from interlock.observation import (
@@ -23,11 +24,13 @@ from interlock.observation import (
 from interlock.ports import JobStore
 from interlock.query import Note, Running
 from interlock.reaper import loss
+from interlock.retry import type_name
 from interlock.running import Execution, Runner
 from interlock.supervision import Ask, Finish, Lose, Signal, Supervised, Wait, decide
 from interlock.tracing import Span
 
 _log = logging.getLogger("interlock.worker")
+_INTERRUPTED: Final = type_name(Interrupted)
 _RUNNING: Final = row_of(Event.CLAIM).target
 
 
@@ -228,7 +231,7 @@ class Attempts:
             reason=reason,
             proof=seen.proof,
             result=seen.result if event is Event.SUCCEED else None,
-            error=seen.failure if event is not Event.SUCCEED else None,
+            error=_error(seen, event),
             exit=seen.exit,
             run_at=now + timedelta(seconds=delay_s),
         )
@@ -288,6 +291,13 @@ class Attempts:
 
 def _is_dead(execution: Execution) -> bool:
     return any(isinstance(seen, TreeDead) for seen in execution.observe())
+
+
+def _error(seen: Supervised, event: Event) -> Failure | None:
+    """Return what went wrong; an attempt that ended as it was told to did not."""
+    failure = seen.failure
+    was_told = failure is not None and failure.type == _INTERRUPTED
+    return None if event is Event.SUCCEED or was_told else failure
 
 
 def _about(job: Job) -> dict[str, object]:

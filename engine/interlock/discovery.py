@@ -3,7 +3,6 @@
 import os
 from importlib.metadata import entry_points
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from interlock.clock import Clock
 from interlock.errors import InvalidOption
@@ -34,9 +33,17 @@ def open_store(url: str | None, clock: Clock) -> JobStore:
         StoreUnavailable: the store cannot be used, and why.
     """
     url = database_url(url)
-    scheme = urlsplit(url).scheme.partition("+")[0]
-    store: JobStore = _load("interlock.stores", scheme)(url, clock)
+    store: JobStore = _load("interlock.stores", _scheme(url))(url, clock)
     return store
+
+
+def _scheme(url: str) -> str:
+    scheme, colon, rest = url.partition(":")
+    scheme = scheme.partition("+")[0]
+    if not colon or not (rest.startswith("//") or scheme == "memory"):
+        allowed = "a URL: sqlite:///jobs.db, postgresql://user@host/name, or memory:"
+        raise InvalidOption("database", url, allowed)
+    return scheme
 
 
 def upgrade_store(url: str | None) -> None:
@@ -66,7 +73,7 @@ def store_version(url: str | None) -> str | None:
 
 def _schema(url: str | None) -> Any:
     url = database_url(url)
-    return _load("interlock.schemas", urlsplit(url).scheme.partition("+")[0])(url)
+    return _load("interlock.schemas", _scheme(url))(url)
 
 
 def open_runner(name: str = "subprocess", **options: object) -> Runner:

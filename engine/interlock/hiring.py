@@ -8,7 +8,7 @@ from interlock import discovery
 from interlock.clock import Clock
 from interlock.errors import InterlockError, InvalidOption
 from interlock.ports import JobStore
-from interlock.registry import registered
+from interlock.registry import refuse_while_importing, registered
 from interlock.settings import WorkerSettings
 from interlock.worker import Worker
 
@@ -24,6 +24,7 @@ def new_worker(
     modules: Iterable[str],
 ) -> Worker:
     """See `Engine.new_worker`."""
+    refuse_while_importing("a worker's start")
     jobs = registered()
     if not jobs:
         raise InterlockError(

@@ -6,7 +6,7 @@ event is checked again in its own UPDATE.
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from interlock.clock import boot_id
@@ -19,6 +19,7 @@ from interlock.running import Runner
 
 _log = logging.getLogger("interlock.reaper")
 _BATCH: Final = 500
+_TIDY_EVERY: Final = timedelta(hours=1)
 _LONG_AGO: Final = timedelta(days=2)  # no lease is longer than a day
 
 
@@ -69,12 +70,14 @@ class Reaper:
         self._runner = runner
         self._ended = ended
         self._boot_id = boot_id()
+        self._tidy_at = datetime.min.replace(tzinfo=UTC)
 
     def reap(self, now: datetime) -> int:
         """Move every lost and every expired job on; return how many."""
         overdue = self._store.overdue(now=now, limit=_BATCH)
         moves = [self._expiry(job, now) for job in overdue]
-        moves += self._losses(self._store.lost(now=now, limit=_BATCH), now)
+        lost = self._store.lost(now=now, limit=_BATCH)
+        moves += self._losses(lost, now)
         outcomes = self._store.commit(moves)
         for move, outcome in zip(moves, outcomes, strict=True):
             if isinstance(outcome, InterlockError):
@@ -84,10 +87,13 @@ class Reaper:
                 about["event"] = move.event.value
                 words = "job %s: %s (%s)"
                 _log.info(words, outcome.id, move.event, outcome.reason, extra=about)
+        if not lost and now >= self._tidy_at:
+            self._tidy_at = now + _TIDY_EVERY
+            self._tidy(now)
         return sum(not isinstance(outcome, InterlockError) for outcome in outcomes)
 
-    def tidy(self, now: datetime) -> None:
-        """Forget workers that were killed long ago: nothing of theirs can be lost."""
+    def _tidy(self, now: datetime) -> None:
+        """Forget workers that were killed long ago; no job of theirs is lost."""
         for worker in self._store.workers():
             if worker.seen_at < now - _LONG_AGO:
                 self._store.forget_worker(worker.id)

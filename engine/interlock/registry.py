@@ -3,13 +3,14 @@
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Generic, Literal, ParamSpec, TypeVar, Unpack
 
 from interlock import options as opts
-from interlock.errors import InvalidOption, UnknownJobName
+from interlock.errors import InterlockError, InvalidOption, UnknownJobName
 from interlock.options import Options
 from interlock.retry import Retry
 
@@ -74,6 +75,7 @@ class Call(Generic[R_co]):
 
 
 _registered: dict[str, JobFunction[..., object]] = {}
+_is_importing = False
 
 
 def job(
@@ -137,6 +139,7 @@ def job(
             secret=frozenset(secret),
         )
         _refuse_strange(function)
+        _refuse_taken(found)
         _registered[found.name] = found
         return found
 
@@ -156,6 +159,43 @@ def _name_of(function: Callable[..., object], name: str | None) -> str:
         )
         raise InvalidOption("name", name, allowed)
     return name
+
+
+def _refuse_taken(new: JobFunction[..., object]) -> None:
+    """Refuse a name that another function has; a module may be imported again."""
+    known = _registered.get(new.name)
+    if known is not None and _origin(known.function) != _origin(new.function):
+        file, what = _origin(known.function)
+        raise InvalidOption("name", new.name, f"another one: {what} of {file} has it")
+
+
+def _origin(function: Callable[..., object]) -> tuple[str, str]:
+    code = inspect.unwrap(function).__code__
+    return code.co_filename, function.__qualname__
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Tell that modules are imported for their jobs alone: nothing is to be run."""
+    global _is_importing  # noqa: PLW0603  (one for the process)
+    _is_importing = True
+    try:
+        yield
+    finally:
+        _is_importing = False
+
+
+def refuse_while_importing(what: str) -> None:
+    """Refuse what a script does for its own sake while it is imported for its jobs.
+
+    Raises:
+        InterlockError: a worker imports this module just now.
+    """
+    if _is_importing:
+        raise InterlockError(
+            f"{what} is called while a worker imports this module for its jobs: put it "
+            "under `if __name__ == '__main__':`. Nothing was stored or started."
+        )
 
 
 def _refuse_strange(function: Callable[..., object]) -> None:

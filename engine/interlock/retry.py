@@ -53,6 +53,12 @@ class Retry:
             if not 0 <= getattr(self, option) <= _MAX_SECONDS:
                 allowed = "0 seconds or more, at most ten years"
                 raise InvalidOption(option, getattr(self, option), allowed)
+        given: object = self.on  # "OSError" would be seven names
+        if not isinstance(given, tuple | list) or not all(
+            isinstance(kind, type | str) for kind in given
+        ):
+            allowed = "a tuple of exception classes, or of their dotted names"
+            raise InvalidOption("on", self.on, allowed)
         names = tuple(k if isinstance(k, str) else type_name(k) for k in self.on)
         if not all(name.isprintable() and len(name) <= _MAX_NAME for name in names):
             allowed = f"names of up to {_MAX_NAME} printable characters"

@@ -9,7 +9,7 @@ from interlock.ids import new_id
 from interlock.job import Job, NewJob
 from interlock.lifecycle import Event
 from interlock.machine import legal
-from interlock.registry import Call, JobFunction, find
+from interlock.registry import Call, JobFunction, find, refuse_while_importing
 from interlock.retry import Retry
 
 Wanted = Call[object] | tuple["JobFunction[..., object] | str", Mapping[str, object]]
@@ -43,6 +43,7 @@ def new_job(
 
     if not isinstance(params, Mapping):
         raise InvalidParams(job.name, ["they are a mapping of names to values"])
+    refuse_while_importing("a submit")
     options = job.defaults
     opts.check(options)
     expires_at = options.get("expires_at")

@@ -111,7 +111,6 @@ class Worker:
             if known.get(job.name, (0, None))[1] != job.max_running:
                 self._store.set_limit(job.name, job.max_running)
         self._register()
-        self._reaper.tidy(self._clock.now())
         self.ready.set()
 
     def _register(self) -> None:
@@ -222,6 +221,9 @@ class Worker:
 
     def _shut_down(self, now: float) -> None:
         if self._patience_over == float("inf"):
+            grace_s = self._settings.shutdown_grace
+            words = "stops; %s jobs may go on for %g s, a second signal ends them now"
+            _log.info(words, len(self._attempts.all), grace_s)
             self._patience_over = now + self._settings.shutdown_grace
         if now >= self._patience_over or self._stops > 1:
             self._attempts.shut_down(at_once=self._stops > 1)

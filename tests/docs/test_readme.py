@@ -68,6 +68,17 @@ def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
     assert looked.stdout.endswith("[]\n")
 
 
+def test_a_script_that_runs_itself_is_told_what_it_lacks(tmp_path: Path) -> None:
+    """A worker imports it too, for its jobs."""
+    guard = 'if __name__ == "__main__":\n'
+    (tmp_path / "thumbs.py").write_text(BLOCKS[0].replace(guard, "if True:\n"))
+    done = _run(tmp_path, "thumbs.py")
+    assert done.returncode != 0
+    assert "put it under `if __name__ == '__main__':`" in done.stderr
+    counted = _cli(tmp_path, "counts", "--json", "--database", "sqlite:///jobs.db")
+    assert sum(json.loads(counted.stdout).values()) == 1
+
+
 def test_a_job_is_followed_as_it_is_printed(tmp_path: Path) -> None:
     traced = BLOCKS[0].replace("\n\n@job", "\n" + _block("instrument(") + "\n@job", 1)
     (tmp_path / "thumbs.py").write_text(traced)

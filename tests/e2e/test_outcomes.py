@@ -221,3 +221,14 @@ def test_what_no_database_stores_is_told_in_other_characters(
     assert (job.status, job.reason) == (JobStatus.FAILED, reason)
     assert job.error is not None
     assert words in job.error.message
+
+
+def test_a_job_that_ends_as_it_was_told_has_no_error(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with engine.worker(concurrency=1):
+        handle = engine.submit(jobs.polite, str(tmp_path))
+        until((tmp_path / "started").exists)
+        job = engine.cancel(handle.id, wait=20)
+    assert (job.status, job.error) == (JobStatus.CANCELED, None)
+    assert (tmp_path / "cleaned").read_text() == "CANCEL"

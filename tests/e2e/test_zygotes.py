@@ -14,13 +14,14 @@ import pytest
 from interlock import Engine, JobStatus
 from interlock.clock import boot
 from interlock.job import Exit, Job
+from interlock.lifecycle import StopCause
 from interlock.observation import ExitSeen, Launch, PidSeen
 from interlock.testing.runners import Watched
 from interlock_adapters.subprocess import linux
 from interlock_adapters.subprocess.runner import SubprocessRunner, open_runner
 
 from . import sample_jobs as jobs
-from .processes import until
+from .processes import below, until
 
 
 @dataclass
@@ -94,6 +95,7 @@ def test_modules_that_cannot_be_imported_any_more_fail_no_job(
     room.until(lambda: room.runner._spares)
     room.module.write_text("raise ImportError('half a deployment')")
     room.runner._launcher.process.kill()
+    room.runner._launcher.process.wait()
     waiting = [room.start("t.add", left=1) for _ in range(9)]
     for watched in waiting:
         watched.until(lambda one=watched: one.dead)  # type: ignore[misc]
@@ -131,3 +133,43 @@ def test_a_job_that_terminates_its_shim_hurts_no_later_one(
         engine.submit(jobs.rude).wait(20)
         for _ in range(4):
             assert engine.submit(jobs.add, 1).wait(20).status is JobStatus.SUCCEEDED
+
+
+def test_a_zygote_whose_worker_lives_proves_nothing(room: Room) -> None:
+    """What it has not begun may begin elsewhere, and would run twice."""
+    room.until(lambda: room.runner._spares)
+    room.module.write_text("raise ImportError")
+    room.kill_zygote()
+    launcher = room.runner._launcher
+    launcher.process.wait(20)
+    assert not launcher.domain.exists()
+
+
+def test_what_waits_for_a_module_that_hangs_can_be_ended(room: Room) -> None:
+    room.until(lambda: room.runner._spares)
+    room.module.write_text("import time; time.sleep(600)")
+    room.kill_zygote()
+    assert not room.runner.is_ready
+    for how in ("kill", "stop"):
+        watched = room.start("t.add", left=1)
+        if how == "kill":
+            watched.execution.kill()
+        else:
+            watched.execution.stop(StopCause.TIMEOUT, 5)
+        watched.until(lambda one=watched: one.dead)  # type: ignore[misc]
+        assert not any(isinstance(seen, ExitSeen) for seen in watched.seen)
+
+
+def test_a_zygote_that_takes_no_more_orders_is_told_them_later(room: Room) -> None:
+    room.until(lambda: room.runner._spares)
+    family = [room.runner._launcher.process.pid]
+    family += below(family[0])
+    for pid in family:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        taken = [room.runner._launcher.order(1) for _ in range(5000)]
+    finally:
+        for pid in reversed(family):
+            os.kill(pid, signal.SIGCONT)
+    assert not taken[-1]
+    assert taken[0]

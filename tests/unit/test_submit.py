@@ -78,6 +78,8 @@ def _nested(depth: int) -> dict[str, Any]:
         {"max_backoff": float("nan")},
         {"max_attempts": 0},
         {"on": ("\x00",)},
+        {"on": "OSError"},
+        {"on": OSError},
         {"on": ("\ud800",)},
     ],
 )
@@ -197,3 +199,15 @@ def test_words_that_cannot_be_stored_are_refused(
     ):
         with pytest.raises(InvalidOption, match="without NUL"):
             call()
+
+
+def test_a_name_belongs_to_one_function(engine: InlineEngine) -> None:
+    def register() -> None:
+        job(name="check.thumbnails")(_other)
+
+    with pytest.raises(InvalidOption, match=r"thumbnails of .*test_submit\.py has it"):
+        register()
+    assert engine.submit(thumbnails, "a").result(0) == 129
+
+
+def _other() -> None: ...

@@ -215,8 +215,8 @@ def test_workers_that_were_killed_long_ago_are_forgotten(
     store.see_worker(replace(row, id="old"))
     clock.advance(3 * 86_400)
     store.see_worker(replace(row, id="young", seen_at=clock.now()))
-    worker._begin()
-    assert {seen.id for seen in store.workers()} == {"young", worker.id}
+    worker._reaper.reap(clock.now())
+    assert {seen.id for seen in store.workers()} == {"young"}
 
 
 def test_what_others_wrote_is_stored_bit_by_bit() -> None:

@@ -18,6 +18,7 @@ from interlock_adapters.cli.context import (
     JobId,
     Modules,
     Server,
+    err,
     out,
 )
 
@@ -104,6 +105,7 @@ def submit(
         values = dict(_param(text) for text in params or [])
         handle = engine.submit(name, values, **options)
         if wait:
+            err.print(handle.id)  # at once: whoever stops waiting can come back to it
             _finish(engine, handle.id, None, as_json=as_json)
         elif as_json:
             show.print_json(show.as_dict(handle.job()))

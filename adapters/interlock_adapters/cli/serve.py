@@ -33,7 +33,10 @@ ReadTokenFile = Annotated[
 
 
 def serve(
-    modules: Annotated[list[str], typer.Argument(help="Modules that declare jobs")],
+    modules: Annotated[
+        list[str] | None,
+        typer.Argument(help="Modules that declare jobs [INTERLOCK_MODULES]"),
+    ] = None,
     database: Database = None,
     host: Annotated[str, typer.Option(help="Address; others need a token")] = (
         "127.0.0.1"

@@ -14,6 +14,8 @@ from interlock.lifecycle import Event, JobStatus, row_of
 from interlock.registry import registered
 from interlock_adapters.cli.context import out
 
+#: Widths below which a column says nothing.
+_LEAST: Final = {"status": 9, "try": 3}
 HIDDEN: Final = "***"
 _COLOURS: Final = {
     row_of(Event.SUCCEED).target: "green",
@@ -62,9 +64,9 @@ def jobs_table(jobs: Iterable[Job], *, compact: bool = False) -> Table:
     """Return jobs as a table; compact: for a narrow terminal, without ids."""
     table = Table()
     for heading in () if compact else ("id",):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=True, min_width=32)  # to be copied
     for heading in ("name", "status", "try", "progress", "took", "why"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=True, min_width=_LEAST.get(heading))
     for job in jobs:
         cells = [
             job.name,

@@ -14,7 +14,10 @@ from interlock_adapters.cli.logs import LogFormat, LogOption
 
 
 def worker(
-    modules: Annotated[list[str], typer.Argument(help="Modules that declare jobs")],
+    modules: Annotated[
+        list[str] | None,
+        typer.Argument(help="Modules that declare jobs [INTERLOCK_MODULES]"),
+    ] = None,
     database: Database = None,
     concurrency: Annotated[
         int | None, typer.Option(help="Jobs at once [cores]")
@@ -40,7 +43,7 @@ def worker(
             shutdown_grace=shutdown_grace,
         )
         running = engine.new_worker(
-            settings=settings, containment=containment, modules=modules
+            settings=settings, containment=containment, modules=modules or ()
         )
         gc.collect()
         gc.freeze()  # what was imported stays: no need to look at it again

@@ -82,6 +82,8 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable | None:
     """Return what an error of SQLite means, None if it is a bug of ours."""
     cause = getattr(error, "orig", error)
     name = getattr(cause, "sqlite_errorname", "")
+    if isinstance(error, sa.exc.TimeoutError):  # of the pool
+        name = "SQLITE_BUSY"
     if isinstance(cause, ValueError) or "Could not decode" in str(cause):
         name = "SQLITE_CORRUPT"  # pages that are whole, with what nobody wrote in them
     family = "_".join(name.split("_")[:2])

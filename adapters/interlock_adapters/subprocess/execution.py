@@ -17,6 +17,7 @@ from interlock.observation import (
     TreeDead,
     Unconfirmed,
 )
+from interlock_adapters.subprocess.launcher import hang_up
 from interlock_adapters.subprocess.protocol import (
     FROM_JOB,
     Decoder,
@@ -33,8 +34,9 @@ _SEND_S: Final = 1.0
 class ProcessExecution:
     """See `Execution`."""
 
-    def __init__(self, launch: dict[str, object]) -> None:
+    def __init__(self, launch: dict[str, object], proof: Proof) -> None:
         self._launch = launch
+        self._proof = proof  # of its death, before it has begun
         self._link: socket.socket | None = None
         self._pidfd = -1
         self._decoder = Decoder()
@@ -68,6 +70,11 @@ class ProcessExecution:
     def done(self) -> bool:
         """Whether the tree is known to be dead."""
         return self._done
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether nothing of it was ever started."""
+        return self._link is None and self._pidfd == -1 and not self._done
 
     @property
     def supervised(self) -> bool:
@@ -150,10 +157,16 @@ class ProcessExecution:
 
     def stop(self, cause: StopCause, grace_s: float) -> None:
         """See `Execution.stop`."""
+        if self._is_waiting:
+            self.gone(self._proof)
+            return
         self._send(frame(Kind.STOP, {"cause": cause, "grace_s": grace_s}))
 
     def kill(self) -> None:
         """See `Execution.kill`."""
+        if self._is_waiting:
+            self.gone(self._proof)
+            return
         self._send(frame(Kind.KILL, {}))
 
     def extend(self, lease_deadline: float) -> None:
@@ -173,7 +186,7 @@ class ProcessExecution:
 
     def _unlink(self) -> None:
         if self._link is not None:
-            self._link.close()
+            hang_up(self._link)
             self._link = None
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,12 +40,18 @@ class Launcher:
         self._pidfd = -1  # of the zygote that is ready
         self._pause_s = 0.0
         self._again_at = 0.0
+        self._loaded_at = 0.0
         self.first = 0
         self._start()
 
     @property
+    def has_loaded(self) -> bool:
+        """Whether there is a zygote that has imported the jobs."""
+        return self._pidfd >= 0
+
+    @property
     def is_there(self) -> bool:
-        """Whether a zygote is, or soon will be, ready for orders."""
+        """Whether there is a zygote, which may still be about to import the jobs."""
         return self._link is not None
 
     @property
@@ -54,40 +60,40 @@ class Launcher:
         return self.is_there or self._pause_s <= _SOON_S
 
     def _start(self) -> None:
-        self._started_at = boot()
         self.domain = self._folder / uuid.uuid4().hex
         self.first += _NUMBERS  # no two shims of ours ever have the same number
         environment = {
             k: v for k, v in os.environ.items() if not k.startswith(_PRIVATE)
         }
         environment |= {BIND_NOW: "1", "PYTHONPATH": os.pathsep.join(self._path)}
-        link, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        with theirs:
-            program = [sys.executable, "-m", "interlock_adapters.subprocess.zygote"]
-            try:
-                self.process = subprocess.Popen(  # noqa: S603  (our own module)
-                    [*program, str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    env=environment,
-                    start_new_session=True,
-                )
-            except OSError:
-                link.close()
-                raise
-        self._link = link
-        me = os.pidfd_open(os.getpid())
         config = {**self._config, "domain": str(self.domain), "first": self.first}
-        with suppress(OSError):  # it has ended already: `heard` says so
-            socket.send_fds(link, [json.dumps(config).encode()], [me])
-        os.close(me)
-        link.settimeout(0)
+        program = [sys.executable, "-m", "interlock_adapters.subprocess.zygote"]
+        with ExitStack() as opened:
+            me = os.pidfd_open(os.getpid())
+            opened.callback(os.close, me)
+            pair = socket.socketpair(type=socket.SOCK_SEQPACKET)
+            link, theirs = map(opened.enter_context, pair)
+            self.process = subprocess.Popen(  # noqa: S603  (our own module)
+                [*program, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+            with suppress(OSError):  # it has ended already: `heard` says so
+                socket.send_fds(link, [json.dumps(config).encode()], [me])
+            link.settimeout(0)
+            self._link = socket.socket(fileno=link.detach())
 
-    def order(self, many: int) -> None:
-        """Have so many shims made."""
-        if self._link is not None:
-            with suppress(OSError):  # it has ended: `heard` says so
-                self._link.send(b"+" * many)
+    def order(self, many: int) -> bool:
+        """Have so many shims made, at most 4096; return whether that was taken."""
+        if self._link is None:
+            return False
+        try:
+            self._link.send(b"+" * many)
+        except OSError:  # it is full; or it has ended: `heard` says so
+            return False
+        return True
 
     def sources(self) -> list[socket.socket]:
         """Return what is readable when there is something to hear."""
@@ -110,6 +116,7 @@ class Launcher:
     def is_ready(self, pidfd: int) -> None:
         """Take note that the zygote has imported the jobs; `pidfd` is its own."""
         self._pidfd = pidfd
+        self._loaded_at = boot()
 
     def bury(self) -> bool:
         """Release the zygote that has ended; return whether its namespace has too.
@@ -117,12 +124,13 @@ class Launcher:
         pid_namespaces(7): the init of a namespace ends as its last process.
         """
         gone = self._is_gone()
-        was_useful = self._pidfd >= 0 and boot() - self._started_at > _USEFUL_S
+        was_useful = self.has_loaded and boot() - self._loaded_at > _USEFUL_S
         self._pause_s = 0.0 if was_useful else self._longer_pause_s()
         self._again_at = boot() + self._pause_s
-        self._release()
-        self.process.wait()
-        self.domain.unlink(missing_ok=True)
+        self.close()
+        if not was_useful:
+            words = "what starts the jobs has ended (%s); it is tried again in %g s"
+            _log.warning(words, self.process.returncode, self._pause_s)
         return gone
 
     def _longer_pause_s(self) -> float:
@@ -151,14 +159,29 @@ class Launcher:
 
     def _release(self) -> None:
         if self._link is not None:
-            self._link.close()
+            hang_up(self._link)
             self._link = None
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
 
     def close(self) -> None:
-        """Let the zygote end, after all that it has started, and wait for that."""
+        """Let the zygote end, after all that it has started, and wait for that.
+
+        Not for ever: it may hang in a module's import, or beside a process that the
+        kernel does not let die.
+        """
         self._release()
-        self.process.wait()
+        try:
+            self.process.wait(_END_MS / 1000)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.domain.unlink(missing_ok=True)
+
+
+def hang_up(link: socket.socket) -> None:
+    """Close a link for both sides, also where a fork of this process has it too."""
+    with suppress(OSError):
+        link.shutdown(socket.SHUT_RDWR)
+    link.close()

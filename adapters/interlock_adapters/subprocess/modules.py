@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from interlock.registry import MAIN
+from interlock.registry import MAIN, importing
 
 
 def load(path: Sequence[str], modules: Sequence[str], main: str | None) -> None:
@@ -15,15 +15,16 @@ def load(path: Sequence[str], modules: Sequence[str], main: str | None) -> None:
     Its `if __name__ == "__main__"` part does not run again.
     """
     sys.path[:] = list(path)
-    if main is not None:
-        spec = importlib.util.spec_from_file_location(MAIN, main)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"cannot import the job module {main}")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[MAIN] = module
-        spec.loader.exec_module(module)
-    for name in modules:
-        importlib.import_module(name)
+    with importing():
+        if main is not None:
+            spec = importlib.util.spec_from_file_location(MAIN, main)
+            if spec is None or spec.loader is None:
+                raise ImportError(f"cannot import the job module {main}")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[MAIN] = module
+            spec.loader.exec_module(module)
+        for name in modules:
+            importlib.import_module(name)
 
 
 def threads() -> int:

@@ -30,11 +30,10 @@ class Capture:
         if self._left <= 0 and len(data) > self._room:  # a flood: only its end matters
             self._drop(len(data) - self._room)
             data = data[-self._room :]
-        *lines, rest = (self._partial + data).split(b"\n")
-        while len(rest) > LINE:
-            lines.append(rest[:LINE])
-            rest = rest[LINE:]
-        self._partial = rest
+        *whole, rest = (self._partial + data).split(b"\n")
+        lines = [piece for line in whole for piece in _pieces(line)]
+        *begun, self._partial = _pieces(rest)
+        lines += begun
         return [text for line in lines if (text := self._take(line)) is not None]
 
     def finish(self) -> list[str]:
@@ -53,8 +52,8 @@ class Capture:
     def _take(self, line: bytes) -> str | None:
         if self._left > 0:
             self._left -= _weight(line)
-            return _text(line[:LINE])
-        self._tail.append(line[:LINE])
+            return _text(line)
+        self._tail.append(line)
         self._kept += _weight(line)
         while self._kept > self._room and self._tail:
             gone = self._tail.popleft()
@@ -68,6 +67,10 @@ class Capture:
         self._kept = 0
         self._partial = b""
         self._tail.clear()
+
+
+def _pieces(line: bytes) -> list[bytes]:
+    return [line[at : at + LINE] for at in range(0, len(line), LINE)] or [b""]
 
 
 def _weight(line: bytes) -> int:

@@ -69,14 +69,14 @@ def _try(containment: str) -> tuple[str, str]:
     return done.stdout, lines[-1]
 
 
-def _daemonise() -> None:
-    """Be a job with a grandchild that nobody's process group reaches."""
+def _daemonise(told: int) -> None:
+    """Have a grandchild that nobody's process group reaches; it says when it is."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            time.sleep(60)
+            os.write(told, b"!")
+            time.sleep(_PATIENCE_S)
         os._exit(0)
-    time.sleep(60)
 
 
 def _kill_and_prove(containment: str) -> bool:
@@ -84,9 +84,10 @@ def _kill_and_prove(containment: str) -> bool:
     job = os.fork()
     if job == 0:
         os.setsid()
-        os.write(told, b"!")
-        if containment != domain.GROUP:  # which would leave it behind
-            _daemonise()
+        if containment == domain.GROUP:  # which would leave it behind
+            os.write(told, b"!")
+        else:
+            _daemonise(told)
         time.sleep(_PATIENCE_S)
         os._exit(0)
     os.read(ready, 1)

@@ -10,18 +10,21 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from interlock.clock import boot
 from interlock.errors import InterlockError
 from interlock.lifecycle import Proof
 from interlock.observation import Launch
 from interlock.running import Execution, Source
 from interlock_adapters.subprocess import domain, leftovers
 from interlock_adapters.subprocess.execution import ProcessExecution
-from interlock_adapters.subprocess.launcher import Launcher
+from interlock_adapters.subprocess.launcher import Launcher, hang_up
 from interlock_adapters.subprocess.probe import strongest, works
 from interlock_adapters.subprocess.zygote import EMPTY
 
 _log = logging.getLogger("interlock.runner")
 _MAX_AHEAD: Final = 8
+_MAX_ORDER: Final = 1000
+_SHORT_S: Final = 1.0  # until it is tried again, without descriptors
 
 
 class SubprocessRunner:
@@ -45,12 +48,14 @@ class SubprocessRunner:
         self._spares: deque[tuple[int, socket.socket, int]] = deque()
         self._running: dict[int, ProcessExecution] = {}
         self._ordered = self._ahead  # shims that the zygote is making
+        self._missing = 0  # of these, for lack of descriptors
+        self._order_again_at = 0.0
         self._launcher = Launcher(config, path, domain_folder())
 
     @property
     def is_ready(self) -> bool:
         """See `Runner.is_ready`."""
-        return self._launcher.is_there
+        return self._launcher.has_loaded
 
     @property
     def domain(self) -> str | None:
@@ -61,7 +66,7 @@ class SubprocessRunner:
 
     def start(self, launch: Launch) -> Execution:
         """See `Runner.start`."""
-        execution = ProcessExecution(_order(launch))
+        execution = ProcessExecution(_order(launch), self._proof)
         self._waiting.append(execution)
         self._reclaim()
         self._match()
@@ -69,6 +74,7 @@ class SubprocessRunner:
 
     def _match(self) -> None:
         """Give waiting launches the shims that are ready; order what is lacking."""
+        self._waiting = deque(one for one in self._waiting if not one.done)
         while self._waiting and self._spares:
             number, link, pidfd = self._spares.popleft()
             execution = self._waiting.popleft()
@@ -76,9 +82,8 @@ class SubprocessRunner:
             execution.attach(link, pidfd)
         there = len(self._spares) + len(self._running)
         wanted = max(self._ahead - there, len(self._waiting)) - self._ordered
-        if wanted > 0 and self._launcher.is_there:
-            self._ordered += wanted
-            self._launcher.order(wanted)
+        if wanted > 0 and self._launcher.order(min(wanted, _MAX_ORDER)):
+            self._ordered += min(wanted, _MAX_ORDER)
 
     def _reclaim(self) -> None:
         """Take back the shims whose jobs are dead and that can take another.
@@ -119,6 +124,8 @@ class SubprocessRunner:
                 self._bury_zygote()
             else:
                 self._hear(*heard)
+        if self._missing and boot() >= self._order_again_at:
+            self._ordered, self._missing = self._ordered - self._missing, 0
         self._reclaim()
         self._match()
 
@@ -133,8 +140,8 @@ class SubprocessRunner:
             words = "the job modules cannot be imported; no job is claimed until they"
             _log.error("%s can be:\n%s", words, said["failed"])
         elif "shim" in said:
-            self._ordered -= 1
             if len(fds) == 2:  # noqa: PLR2004  (its link and its pidfd)
+                self._ordered -= 1
                 link, pidfd = socket.socket(fileno=fds[0]), fds[1]
                 self._spares.append((said["shim"], link, pidfd))
             else:
@@ -143,14 +150,16 @@ class SubprocessRunner:
             self._launcher.is_ready(fds[0])
             _warn_of_threads(said["threads"])
         else:
+            self._launcher.process.kill()  # its end would prove nothing to us
             self._lack_descriptors(fds)
 
     def _lack_descriptors(self, fds: list[int]) -> None:
-        """Begin anew: what the kernel could not hand over is lost."""
+        """Let go of what the kernel could hand over in part alone; it ends then."""
         _log.error("no descriptors are left in this process: raise `ulimit -n`")
         for fd in fds:
             os.close(fd)
-        self._launcher.process.kill()
+        self._missing += 1
+        self._order_again_at = boot() + _SHORT_S
 
     def _drop_spare(self, number: int) -> None:
         for spare in [s for s in self._spares if s[0] == number]:
@@ -165,20 +174,20 @@ class SubprocessRunner:
         """Know what the end of a zygote proves, and start another."""
         gone = self._launcher.bury()
         self._drop_spares()
-        ended: list[ProcessExecution] = []
         if gone and self.containment == domain.NAMESPACE:
-            ended += self._running.values()  # in the others shims go on, and report
+            for execution in self._running.values():
+                execution.gone(self._proof)  # in the others shims go on, and report
             self._running.clear()
         self._restart()
-        if not self._launcher.comes_soon:
-            ended += self._waiting  # others may begin them sooner
-            self._waiting.clear()
-        for execution in ended:
-            execution.gone(self._proof)
 
     def _restart(self) -> None:
+        """Start a zygote if it is time; what would wait for long others may begin."""
         if self._launcher.try_again():
-            self._ordered = self._ahead
+            self._ordered, self._missing = self._ahead, 0
+        if not self._launcher.comes_soon:
+            for execution in self._waiting:
+                execution.gone(self._proof)
+            self._waiting.clear()
 
     def close(self) -> None:
         """See `Runner.close`."""
@@ -191,7 +200,7 @@ class SubprocessRunner:
 def _drop(shim: tuple[socket.socket, int]) -> None:
     """Let a shim go that has no job: it ends when its link does."""
     link, pidfd = shim
-    link.close()
+    hang_up(link)
     os.close(pidfd)
 
 

@@ -61,9 +61,15 @@ class Zygote:
                 self._reap()
         self._link.close()
         self._outlive()
-        with open(self._config["domain"], "w", encoding="ascii") as file:
-            file.write(EMPTY)
+        if self._worker_is_gone():  # else it may have more started elsewhere
+            with open(self._config["domain"], "w", encoding="ascii") as file:
+                file.write(EMPTY)
         os._exit(0)
+
+    def _worker_is_gone(self) -> bool:
+        poll = select.poll()
+        poll.register(self._worker, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _load(self) -> bool:
         config = self._config
@@ -178,11 +184,13 @@ class Zygote:
         self._shims.pop(pid, None)
 
     def _outlive(self) -> None:
-        """Wait until no descendant is left; the shims kill theirs by themselves."""
+        """Wait until no descendant is left; the shims kill theirs by themselves.
+
+        What else there is a module has started when it was imported.
+        """
         poll = select.poll()
         while not domain.reap(lambda pid, _code: self._forget(pid)):
-            if self._containment == domain.SUBREAPER:
-                domain.kill_below(os.getpid(), frozenset(self._shims))
+            domain.kill_below(os.getpid(), frozenset(self._shims))
             poll.poll(5)
 
 
