@@ -42,7 +42,7 @@ class Wire:
 
     @property
     def holds(self) -> bool:
-        """Whether a client has asked for something since it fell silent."""
+        """Whether a question, or the answer to one, was held back."""
         return self._holds.is_set()
 
     def silence(self) -> None:
@@ -71,17 +71,15 @@ class Wire:
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self._server)
                 self._ends += [client, server]
-                self._start(self._pump, client, server, self._holds)
-                self._start(self._pump, server, client, threading.Event())
+                self._start(self._pump, client, server)
+                self._start(self._pump, server, client)
 
-    def _pump(
-        self, source: socket.socket, sink: socket.socket, holds: threading.Event
-    ) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
                 if not self._flows.is_set():
-                    holds.set()
-                self._flows.wait()
+                    self._holds.set()
+                    self._flows.wait()
                 if self._last_word and self._last_word in data:
                     self._last_word = None
                     self._flows.clear()
