@@ -276,7 +276,9 @@ def test_ctrl_c_has_its_own_code(run: Run, tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         stderr=subprocess.PIPE,
     )
-    time.sleep(2)
+    threads = Path(f"/proc/{waiting.pid}/task")
+    until(lambda: len(list(threads.iterdir())) > 1)  # it waits: not in an import
+    time.sleep(1)
     waiting.send_signal(signal.SIGINT)
     _, errors = waiting.communicate(timeout=20)
     assert waiting.returncode == 130
