@@ -4,14 +4,13 @@ import logging
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final, assert_never
 
 from interlock.clock import Clock
-from interlock.context import Interrupted
 from interlock.errors import IllegalTransition, InterlockError, JobNotFound
-from interlock.job import Failure, Job, Move, Progress
-from interlock.lifecycle import Event, Reason, row_of
+from interlock.job import Job, Move, Progress
+from interlock.lifecycle import Event, row_of
+from interlock.moving import next_move
 from interlock.notebook import Notebook
 from interlock.observation import (
     ExitSeen,
@@ -23,14 +22,11 @@ from interlock.observation import (
 )
 from interlock.ports import JobStore
 from interlock.query import Note, Running
-from interlock.reaper import loss
-from interlock.retry import type_name
 from interlock.running import Execution, Runner
-from interlock.supervision import Ask, Finish, Lose, Signal, Supervised, Wait, decide
+from interlock.supervision import Signal, Supervised, decide
 from interlock.tracing import Span
 
 _log = logging.getLogger("interlock.worker")
-_INTERRUPTED: Final = type_name(Interrupted)
 _RUNNING: Final = row_of(Event.CLAIM).target
 
 
@@ -165,8 +161,12 @@ class Attempts:
         return [
             (tracked, move)
             for tracked in self.all.values()
-            if (move := self._next(tracked)) is not None
+            if (move := self._next(tracked.seen)) is not None
         ]
+
+    def _next(self, seen: Supervised) -> Move | None:
+        now, boot = self._clock.now(), self._clock.boot()
+        return next_move(seen, now=now, boot=boot, actor=self._actor, rng=self._rng)
 
     def notes(self, moves: Iterable[tuple[Tracked, Move]]) -> list[Note]:
         """Return the notes to store now: with moves, or once in a while."""
@@ -196,45 +196,6 @@ class Attempts:
             tracked.execution.stop(
                 decision.cause, seen.job.grace_s if grace is None else grace
             )
-
-    def _next(self, tracked: Tracked) -> Move | None:
-        seen, now = tracked.seen, self._clock.now()
-        match decide(seen, now=self._clock.boot()):
-            case Wait() | Signal():
-                return None
-            case Ask(cause=cause):
-                return Move(
-                    job_id=seen.job.id,
-                    event=Event.STOP,
-                    now=now,
-                    actor=self._actor,
-                    attempt=seen.job.attempt,
-                    stop_cause=cause,
-                    text=cause.value,
-                )
-            case Lose():
-                return loss(seen.job, now=now, actor=self._actor, domain_empty=True)
-            case Finish(event=event, reason=reason):
-                return self._end(seen, event, reason)
-
-    def _end(self, seen: Supervised, event: Event, reason: Reason) -> Move:
-        now = self._clock.now()
-        delay_s = 0.0
-        if event is Event.RETRY:
-            delay_s = seen.job.retry.delay_s(seen.job.failures + 1, self._rng)
-        return Move(
-            job_id=seen.job.id,
-            event=event,
-            now=now,
-            actor=self._actor,
-            attempt=seen.job.attempt,
-            reason=reason,
-            proof=seen.proof,
-            result=seen.result if event is Event.SUCCEED else None,
-            error=_error(seen, event),
-            exit=seen.exit,
-            run_at=now + timedelta(seconds=delay_s),
-        )
 
     def _settle(
         self, tracked: Tracked, move: Move, outcome: Job | InterlockError
@@ -291,13 +252,6 @@ class Attempts:
 
 def _is_dead(execution: Execution) -> bool:
     return any(isinstance(seen, TreeDead) for seen in execution.observe())
-
-
-def _error(seen: Supervised, event: Event) -> Failure | None:
-    """Return what went wrong; an attempt that ended as it was told to did not."""
-    failure = seen.failure
-    was_told = failure is not None and failure.type == _INTERRUPTED
-    return None if event is Event.SUCCEED or was_told else failure
 
 
 def _about(job: Job) -> dict[str, object]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
 from interlock.errors import InvalidOption
-from interlock.retry import Retry
+from interlock.retry import MAX_SECONDS, Retry
 from interlock.shape import MAX_DEPTH, is_deeper
 
 _MAX_TEXT = 255
@@ -16,7 +16,6 @@ _MAX_WORDS = 2000
 _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _MAX_PRIORITY = 2**31 - 1
-_MAX_SECONDS = 10 * 365 * 86_400.0
 _MAX_JSON = 1024 * 1024
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -53,7 +52,7 @@ class Options(TypedDict, total=False):
 
 def _seconds(option: str, value: object, *, zero: bool) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value > _MAX_SECONDS:  # type: ignore[arg-type,operator]  # it is a number
+    if not number or not math.isfinite(value) or value > MAX_SECONDS:  # type: ignore[arg-type,operator]  # it is a number
         raise InvalidOption(option, value, "a number of seconds, at most ten years")
     if value < 0 or (value == 0 and not zero):  # type: ignore[operator]  # it is a number
         least = "0 or more" if zero else "more than 0"

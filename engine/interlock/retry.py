@@ -9,7 +9,7 @@ if TYPE_CHECKING:  # it has a hook that every fork of a job would run
     from random import Random
 
 
-_MAX_SECONDS = 10 * 365 * 86_400.0
+MAX_SECONDS = 10 * 365 * 86_400.0  # ten years: every clock can add it
 _MAX_NAME = 500
 
 
@@ -50,7 +50,7 @@ class Retry:
         if not 1 <= self.max_attempts <= 1000:  # noqa: PLR2004  (documented above)
             raise InvalidOption("max_attempts", self.max_attempts, "from 1 to 1000")
         for option in ("backoff", "max_backoff"):
-            if not 0 <= getattr(self, option) <= _MAX_SECONDS:
+            if not 0 <= getattr(self, option) <= MAX_SECONDS:
                 allowed = "0 seconds or more, at most ten years"
                 raise InvalidOption(option, getattr(self, option), allowed)
         given: object = self.on  # "OSError" would be seven names

@@ -24,6 +24,7 @@ from interlock_adapters.subprocess.zygote import EMPTY
 _log = logging.getLogger("interlock.runner")
 _MAX_AHEAD: Final = 8
 _MAX_ORDER: Final = 1000
+_NO_DESCRIPTORS: Final = "no descriptors are left in this process: raise `ulimit -n`"
 _SHORT_S: Final = 1.0  # until it is tried again, without descriptors
 
 
@@ -150,12 +151,13 @@ class SubprocessRunner:
             self._launcher.is_ready(fds[0])
             _warn_of_threads(said["threads"])
         else:
-            self._launcher.process.kill()  # its end would prove nothing to us
-            self._lack_descriptors(fds)
+            _log.error(_NO_DESCRIPTORS)
+            self._launcher.process.kill()  # without its pidfd we could not see its end
+            self._bury_zygote()
 
     def _lack_descriptors(self, fds: list[int]) -> None:
         """Let go of what the kernel could hand over in part alone; it ends then."""
-        _log.error("no descriptors are left in this process: raise `ulimit -n`")
+        _log.error(_NO_DESCRIPTORS)
         for fd in fds:
             os.close(fd)
         self._missing += 1
