@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from interlock import attempts, guards, reaper, supervision, worker
+from interlock import attempts, guards, moving, reaper, supervision, worker
 from interlock.guards import Facts
 from interlock.job import Job, Move, NewJob
 from interlock.lifecycle import INITIAL, Event, Guard, JobStatus, row_of
@@ -65,7 +65,8 @@ def end_before_death(patch: pytest.MonkeyPatch) -> None:
             return supervision._outcome(seen)
         return supervision.decide(seen, now=now)
 
-    patch.setattr(attempts, "decide", hasty)
+    for decider in (attempts, moving):
+        patch.setattr(decider, "decide", hasty)
 
 
 def count_from_the_answer(patch: pytest.MonkeyPatch) -> None:
