@@ -270,6 +270,8 @@ def test_a_worker_gives_jobs_back_when_the_grace_is_over_or_at_a_second_signal(
 def test_ctrl_c_has_its_own_code(run: Run, tmp_path: Path) -> None:
     job_id = run("submit", "t.add", "left=1").strip()
     program = [sys.executable, "-m", "interlock_adapters.cli.main", "wait", job_id]
+    # What runs in a shell's background ignores it, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     waiting = subprocess.Popen(
         program,
         cwd=tmp_path,
