@@ -24,6 +24,7 @@ BACKLOG = 100
 WORKERS = 3
 KINDS = (*["quick"] * 5, "slow", "failing", "hostile", "late")
 TIMEOUT_S = 0.3
+UNUSABLE = 5  # the exit code of a command whose store cannot be used
 
 
 class Storm:
@@ -37,6 +38,7 @@ class Storm:
         self.rng = random.Random(seed)
         self.crash = crash
         self.done: Counter[str] = Counter()
+        self.faults: list[str] = []
         self.ids: list[str] = []
         self.witness = Witness(url, seed, self.ids)
         self.workers = [self._worker() for _ in range(WORKERS)]
@@ -63,8 +65,19 @@ class Storm:
                 except StoreUnavailable:
                     self.done["refused calls"] += 1
                 self._wake(time.monotonic())
+                self._mind()
                 time.sleep(self.rng.uniform(0, 0.06))
         self._wake(float("inf"))
+
+    def _mind(self) -> None:
+        """Start workers anew that could not start: the database was away just then."""
+        for number, worker in enumerate(self.workers):
+            code = worker.poll()
+            if code is not None:
+                self.done["starts in vain"] += 1
+                if code != UNUSABLE:
+                    self.faults.append(f"worker {worker.pid}: it ended with {code}")
+                self.workers[number] = self._worker()
 
     def _submit_some(self, engine: Engine) -> None:
         """Keep the workers busy, and the backlog short: all is to end soon."""
@@ -136,6 +149,7 @@ class Storm:
         with Engine.open(self.url) as engine:
             until = time.monotonic() + patience_s
             while time.monotonic() < until and not self._ended(engine):
+                self._mind()
                 time.sleep(0.1)
             for worker in self.workers:
                 worker.terminate()
@@ -154,7 +168,7 @@ class Storm:
             self.done["rejections"] = len(engine.rejections())
             self.done.update(str(job.status) for job in jobs.values())
             faults = [f"{fault.job_id}: {fault.what}" for fault in engine.verify()]
-        return judge(evidence) + faults
+        return judge(evidence) + faults + self.faults
 
     def _ended(self, engine: Engine) -> bool:
         counts = engine.counts()
