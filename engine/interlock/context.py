@@ -76,6 +76,7 @@ class JobContext:
 _current: contextvars.ContextVar[JobContext | None] = contextvars.ContextVar(
     "interlock_job", default=None
 )
+_of_process: Callable[[], JobContext] | None = None
 
 
 def current_job() -> JobContext:
@@ -85,14 +86,17 @@ def current_job() -> JobContext:
         InterlockError: no job runs here.
     """
     context = _current.get()
+    if context is None and _of_process is not None:
+        context = _of_process()
     if context is None:
         raise InterlockError("current_job() was called outside of a running job.")
     return context
 
 
-def enter(context: JobContext) -> None:
-    """Make `current_job()` return `context` from now on, in a process of its own."""
-    _current.set(context)
+def enter(here: Callable[[], JobContext]) -> None:
+    """Make `current_job()` return what `here` does, in all threads of this process."""
+    global _of_process  # noqa: PLW0603  (the process is the job's own)
+    _of_process = here
 
 
 @contextmanager

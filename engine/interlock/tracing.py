@@ -71,7 +71,7 @@ class _Untraced:
 
     def entered(self, carrier: Carrier) -> AbstractContextManager[None]:
         del carrier
-        return nullcontext()
+        return _NO_SPAN
 
     def flush(self) -> None:
         """Nothing is kept."""
@@ -85,6 +85,7 @@ class _UntracedSpan:
 
 
 _UNTRACED_SPAN: Final = _UntracedSpan()
+_NO_SPAN: Final = nullcontext()
 _tracer: Tracer = _Untraced()
 
 

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import pairwise
+from functools import cache
 from typing import Any, NoReturn
 
 from interlock import context, registry
@@ -146,16 +146,19 @@ class Main:
         _ear.missed = False  # one that was sent to the shim is not for this job
         self._launch = launch
         self._talk = Talk(result_fd, notice_fd)
+        context.enter(self.here)
+
+    def here(self) -> JobContext:
+        """Return what the job can see and say, for one that asks."""
+        launch = self._launch
         deadline = launch["deadline"]
-        context.enter(
-            JobContext(
-                id=launch["id"],
-                name=launch["name"],
-                attempt=launch["attempt"],
-                deadline=deadline and datetime.fromtimestamp(deadline, UTC),
-                _report=self._talk.progress,
-                _asked=self._talk.asked,
-            )
+        return JobContext(
+            id=launch["id"],
+            name=launch["name"],
+            attempt=launch["attempt"],
+            deadline=deadline and datetime.fromtimestamp(deadline, UTC),
+            _report=self._talk.progress,
+            _asked=self._talk.asked,
         )
 
     def run(self) -> NoReturn:
@@ -282,11 +285,10 @@ def _flush() -> None:
             continue
 
 
-def strangers(*keep: int) -> list[tuple[int, int]]:
-    """Return the ranges of descriptors that a job must not have: all but these."""
-    top = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    edges = [2, *sorted(keep), top]
-    return [(low + 1, high) for low, high in pairwise(edges) if low + 1 < high]
+@cache
+def most_descriptors() -> int:
+    """Return how many descriptors this process, or a fork of it, can have."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def inheritable(*fds: int) -> None:

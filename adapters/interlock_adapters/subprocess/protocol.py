@@ -16,8 +16,8 @@ MAX_PAYLOAD: Final = (
 MAX_RESULT: Final = 1024 * 1024
 
 
-class Kind(Enum):
-    """What a frame is about."""
+class Kind(bytes, Enum):
+    """What a frame is about: the byte that it begins with."""
 
     # worker -> shim
     LAUNCH = b"L"
@@ -38,6 +38,7 @@ class Kind(Enum):
     NOTICE = b"N"
 
 
+_KINDS: Final = {bytes(kind): kind for kind in Kind}
 FROM_JOB: Final = frozenset({Kind.PROGRESS, Kind.RESULT, Kind.FAILURE})
 
 
@@ -52,7 +53,7 @@ def frame(kind: Kind, payload: object) -> bytes:
 
 def framed(kind: Kind, text: bytes) -> bytes:
     """Return one frame around JSON text."""
-    return _HEAD.pack(kind.value, len(text)) + text
+    return _HEAD.pack(kind, len(text)) + text
 
 
 def unframed(text: bytes) -> Any:
@@ -112,10 +113,9 @@ class Decoder:
         self._buffer += data
         while len(self._buffer) >= _HEAD.size:
             code, length = _HEAD.unpack_from(self._buffer)
-            try:
-                kind = Kind(code)
-            except ValueError:
-                raise GarbledError(f"unknown kind {code!r}") from None
+            kind = _KINDS.get(code)
+            if kind is None:
+                raise GarbledError(f"unknown kind {code!r}")
             if length > MAX_PAYLOAD:
                 raise GarbledError(f"a frame of {length} bytes")
             end = _HEAD.size + length

@@ -218,11 +218,6 @@ def _warn_of_threads(many: int) -> None:
 
 def _order(launch: Launch) -> dict[str, object]:
     job = launch.job
-    environment = {
-        "INTERLOCK_JOB_ID": job.id,
-        "INTERLOCK_JOB_NAME": job.name,
-        "INTERLOCK_ATTEMPT": str(job.attempt),
-    }
     return {
         "id": job.id,
         "name": job.name,
@@ -234,7 +229,6 @@ def _order(launch: Launch) -> dict[str, object]:
         "isolation": launch.isolation,
         "limits": dict(launch.limits),
         "trace": dict(launch.trace),
-        "environment": environment,
     }
 
 

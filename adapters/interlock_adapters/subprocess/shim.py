@@ -11,7 +11,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -29,7 +29,9 @@ from interlock_adapters.subprocess.protocol import (
 
 Spawn = Callable[[Mapping[str, Any]], "Pipes"]
 
+_decoded: Final = json.JSONDecoder().raw_decode  # for what the worker has encoded
 _CHUNK: Final = 65536
+_CHUNKS: Final = 16
 _REAP_EVERY_S: Final = 1.0  # orphans that ended by themselves
 _UNCONFIRMED_AFTER_S: Final = 5.0
 _HOLD_S: Final = 0.005  # what is not urgent goes with what follows: one wake-up less
@@ -44,7 +46,8 @@ class Pipes:
         self.started = 0.0
         self.result = result
         self.notice = notice
-        self.streams = {out: ("stdout", Capture()), err: ("stderr", Capture())}
+        self.streams = {out: "stdout", err: "stderr"}
+        self.captures: dict[str, Capture] = {}  # of the streams that said something
         self.open = {out, err, result}  # until their end: a job may close its side
         for fd in (out, err, result, notice):
             os.set_blocking(fd, False)
@@ -59,17 +62,26 @@ class Pipes:
         for fd in (*self.streams, self.result, self.notice):
             os.close(fd)
 
-    def available(self, fd: int) -> Iterator[bytes]:
-        """Yield what a pipe holds now, a few chunks at most: others want a turn."""
-        for _ in range(16):
-            try:
+    def available(self, fd: int) -> bytes:
+        """Return what a pipe holds now, a few chunks at most: others want a turn."""
+        found = b""
+        try:
+            for _ in range(_CHUNKS):
                 data = os.read(fd, _CHUNK)
-            except BlockingIOError:
-                return
-            if not data:
-                self.open.discard(fd)
-                return
-            yield data
+                if not data:
+                    self.open.discard(fd)
+                    break
+                found += data
+        except BlockingIOError:
+            pass
+        return found
+
+    def lines(self, fd: int) -> list[str]:
+        """Return what a stream says in lines that are to be passed on now."""
+        data = self.available(fd)
+        if not data:
+            return []
+        return self.captures.setdefault(self.streams[fd], Capture()).feed(data)
 
 
 class Shim:
@@ -140,7 +152,7 @@ class Shim:
             while orders:
                 kind, text = orders.pop(0)
                 if kind is Kind.LAUNCH:  # before it: orders that the last job outran
-                    launch: dict[str, Any] = json.loads(text)
+                    launch: dict[str, Any] = _decoded(text.decode())[0]
                     self._lease = launch["lease_deadline"]
                     self._early = orders  # a stop may come right behind it
                     return launch
@@ -188,7 +200,7 @@ class Shim:
             self._flush_some()
             time.sleep(0.0005)  # a killed process needs a moment to die
         self._read(job, set(job.open))
-        for name, capture in job.streams.values():
+        for name, capture in job.captures.items():
             self._output(name, capture.finish())
 
     def _on_exit(self, pid: int, code: int) -> None:
@@ -253,18 +265,19 @@ class Shim:
 
     def _read(self, job: Pipes, ready: set[int]) -> None:
         """Pass on output, progress and the result."""
-        for fd in ready & job.open & set(job.streams):
-            name, capture = job.streams[fd]
-            for data in job.available(fd):
-                self._output(name, capture.feed(data))
-        if job.result in ready & job.open:
-            for data in job.available(job.result):
-                with suppress(GarbledError):  # then there is no result: `bad_result`
-                    for kind, text in self._from_job.feed(data):
-                        if kind is Kind.PROGRESS:
-                            self._outbox += framed(kind, text)
-                        elif kind in FROM_JOB:
-                            self._outcome = framed(kind, text)
+        ready &= job.open
+        for fd, name in job.streams.items():
+            if fd in ready:
+                self._output(name, job.lines(fd))
+        if job.result in ready:
+            try:
+                for kind, text in self._from_job.feed(job.available(job.result)):
+                    if kind is Kind.PROGRESS:
+                        self._outbox += framed(kind, text)
+                    elif kind in FROM_JOB:
+                        self._outcome = framed(kind, text)
+            except GarbledError:
+                return  # then there is no result: `bad_result`
 
     def _output(self, stream: str, lines: list[str]) -> None:
         if lines and len(self._outbox) < _MAX_OUTBOX:

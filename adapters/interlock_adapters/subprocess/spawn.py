@@ -34,9 +34,11 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
     pipes = [os.pipe() for _ in range(4)]
     (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
     job = Pipes(out, err, result, notice)
-    os.environ.update(launch["environment"])
+    os.environ["INTERLOCK_JOB_ID"] = launch["id"]
+    os.environ["INTERLOCK_JOB_NAME"] = launch["name"]
+    os.environ["INTERLOCK_ATTEMPT"] = str(launch["attempt"])
     name = process_name(launch["id"], launch["attempt"])
-    strangers = child.strangers(result_w, notice_r)
+    most = child.most_descriptors()
     main = prepare(launch, result_w, notice_r)
     shim = os.getpid()
     pid = os.fork()
@@ -50,8 +52,10 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
                     linux.die_with_parent(shim)
             os.dup2(out_w, 1)
             os.dup2(err_w, 2)
-            for low, high in strangers:
-                os.closerange(low, high)
+            low, high = sorted((result_w, notice_r))
+            os.closerange(3, low)  # a job must not have what is ours
+            os.closerange(low + 1, high)
+            os.closerange(high + 1, most)
             main()
         finally:
             os._exit(70)  # EX_SOFTWARE: it never returns
