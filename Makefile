@@ -1,8 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 60
+RUNS ?= 20
 
-.PHONY: demo test check format bench chaos pictures diagrams openapi clean
+.PHONY: demo test check format bench chaos simulate pictures diagrams openapi clean
 
 demo: $(BIN)/interlock
 	$(BIN)/interlock demo
@@ -27,6 +28,9 @@ bench: $(BIN)/interlock
 
 chaos: $(BIN)/interlock
 	INTERLOCK_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest -s tests/chaos
+
+simulate: $(BIN)/interlock
+	cd tests && ../$(BIN)/python -m simulation.many --runs $(RUNS)
 
 pictures: $(BIN)/interlock
 	INTERLOCK_PICTURES=1 $(BIN)/python -m pytest tests/browser/test_access.py

@@ -78,7 +78,7 @@ class Reaper:
         moves = [self._expiry(job, now) for job in overdue]
         lost = self._store.lost(now=now, limit=_BATCH)
         moves += self._losses(lost, now)
-        outcomes = self._store.commit(moves)
+        outcomes = self._store.commit(moves) if moves else []
         for move, outcome in zip(moves, outcomes, strict=True):
             if isinstance(outcome, InterlockError):
                 _log.debug("%s of %s refused: %s", move.event, move.job_id, outcome)

@@ -34,6 +34,7 @@ _log = logging.getLogger("interlock.worker")
 _POLL_S: Final = 2.0  # behind every wake-up: what a lost notification costs at most
 _LOOK_S: Final = 0.03  # between two looks for cancels; our own writes wake us too
 _REAP_S: Final = 1.0
+_SOON_S: Final = 0.2  # what is due so soon is done now: one wake-up for all of it
 _STORE_DOWN_S: Final = 0.5
 
 
@@ -76,6 +77,7 @@ class Worker:
         )
         self._reaper = Reaper(store, self.id, runner, self._attempts.ended)
         self._started_at = clock.now()
+        self._boot_id = boot_id()
         self._stops = 0
         self._patience_over = float("inf")
         self._hungry = True
@@ -120,7 +122,7 @@ class Worker:
                 id=self.id,
                 host=_host(),
                 pid=os.getpid(),
-                boot_id=boot_id(),
+                boot_id=self._boot_id,
                 containment=self._runner.containment,
                 concurrency=self._settings.concurrency,
                 queues=None if queues is None else tuple(sorted(queues)),
@@ -163,13 +165,14 @@ class Worker:
             self._changed = False
         if self._stops:
             self._shut_down(now)
-        if now >= self._renew_at:
+        soon = now + _SOON_S
+        if soon >= self._renew_at:
             self._renew(now)
-        if now >= self._reap_at:
+        if soon >= self._reap_at:
             self._reap_at = now + _REAP_S
             self._reaper.reap(self._clock.now())
             self._attempts.let_go()
-        if now >= self._poll_at:
+        if soon >= self._poll_at:
             self._poll_at = now + _POLL_S
             self._hungry = True
         self._exchange()

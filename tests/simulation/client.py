@@ -41,7 +41,7 @@ class Client:
         """Work for so long."""
         acts = (self._submit, self._cancel, self._pause)
         while self._process.world.now < until:
-            self._process.sleep(self._rng.expovariate(1 / 6))
+            self._process.sleep(self._rng.expovariate(self._process.world.pace / 6))
             (act,) = self._rng.choices(acts, [6, 3, 0.3])
             act()
 

@@ -44,10 +44,13 @@ class Link:
     @property
     def is_up(self) -> bool:
         """Whether the store can be reached."""
-        return self._world.now >= max(self.cut_until, self._network.down_until)
+        now = self._world.now
+        return now >= self.cut_until and now >= self._network.down_until
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return partial(self._call, getattr(self._store, name))
+        call = partial(self._call, getattr(self._store, name))
+        setattr(self, name, call)  # it is found without us from now on
+        return call
 
     def _call(self, method: Callable[..., Any], *args: object, **named: object) -> Any:
         if self._inside:
@@ -95,7 +98,7 @@ class Link:
         self._hold_up()
         if self._network.calm:
             return
-        luck = self._world.rng.random()
+        luck = self._world.rng.random() / self._world.pace
         if luck < 0.003:
             self._process.die()
         if luck < 0.01 or not self.is_up:
@@ -105,9 +108,11 @@ class Link:
     def _hold_up(self) -> None:
         rng = self._world.rng
         luck = rng.random()
-        if luck < 0.01 and not self._network.calm:
+        if luck > 0.1:
+            return
+        if luck < 0.01 * self._world.pace and not self._network.calm:
             self._process.sleep(rng.expovariate(1 / 10))
-        elif luck < 0.1:
+        else:
             self._process.sleep(rng.uniform(0, 0.02))
 
     def _ring(self) -> None:

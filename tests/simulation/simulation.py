@@ -24,7 +24,8 @@ from .world import HostClock, World
 
 _WORKERS: Final = 3
 _CLIENTS: Final = 2
-_STORM_S: Final = 600.0  # then nothing fails any more
+_STORM_S: Final = 600.0
+_ORDINARY: Final = 1 / 60  # the pace after the storm: an hour has a minute's events
 _CALM_S: Final = 3600.0  # in which everything must end
 _STOP_S: Final = 600.0  # in which every worker must stop; one may still be cut off
 _LOOK_S: Final = 5.0
@@ -35,6 +36,7 @@ class Report:
     """What became of a run."""
 
     seed: int
+    ordinary_s: float
     violations: list[str]
     trace: list[str]
     simulated_s: float
@@ -43,7 +45,7 @@ class Report:
     def __str__(self) -> str:
         labels = {what.partition(":")[0] for what in self.violations}
         lines = [t for t in self.trace if any(label in t for label in labels)]
-        again = f"INTERLOCK_SIMULATION_SEED={self.seed} INTERLOCK_SIMULATION_RUNS=1"
+        again = f"simulate({self.seed}, ordinary_s={self.ordinary_s:g})"
         return "\n".join([f"again with {again}", *self.violations, *lines[-60:]])
 
 
@@ -55,9 +57,10 @@ class Simulation:
     assumes that a kill kills.
     """
 
-    def __init__(self, seed: int, *, live: bool) -> None:
+    def __init__(self, seed: int, *, live: bool, ordinary_s: float) -> None:
         self._world = world = World(seed)
         self._seed = seed
+        self._calm_at = _STORM_S + ordinary_s
         gentle = world.rng.random() < 0.2
         self._forest = Forest(world, stuck=gentle)
         self._store = WatchedStore(HostClock(world))
@@ -83,13 +86,16 @@ class Simulation:
         )
 
     def run(self) -> Report:
-        """Let the storm blow, let it calm down, and judge."""
+        """Let the storm blow, then ordinary weather, let it calm down, and judge."""
         for slot in self._slots:
             slot.hire(self._name, self._network, self._forest)
         for _ in range(_CLIENTS):
             self._invite()
         self._storm.blow()
         self._world.run(_STORM_S)
+        self._slots[-1].close()  # two workers are enough now
+        self._world.pace = _ORDINARY
+        self._world.run(self._calm_at)
         self._world.tell("from here on nothing fails")
         self._network.calm = True
         for queue in QUEUES:
@@ -101,6 +107,7 @@ class Simulation:
         self._tidy()
         return Report(
             seed=self._seed,
+            ordinary_s=self._calm_at - _STORM_S,
             violations=self._world.violations,
             trace=self._world.trace,
             simulated_s=self._world.now,
@@ -117,7 +124,7 @@ class Simulation:
 
     def _invite(self) -> None:
         """Start a client, and another one after it."""
-        if self._world.now >= _STORM_S:
+        if self._world.now >= self._calm_at:
             return
         process = Process(self._world, f"c{next(self._numbers)}", self._client_clock)
         link = Link(self._network, process)
@@ -130,7 +137,7 @@ class Simulation:
 
         process.on_end = leave
         client = Client(process, link, self._truth)
-        process.start(partial(client.run, _STORM_S))
+        process.start(partial(client.run, self._calm_at))
 
     def _close(self) -> None:
         """Stop the workers, and see that they end."""
@@ -149,17 +156,18 @@ class Simulation:
             process.kill()
 
 
-def simulate(seed: int, *, live: bool = True) -> Report:
+def simulate(seed: int, *, live: bool = True, ordinary_s: float = 0.0) -> Report:
     """Run the world of a seed; the same seed is the same run.
 
     Args:
         seed: decides everything.
         live: judge while it runs too; else only the judge of the records speaks.
+        ordinary_s: seconds of ordinary weather after the storm.
     """
     logger = logging.getLogger("interlock")
     level = logger.level
     logger.setLevel(logging.CRITICAL)  # what is strange elsewhere is daily life here
     try:
-        return Simulation(seed, live=live).run()
+        return Simulation(seed, live=live, ordinary_s=ordinary_s).run()
     finally:
         logger.setLevel(level)

@@ -47,7 +47,7 @@ class Storm:
             rng.choice(self._hosts).clock.step(rng.uniform(-30, 30))
         elif staff is not None:
             self._strike(staff, seconds)
-        self._world.after(rng.expovariate(1 / _EVERY_S), self.blow)
+        self._world.after(rng.expovariate(self._world.pace / _EVERY_S), self.blow)
 
     def _strike(self, staff: Staff, seconds: float) -> None:
         strikes = (self._crash, self._freeze, self._cut, self._shoot, self._stop)

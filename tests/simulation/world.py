@@ -17,6 +17,7 @@ class World:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.now = 0.0  # seconds
+        self.pace = 1.0  # how often things happen and fail, as a part of a storm's
         self.trace: list[str] = []
         self.violations: list[str] = []
         self._queue: list[tuple[float, int, Callable[[], None]]] = []

@@ -62,6 +62,7 @@ class Shelves:
         self._clock = clock or SystemClock()
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
+        self._open: dict[str, Job] = {}  # of these, the ones that are not terminal
         self._history: dict[str, list[HistoryEntry]] = {}
         self._attempts: dict[str, list[Attempt]] = defaultdict(list)
         self._log: dict[str, list[LogLine]] = defaultdict(list)
@@ -89,15 +90,24 @@ class Shelves:
         with self._lock:
             return [
                 as_running(job)
-                for job in self._jobs.values()
+                for job in self._open.values()
                 if (job.status, job.worker_id) == (_CLAIM.target, worker_id)
                 and job.cancel_requested_at is not None
                 and job.stop_cause is None
             ]
 
+    def _put(self, job: Job) -> None:
+        """Keep a job as it is now. What is terminal stays so, and may be many."""
+        self._jobs[job.id] = job
+        if job.is_terminal:
+            self._open.pop(job.id, None)
+        else:
+            self._open[job.id] = job
+
     def _select(self, status: JobStatus) -> list[Job]:
+        """Return the jobs of a status that is not terminal."""
         with self._lock:
-            return [job for job in self._jobs.values() if job.status is status]
+            return [job for job in self._open.values() if job.status is status]
 
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
         """See `JobStore.lost`."""
@@ -209,8 +219,8 @@ class Shelves:
         with self._lock:
             leases = [
                 job.lease_until_us
-                for job in self._jobs.values()
-                if job.status is _CLAIM.target and job.lease_until_us is not None
+                for job in self._select(_CLAIM.target)
+                if job.lease_until_us is not None
             ]
             now = round(self._clock.boot() * _US)
             return Census(

@@ -34,7 +34,7 @@ from interlock_adapters.memory.upkeep import Upkeep
 _CLAIM = row_of(Event.CLAIM)
 _US = 1_000_000
 _RECORDS = (
-    *("_jobs", "_history", "_attempts", "_log", "_rejections", "_lines"),
+    *("_jobs", "_open", "_history", "_attempts", "_log", "_rejections", "_lines"),
     *("_feed", "_answers"),
 )
 
@@ -71,7 +71,7 @@ class MemoryStore(Upkeep):
         fields = {name: getattr(new, name) for name in new.__dataclass_fields__}
         fields |= {name: deepcopy(fields[name]) for name in ("params", "metadata")}
         job = Job(**fields, read_at=self._clock.now())
-        self._jobs[job.id] = job
+        self._put(job)
         self._record(job, SUBMIT, None, job.submitted_by or "client", None)
         return job
 
@@ -105,9 +105,8 @@ class MemoryStore(Upkeep):
         with self._lock:
             waiting = [
                 job
-                for job in self._jobs.values()
-                if job.status is _CLAIM.source
-                and job.name in request.names
+                for job in self._select(_CLAIM.source)
+                if job.name in request.names
                 and (request.queues is None or job.queue in request.queues)
             ]
             claimed: list[Job] = []
@@ -139,7 +138,7 @@ class MemoryStore(Upkeep):
             version=job.version + 1,
             read_at=request.now,
         )
-        self._jobs[job.id] = taken
+        self._put(taken)
         self._record(taken, Event.CLAIM, job.status, request.worker_id, None)
         self._attempts[job.id].append(
             Attempt(
@@ -207,7 +206,7 @@ class MemoryStore(Upkeep):
             )
             return error
         after = moved(job, move)
-        self._jobs[job.id] = after
+        self._put(after)
         reason = move.reason and move.reason.value
         why = reason if move.text is None else move.text
         self._record(after, move.event, job.status, move.actor, why)
@@ -234,7 +233,7 @@ class MemoryStore(Upkeep):
                     if isinstance(note, ProgressNote)
                     else {"kill_unconfirmed": True}
                 )
-                self._jobs[job.id] = replace(job, **changed)
+                self._put(replace(job, **changed))
         elif isinstance(note, Started):
             for index, attempt in enumerate(self._attempts[job.id]):
                 if attempt.attempt == note.attempt and attempt.outcome is None:
@@ -255,9 +254,8 @@ class MemoryStore(Upkeep):
             for job_id, attempt in attempts.items():
                 job = self._jobs.get(job_id)
                 if job and self._holds(job, worker_id, attempt) and self._live(job):
-                    self._jobs[job_id] = replace(
-                        job, lease_until_us=until, version=job.version + 1
-                    )
+                    version = job.version + 1
+                    self._put(replace(job, lease_until_us=until, version=version))
                     renewed.append(as_running(job))
         return renewed
 
