@@ -25,6 +25,7 @@ from interlock import Engine, JobStatus
 
 HERE = Path(__file__).parent
 AHEAD = 4
+ROUNDS = 5
 
 
 def bare_zygote(many: int, *, module: str | None = None) -> float:
@@ -88,11 +89,28 @@ def worker(engine: Engine, url: str, module: str, concurrency: int) -> Iterator[
 def throughput(engine: Engine, url: str, many: int, concurrency: int) -> float:
     """Return jobs per second of one worker, from the submit of all to the last end."""
     with worker(engine, url, "noop_jobs", concurrency):
+        end = engine.counts()[JobStatus.SUCCEEDED] + many
         started = time.perf_counter()
         engine.submit_many([noop_jobs.noop.call()] * many)
-        while engine.counts()[JobStatus.SUCCEEDED] < many:
+        while engine.counts()[JobStatus.SUCCEEDED] < end:
             time.sleep(0.1)  # seldom: looking costs the worker's time
         return many / (time.perf_counter() - started)
+
+
+def isolated(engine: Engine, url: str, many: int, concurrency: int) -> None:
+    """Print the rate beside the raw limits. Machines change their pace: in turns."""
+    rates: list[float] = []
+    bare: list[float] = []
+    same: list[float] = []
+    for _ in range(ROUNDS):
+        bare.append(bare_zygote(many))
+        rates.append(throughput(engine, url, many, concurrency))
+        same.append(bare_zygote(many, module="noop_jobs"))
+    rate = statistics.median(rates)
+    print(f"isolated no-op jobs: {rate:.0f}/s, the median of {ROUNDS} rounds")
+    for words, limits in (("of nothing", bare), ("with the job's module", same)):
+        limit = statistics.median(limits)
+        print(f"  bare zygote {words}: {limit:.0f}/s; ratio {rate / limit:.2f}")
 
 
 def starts(engine: Engine, url: str, many: int) -> list[float]:
@@ -136,14 +154,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{name}/jobs.db"
         with Engine.open(url) as engine:
-            bare = bare_zygote(given.jobs)
-            same = bare_zygote(given.jobs, module="noop_jobs")
-            rate = throughput(engine, url, given.jobs, given.concurrency)
-            bare = statistics.mean((bare, bare_zygote(given.jobs)))
-            same = statistics.mean((same, bare_zygote(given.jobs, module="noop_jobs")))
-            print(f"isolated no-op jobs: {rate:.0f}/s")
-            print(f"  bare zygote of nothing: {bare:.0f}/s; ratio {rate / bare:.2f}")
-            print(f"  with the job's module: {same:.0f}/s; ratio {rate / same:.2f}")
+            isolated(engine, url, given.jobs, given.concurrency)
             raw = raw_commits(Path(name), given.jobs)
             single = submits(engine, given.jobs)
             print(f"durable submits: {single:.0f}/s; raw commits {raw:.0f}/s")

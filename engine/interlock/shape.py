@@ -13,9 +13,9 @@ def is_deeper(value: object, most: int = MAX_DEPTH) -> bool:
         for each in level:
             if isinstance(each, dict):
                 below += each.values()
-            elif isinstance(each, list):
+            elif isinstance(each, list | tuple):
                 below += each
         if not below:
             return False
         level = below
-    return any(isinstance(each, dict | list) for each in level)
+    return any(isinstance(each, dict | list | tuple) for each in level)

@@ -13,8 +13,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any, NoReturn
+from functools import cache, partial
+from typing import Any, Final, NoReturn
 
 from interlock import context, registry
 from interlock.context import Interrupted, JobContext
@@ -38,6 +38,7 @@ _MAX_WORDS = 200  # of a progress report: a whole frame fits PIPE_BUF, so it is 
 _PROGRESS_EVERY_S = 0.05
 _REHEARSALS = 16  # CPython 3.11 to 3.13 adapt within 8 calls
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an escape, not an escaped backslash
+_RESULT: Final = Kind.RESULT  # to ask an enum for it touches many pages in 3.11
 _to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 _LIMITS = {
     "memory_mb": (resource.RLIMIT_AS, 1024 * 1024),
@@ -141,11 +142,20 @@ class Main:
     """The main process of a job: made ready before its fork, in the shim."""
 
     def __init__(
-        self, launch: Mapping[str, Any], result_fd: int, notice_fd: int
+        self,
+        launch: Mapping[str, Any],
+        result_fd: int,
+        notice_fd: int,
+        find: Callable[[str], JobFunction[..., object]] = registry.find,
     ) -> None:
         _ear.missed = False  # one that was sent to the shim is not for this job
         self._launch = launch
         self._talk = Talk(result_fd, notice_fd)
+        self._traced = tracer().entered(launch["trace"])
+        try:
+            self._function: Callable[..., object] = find(launch["name"]).function
+        except UnknownJobName as error:
+            self._function = partial(_refuse, error)
         context.enter(self.here)
 
     def here(self) -> JobContext:
@@ -165,13 +175,13 @@ class Main:
         """Call the function, say what came of it, and end."""
         code = 1
         try:
-            code = self.call(registry.find)
+            code = self.call()
             tracer().flush()
         finally:
             _flush()
             os._exit(code)
 
-    def call(self, find: Callable[[str], JobFunction[..., object]]) -> int:
+    def call(self) -> int:
         """Call the function and say what came of it; return the exit code."""
         launch, talk = self._launch, self._talk
         try:
@@ -181,9 +191,8 @@ class Main:
                 talk.on_sigterm()
             if launch["limits"]:
                 _limit(launch["limits"])
-            function = find(launch["name"]).function
-            with tracer().entered(launch["trace"]):
-                result = function(**launch["params"])
+            with self._traced:
+                result = self._function(**launch["params"])
             talk.end(result_frame(result))
         except SystemExit as leaving:  # sys.exit() is an exit code, not an error
             return _exit_code(leaving)
@@ -205,10 +214,14 @@ def rehearse() -> None:
     launch |= {"params": {}, "limits": {}, "trace": {}}
     null = os.open(os.devnull, os.O_WRONLY)
     for _ in range(_REHEARSALS):
-        Main(launch, null, null).call(lambda _name: nothing)
+        Main(launch, null, null, lambda _name: nothing).call()
         _flush()
     os.close(null)
     _ear.job = None
+
+
+def _refuse(error: UnknownJobName, **_params: object) -> None:
+    raise error
 
 
 def default_signals() -> None:
@@ -229,18 +242,25 @@ def _exit_code(leaving: SystemExit) -> int:
 def result_frame(result: object) -> bytes:
     """Return the frame with a result, or with the failure that it is not one."""
     try:
-        text = _storable_json(result)
+        text = _plain_json(result) or _storable_json(result)
     except (TypeError, ValueError, RecursionError) as error:
         kind = type(result).__name__
         wrong = f"the job returned a {kind} that is not JSON: {error}"
     else:
         if len(text) > MAX_RESULT:
             wrong = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
-        elif is_deeper(result):
+        elif isinstance(result, dict | list | tuple) and is_deeper(result):
             wrong = f"the result is nested deeper than {MAX_DEPTH} levels"
         else:
-            return framed(Kind.RESULT, text)
+            return framed(_RESULT, text)
     return frame(Kind.FAILURE, {"reason": Reason.BAD_RESULT, "message": wrong})
+
+
+def _plain_json(result: object) -> bytes | None:
+    """Return what most jobs return as JSON, without the encoder's many pages."""
+    if result is None:
+        return b"null"
+    return b"%d" % result if type(result) is int else None
 
 
 def _storable_json(result: object) -> bytes:

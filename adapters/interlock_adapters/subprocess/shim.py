@@ -11,7 +11,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -34,16 +34,19 @@ _CHUNK: Final = 65536
 _CHUNKS: Final = 16
 _REAP_EVERY_S: Final = 1.0  # orphans that ended by themselves
 _UNCONFIRMED_AFTER_S: Final = 5.0
-_HOLD_S: Final = 0.005  # what is not urgent goes with what follows: one wake-up less
+_SHORT_S: Final = 0.005  # nothing is said of a job that is shorter but its end
 _MAX_OUTBOX: Final = 4 * 1024 * 1024  # output beyond it is dropped while nobody reads
 
 
 class Pipes:
     """The job's main process and the shim's ends of its pipes."""
 
-    def __init__(self, out: int, err: int, result: int, notice: int) -> None:
+    def __init__(
+        self, out: int, err: int, result: int, notice: int, theirs: Sequence[int]
+    ) -> None:
         self.pid = 0  # until it is forked
         self.started = 0.0
+        self._theirs = theirs  # the job's ends, which the shim has too at first
         self.result = result
         self.notice = notice
         self.streams = {out: "stdout", err: "stderr"}
@@ -56,6 +59,11 @@ class Pipes:
         """Take note of the process at the other ends."""
         self.pid = pid
         self.started = boot()
+
+    def let_go(self) -> None:
+        """Leave the job's ends to the job."""
+        for fd in self._theirs:
+            os.close(fd)
 
     def close(self) -> None:
         """Release the pipes."""
@@ -99,7 +107,6 @@ class Shim:
         self._inbox = Decoder()
         self._early: list[tuple[Kind, bytes]] = []
         self._outbox = bytearray()
-        self._hold_until = 0.0
         self._orphan = False  # nobody listens any more
         self._begin()
 
@@ -122,15 +129,6 @@ class Shim:
         while (launch := self._await_launch()) is not None:
             if boot() < self._lease:
                 self._job = spawn(launch)
-                self._hold_until = boot() + _HOLD_S
-                self._say(
-                    Kind.STARTED,
-                    b'{"pid": %d, "boot": %f}'
-                    % (
-                        self._job.pid,
-                        self._job.started,
-                    ),
-                )
                 self._supervise(self._job)
                 self._bury(self._job)
                 self._job.close()
@@ -161,28 +159,38 @@ class Shim:
     def _supervise(self, job: Pipes) -> None:
         """Pass on what happens until the main process has ended or must be killed."""
         pidfd = os.pidfd_open(job.pid)  # not reaped, so it is ours
-        held = True  # a short job's words are read at its end: it wakes us only once
+        self._watch_shortly(job, pidfd)
         while self._exit is None:
             now = boot()
             if self._orphan or now >= min(self._lease, self._kill_at):
                 break
             until = min(self._lease, self._kill_at, now + _REAP_EVERY_S)
-            if self._outbox:
-                until = min(until, max(now, self._hold_until))
             most_s = 0.0 if self._early else until - now
-            ready = self._wait(most_s, pidfd, *(() if held else job.open))
+            ready = self._wait(most_s, pidfd, *job.open)
             self._obey(job)
             self._read(job, ready)
             domain.reap(self._on_exit)
-            if held and self._exit is None:
-                held = False
-                domain.offer_to_oom_killer(job.pid)
         os.close(pidfd)
+
+    def _watch_shortly(self, job: Pipes, pidfd: int) -> None:
+        """Give the job a moment to end, and say that it has started.
+
+        While a fork lives, each page that we write is copied. So for a short job we do
+        nothing before its end, and then the worker wakes only once.
+        """
+        if not self._early:
+            self._wait(min(self._lease - job.started, _SHORT_S), pidfd)
+        domain.reap(self._on_exit)
+        job.let_go()
+        said = b'{"pid": %d, "boot": %f}' % (job.pid, job.started)
+        self._outbox += framed(Kind.STARTED, said)
+        if self._exit is None:
+            self._flush_some()
+            domain.offer_to_oom_killer(job.pid)
 
     def _bury(self, job: Pipes) -> None:
         """Kill and reap until there is nothing, and say so."""
         self._read(job, set(job.open))
-        self._hold_until = 0.0
         if self._exit is not None:
             self._outbox += self._outcome
             self._outbox += framed(Kind.EXITED, b'{"code": %d}' % self._exit)
@@ -211,7 +219,7 @@ class Shim:
         """Wait for the worker or one of `fds`; return what is ready."""
         poll = select.poll()
         if not self._orphan:
-            events = select.POLLIN | (select.POLLOUT if self._due() else 0)
+            events = select.POLLIN | (select.POLLOUT if self._outbox else 0)
             poll.register(self._link, events)
         for fd in (self._worker, *fds):
             poll.register(fd, select.POLLIN)
@@ -288,14 +296,10 @@ class Shim:
         self._outbox += framed(kind, text)
         self._flush_some()
 
-    def _due(self) -> bool:
-        """Whether something is to be written now."""
-        return bool(self._outbox) and boot() >= self._hold_until
-
     def _flush_some(self) -> None:
         """Write what the worker takes now; never wait for it."""
         try:
-            while self._due() and not self._orphan:
+            while self._outbox and not self._orphan:
                 del self._outbox[: self._link.send(self._outbox)]
         except BlockingIOError:
             pass

@@ -33,7 +33,7 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
     """Fork the job. What can be done before, is: each page a fork writes is copied."""
     pipes = [os.pipe() for _ in range(4)]
     (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
-    job = Pipes(out, err, result, notice)
+    job = Pipes(out, err, result, notice, (out_w, err_w, result_w, notice_r))
     os.environ["INTERLOCK_JOB_ID"] = launch["id"]
     os.environ["INTERLOCK_JOB_NAME"] = launch["name"]
     os.environ["INTERLOCK_ATTEMPT"] = str(launch["attempt"])
@@ -59,8 +59,6 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
             main()
         finally:
             os._exit(70)  # EX_SOFTWARE: it never returns
-    for fd in (out_w, err_w, result_w, notice_r):
-        os.close(fd)
     job.begin(pid)
     return job
 
