@@ -3,43 +3,31 @@
 import fcntl
 import json
 import os
-import re
 import resource
 import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from interlock import context, registry
 from interlock.context import Interrupted, JobContext
 from interlock.errors import UnknownJobName
 from interlock.job import Progress
-from interlock.lifecycle import Reason, StopCause
+from interlock.lifecycle import StopCause
 from interlock.registry import JobFunction
-from interlock.retry import Retry, type_name
-from interlock.shape import MAX_DEPTH, is_deeper
+from interlock.retry import Retry
 from interlock.tracing import tracer
-from interlock_adapters.subprocess.protocol import (
-    MAX_RESULT,
-    Decoder,
-    Kind,
-    frame,
-    framed,
-)
+from interlock_adapters.subprocess.outcome import failure, result_frame
+from interlock_adapters.subprocess.protocol import Decoder, Kind, frame
 
-_MAX_TEXT = 64 * 1024  # of a message, and of a traceback
 _MAX_WORDS = 200  # of a progress report: a whole frame fits PIPE_BUF, so it is atomic
 _PROGRESS_EVERY_S = 0.05
 _REHEARSALS = 16  # CPython 3.11 to 3.13 adapt within 8 calls
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an escape, not an escaped backslash
-_RESULT: Final = Kind.RESULT  # to ask an enum for it touches many pages in 3.11
-_to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 _LIMITS = {
     "memory_mb": (resource.RLIMIT_AS, 1024 * 1024),
     "cpu_s": (resource.RLIMIT_CPU, 1),
@@ -237,54 +225,6 @@ def _exit_code(leaving: SystemExit) -> int:
         return leaving.code & 0xFF
     print(leaving.code, file=sys.stderr)  # noqa: T201  (what Python does then)
     return 1
-
-
-def result_frame(result: object) -> bytes:
-    """Return the frame with a result, or with the failure that it is not one."""
-    try:
-        text = _plain_json(result) or _storable_json(result)
-    except (TypeError, ValueError, RecursionError) as error:
-        kind = type(result).__name__
-        wrong = f"the job returned a {kind} that is not JSON: {error}"
-    else:
-        if len(text) > MAX_RESULT:
-            wrong = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
-        elif isinstance(result, dict | list | tuple) and is_deeper(result):
-            wrong = f"the result is nested deeper than {MAX_DEPTH} levels"
-        else:
-            return framed(_RESULT, text)
-    return frame(Kind.FAILURE, {"reason": Reason.BAD_RESULT, "message": wrong})
-
-
-def _plain_json(result: object) -> bytes | None:
-    """Return what most jobs return as JSON, without the encoder's many pages."""
-    if result is None:
-        return b"null"
-    return b"%d" % result if type(result) is int else None
-
-
-def _storable_json(result: object) -> bytes:
-    text = _to_json(result).encode()
-    if _NUL.search(text):
-        raise ValueError("the NUL character cannot be stored")
-    return text
-
-
-def failure(error: BaseException, retry: Retry) -> dict[str, object]:
-    """Return what is to be known of an exception, in JSON."""
-    reason = Reason.ERROR
-    if isinstance(error, MemoryError):
-        reason = Reason.OUT_OF_MEMORY
-    elif isinstance(error, UnknownJobName):
-        reason = Reason.SPAWN_ERROR
-    lines = traceback.format_exception(error)
-    return {
-        "reason": reason,
-        "message": str(error)[:_MAX_TEXT] or type(error).__name__,
-        "type": type_name(type(error)),
-        "traceback": "".join(lines)[-_MAX_TEXT:],
-        "transient": retry.covers(error),
-    }
 
 
 def _limit(limits: Mapping[str, int]) -> None:

@@ -11,13 +11,13 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from interlock.clock import boot
 from interlock_adapters.subprocess import domain
-from interlock_adapters.subprocess.output import Capture
+from interlock_adapters.subprocess.pipes import Pipes
 from interlock_adapters.subprocess.protocol import (
     FROM_JOB,
     Decoder,
@@ -27,69 +27,14 @@ from interlock_adapters.subprocess.protocol import (
     framed,
 )
 
-Spawn = Callable[[Mapping[str, Any]], "Pipes"]
+Spawn = Callable[[Mapping[str, Any]], Pipes]
 
 _decoded: Final = json.JSONDecoder().raw_decode  # for what the worker has encoded
 _CHUNK: Final = 65536
-_CHUNKS: Final = 16
 _REAP_EVERY_S: Final = 1.0  # orphans that ended by themselves
 _UNCONFIRMED_AFTER_S: Final = 5.0
 _SHORT_S: Final = 0.005  # nothing is said of a job that is shorter but its end
 _MAX_OUTBOX: Final = 4 * 1024 * 1024  # output beyond it is dropped while nobody reads
-
-
-class Pipes:
-    """The job's main process and the shim's ends of its pipes."""
-
-    def __init__(
-        self, out: int, err: int, result: int, notice: int, theirs: Sequence[int]
-    ) -> None:
-        self.pid = 0  # until it is forked
-        self.started = 0.0
-        self._theirs = theirs  # the job's ends, which the shim has too at first
-        self.result = result
-        self.notice = notice
-        self.streams = {out: "stdout", err: "stderr"}
-        self.captures: dict[str, Capture] = {}  # of the streams that said something
-        self.open = {out, err, result}  # until their end: a job may close its side
-        for fd in (out, err, result, notice):
-            os.set_blocking(fd, False)
-
-    def begin(self, pid: int) -> None:
-        """Take note of the process at the other ends."""
-        self.pid = pid
-        self.started = boot()
-
-    def let_go(self) -> None:
-        """Leave the job's ends to the job."""
-        for fd in self._theirs:
-            os.close(fd)
-
-    def close(self) -> None:
-        """Release the pipes."""
-        for fd in (*self.streams, self.result, self.notice):
-            os.close(fd)
-
-    def available(self, fd: int) -> bytes:
-        """Return what a pipe holds now, a few chunks at most: others want a turn."""
-        found = b""
-        try:
-            for _ in range(_CHUNKS):
-                data = os.read(fd, _CHUNK)
-                if not data:
-                    self.open.discard(fd)
-                    break
-                found += data
-        except BlockingIOError:
-            pass
-        return found
-
-    def lines(self, fd: int) -> list[str]:
-        """Return what a stream says in lines that are to be passed on now."""
-        data = self.available(fd)
-        if not data:
-            return []
-        return self.captures.setdefault(self.streams[fd], Capture()).feed(data)
 
 
 class Shim:
@@ -190,26 +135,31 @@ class Shim:
 
     def _bury(self, job: Pipes) -> None:
         """Kill and reap until there is nothing, and say so."""
+        is_dead = domain.reap(self._on_exit)
         self._read(job, set(job.open))
         if self._exit is not None:
             self._outbox += self._outcome
             self._outbox += framed(Kind.EXITED, b'{"code": %d}' % self._exit)
+        if not is_dead:
+            self._clean = False
+            self._kill_all(job)
+            self._read(job, set(job.open))
+        for name, capture in job.captures.items():
+            self._output(name, capture.finish())
+
+    def _kill_all(self, job: Pipes) -> None:
         started = boot()
         told = False
-        while not domain.reap(self._on_exit):
-            self._clean = False
+        while True:
             main = job.pid if self._exit is None else None
             domain.kill_all(self._containment, main)
             if domain.reap(self._on_exit):
-                break
+                return
             if not told and boot() - started > _UNCONFIRMED_AFTER_S:
                 told = True
                 self._say(Kind.UNCONFIRMED, b"{}")
             self._flush_some()
             time.sleep(0.0005)  # a killed process needs a moment to die
-        self._read(job, set(job.open))
-        for name, capture in job.captures.items():
-            self._output(name, capture.finish())
 
     def _on_exit(self, pid: int, code: int) -> None:
         if self._job is not None and pid == self._job.pid:
@@ -275,8 +225,8 @@ class Shim:
         """Pass on output, progress and the result."""
         ready &= job.open
         for fd, name in job.streams.items():
-            if fd in ready:
-                self._output(name, job.lines(fd))
+            if fd in ready and (lines := job.lines(fd)):
+                self._output(name, lines)
         if job.result in ready:
             try:
                 for kind, text in self._from_job.feed(job.available(job.result)):

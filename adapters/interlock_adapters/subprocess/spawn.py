@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 from interlock_adapters.subprocess import child, domain, linux
 from interlock_adapters.subprocess.leftovers import process_name
-from interlock_adapters.subprocess.shim import Pipes, Spawn
+from interlock_adapters.subprocess.pipes import Pipes
+from interlock_adapters.subprocess.shim import Spawn
 
 #: (launch, result_fd, notice_fd) -> what the fork calls; itself called before it.
 Prepare = Callable[[Mapping[str, Any], int, int], Callable[[], NoReturn]]
@@ -37,7 +38,7 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
     os.environ["INTERLOCK_JOB_ID"] = launch["id"]
     os.environ["INTERLOCK_JOB_NAME"] = launch["name"]
     os.environ["INTERLOCK_ATTEMPT"] = str(launch["attempt"])
-    name = process_name(launch["id"], launch["attempt"])
+    name = process_name(launch["id"], launch["attempt"]).encode()
     most = child.most_descriptors()
     main = prepare(launch, result_w, notice_r)
     shim = os.getpid()

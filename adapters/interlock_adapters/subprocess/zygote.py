@@ -25,7 +25,7 @@ from interlock_adapters.subprocess.spawn import spawner
 EMPTY: Final = "empty"
 #: Resolve all symbols at the start (ld.so(8)), or each fork would do it for itself.
 BIND_NOW: Final = "LD_BIND_NOW"
-_SHIM: Final = "interlock-shim"  # in ps(1)
+_SHIM: Final = b"interlock-shim"  # in ps(1)
 _QUIET_READS: Final = 20  # /proc's list of children is racy: one look proves nothing
 _MAX_MESSAGE: Final = 1024 * 1024
 _FOR_THE_WORKER_TO_SAY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
