@@ -149,7 +149,7 @@ def _ms(values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2000)
-    parser.add_argument("--concurrency", type=int, default=16)
+    parser.add_argument("--concurrency", type=int, default=32)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{name}/jobs.db"
