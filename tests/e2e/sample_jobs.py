@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -81,6 +82,13 @@ def odd(how: str) -> object:
             for _ in range(900):
                 nested = [nested]
             return nested
+        case "deep tuple":
+            within: object = None
+            for _ in range(70):
+                within = (within,)
+            return within
+        case "huge":
+            return 10**5000
         case "forges":  # nonsense in every pipe that it has
             deep = b"[" * 900 + b'"\\u001b"' + b"]" * 900
             words = (b"[]", b"nonsense", b"NaN", b"1e999", b'{"reason": 1}', deep)
@@ -131,6 +139,16 @@ def polite(folder: str) -> None:
     except Interrupted as stopped:
         Path(folder, "cleaned").write_text(stopped.cause)
         raise
+
+
+@job(name="t.threads")
+def threads() -> list[str]:
+    """Return what a thread of the job knows of it."""
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(current_job().id))
+    thread.start()
+    thread.join()
+    return found
 
 
 @job(name="t.environment")

@@ -200,6 +200,11 @@ def test_a_module_that_starts_threads_runs_in_a_fresh_interpreter(
     assert "start threads when they are imported" in done.stderr
 
 
+def test_a_thread_of_a_job_asks_for_it_too(working: Engine) -> None:
+    handle = working.submit(jobs.threads)
+    assert handle.result(20) == [handle.id]
+
+
 def test_a_job_that_forges_frames_harms_only_itself(working: Engine) -> None:
     forged = working.submit(jobs.odd, "forges")
     assert forged.wait(20).is_terminal
@@ -212,6 +217,8 @@ def test_a_job_that_forges_frames_harms_only_itself(working: Engine) -> None:
         ("strange", Reason.ERROR, "\ufffd"),
         ("nul", Reason.BAD_RESULT, "NUL"),
         ("deep", Reason.BAD_RESULT, "deeper than 64"),
+        ("deep tuple", Reason.BAD_RESULT, "deeper than 64"),
+        ("huge", Reason.BAD_RESULT, "not JSON"),
     ],
 )
 def test_what_no_database_stores_is_told_in_other_characters(
