@@ -12,7 +12,7 @@ import threading
 import uuid
 from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from interlock.attempts import Attempts, Tracked
@@ -172,7 +172,7 @@ class Worker:
             self._reap_at = now + _REAP_S
             self._reaper.reap(self._clock.now())
             self._attempts.let_go()
-        if soon >= self._poll_at:
+        if now >= self._poll_at:
             self._poll_at = now + _POLL_S
             self._hungry = True
         self._exchange()
@@ -190,19 +190,19 @@ class Worker:
         hungry = free > 0 and not self._stops and (self._hungry or ending > 0)
         outcomes: list[Job | InterlockError] = []
         claimed: list[Job] = []
-        before = self._clock.boot()
+        before, now = self._clock.boot(), self._clock.now()
         writes = bool(moves or notes)
         with self._store.together() if writes else nullcontext():
             if writes:
                 outcomes = self._store.commit([move for _, move in moves], notes)
             if hungry:
-                claimed = self._claim(free)
+                claimed = self._claim(free, now)
         self._attempts.settle(moves, outcomes, notes)
         for job in claimed:
             self._start(job, before)
         if hungry:
             self._hungry = len(claimed) == free
-            self._await_due()
+            self._await_due(now)
 
     def _sources(self) -> list[Source]:
         return [*self._runner.sources(), *self._attempts.sources()]
@@ -242,24 +242,23 @@ class Worker:
             renewed = self._store.renew(self.id, held, timedelta(seconds=lease))
             self._attempts.extend(renewed, held, now + lease - self._settings.margin)
 
-    def _claim(self, limit: int) -> list[Job]:
+    def _claim(self, limit: int, now: datetime) -> list[Job]:
         return self._store.claim(
             ClaimRequest(
                 worker_id=self.id,
                 names=frozenset(self._jobs),
                 limit=limit,
                 lease=timedelta(seconds=self._settings.lease),
-                now=self._clock.now(),
+                now=now,
                 queues=self._settings.queues,
             )
         )
 
-    def _await_due(self) -> None:
-        """Claim again when the next job becomes due, if nothing wakes us before."""
-        now = self._clock.now()
+    def _await_due(self, now: datetime) -> None:
+        """Claim again when the next job becomes due after the claim of `now`."""
         due = None if self._hungry else self._store.next_due(now=now)
         if due is not None:
-            wait_s = (due - now).total_seconds()
+            wait_s = (due - self._clock.now()).total_seconds()
             self._poll_at = min(self._poll_at, self._clock.boot() + wait_s)
 
     def _start(self, job: Job, claimed: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import httpx
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from http_api.server import serving
 from interlock import Engine, JobStatus
@@ -93,6 +93,28 @@ def test_selected_jobs_are_canceled_and_rerun(page: Page, engine: Engine) -> Non
     expect(page.locator("#selected")).to_have_text("rerun: 2 done, 1 refused")
     expect(page.get_by_role("alert")).to_contain_text("PENDING")
     assert engine.counts()[JobStatus.PENDING] == 3
+
+
+def test_a_refresh_that_comes_late_leaves_a_selection_alone(
+    page: Page, engine: Engine
+) -> None:
+    handle = engine.submit(shown_jobs.render, pages=1)
+    _live(page, "/jobs")
+    box = page.get_by_label(f"Select {handle.id}")
+    held: list[Route] = []
+    page.route("**/jobs", held.append)
+    engine.submit(shown_jobs.render, pages=2)
+    while not held:
+        page.wait_for_timeout(20)
+    box.check()
+    page.unroute("**/jobs")
+    with page.expect_response("**/jobs"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(box).to_be_checked()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    box.uncheck()
+    expect(page.locator("tbody tr")).to_have_count(2, timeout=10_000)
 
 
 def test_all_that_match_are_canceled_beyond_the_page(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,6 +69,13 @@ def fail(how: str) -> object:
     return how
 
 
+def _nested(wrap: Callable[[object], object], times: int) -> object:
+    held: object = "C:\\users"
+    for _ in range(times):
+        held = wrap(held)
+    return held
+
+
 @job(name="t.odd")
 def odd(how: str) -> object:
     match how:
@@ -78,15 +86,11 @@ def odd(how: str) -> object:
         case "nul":
             return "\x00"
         case "deep":
-            nested: object = "C:\\users"
-            for _ in range(900):
-                nested = [nested]
-            return nested
+            return _nested(lambda held: [held], 900)
+        case "binary":
+            os.write(1, b"\0" * 2_000_000)
         case "deep tuple":
-            within: object = None
-            for _ in range(70):
-                within = (within,)
-            return within
+            return _nested(lambda held: (held,), 70)
         case "huge":
             return 10**5000
         case "forges":  # nonsense in every pipe that it has

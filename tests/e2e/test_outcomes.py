@@ -127,6 +127,14 @@ def test_a_flood_is_bounded_and_its_end_is_kept(engine: Engine) -> None:
     assert any("bytes of output dropped here" in text for text in texts)
 
 
+def test_what_is_longer_in_json_than_in_bytes_fits_too(engine: Engine) -> None:
+    with engine.worker(concurrency=1, lease=5):
+        job = engine.submit(jobs.odd, "binary").wait(50)
+    assert (job.status, job.attempt) == (JobStatus.SUCCEEDED, 1)
+    log = engine.log(job.id, limit=100_000)
+    assert any("bytes of output dropped here" in line.text for line in log)
+
+
 def test_many_empty_lines_are_few_rows(working: Engine) -> None:
     """Or a worker that stores them for long would lose the leases of all others."""
     job = working.submit(jobs.newlines, 1_000_000).wait(50)

@@ -61,6 +61,7 @@ class SlowStore(MemoryStore):
         self.manual = clock
         self.patience = Patience()
         self.is_away = False
+        self.empty_claim_s = 0.0
 
     def renew(
         self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
@@ -71,7 +72,7 @@ class SlowStore(MemoryStore):
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         claimed = super().claim(request)
-        self.manual.advance(CLAIM_S if claimed else 0)
+        self.manual.advance(CLAIM_S if claimed else self.empty_claim_s)
         return claimed
 
     def watch(self) -> Wakeup:
@@ -205,6 +206,24 @@ def test_nothing_is_claimed_for_a_runner_that_cannot_start_it(
     store.manual.advance(2)
     worker.turn()
     assert store.get("j").status is JobStatus.RUNNING
+
+
+def test_a_job_that_becomes_due_during_a_claim_does_not_wait_for_the_next_poll(
+    clock: ManualClock,
+) -> None:
+    store = SlowStore(clock)
+    store.empty_claim_s = 0.002
+    now = clock.now()
+    due = now + timedelta(seconds=0.001)
+    new = NewJob(id="d", name="plain", params={}, created_at=now, run_at=due)
+    store.add([new])
+    jobs = {"plain": JobFunction(function=plain, name="plain")}
+    worker = Worker(store, Runner(), jobs, WorkerSettings(concurrency=1), clock)
+    worker.turn()
+    assert store.get("d").status is JobStatus.PENDING
+    worker.turn()
+    assert store.patience.asked[-1] == 0
+    assert store.get("d").status is JobStatus.RUNNING
 
 
 def test_workers_that_were_killed_long_ago_are_forgotten(

@@ -139,7 +139,6 @@ class Main:
         _ear.missed = False  # one that was sent to the shim is not for this job
         self._launch = launch
         self._talk = Talk(result_fd, notice_fd)
-        self._traced = tracer().entered(launch["trace"])
         try:
             self._function: Callable[..., object] = find(launch["name"]).function
         except UnknownJobName as error:
@@ -179,7 +178,7 @@ class Main:
                 talk.on_sigterm()
             if launch["limits"]:
                 _limit(launch["limits"])
-            with self._traced:
+            with tracer().entered(launch["trace"]):
                 result = self._function(**launch["params"])
             talk.end(result_frame(result))
         except SystemExit as leaving:  # sys.exit() is an exit code, not an error
@@ -208,7 +207,7 @@ def rehearse() -> None:
     _ear.job = None
 
 
-def _refuse(error: UnknownJobName, **_params: object) -> None:
+def _refuse(error: UnknownJobName, /, **_params: object) -> None:
     raise error
 
 

@@ -27,9 +27,6 @@ class Capture:
 
     def feed(self, data: bytes) -> list[str]:
         """Take bytes; return the lines that are to be passed on now."""
-        if self._left <= 0 and len(data) > self._room:  # a flood: only its end matters
-            self._drop(len(data) - self._room)
-            data = data[-self._room :]
         *whole, rest = (self._partial + data).split(b"\n")
         lines = [piece for line in whole for piece in _pieces(line)]
         *begun, self._partial = _pieces(rest)
@@ -60,13 +57,6 @@ class Capture:
             self._kept -= _weight(gone)
             self._dropped += len(gone) + 1
         return None
-
-    def _drop(self, many: int) -> None:
-        kept = sum(len(line) + 1 for line in self._tail)
-        self._dropped += many + kept + len(self._partial)
-        self._kept = 0
-        self._partial = b""
-        self._tail.clear()
 
 
 def _pieces(line: bytes) -> list[bytes]:

@@ -43,23 +43,27 @@ class Pipes:
         for fd in (*self.streams, self.result, self.notice):
             os.close(fd)
 
-    def available(self, fd: int) -> bytes:
+    def available(self, fd: int) -> list[bytes]:
         """Return what a pipe holds now, a few chunks at most: others want a turn."""
-        found = b""
+        found: list[bytes] = []
         try:
-            for _ in range(_CHUNKS):
+            while len(found) < _CHUNKS:
                 data = os.read(fd, _CHUNK)
                 if not data:
                     self.open.discard(fd)
                     break
-                found += data
+                found.append(data)
         except BlockingIOError:
             pass
         return found
 
-    def lines(self, fd: int) -> list[str]:
-        """Return what a stream says in lines that are to be passed on now."""
-        data = self.available(fd)
-        if not data:
+    def lines(self, fd: int) -> list[list[str]]:
+        """Return what a stream says in lines that are to be passed on, by chunk.
+
+        A chunk fits into a frame, whatever its bytes become in JSON.
+        """
+        chunks = self.available(fd)
+        if not chunks:
             return []
-        return self.captures.setdefault(self.streams[fd], Capture()).feed(data)
+        capture = self.captures.setdefault(self.streams[fd], Capture())
+        return [capture.feed(data) for data in chunks]

@@ -33,6 +33,7 @@ _decoded: Final = json.JSONDecoder().raw_decode  # for what the worker has encod
 _CHUNK: Final = 65536
 _REAP_EVERY_S: Final = 1.0  # orphans that ended by themselves
 _UNCONFIRMED_AFTER_S: Final = 5.0
+_AGAIN_S: Final = 0.001  # until it is tried again
 _SHORT_S: Final = 0.005  # nothing is said of a job that is shorter but its end
 _MAX_OUTBOX: Final = 4 * 1024 * 1024  # output beyond it is dropped while nobody reads
 
@@ -61,6 +62,7 @@ class Shim:
         self._outcome = b""  # the job's last word, told with its exit
         self._lease = float("inf")
         self._kill_at = float("inf")
+        self._to_signal = False  # told to stop, and has no process group yet
         self._clean = True  # the job ended by itself and left nothing behind
         self._exit: int | None = None
         self._job: Pipes | None = None
@@ -110,6 +112,9 @@ class Shim:
             if self._orphan or now >= min(self._lease, self._kill_at):
                 break
             until = min(self._lease, self._kill_at, now + _REAP_EVERY_S)
+            if self._to_signal:
+                self._signal(job)
+                until = min(until, now + _AGAIN_S)
             most_s = 0.0 if self._early else until - now
             ready = self._wait(most_s, pidfd, *job.open)
             self._obey(job)
@@ -214,28 +219,40 @@ class Shim:
     def _terminate(self, job: Pipes, cause: str) -> None:
         with suppress(OSError):
             os.write(job.notice, frame(Kind.NOTICE, cause))
-        for signum in (
-            signal.SIGTERM,
-            signal.SIGCONT,
-        ):  # a stopped one must wake to die
-            with suppress(ProcessLookupError, PermissionError):
+        self._signal(job)
+
+    def _signal(self, job: Pipes) -> None:
+        """Tell the job's process group to stop; a fork has none in its first moment."""
+        self._to_signal = False
+        try:
+            for signum in (signal.SIGTERM, signal.SIGCONT):  # a stopped one must wake
                 os.killpg(job.pid, signum)
+        except ProcessLookupError:
+            self._to_signal = True
+        except PermissionError:
+            return
 
     def _read(self, job: Pipes, ready: set[int]) -> None:
         """Pass on output, progress and the result."""
         ready &= job.open
         for fd, name in job.streams.items():
-            if fd in ready and (lines := job.lines(fd)):
-                self._output(name, lines)
+            if fd in ready:
+                for lines in job.lines(fd):
+                    self._output(name, lines)
         if job.result in ready:
             try:
-                for kind, text in self._from_job.feed(job.available(job.result)):
-                    if kind is Kind.PROGRESS:
-                        self._outbox += framed(kind, text)
-                    elif kind in FROM_JOB:
-                        self._outcome = framed(kind, text)
+                for data in job.available(job.result):
+                    self._hear(data)
             except GarbledError:
                 return  # then there is no result: `bad_result`
+
+    def _hear(self, data: bytes) -> None:
+        """Take what the job says itself."""
+        for kind, text in self._from_job.feed(data):
+            if kind is Kind.PROGRESS:
+                self._outbox += framed(kind, text)
+            elif kind in FROM_JOB:
+                self._outcome = framed(kind, text)
 
     def _output(self, stream: str, lines: list[str]) -> None:
         if lines and len(self._outbox) < _MAX_OUTBOX:
@@ -259,4 +276,5 @@ class Shim:
     def _flush(self, until: float) -> None:
         while self._outbox and not self._orphan and boot() < until:
             self._wait(until - boot())
-            self._received()
+            if self._outbox:  # else it is told, and what comes is for the next job
+                self._received()

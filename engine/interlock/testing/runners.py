@@ -146,7 +146,7 @@ class RunnerContract:
             ("leave", {"code": 0}, Reason.BAD_RESULT),
             ("crash", {}, Reason.SIGNAL),
             ("answer", {"value": "x" * 1_100_000}, Reason.BAD_RESULT),
-            ("nothing", {}, Reason.SPAWN_ERROR),
+            ("nothing", {"error": 1}, Reason.SPAWN_ERROR),
         ],
     )
     def test_every_other_end_is_a_precise_failure(
@@ -175,6 +175,17 @@ class RunnerContract:
         watched.end()
         assert Path(tmp_path, "stopped").read_text() == StopCause.TIMEOUT
         assert not _grows(tmp_path / "beat")
+
+    @pytest.mark.parametrize("delay_s", [0, 0.0005, 0.001, 0.002, 0.004])
+    def test_a_job_that_is_stopped_at_once_is_told(
+        self, runner: Runner, tmp_path: Path, delay_s: float
+    ) -> None:
+        for _ in range(4):
+            watched = self.start(runner, "beat", folder=str(tmp_path), seconds=60)
+            watched.until(lambda one=watched: one.execution.fileno() >= 0)  # type: ignore[misc]
+            time.sleep(delay_s)
+            watched.execution.stop(StopCause.CANCEL, 60)
+            assert watched.end().exit == Exit(code=1)
 
     @pytest.mark.parametrize("how", ["stop", "kill", "lease"])
     def test_nothing_outlives_the_end(

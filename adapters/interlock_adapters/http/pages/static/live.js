@@ -32,6 +32,9 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.id === "live" && busy()) event.preventDefault();
   });
+  document.addEventListener("htmx:beforeSwap", (event) => {  // asked for before the hand came
+    if (event.detail.requestConfig.elt.id === "live" && busy()) event.detail.shouldSwap = false;
+  });
 
   const problem = (body, fallback) => {
     try { return JSON.parse(body).detail || fallback; } catch { return fallback; }
