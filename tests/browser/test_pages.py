@@ -102,12 +102,17 @@ def test_a_refresh_that_comes_late_leaves_a_selection_alone(
     _live(page, "/jobs")
     box = page.get_by_label(f"Select {handle.id}")
     held: list[Route] = []
-    page.route("**/jobs", held.append)
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.route("**/jobs", hold)
     engine.submit(shown_jobs.render, pages=2)
     while not held:
         page.wait_for_timeout(20)
     box.check()
-    page.unroute("**/jobs")
     with page.expect_response("**/jobs"):
         held[0].continue_()
     page.wait_for_timeout(300)
