@@ -93,7 +93,8 @@ def test_modules_that_cannot_be_imported_any_more_fail_no_job(
 ) -> None:
     """As while a new version is being copied."""
     room.until(lambda: room.runner._spares)
-    room.module.write_text("raise ImportError('half a deployment')")
+    words = "import time; time.sleep(0.2); raise ImportError('half a deployment')"
+    room.module.write_text(words)
     room.kill_zygote()
     waiting = [room.start("t.add", left=1) for _ in range(3)]
     for watched in waiting:

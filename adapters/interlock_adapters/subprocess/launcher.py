@@ -106,6 +106,8 @@ class Launcher:
                 data, fds, _, _ = socket.recv_fds(self._link, _MAX_MESSAGE, 2)
             except BlockingIOError:
                 return
+            except ConnectionResetError:
+                continue  # it ended with orders unread; now comes what it has said
             except OSError:
                 data, fds = b"", []
             if not data:
