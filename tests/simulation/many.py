@@ -1,4 +1,4 @@
-"""Many seeds on all cores, each a storm and then hours of ordinary weather.
+"""Many seeds on all cores, each a storm and then a day of ordinary weather.
 
 `make simulate RUNS=100` prints how many simulated hours a minute that were.
 """
@@ -17,7 +17,7 @@ from .simulation import simulate
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--hours", type=float, default=6.0, help="of ordinary weather")
+    parser.add_argument("--hours", type=float, default=24.0, help="of ordinary weather")
     parser.add_argument("--seed", type=int, default=1, help="the first")
     given = parser.parse_args()
     seeds = range(given.seed, given.seed + given.runs)

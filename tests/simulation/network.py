@@ -83,14 +83,15 @@ class Link:
     def _ask(self) -> None:
         """Let the request travel; it may hang, and it may not arrive."""
         self._hold_up()
-        if not self.is_up:
-            rng = self._world.rng
-            if rng.random() < 0.2:  # no driver bounds it
-                healed = max(self.cut_until, self._network.down_until)
-                self._process.sleep(healed - self._world.now)
-            else:
-                self._process.sleep(rng.uniform(0.01, 1))
-                raise StoreUnavailable("nobody answers")
+        if self.is_up:
+            return
+        rng = self._world.rng
+        if rng.random() < 0.2:  # no driver bounds it
+            healed = max(self.cut_until, self._network.down_until)
+            self._process.sleep(healed - self._world.now)
+        else:
+            self._process.sleep(rng.uniform(0.01, 1))
+            raise StoreUnavailable("nobody answers")
 
     def _answer(self) -> None:
         """Let the answer travel; what was written is written, whatever happens now."""
