@@ -226,6 +226,30 @@ def test_a_job_that_becomes_due_during_a_claim_does_not_wait_for_the_next_poll(
     assert store.get("d").status is JobStatus.RUNNING
 
 
+@pytest.mark.parametrize(("ends", "pauses"), [(8, [0.005]), (1, [])])
+def test_where_jobs_end_in_groups_a_worker_lets_more_of_them_end(
+    clock: ManualClock, ends: int, pauses: list[float]
+) -> None:
+    store, runner, now = SlowStore(clock), Runner(), clock.now()
+    store.add(
+        [
+            NewJob(id=f"g{i}", name="plain", params={}, created_at=now, run_at=now)
+            for i in range(40)
+        ]
+    )
+    jobs = {"plain": JobFunction(function=plain, name="plain")}
+    worker = Worker(store, runner, jobs, WorkerSettings(concurrency=32), clock)
+    worker.turn()
+    for held in runner.held[:ends]:
+        ended = (ExitSeen(exit=Exit(code=0)), TreeDead(proof=Proof.NAMESPACE))
+        held.seen.extend(ended)
+    worker.turn()
+    assert len(runner.held) == 32 + ends
+    before = len(store.patience.asked)
+    worker.turn()
+    assert store.patience.asked[before + 1 :] == pauses
+
+
 def test_workers_that_were_killed_long_ago_are_forgotten(
     worker: Worker, store: SlowStore, clock: ManualClock
 ) -> None:
