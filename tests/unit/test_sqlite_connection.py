@@ -1,6 +1,7 @@
-"""Jobs submitted in the caller's own transaction: the caller commits, or nobody."""
+"""Who writes when: callers in transactions of their own, threads of one process."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from interlock.lifecycle import INITIAL
 from interlock.testing.clock import ManualClock
 from interlock.testing.scene import Scene
 from interlock_adapters.sql.sqlite import open_store
+from interlock_adapters.sql.store import SqlStore
 
 
 @pytest.fixture
@@ -72,3 +74,23 @@ def test_what_is_no_connection_is_refused(scene: Scene) -> None:
     with pytest.raises(InvalidOption, match="a SQLAlchemy Connection"):
         scene.store.add([scene.new()], connection="jobs.db")
     assert scene.store.counts()[INITIAL] == 0
+
+
+def test_writers_of_one_process_wait_for_each_other_before_sqlite(
+    scene: Scene,
+) -> None:
+    """Who waits in SQLite looks again in ever longer sleeps, and is overtaken."""
+    begun: set[object] = set()
+    most = []
+
+    def begin(connection: sa.Connection) -> None:
+        begun.add(connection)
+        most.append(len(begun))
+
+    assert isinstance(scene.store, SqlStore)
+    writer = scene.store._writer
+    sa.event.listen(writer, "begin", begin, insert=True)
+    sa.event.listen(writer, "commit", begun.discard)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda i: scene.add(f"t{i}"), range(80)))
+    assert (len(most), max(most)) == (80, 1)

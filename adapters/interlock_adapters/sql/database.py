@@ -64,14 +64,23 @@ class Dialect(Protocol):
 class Database:
     """The connections that the parts of `SqlStore` share."""
 
-    def __init__(self, engine: sa.Engine, dialect: Dialect, clock: Clock) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        dialect: Dialect,
+        clock: Clock,
+        *,
+        writer: sa.Engine | None = None,
+    ) -> None:
+        writer = writer or engine
         self._engine = engine
+        self._engines = {engine, writer}
         self._dialect = dialect
         self._flavor = dialect.flavor
         self._clock = clock
         self._joined = threading.local()
-        self._writer = engine.execution_options(write=True)
-        self._relaxed = engine.execution_options(write=True, relaxed=True)
+        self._writer = writer.execution_options(write=True)
+        self._relaxed = writer.execution_options(write=True, relaxed=True)
         self._asker = engine.execution_options(alone=True)
 
     @contextmanager
@@ -147,8 +156,13 @@ class Database:
         """
         told = self._dialect.unavailable(error)
         if told is not None and not self._flavor.is_postgres:
-            self._engine.dispose()
+            self.disconnect()
         return told or error
+
+    def disconnect(self) -> None:
+        """Close the connections that nobody uses now; what follows opens new ones."""
+        for engine in self._engines:
+            engine.dispose()
 
     @contextmanager
     def _read(self, *, alone: bool = False) -> Iterator[sa.Connection]:

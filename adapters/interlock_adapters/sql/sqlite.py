@@ -110,13 +110,18 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
         StoreUnavailable: the file cannot be used, and why.
     """
     clock = clock or SystemClock()
-    path, engine = _connect(url)
+    path, engine, writer = _connect(url)
     with _explained(path, engine):
         _bring_to_head(engine)
-    return SqlStore(engine, SqliteDialect(path, clock), clock)
+    return SqlStore(engine, SqliteDialect(path, clock), clock, writer=writer)
 
 
-def _connect(url: str) -> tuple[Path, sa.Engine]:
+def _connect(url: str) -> tuple[Path, sa.Engine, sa.Engine]:
+    """Return the file of `url`, and what connects to it to read and to write.
+
+    The latter has one connection: SQLite lets one write at a time, and who waits for it
+    in SQLite looks again in ever longer sleeps, while others come and overtake him.
+    """
     parsed = sa.make_url(url)
     synchronous = str(parsed.query.get("synchronous", "FULL")).upper()
     if not parsed.database or parsed.database == ":memory:":
@@ -128,15 +133,19 @@ def _connect(url: str) -> tuple[Path, sa.Engine]:
         raise StoreUnavailable(f"synchronous={synchronous}: use FULL, EXTRA or NORMAL")
     path = Path(parsed.database).absolute()
     _refuse_network(path)
-    engine = sa.create_engine(
+    create = partial(
+        sa.create_engine,
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         connect_args={"timeout": _BUSY_S, "check_same_thread": False},
         json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
         json_deserializer=_from_json,
     )
-    _prepare(engine, synchronous)
-    place.keep(engine, path)
-    return path, engine
+    reader = create()
+    writer = create(pool_size=1, max_overflow=0, pool_timeout=_BUSY_S)
+    for engine in (reader, writer):
+        _prepare(engine, synchronous)
+    place.keep(path, reader, writer)
+    return path, reader, writer
 
 
 def _from_json(text: str) -> object:
@@ -161,7 +170,7 @@ class SqliteSchema:
     """What `interlock db` does: entry point `sqlite`."""
 
     def __init__(self, url: str) -> None:
-        self._path, self._engine = _connect(url)
+        self._path, self._engine, _ = _connect(url)
 
     def upgrade(self) -> None:
         """Bring the schema to this version, and put weakened guards back."""

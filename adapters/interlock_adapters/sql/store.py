@@ -166,7 +166,7 @@ class SqlStore(Upkeep):
 
     def close(self) -> None:
         """See `JobStore.close`."""
-        self._engine.dispose()
+        self.disconnect()
 
 
 def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
