@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from interlock.clock import Clock
-from interlock.errors import IllegalTransition, VersionChanged
+from interlock.errors import IllegalTransition
+from interlock.guards import version_changed
 from interlock.job import Job, Move
 from interlock.lifecycle import Event, Reason, row_of
 from interlock.machine import legal
@@ -55,6 +56,7 @@ def _move(job: Job, request: CancelRequest, clock: Clock) -> Move:
         event=Event.REQUEST_CANCEL if running else Event.CANCEL,
         now=clock.now(),
         actor=request.by,
+        version=request.version,
         reason=None if running else Reason.BEFORE_START,
         text=request.reason,
     )
@@ -66,11 +68,6 @@ def refuse_changed(job: Job, version: int | None, event: Event) -> None:
     Raises:
         VersionChanged: it has another version.
     """
-    if version is not None and job.version != version:
-        raise VersionChanged(
-            job.status,
-            event,
-            legal(job.status),
-            job_id=job.id,
-            versions=(job.version, version),
-        )
+    changed = version_changed(job, version, event)
+    if changed is not None:
+        raise changed

@@ -10,8 +10,8 @@ from typing import Final, assert_never
 from interlock.errors import (
     IllegalTransition,
     InterlockError,
-    JobNotFound,
     LeaseLost,
+    VersionChanged,
 )
 from interlock.job import Job, Move
 from interlock.lifecycle import INITIAL, Event, Guard, StopCause, row_of
@@ -105,12 +105,13 @@ def unmet(event: Event, job: Job, facts: Facts) -> Guard | None:
     return next((guard for guard in guards if not holds(guard, job, facts)), None)
 
 
-def refusal(move: Move, job: Job | None, *, lease_live: bool) -> InterlockError:
+def refusal(move: Move, job: Job, *, lease_live: bool) -> InterlockError:
     """Return the error that says why `move` was refused."""
-    if job is None:
-        return JobNotFound(move.job_id)
     if move.attempt is not None and move.attempt != job.attempt:
         return LeaseLost(job.id, move.attempt, job.attempt)
+    changed = version_changed(job, move.version, move.event)
+    if changed is not None:
+        return changed
     allowed = legal(job.status)
     if move.event not in allowed:
         return IllegalTransition(job.status, move.event, allowed, job_id=job.id)
@@ -125,6 +126,21 @@ def refusal(move: Move, job: Job | None, *, lease_live: bool) -> InterlockError:
     why = guard or "it changed at the same moment; look again"
     return IllegalTransition(
         job.status, move.event, allowed, job_id=job.id, unmet=str(why)
+    )
+
+
+def version_changed(
+    job: Job, version: int | None, event: Event
+) -> VersionChanged | None:
+    """Return the error if the job is not in the version that a caller saw."""
+    if version is None or job.version == version:
+        return None
+    return VersionChanged(
+        job.status,
+        event,
+        legal(job.status),
+        job_id=job.id,
+        versions=(job.version, version),
     )
 
 

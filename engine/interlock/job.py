@@ -188,6 +188,7 @@ class Move:
     now: datetime
     actor: str
     attempt: int | None = None
+    version: int | None = None  # the only one of the job that a client wants to move
     reason: Reason | None = None
     text: str | None = None  # the words of whoever cancels
     stop_cause: StopCause | None = None

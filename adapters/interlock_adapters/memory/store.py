@@ -13,7 +13,14 @@ from interlock.errors import (
     InvalidOption,
     JobNotFound,
 )
-from interlock.guards import NOT_MOVES, Facts, facts_of, refusal, unmet
+from interlock.guards import (
+    NOT_MOVES,
+    Facts,
+    facts_of,
+    refusal,
+    unmet,
+    version_changed,
+)
 from interlock.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
 from interlock.lifecycle import SUBMIT, Event, JobStatus, row_of
 from interlock.machine import legal
@@ -191,6 +198,7 @@ class MemoryStore(Upkeep):
         live = self._live(job)
         facts = facts_of(move, lease_live=live)
         fits = move.event in legal(job.status) - NOT_MOVES
+        fits &= version_changed(job, move.version, move.event) is None
         if not fits or unmet(move.event, job, facts) is not None:
             error = refusal(move, job, lease_live=live)
             self._rejections.append(

@@ -26,6 +26,7 @@ _WHOLE, _LONG = sa.Integer(), sa.BigInteger()
 COLUMNS: Final[dict[str, TypeEngine[Any]]] = {
     "job_id": _TEXT,
     "attempt": _WHOLE,
+    "version": _WHOLE,
     "now": _WHEN,
     "actor": _TEXT,
     "why": _TEXT,
@@ -98,6 +99,7 @@ def of_move(
     return {
         "job_id": move.job_id,
         "attempt": move.attempt,
+        "version": move.version,
         "now": move.now,
         "actor": move.actor,
         "why": reason if move.text is None else move.text,

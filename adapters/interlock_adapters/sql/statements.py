@@ -90,7 +90,11 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
         values |= _canceled()
     if event is Event.STOP:
         values["stop_cause"] = _fact("stop_cause")
-    return _update(event, values, flavor).returning(*job.c)
+    update = _update(event, values, flavor)
+    if row.who is Who.CLIENT:
+        seen = _fact("version")
+        update = update.where(seen.is_(None) | (seen == job.c.write_seq))
+    return update.returning(*job.c)
 
 
 def _update(event: Event, values: dict[str, object], flavor: Flavor) -> sa.Update:

@@ -11,6 +11,7 @@ from interlock.errors import (
     InterlockError,
     JobNotFound,
     LeaseLost,
+    VersionChanged,
 )
 from interlock.job import HistoryEntry, Job, Rejection
 from interlock.lifecycle import (
@@ -78,6 +79,19 @@ class MovesContract:
             )
             logged = [entry] if row.logged else []
             assert scene.store.history(before.id) == past + logged
+
+    @pytest.mark.parametrize("row", _CLIENT, ids=_name)
+    def test_a_client_moves_the_version_that_it_saw_and_no_other(
+        self, scene: Scene, row: Transition
+    ) -> None:
+        before = scene.arrange(row, next(met(row)))
+        records = _records(scene.store, before)
+        for version in (before.version - 1, before.version + 1):
+            with pytest.raises(VersionChanged, match="it has version"):
+                scene.apply(before, row.event, version=version)
+            assert _records(scene.store, before) == records
+        after = scene.apply(before, row.event, version=before.version)
+        assert after.status is row.target
 
     @pytest.mark.parametrize("row", _GUARDED, ids=_name)
     def test_each_guard_refuses_by_itself(self, scene: Scene, row: Transition) -> None:

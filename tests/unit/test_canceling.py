@@ -1,0 +1,37 @@
+"""A cancel of the version that the caller saw, while the job changes."""
+
+import pytest
+
+from interlock.canceling import CancelRequest, cancel
+from interlock.errors import VersionChanged
+from interlock.job import Job
+from interlock.testing.clock import ManualClock
+from interlock.testing.scene import Scene
+from interlock.testing.situations import LEASE
+from interlock_adapters.memory import MemoryStore
+
+
+class Busy(MemoryStore):
+    """A store that renews a job's lease between a look at it and what follows."""
+
+    def get(self, job_id: str) -> Job:
+        found = super().get(job_id)
+        assert found.worker_id is not None
+        self.renew(found.worker_id, {job_id: found.attempt}, LEASE)
+        return found
+
+
+@pytest.mark.parametrize("sees", [False, True])
+def test_a_version_is_compared_by_the_write_itself(*, sees: bool) -> None:
+    clock = ManualClock()
+    store = Busy(clock)
+    scene = Scene(store, clock)
+    (job,) = scene.claim(scene.add("j").name)
+    seen = job.version if sees else None
+    request = CancelRequest(job_id="j", by="me", reason=None, version=seen)
+    if sees:
+        with pytest.raises(VersionChanged, match="it has version"):
+            cancel(store, request, clock)
+    else:
+        cancel(store, request, clock)
+    assert (store.get("j").cancel_requested_at is None) == sees
