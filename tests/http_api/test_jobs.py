@@ -218,5 +218,7 @@ def test_a_search_finds_what_params_contain(api: httpx.Client) -> None:
     assert api.post("/v1/jobs/search", json=statuses).json()["items"] == []
     problem(api.get("/v1/jobs?status=NOPE"), 422, "invalid-request")
     problem(api.get("/v1/jobs?limit=0"), 422, "invalid-request")
+    typo = problem(api.get("/v1/jobs?state=FAILED"), 422, "invalid-request")
+    assert "query.state: unknown; this route knows created_after" in typo["detail"]
     day = "/v1/jobs?created_after=0001-01-01T00:00:00%2B14:00"
     problem(api.get(day), 422, "invalid-request")

@@ -1,7 +1,7 @@
-"""Read a request's JSON more strictly than `json` does, and answer with problems."""
+"""Read a request more strictly than the framework does, and answer with problems."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any, Final, Never
 
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +17,7 @@ from interlock_adapters.http import problems
 from interlock_adapters.http.problems import Problem
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_API: Final = "/v1/"
 MAX_DEPTH: Final = "interlock.max_depth"  # in the scope, by the guard
 
 
@@ -26,9 +27,12 @@ class Route(APIRoute):
     def get_route_handler(self) -> _Handler:
         """Return the handler, with our reading of bodies and our errors around it."""
         handle = super().get_route_handler()
+        known = {field.alias for field in self.dependant.query_params}
 
         async def answer(request: Request) -> Response:
             try:
+                if _API in self.path:  # a page's links may be decorated
+                    _refuse_unknown(request.query_params, known)
                 with tracer().entered(request.headers):
                     return await handle(_Strict(request.scope, request.receive))
             except Problem as problem:
@@ -41,6 +45,15 @@ class Route(APIRoute):
                 return problems.of_http(error).response()
 
         return answer
+
+
+def _refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a filter that would be passed over: its answer would have too much."""
+    for name in given:
+        if name not in known:
+            there = ", ".join(sorted(known)) or "none"
+            detail = f"query.{name[:100]}: unknown; this route knows {there}"
+            raise Problem(422, "invalid-request", detail)
 
 
 class _Strict(Request):
