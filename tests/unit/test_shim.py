@@ -1,7 +1,8 @@
-"""What a shim does with what comes while it says its last words."""
+"""What a shim does while its worker is slow."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ import pytest
 
 from interlock.clock import boot
 from interlock_adapters.subprocess import domain
-from interlock_adapters.subprocess.protocol import Kind, frame
-from interlock_adapters.subprocess.shim import Shim
+from interlock_adapters.subprocess.protocol import Decoder, Kind, frame
+from interlock_adapters.subprocess.shim import _MAX_OUTBOX, Shim
 
 
 @pytest.fixture
@@ -36,3 +37,24 @@ def test_a_launch_that_follows_the_last_word_at_once_is_not_lost(
     launch = shim._await_launch()
     assert launch is not None
     assert launch["id"] == "j"
+
+
+def test_lines_that_were_dropped_for_a_slow_worker_are_counted_in_the_output(
+    ends: tuple[Shim, socket.socket],
+) -> None:
+    shim, _ = ends
+    shim._outbox += bytes(_MAX_OUTBOX)
+    shim._output("stdout", ["one", "two"])
+    shim._output("stderr", ["three"])
+    assert len(shim._outbox) == _MAX_OUTBOX
+    shim._outbox.clear()
+    shim._orphan = True  # nothing is sent: what is said stays in the outbox
+    shim._output("stdout", ["four"])
+    shim._outbox += frame(Kind.OUTPUT, {}) * (_MAX_OUTBOX // 7)
+    shim._output("stderr", [], last=True)
+    said = [json.loads(text) for _, text in Decoder().feed(bytes(shim._outbox))]
+    words = "[interlock: {} lines dropped here, the worker was too slow]"
+    assert [one for one in said if one] == [
+        {"stream": "stdout", "lines": [words.format(2), "four"]},
+        {"stream": "stderr", "lines": [words.format(1)]},
+    ]

@@ -60,6 +60,7 @@ class Shim:
         """Forget the last job."""
         self._from_job = Decoder()
         self._outcome = b""  # the job's last word, told with its exit
+        self._dropped: dict[str, int] = {}  # lines of each stream, and not told yet
         self._lease = float("inf")
         self._kill_at = float("inf")
         self._to_signal = False  # told to stop, and has no process group yet
@@ -150,7 +151,7 @@ class Shim:
             self._kill_all(job)
             self._read(job, set(job.open))
         for name, capture in job.captures.items():
-            self._output(name, capture.finish())
+            self._output(name, capture.finish(), last=True)
 
     def _kill_all(self, job: Pipes) -> None:
         started = boot()
@@ -254,8 +255,18 @@ class Shim:
             elif kind in FROM_JOB:
                 self._outcome = framed(kind, text)
 
-    def _output(self, stream: str, lines: list[str]) -> None:
-        if lines and len(self._outbox) < _MAX_OUTBOX:
+    def _output(self, stream: str, lines: list[str], *, last: bool = False) -> None:
+        """Pass lines on; while nobody reads them, count them and say it later."""
+        if len(self._outbox) >= _MAX_OUTBOX and not last:
+            self._dropped[stream] = self._dropped.get(stream, 0) + len(lines)
+            return
+        dropped = self._dropped.pop(stream, 0)
+        if dropped:
+            words = (
+                f"[interlock: {dropped} lines dropped here, the worker was too slow]"
+            )
+            lines = [words, *lines]
+        if lines:
             said = {"stream": stream, "lines": lines}
             self._say(Kind.OUTPUT, json.dumps(said).encode())
 
