@@ -19,6 +19,7 @@ from interlock.retry import Retry
 
 _RUNNING = row_of(Event.CLAIM).target
 _CANCELED = row_of(Event.CANCEL).target
+_WHILE_WAITING = (Reason.BEFORE_START, Reason.EXPIRED)  # ends that no attempt had
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -143,8 +144,12 @@ class Job(NewJob):
 
     @property
     def duration(self) -> timedelta | None:
-        """How long the last attempt took, or takes at `read_at`."""
-        if self.started_at is None:
+        """How long the last attempt took, or takes at `read_at`.
+
+        None while the job waits, and if it ended so: `Engine.attempts` tells of each.
+        """
+        waits = self.status is INITIAL or self.reason in _WHILE_WAITING
+        if self.started_at is None or waits:
             return None
         return (self.finished_at or self.read_at) - self.started_at
 

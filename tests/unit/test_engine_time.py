@@ -80,6 +80,18 @@ def test_a_retry_waits_at_most_its_doubled_backoff() -> None:
         assert handle.result(0) == "done"
 
 
+def test_a_duration_does_not_count_what_a_job_waits_after_an_attempt() -> None:
+    _calls.clear()
+    with freeze_time(NOON) as frozen, inline_engine() as engine:
+        handle = engine.submit(flaky)
+        frozen.move_to(NOON + timedelta(seconds=1))
+        assert (handle.job().attempt, handle.job().duration) == (1, None)
+        handle.cancel()
+        ended = handle.job()
+    assert ended.finished_at == NOON + timedelta(seconds=1)
+    assert (ended.reason, ended.duration) == ("before_start", None)
+
+
 def test_an_expiry_in_the_past_is_refused() -> None:
     with freeze_time(NOON), inline_engine() as engine:
         with pytest.raises(InvalidOption, match="expires_at"):
