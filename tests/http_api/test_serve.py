@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from interlock import Engine, InvalidOption
+from interlock import Engine, InvalidOption, JobStatus
 from interlock_adapters.cli.main import app
 from interlock_adapters.http import Settings
 from interlock_adapters.http.client import Client
@@ -102,6 +104,22 @@ def test_a_server_stops_at_once_though_streams_are_open(tmp_path: Path) -> None:
             assert any(line.startswith("data:") for line in lines)
             process.terminate()
             assert [line for line in lines if line] == []
+
+
+def test_a_second_signal_stops_the_jobs_of_a_server_at_once(tmp_path: Path) -> None:
+    with served(tmp_path, "--with-worker") as (url, process):
+        call = {"name": "t.polite", "params": {"folder": str(tmp_path)}}
+        httpx.post(f"{url}/v1/jobs", json=call).raise_for_status()
+        while not (tmp_path / "started").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        while "a second signal ends them now" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine:
+        assert engine.counts()[JobStatus.PENDING] == 1
+    assert not (tmp_path / "cleaned").exists()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])

@@ -1,5 +1,6 @@
 """The command that serves the HTTP API, with a worker if wanted."""
 
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +58,7 @@ def serve(
     ] = None,
     log_format: LogOption = LogFormat.TEXT,
 ) -> None:
-    """Serve the HTTP API until SIGTERM or Ctrl-C."""
+    """Serve the HTTP API until SIGTERM or Ctrl-C; again stops its jobs at once."""
     with context.errors_as_exit_codes():
         with context.needs_http():
             from interlock_adapters.http import serve as served  # noqa: PLC0415  (slow)
@@ -71,8 +72,11 @@ def serve(
         with ExitStack() as stack:
             engine = stack.enter_context(context.engine(database, modules))
             if with_worker:
-                stack.enter_context(engine.worker(concurrency=concurrency))
+                running = stack.enter_context(engine.worker(concurrency=concurrency))
             served.serve(engine, host=host, port=port, settings=settings, say=err.print)
+            if with_worker:  # it is about to be stopped: a second signal hurries it
+                for signum in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(signum, lambda _signum, _frame: running.stop())
 
 
 def _settings(write: list[str], read: list[str], hosts: list[str]) -> "Settings":
