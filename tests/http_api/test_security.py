@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, HTTPException, Request
 
 from interlock import Engine, InvalidOption
 from interlock_adapters.http import Guard, Settings, Token, create_app, router
@@ -70,6 +70,18 @@ def test_a_route_added_later_is_behind_the_guard_too(engine: Engine) -> None:
         with client_of(guarded) as client:
             problem(client.get(path), 401, "unauthorized")
             assert client.get(path, headers=bearer("open-sesame")).status_code == 200
+
+
+def test_an_application_may_read_what_our_routes_do_not_know(engine: Engine) -> None:
+    def key(request: Request) -> None:
+        if request.query_params.get("key") != "sesame":
+            raise HTTPException(401)
+
+    own = FastAPI()
+    own.include_router(router(engine), dependencies=[Depends(key)])
+    with client_of(own) as client:
+        assert client.get("/v1/jobs").status_code == 401
+        assert client.get("/v1/jobs?key=sesame").status_code == 200
 
 
 def test_a_read_token_reads_and_does_not_write(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -106,20 +108,39 @@ def test_a_server_stops_at_once_though_streams_are_open(tmp_path: Path) -> None:
             assert [line for line in lines if line] == []
 
 
-def test_a_second_signal_stops_the_jobs_of_a_server_at_once(tmp_path: Path) -> None:
-    with served(tmp_path, "--with-worker") as (url, process):
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_second_signal_stops_the_jobs_of_a_server_at_once(
+    tmp_path: Path, *, closes: bool
+) -> None:
+    with served(tmp_path, "--with-worker") as (url, process), ExitStack() as held:
         call = {"name": "t.polite", "params": {"folder": str(tmp_path)}}
         httpx.post(f"{url}/v1/jobs", json=call).raise_for_status()
         while not (tmp_path / "started").exists():
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        while "a second signal ends them now" not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        if closes:  # the server waits for the rest of a request
+            held.enter_context(_half_a_request(url))
+        process.send_signal(signal.SIGTERM)
+        if closes:
+            with suppress(httpx.ConnectError):
+                while True:
+                    httpx.get(f"{url}/healthz")
+        else:
+            while "a second signal ends them now" not in process.stderr.readline():
+                assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
         process.wait(30)
     with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine:
         assert engine.counts()[JobStatus.PENDING] == 1
     assert not (tmp_path / "cleaned").exists()
+
+
+def _half_a_request(url: str) -> socket.socket:
+    at = httpx.URL(url)
+    held = socket.create_connection((at.host, at.port))
+    head = f"POST /v1/jobs HTTP/1.1\r\nHost: {at.host}:{at.port}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    held.sendall(head.encode())
+    return held
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])

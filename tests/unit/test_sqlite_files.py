@@ -226,7 +226,7 @@ def test_a_lock_of_another_process_is_said_and_readers_go_on(
     store = _open(filled)
     other = sqlite3.connect(filled, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreUnavailable, match="was locked by another process"):
+    with pytest.raises(StoreUnavailable, match="was locked by another writer"):
         _scene(store).add("late")
     assert store.get("kept").attempt == 1
     other.execute("ROLLBACK")
@@ -241,7 +241,7 @@ def test_a_lock_while_opening_is_said(
     monkeypatch.setattr(sqlite, "_BUSY_S", 0.01)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StoreUnavailable, match="was locked by another process"):
+    with pytest.raises(StoreUnavailable, match="was locked by another writer"):
         _open(path)
     other.execute("ROLLBACK")
     other.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interlock.errors import InvalidOption
+from interlock.worker import Worker
 from interlock_adapters.cli import context, logs
 from interlock_adapters.cli.context import Database, err
 from interlock_adapters.cli.logs import LogFormat, LogOption
@@ -71,12 +72,22 @@ def serve(
         logs.configure(log_format)
         with ExitStack() as stack:
             engine = stack.enter_context(context.engine(database, modules))
+            running: Worker | None = None
             if with_worker:
                 running = stack.enter_context(engine.worker(concurrency=concurrency))
-            served.serve(engine, host=host, port=port, settings=settings, say=err.print)
-            if with_worker:  # it is about to be stopped: a second signal hurries it
-                for signum in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(signum, lambda _signum, _frame: running.stop())
+            hurried = served.serve(
+                engine, host=host, port=port, settings=settings, say=err.print
+            )
+            if running is not None:
+                _hear_more(running)
+                if hurried:
+                    running.stop()
+
+
+def _hear_more(worker: Worker) -> None:
+    """Let a further signal hurry a worker that is about to be stopped."""
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda _signum, _frame: worker.stop())
 
 
 def _settings(write: list[str], read: list[str], hosts: list[str]) -> "Settings":

@@ -13,7 +13,7 @@ from interlock.aio import AsyncEngine
 from interlock.engine import Engine
 from interlock_adapters.http import problems
 from interlock_adapters.http.api import Api
-from interlock_adapters.http.body import Route
+from interlock_adapters.http.body import Route, StrictRoute
 from interlock_adapters.http.guard import Guard
 from interlock_adapters.http.openapi import App
 from interlock_adapters.http.pages.room import Pages
@@ -56,7 +56,7 @@ def create_app(
         redirect_slashes=False,
     )
     api = Api(_shared(engine), settings)
-    app.include_router(_routes(api))
+    app.include_router(_routes(api, StrictRoute))
     app.state.api = api  # `serve` ends its streams before it waits for them
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
@@ -73,15 +73,15 @@ def router(
     They are open to whoever reaches them: add `Guard` as a middleware, or put them
     behind the application's own checks.
     """
-    return _routes(Api(_shared(engine), settings or Settings()))
+    return _routes(Api(_shared(engine), settings or Settings()), Route)
 
 
 def _shared(engine: Engine | AsyncEngine) -> AsyncEngine:
     return engine if isinstance(engine, AsyncEngine) else AsyncEngine(engine)
 
 
-def _routes(api: Api) -> APIRouter:
-    routes = APIRouter(route_class=Route)
+def _routes(api: Api, kind: type[Route]) -> APIRouter:
+    routes = APIRouter(route_class=kind)
     for room in _ROOMS:
         room(api).add_to(routes)
     return routes

@@ -24,6 +24,9 @@ MAX_DEPTH: Final = "interlock.max_depth"  # in the scope, by the guard
 class Route(APIRoute):
     """A route whose every error is a problem, in whatever application it is mounted."""
 
+    #: Whether to refuse query parameters that it does not know.
+    is_strict = False
+
     def get_route_handler(self) -> _Handler:
         """Return the handler, with our reading of bodies and our errors around it."""
         handle = super().get_route_handler()
@@ -31,7 +34,7 @@ class Route(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                if _API in self.path:  # a page's links may be decorated
+                if self.is_strict and _API in self.path:  # a page's links are decorated
                     _refuse_unknown(request.query_params, known)
                 with tracer().entered(request.headers):
                     return await handle(_Strict(request.scope, request.receive))
@@ -45,6 +48,12 @@ class Route(APIRoute):
                 return problems.of_http(error).response()
 
         return answer
+
+
+class StrictRoute(Route):
+    """A route of an application that is ours alone: nobody else reads its query."""
+
+    is_strict = True
 
 
 def _refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:

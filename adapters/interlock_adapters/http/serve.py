@@ -4,6 +4,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -32,6 +33,10 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._is_up()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take any second signal for what a second Ctrl-C means to uvicorn."""
+        super().handle_exit(signal.SIGINT if self.should_exit else sig, frame)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams: uvicorn waits for every open connection."""
         self._tail.close()
@@ -45,7 +50,7 @@ def serve(
     port: int,
     settings: Settings,
     say: Callable[[str], None],
-) -> None:
+) -> bool:
     """Serve until SIGTERM or Ctrl-C.
 
     Args:
@@ -54,6 +59,9 @@ def serve(
         port: 0 takes a free one.
         settings: tokens and limits.
         say: is told the URL when the server is up.
+
+    Returns:
+        Whether a second signal came while it let open requests end.
 
     Raises:
         InvalidOption: the address is not loopback and there is no token, or it cannot
@@ -76,7 +84,9 @@ def serve(
         # uvicorn sends itself the signal again afterwards: by then it is old news.
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda _signum, _frame: None)
-        Server(app, config, lambda: say(f"serving on {url}")).run([listening])
+        server = Server(app, config, lambda: say(f"serving on {url}"))
+        server.run([listening])
+        return server.force_exit
 
 
 def refuse_open(host: str, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from json import JSONDecodeError
 from typing import Final, Protocol, TypeVar
 
@@ -70,22 +70,25 @@ class Database:
         dialect: Dialect,
         clock: Clock,
         *,
-        writer: sa.Engine | None = None,
+        turns: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        writer = writer or engine
+        self._turns = turns  # of the writers of this process
         self._engine = engine
-        self._engines = {engine, writer}
         self._dialect = dialect
         self._flavor = dialect.flavor
         self._clock = clock
         self._joined = threading.local()
-        self._writer = writer.execution_options(write=True)
-        self._relaxed = writer.execution_options(write=True, relaxed=True)
+        self._writer = engine.execution_options(write=True)
+        self._relaxed = engine.execution_options(write=True, relaxed=True)
         self._asker = engine.execution_options(alone=True)
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """See `JobStore.together`. The transaction begins with the first write."""
+        if self._is_joined:  # within a block: a part of it, which may be undone alone
+            with self._write() as connection, connection.begin_nested():
+                yield
+            return
         with ExitStack() as stack:
             self._joined.stack = stack
             try:
@@ -144,7 +147,7 @@ class Database:
     def _transaction(self, *, durable: bool = True) -> Iterator[sa.Connection]:
         writer = self._writer if durable else self._relaxed
         try:
-            with writer.begin() as connection:
+            with self._turns(), writer.begin() as connection:
                 yield connection
         except UNUSABLE as error:
             raise self._told(error) from error
@@ -156,13 +159,8 @@ class Database:
         """
         told = self._dialect.unavailable(error)
         if told is not None and not self._flavor.is_postgres:
-            self.disconnect()
+            self._engine.dispose()
         return told or error
-
-    def disconnect(self) -> None:
-        """Close the connections that nobody uses now; what follows opens new ones."""
-        for engine in self._engines:
-            engine.dispose()
 
     @contextmanager
     def _read(self, *, alone: bool = False) -> Iterator[sa.Connection]:

@@ -23,8 +23,8 @@ def identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def keep(path: Path, *engines: sa.Engine) -> None:
-    """Let the engines' connections be to the file that has the name now.
+def keep(engine: sa.Engine, path: Path) -> None:
+    """Let the engine's connections be to the file that has the name now.
 
     Once there was a file, no connection makes an empty one: its disk may be away.
     """
@@ -41,9 +41,11 @@ def keep(path: Path, *engines: sa.Engine) -> None:
             )
         return found
 
+    @sa.event.listens_for(engine, "do_connect")
     def _connect(*_: object) -> None:
         look()
 
+    @sa.event.listens_for(engine, "checkout")
     def _checkout(
         _connection: object, record: sa.pool.ConnectionPoolEntry, _proxy: object
     ) -> None:
@@ -52,7 +54,3 @@ def keep(path: Path, *engines: sa.Engine) -> None:
             record.info[_INFO] = found  # SQLite makes a new file with the first access
         if record.info[_INFO] != found:
             raise sa.exc.DisconnectionError("another file has its name now")
-
-    for engine in engines:
-        sa.event.listen(engine, "do_connect", _connect)
-        sa.event.listen(engine, "checkout", _checkout)

@@ -20,6 +20,7 @@ from interlock_adapters.sql import place, schema
 from interlock_adapters.sql.database import UNUSABLE
 from interlock_adapters.sql.flavor import SQLITE, Flavor
 from interlock_adapters.sql.store import SqlStore
+from interlock_adapters.sql.turns import Turns
 from interlock_adapters.sql.watch import SqliteWakeup
 
 #: WAL needs memory shared between processes of one host (sqlite.org/wal.html).
@@ -41,7 +42,7 @@ _PLAIN: Final = {
     "goes on by itself",
     "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
     "SQLITE_CANTOPEN": "cannot be opened: its folder is missing or not writable",
-    "SQLITE_BUSY": f"was locked by another process for {_BUSY_S:g} s",
+    "SQLITE_BUSY": f"was locked by another writer for {_BUSY_S:g} s",
     "SQLITE_IOERR": "cannot be read or written: the disk reports an error; once "
     "it is repaired, work goes on by itself",
     "SQLITE_PERM": "cannot be opened: no permission",
@@ -110,18 +111,13 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
         StoreUnavailable: the file cannot be used, and why.
     """
     clock = clock or SystemClock()
-    path, engine, writer = _connect(url)
+    path, engine = _connect(url)
     with _explained(path, engine):
         _bring_to_head(engine)
-    return SqlStore(engine, SqliteDialect(path, clock), clock, writer=writer)
+    return SqlStore(engine, SqliteDialect(path, clock), clock, turns=Turns(_BUSY_S))
 
 
-def _connect(url: str) -> tuple[Path, sa.Engine, sa.Engine]:
-    """Return the file of `url`, and what connects to it to read and to write.
-
-    The latter has one connection: SQLite lets one write at a time, and who waits for it
-    in SQLite looks again in ever longer sleeps, while others come and overtake him.
-    """
+def _connect(url: str) -> tuple[Path, sa.Engine]:
     parsed = sa.make_url(url)
     synchronous = str(parsed.query.get("synchronous", "FULL")).upper()
     if not parsed.database or parsed.database == ":memory:":
@@ -133,19 +129,15 @@ def _connect(url: str) -> tuple[Path, sa.Engine, sa.Engine]:
         raise StoreUnavailable(f"synchronous={synchronous}: use FULL, EXTRA or NORMAL")
     path = Path(parsed.database).absolute()
     _refuse_network(path)
-    create = partial(
-        sa.create_engine,
+    engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         connect_args={"timeout": _BUSY_S, "check_same_thread": False},
         json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
         json_deserializer=_from_json,
     )
-    reader = create()
-    writer = create(pool_size=1, max_overflow=0, pool_timeout=_BUSY_S)
-    for engine in (reader, writer):
-        _prepare(engine, synchronous)
-    place.keep(path, reader, writer)
-    return path, reader, writer
+    _prepare(engine, synchronous)
+    place.keep(engine, path)
+    return path, engine
 
 
 def _from_json(text: str) -> object:
@@ -170,7 +162,7 @@ class SqliteSchema:
     """What `interlock db` does: entry point `sqlite`."""
 
     def __init__(self, url: str) -> None:
-        self._path, self._engine, _ = _connect(url)
+        self._path, self._engine = _connect(url)
 
     def upgrade(self) -> None:
         """Bring the schema to this version, and put weakened guards back."""

@@ -166,7 +166,7 @@ class SqlStore(Upkeep):
 
     def close(self) -> None:
         """See `JobStore.close`."""
-        self.disconnect()
+        self._engine.dispose()
 
 
 def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:

@@ -1,6 +1,7 @@
 """The store contract, fifth part: attempts, notes, logs, and their removal."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,7 +17,7 @@ from interlock.lifecycle import (
     row_of,
 )
 from interlock.ports import JobStore
-from interlock.query import LogLine, ProgressNote, Started, WorkerInfo
+from interlock.query import LogLine, ProgressNote, Search, Started, WorkerInfo
 from interlock.retry import Retry
 from interlock.testing.scene import ROADS, Scene
 from interlock.testing.situations import LEASE
@@ -112,6 +113,26 @@ class RecordsContract:
         with pytest.raises(JobNotFound):
             store.get("never")
         assert scene.add("after").id == "after"
+
+    def test_a_block_in_a_block_is_a_part_of_it(self, scene: Scene) -> None:
+        store = scene.store
+        with store.together():
+            with store.together():
+                scene.add("inner")
+            scene.add("outer")
+            self._fail(scene, "undone")
+        self._fail(scene, "never", part="part of it")
+        found = store.search(Search()).items
+        assert {job.id for job in found} == {"inner", "outer"}
+        assert store.verify() == []
+
+    def _fail(self, scene: Scene, job_id: str, part: str | None = None) -> None:
+        with suppress(JobNotFound), scene.store.together():
+            if part is not None:
+                with scene.store.together():
+                    scene.add(part)
+            scene.add(job_id)
+            scene.store.get("none")
 
     def _fail_and_add_twice(self, scene: Scene, job: Job) -> None:
         scene.apply(job, Event.FAIL, proof=Proof.INLINE)
