@@ -2,6 +2,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 60
 RUNS ?= 20
+# Most tests wait for processes: one more than there are cores.
+PROCESSES ?= $(shell $(PYTHON) -c "import os; print(min(4, 1 + os.cpu_count()))")
 
 .PHONY: demo test check format bench chaos simulate pictures diagrams openapi clean
 
@@ -9,7 +11,7 @@ demo: $(BIN)/interlock
 	$(BIN)/interlock demo
 
 test: $(BIN)/interlock
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
 
 check: $(BIN)/interlock
 	$(BIN)/ruff format --check .
