@@ -71,7 +71,8 @@ def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
 def test_a_script_that_runs_itself_is_told_what_it_lacks(tmp_path: Path) -> None:
     """A worker imports it too, for its jobs."""
     guard = 'if __name__ == "__main__":\n'
-    (tmp_path / "thumbs.py").write_text(BLOCKS[0].replace(guard, "if True:\n"))
+    hasty = BLOCKS[0].replace(guard, "if True:\n").replace("timeout=30", "timeout=10")
+    (tmp_path / "thumbs.py").write_text(hasty)
     done = _run(tmp_path, "thumbs.py")
     assert done.returncode != 0
     assert "put it under `if __name__ == '__main__':`" in done.stderr
