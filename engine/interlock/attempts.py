@@ -145,8 +145,8 @@ class Attempts:
                 seen.exit = observation.exit
                 seen.result = observation.result
                 seen.failure = observation.failure
-            case TreeDead(proof=proof):
-                seen.proof = proof
+            case TreeDead():
+                seen.proof, seen.where = observation.proof, observation.where
             case Unconfirmed():
                 words = "job %s: killed, but its death cannot be proved"
                 _log.error(words, job.id, extra=_about(job))

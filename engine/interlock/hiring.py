@@ -3,6 +3,7 @@
 import resource
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from interlock import discovery
 from interlock.clock import Clock
@@ -33,11 +34,11 @@ def new_worker(
         )
     _make_room(settings.concurrency)
     names = {job.function.__module__ for job in jobs.values()} | set(modules)
-    main = getattr(sys.modules["__main__"], "__file__", None)
+    main = _main() if "__main__" in names else None
     runner = discovery.open_runner(
         containment=containment,
         modules=sorted(names - {"__main__"}),
-        main=main if "__main__" in names else None,
+        main=main,
         ahead=settings.concurrency + 1,
     )
     return Worker(store, runner, jobs, settings, clock)
@@ -58,3 +59,25 @@ def _make_room(concurrency: int) -> None:
         allowed = f"at most {most} with {hard} descriptors (`ulimit -Hn`)"
         raise InvalidOption("concurrency", concurrency, allowed)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _main() -> dict[str, str]:
+    """Return how to import again what was run: a module, a folder or archive, a file.
+
+    Raises:
+        InterlockError: it has no file.
+    """
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    file = getattr(main, "__file__", None)
+    if spec is not None and spec.name != "__main__":  # -m
+        return {"module": spec.name}
+    if spec is not None and file is not None:  # a folder, or a zip archive
+        return {"folder": str(Path(file).absolute().parent)}
+    if file is None or not Path(file).is_file():
+        raise InterlockError(
+            "jobs are declared at a prompt or in a cell of a notebook, where no worker "
+            "can import them. Put them into a module (in a notebook: `%%writefile "
+            "my_jobs.py` as a cell's first line) and import it. No worker was started."
+        )
+    return {"file": str(Path(file).absolute())}

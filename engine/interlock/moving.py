@@ -6,7 +6,7 @@ from typing import Final
 
 from interlock.context import Interrupted
 from interlock.job import Failure, Move
-from interlock.lifecycle import Event, Reason
+from interlock.lifecycle import Event, Reason, StopCause
 from interlock.reaper import loss
 from interlock.retry import type_name
 from interlock.supervision import Ask, Finish, Lose, Signal, Supervised, Wait, decide
@@ -68,5 +68,16 @@ def _end(
 def _error(seen: Supervised, event: Event) -> Failure | None:
     """Return what went wrong; an attempt that ended as it was told to did not."""
     failure = seen.failure
+    if seen.job.stop_cause is StopCause.TIMEOUT:
+        return _outrun(seen)
     was_told = failure is not None and failure.type == _INTERRUPTED
     return None if event is Event.SUCCEED or was_told else failure
+
+
+def _outrun(seen: Supervised) -> Failure:
+    """Return what is to be told of an attempt that ran too long, and where it was."""
+    words = f"it ran longer than its timeout of {seen.job.timeout_s:g} s"
+    if seen.where is not None:
+        words += f"; it was in {seen.where}"
+    trace = None if seen.failure is None else seen.failure.traceback
+    return Failure(reason=Reason.TOO_LONG, message=words, traceback=trace)

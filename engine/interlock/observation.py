@@ -22,6 +22,9 @@ class TreeDead:
     """The kernel says that no process of the attempt is left."""
 
     proof: Proof
+    cpu_seconds: float | None = None  # of all its processes
+    peak_memory_bytes: int | None = None  # of its largest process
+    where: str | None = None  # the function that it was in when it was stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Which functions are jobs: `@job`, and the allow-list of names."""
 
+import importlib
 import inspect
 import re
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from types import ModuleType
 from typing import Generic, Literal, ParamSpec, TypeVar, Unpack
 
 from interlock import options as opts
@@ -18,9 +20,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-_LIMITS = frozenset({"memory_mb", "cpu_s", "file_mb", "open_files"})
-MAIN = "__interlock_main__"  # the script that declares jobs, as a worker imports it
-Isolation = Literal["process", "interpreter"]
+_LIMITS = frozenset({"memory_mb", "address_space_mb", "cpu_s", "file_mb", "open_files"})
+#: The script that declares jobs, as workers import it; multiprocessing does the same.
+MAIN = "__mp_main__"
+Isolation = Literal["process", "fork", "interpreter"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,11 @@ class JobFunction(Generic[P, R_co]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
         return self.function(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle as a function is pickled: by the name that it has in its module."""
+        function = inspect.unwrap(self.function)
+        return _unpickled, (function.__module__, function.__qualname__, self.defaults)
 
     def options(self, **options: Unpack[Options]) -> "JobFunction[P, R_co]":
         """Return this job with other options, to hand to `Engine.submit`.
@@ -59,6 +67,14 @@ class JobFunction(Generic[P, R_co]):
             extra = {f"argument {i + 1}": a for i, a in enumerate(args[len(names) :])}
             return {**kwargs, **extra}
         return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _unpickled(module: str, name: str, defaults: Options) -> JobFunction[..., object]:
+    """Return what `JobFunction.__reduce__` has named."""
+    found = getattr(importlib.import_module(module), name)
+    if not isinstance(found, JobFunction):
+        raise InterlockError(f"{module}.{name} is no job any more: it was replaced.")
+    return replace(found, defaults=defaults)
 
 
 @cache
@@ -150,8 +166,7 @@ def _name_of(function: Callable[..., object], name: str | None) -> str:
     if name is None:
         module = function.__module__
         if module in {"__main__", MAIN}:
-            path = getattr(sys.modules[module], "__file__", None) or "main"
-            module = re.sub(r"\W", "_", path.rpartition("/")[2].removesuffix(".py"))
+            module = _main_name(sys.modules[module])
         name = f"{module}.{function.__name__}"
     if not _DOTTED.fullmatch(name) or len(name) > 200:  # noqa: PLR2004  (said below)
         allowed = (
@@ -159,6 +174,17 @@ def _name_of(function: Callable[..., object], name: str | None) -> str:
         )
         raise InvalidOption("name", name, allowed)
     return name
+
+
+def _main_name(main: ModuleType) -> str:
+    """Return the name of what was run: of `-m` the module, of a script the file."""
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name != "__main__":
+        name: str = spec.name
+        return name
+    path: str = getattr(main, "__file__", None) or "main"
+    file = path.removesuffix("/__main__.py").rpartition("/")[2]
+    return re.sub(r"\W", "_", file.rpartition(".")[0] or file)
 
 
 def _refuse_taken(new: JobFunction[..., object]) -> None:

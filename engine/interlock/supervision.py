@@ -21,6 +21,7 @@ class Supervised:
     result: object = None
     failure: Failure | None = None
     proof: Proof | None = None  # the tree is dead
+    where: str | None = None  # the function that it was in when it was stopped
     signaled: bool = False
     cancel_requested: bool = False
     shut_down: bool = False  # the worker's patience at shutdown is over

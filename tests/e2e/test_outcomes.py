@@ -205,7 +205,8 @@ def test_a_module_that_starts_threads_runs_in_a_fresh_interpreter(
         check=True,
     )
     assert "interlock_adapters.subprocess.fresh" in done.stdout
-    assert "start threads when they are imported" in done.stderr
+    assert "(Python thread 'Thread-1 (sleep)' of " in done.stderr
+    assert "threads.py), and a fork would lose them" in done.stderr
 
 
 def test_a_thread_of_a_job_asks_for_it_too(working: Engine) -> None:

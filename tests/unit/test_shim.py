@@ -6,21 +6,24 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from interlock.clock import boot
 from interlock_adapters.subprocess import domain
 from interlock_adapters.subprocess.protocol import Decoder, Kind, frame
+from interlock_adapters.subprocess.scratch import JobFolder
 from interlock_adapters.subprocess.shim import _MAX_OUTBOX, Shim
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Shim, socket.socket]]:
+def ends(tmp_path: Path) -> Iterator[tuple[Shim, socket.socket]]:
     ours, theirs = socket.socketpair()
     worker = os.pidfd_open(os.getppid())
     ours.settimeout(0)
-    yield Shim(ours, worker, domain.NAMESPACE), theirs
+    folder = JobFolder(str(tmp_path / "job"), own_memory=False)
+    yield Shim(ours, worker, domain.NAMESPACE, folder), theirs
     os.close(worker)
     ours.close()
     theirs.close()

@@ -44,7 +44,9 @@ def seen(
     exited: bool = False,
     dead: bool = False,
     job: Job = JOB,
-    **more: bool,
+    signaled: bool = False,
+    cancel_requested: bool = False,
+    shut_down: bool = False,
 ) -> Supervised:
     return Supervised(
         job=replace(job, stop_cause=stop),
@@ -52,7 +54,9 @@ def seen(
         exit=Exit(code=0) if exited else None,
         failure=failure,
         proof=DEAD if dead else None,
-        **more,
+        signaled=signaled,
+        cancel_requested=cancel_requested,
+        shut_down=shut_down,
     )
 
 

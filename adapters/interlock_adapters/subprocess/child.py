@@ -1,107 +1,48 @@
 """The job's own process: calls the function, says what came of it, and ends."""
 
+import faulthandler
 import fcntl
-import json
+import io
 import os
 import resource
-import select
 import signal
 import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+import traceback
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any, NoReturn
+from types import CoroutineType
+from typing import Any, Final, NoReturn
 
-from interlock import context, registry
+from interlock import context, hooks, registry
 from interlock.context import Interrupted, JobContext
 from interlock.errors import UnknownJobName
-from interlock.job import Progress
 from interlock.lifecycle import StopCause
 from interlock.registry import JobFunction
 from interlock.retry import Retry
 from interlock.tracing import tracer
-from interlock_adapters.subprocess.outcome import failure, result_frame
-from interlock_adapters.subprocess.protocol import Decoder, Kind, frame
+from interlock_adapters.subprocess import ending
+from interlock_adapters.subprocess.job_link import JobLink, interrupted
+from interlock_adapters.subprocess.outcome import exit_words, failure, result_frame
+from interlock_adapters.subprocess.protocol import Kind, frame
 
-_MAX_WORDS = 200  # of a progress report: a whole frame fits PIPE_BUF, so it is atomic
-_PROGRESS_EVERY_S = 0.05
-_REHEARSALS = 16  # CPython 3.11 to 3.13 adapt within 8 calls
-_LIMITS = {
-    "memory_mb": (resource.RLIMIT_AS, 1024 * 1024),
+_REHEARSALS: Final = 16  # CPython 3.11 to 3.13 adapt within 8 calls
+_MAX_TASKS: Final = 64 * 1024
+_MORE_CPU_S: Final = 2  # for what ignores SIGXCPU
+_LIMITS: Final = {
+    "address_space_mb": (resource.RLIMIT_AS, 1024 * 1024),
     "cpu_s": (resource.RLIMIT_CPU, 1),
     "file_mb": (resource.RLIMIT_FSIZE, 1024 * 1024),
     "open_files": (resource.RLIMIT_NOFILE, 1),
-}
-
-
-class Talk:
-    """The job's end of its pipes to the shim."""
-
-    def __init__(self, result_fd: int, notice_fd: int) -> None:
-        self._result_fd = result_fd
-        self._notice_fd = notice_fd
-        self._decoder = Decoder()
-        self._pid = 0  # of the job's main process, once it runs
-        self._over = False  # the function has ended
-        self._last_progress = 0.0
-        self.stop_cause: StopCause | None = None
-
-    def begin(self) -> None:
-        """Speak for this process from now on."""
-        self._pid = os.getpid()
-
-    def end(self, data: bytes) -> None:
-        """Say the last word. No SIGTERM interrupts it: half a frame is none."""
-        self._over = True
-        self.say(data)
-
-    def say(self, data: bytes) -> None:
-        """Write a frame; only the main process may: a fork of it has no say."""
-        while data and os.getpid() == self._pid:
-            data = data[os.write(self._result_fd, data) :]
-
-    def progress(self, progress: Progress) -> None:
-        """Report progress, unless the last report was just now and more will come."""
-        now = time.monotonic()
-        last = progress.total is not None and progress.completed == progress.total
-        if last or now - self._last_progress >= _PROGRESS_EVERY_S:
-            self._last_progress = now
-            values = {
-                name: value[:_MAX_WORDS] if isinstance(value, str) else value
-                for name, value in asdict(progress).items()
-            }
-            self.say(frame(Kind.PROGRESS, values))
-
-    def asked(self) -> StopCause | None:
-        """Return why the job is to stop, if the shim has said so."""
-        poll = select.poll()
-        poll.register(self._notice_fd, select.POLLIN)
-        if self.stop_cause is None and any(
-            ev & select.POLLIN for _, ev in poll.poll(0)
-        ):
-            for kind, text in self._decoder.feed(os.read(self._notice_fd, 4096)):
-                if kind is Kind.NOTICE:
-                    self.stop_cause = StopCause(json.loads(text))
-        return self.stop_cause
-
-    def on_sigterm(self) -> None:
-        """Turn the shim's SIGTERM into Interrupted; any other one is just that."""
-        if self._over and os.getpid() == self._pid:
-            return
-        cause = self.asked()
-        if cause is not None and os.getpid() == self._pid:
-            raise Interrupted(cause)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)
+}  # and memory_mb, which the shim watches
 
 
 class _Ear:
     """The handler of SIGTERM: set once in a shim, whose forks inherit it."""
 
     def __init__(self) -> None:
-        self.job: Talk | None = None  # None in the shim, and until the job runs
+        self.job: JobLink | None = None  # None in the shim, and until the job runs
         self.missed = False
 
     def __call__(self, _signum: int, _frame: object) -> None:
@@ -115,8 +56,14 @@ _ear = _Ear()
 
 
 def listen() -> None:
-    """Let SIGTERM interrupt the jobs that this process, or a fork of it, will run."""
+    """Let signals reach the jobs that this process, or a fork of it, will run.
+
+    SIGTERM interrupts the function. SIGURG, which a program that the job executes
+    ignores, writes the stacks of all threads to the job's log: the handler is C and
+    needs no lock, so it works where the interpreter is blocked.
+    """
     signal.signal(signal.SIGTERM, _ear)
+    faulthandler.register(signal.SIGURG, file=2, all_threads=True, chain=False)
 
 
 def stop_listening() -> None:
@@ -134,11 +81,26 @@ class Main:
         launch: Mapping[str, Any],
         result_fd: int,
         notice_fd: int,
+        *,
+        steps: Sequence[Callable[[], object]] = (),
         find: Callable[[str], JobFunction[..., object]] = registry.find,
+        finish: Callable[[], object] = ending.finish,
     ) -> None:
+        """Prepare a job.
+
+        Args:
+            launch: what to run.
+            result_fd: where to write what is to be said.
+            notice_fd: where to read what the shim says.
+            steps: what a fork does first.
+            find: finds the job's function.
+            finish: what is done after it, before its result is told.
+        """
         _ear.missed = False  # one that was sent to the shim is not for this job
         self._launch = launch
-        self._talk = Talk(result_fd, notice_fd)
+        self._link = JobLink(result_fd, notice_fd)
+        self._steps = steps
+        self._finish = finish
         try:
             self._function: Callable[..., object] = find(launch["name"]).function
         except UnknownJobName as error:
@@ -154,8 +116,8 @@ class Main:
             name=launch["name"],
             attempt=launch["attempt"],
             deadline=deadline and datetime.fromtimestamp(deadline, UTC),
-            _report=self._talk.progress,
-            _asked=self._talk.asked,
+            _report=self._link.progress,
+            _asked=self._link.stop_asked,
         )
 
     def run(self) -> NoReturn:
@@ -170,24 +132,105 @@ class Main:
 
     def call(self) -> int:
         """Call the function and say what came of it; return the exit code."""
-        launch, talk = self._launch, self._talk
+        launch, link = self._launch, self._link
         try:
-            talk.begin()
-            _ear.job = talk
+            link.begin()
+            _ear.job = link
             if _ear.missed:
-                talk.on_sigterm()
+                link.on_sigterm()
             if launch["limits"]:
                 _limit(launch["limits"])
-            with tracer().entered(launch["trace"]):
-                result = self._function(**launch["params"])
-            talk.end(result_frame(result))
-        except SystemExit as leaving:  # sys.exit() is an exit code, not an error
-            return _exit_code(leaving)
+            for step in self._steps:
+                step()
+            link.end(self._answer())
+        except SystemExit as leaving:
+            code, words = exit_words(leaving)
+            if words is not None:
+                link.end(words)
+            return code
         except BaseException as error:  # noqa: BLE001  (the child's edge)
             retry = Retry(**launch["retry"])
-            talk.end(frame(Kind.FAILURE, failure(error, retry)))
+            link.end(frame(Kind.FAILURE, failure(error, retry)))
             return 1
         return 0
+
+    def _answer(self) -> bytes:
+        """Return the frame of the result, after all that the function has begun."""
+        try:
+            if hooks.job_start:
+                hooks.job_start.run()
+            try:
+                with tracer().entered(self._launch["trace"]):
+                    result = self._call()
+                if hooks.job_end:
+                    _end_hooks(hooks.Outcome(result=result))
+            except BaseException as error:
+                if hooks.job_end:
+                    _end_hooks(hooks.Outcome(error=error))
+                raise
+            answer = result_frame(result)
+        except Interrupted:  # what it has begun may not end in time
+            raise
+        except BaseException:
+            self._finish()
+            raise
+        self._finish()
+        return answer
+
+    def _call(self) -> object:
+        """Return what the function returns; `sys.exit()` in it is a plain return."""
+        try:
+            result = self._function(**self._launch["params"])
+            if type(result) is CoroutineType:
+                return _in_loop(result, self._link)
+        except SystemExit as leaving:
+            if leaving.code not in {None, 0}:
+                raise
+            return None
+        return result
+
+
+def _in_loop(coroutine: Coroutine[Any, Any, object], link: JobLink) -> object:
+    """Run a coroutine; a stop cancels it, and it may await while it cleans up."""
+    import asyncio  # noqa: PLC0415  (for coroutines alone)
+
+    async def main() -> object:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None  # noqa: S101  (for the type checker)
+
+        def interrupt(cause: StopCause) -> None:
+            _show_tasks(asyncio.all_tasks(loop))
+            loop.call_soon_threadsafe(task.cancel, f"the job is being stopped: {cause}")
+
+        link.interrupt = interrupt
+        return await coroutine
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        if link.stop_cause is None:
+            raise
+        raise Interrupted(link.stop_cause) from None
+    finally:
+        link.interrupt = interrupted
+
+
+def _show_tasks(tasks: set[Any]) -> None:
+    """Write where each task waits to the log: a thread's stack shows the loop alone."""
+    text = io.StringIO()
+    with suppress(Exception):  # it is the job's end that matters
+        for task in tasks:
+            task.print_stack(limit=8, file=text)
+        os.write(2, text.getvalue().encode()[:_MAX_TASKS])
+
+
+def _end_hooks(outcome: hooks.Outcome) -> None:
+    try:
+        hooks.job_end.run(outcome)
+    except Interrupted:
+        raise
+    except BaseException:  # noqa: BLE001  (the function has ended as it has)
+        traceback.print_exc()
 
 
 def rehearse() -> None:
@@ -201,7 +244,8 @@ def rehearse() -> None:
     launch |= {"params": {}, "limits": {}, "trace": {}}
     null = os.open(os.devnull, os.O_WRONLY)
     for _ in range(_REHEARSALS):
-        Main(launch, null, null, lambda _name: nothing).call()
+        job = Main(launch, null, null, find=lambda _name: nothing, finish=lambda: None)
+        job.call()
         _flush()
     os.close(null)
     _ear.job = None
@@ -217,31 +261,32 @@ def default_signals() -> None:
         signal.signal(signum, signal.SIG_DFL)
 
 
-def _exit_code(leaving: SystemExit) -> int:
-    if leaving.code is None:
-        return 0
-    if isinstance(leaving.code, int):
-        return leaving.code & 0xFF
-    print(leaving.code, file=sys.stderr)  # noqa: T201  (what Python does then)
-    return 1
-
-
 def _limit(limits: Mapping[str, int]) -> None:
     for name, value in limits.items():
+        if name not in _LIMITS:
+            continue
         which, unit = _LIMITS[name]
         hard = resource.getrlimit(which)[1]
-        wanted = value * unit
+        soft = value * unit
         if hard != resource.RLIM_INFINITY:
-            wanted = min(wanted, hard)
-        resource.setrlimit(which, (wanted, wanted))
+            soft = min(soft, hard)
+        if which == resource.RLIMIT_CPU:  # SIGXCPU, and SIGKILL for one that ignores it
+            faulthandler.register(signal.SIGXCPU, file=2, all_threads=True, chain=True)
+            resource.setrlimit(which, (soft, _last_cpu_s(soft, hard)))
+        else:
+            resource.setrlimit(which, (soft, soft))
+
+
+def _last_cpu_s(soft: int, hard: int) -> int:
+    last = soft + _MORE_CPU_S
+    return last if hard == resource.RLIM_INFINITY else min(last, hard)
 
 
 def _flush() -> None:
+    """Write what the streams hold back, whatever the job has put in their place."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with suppress(Exception):
             stream.flush()
-        except (OSError, ValueError):  # the job closed it
-            continue
 
 
 @cache

@@ -20,21 +20,41 @@ UNPROVEN = "group_unproven"
 _OOM_SCORE = b"500"  # proc_pid_oom_score_adj(5)
 
 
+def _ignore(_cpu_s: float, _peak_kib: int) -> None:
+    """Take no note of what a process used."""
+
+
 def proof_of(containment: str) -> str:
     """Return the proof that this strength gives."""
     return UNPROVEN if containment == GROUP else containment
 
 
-def reap(on_exit: Callable[[int, int], None]) -> bool:
-    """Reap all dead children; return whether there are none at all (ECHILD)."""
+def reap(
+    on_exit: Callable[[int, int], None], used: Callable[[float, int], None] = _ignore
+) -> bool:
+    """Reap all dead children; return whether there are none at all (ECHILD).
+
+    `used` is told the CPU seconds of each, and its peak memory in KiB (wait4(2)): of
+    the process and those that it has waited for itself.
+    """
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return True
         if pid == 0:
             return False
+        used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
         on_exit(pid, os.waitstatus_to_exitcode(status))
+
+
+def members(containment: str) -> list[int]:
+    """Return the processes of this shim's domain, as /proc shows them; racy."""
+    if containment == NAMESPACE:
+        return [
+            int(one) for one in os.listdir("/proc") if one.isdecimal() and one != "1"
+        ]
+    return linux.descendants(os.getpid())
 
 
 def kill_all(containment: str, main: int | None) -> None:

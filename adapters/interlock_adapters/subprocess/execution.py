@@ -133,7 +133,14 @@ class ProcessExecution:
             case Kind.UNCONFIRMED:
                 self._seen.append(Unconfirmed())
             case Kind.DEAD:
-                self._seen.append(TreeDead(proof=Proof(said["proof"])))
+                self._seen.append(
+                    TreeDead(
+                        proof=Proof(said["proof"]),
+                        cpu_seconds=said["cpu_s"],
+                        peak_memory_bytes=said["peak_bytes"] or None,
+                        where=said["where"],
+                    )
+                )
                 self._done = True
                 self._again = bool(said["again"])
             case _:

@@ -14,7 +14,7 @@ def main() -> None:
         order = json.load(file)
     config = order["config"]
     child.listen()
-    modules.load(config["path"], config["modules"], config["main"])
+    modules.load(config["path"], config["modules"], config["main"], config["argv"])
     child.Main(order["launch"], result_fd, notice_fd).run()
 
 

@@ -31,11 +31,17 @@ class Launcher:
     """One zygote after the other. Each numbers its shims from `first` on."""
 
     def __init__(
-        self, config: Mapping[str, object], path: list[str], folder: Path
+        self,
+        config: Mapping[str, object],
+        path: list[str],
+        *,
+        domains: Path,
+        scratch: Path,
     ) -> None:
         self._config = config
         self._path = path
-        self._folder = folder
+        self._domains = domains  # the folder of domain files
+        self._scratch = scratch  # the folder of temporary files
         self._link: socket.socket | None = None
         self._pidfd = -1  # of the zygote that is ready
         self._pause_s = 0.0
@@ -60,13 +66,15 @@ class Launcher:
         return self.is_there or self._pause_s <= _SOON_S
 
     def _start(self) -> None:
-        self.domain = self._folder / uuid.uuid4().hex
+        name = uuid.uuid4().hex
+        self.domain = self._domains / name
         self.first += _NUMBERS  # no two shims of ours ever have the same number
         environment = {
             k: v for k, v in os.environ.items() if not k.startswith(_PRIVATE)
         }
         environment |= {BIND_NOW: "1", "PYTHONPATH": os.pathsep.join(self._path)}
         config = {**self._config, "domain": str(self.domain), "first": self.first}
+        config["scratch"] = str(self._scratch / name[:8])
         program = [sys.executable, "-m", "interlock_adapters.subprocess.zygote"]
         with ExitStack() as opened:
             me = os.pidfd_open(os.getpid())

@@ -3,7 +3,10 @@
 import ctypes
 import os
 import signal
-from typing import Final
+import socket
+import struct
+from contextlib import suppress
+from typing import Any, Final
 
 _libc = ctypes.CDLL(None, use_errno=True)
 #: Found once, and without errno: each page that a fork touches costs it microseconds.
@@ -13,7 +16,7 @@ NEWNS: Final = 0x00020000  # linux/sched.h
 NEWUSER: Final = 0x10000000
 NEWPID: Final = 0x20000000
 _MS_PRIVATE_REC = 0x44000  # linux/mount.h
-_MS_NOSUID_NODEV_NOEXEC = 0xE
+_MS_NOSUID_NODEV, _MS_NOSUID_NODEV_NOEXEC = 0x6, 0xE
 
 
 def _checked(result: int) -> None:
@@ -60,6 +63,19 @@ def private_proc() -> None:
     _checked(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_PRIVATE_REC), None))
     flags = ctypes.c_ulong(_MS_NOSUID_NODEV_NOEXEC)
     _checked(_libc.mount(b"proc", b"/proc", b"proc", flags, None))
+
+
+def private_shared_memory() -> None:
+    """Mount an empty /dev/shm in the mount namespace that `private_proc` has made."""
+    _checked(
+        _libc.mount(
+            b"tmpfs",
+            b"/dev/shm",
+            b"tmpfs",
+            ctypes.c_ulong(_MS_NOSUID_NODEV),
+            b"mode=1777",
+        )
+    )
 
 
 def own_user_namespace() -> None:
@@ -123,3 +139,51 @@ def pid_of(pidfd: int) -> int:
     with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as file:
         lines = dict(line.split(":", 1) for line in file)
     return int(lines["Pid"])
+
+
+def new_epoll() -> int:
+    """Return a new epoll (epoll_create1(2)); select.epoll would own its number."""
+    return int(_libc.epoll_create1(0))
+
+
+def add_to_epoll(epoll: int, fd: int, event: Any) -> None:
+    """Watch a descriptor (epoll_ctl(2)); `event` points to a struct epoll_event."""
+    _libc.epoll_ctl(epoll, 1, fd, event)  # EPOLL_CTL_ADD
+
+
+_SOCK_DIAG, _DIAG_BY_FAMILY, _DONE, _FAILED = 4, 20, 3, 2  # sock_diag(7), netlink(7)
+_DUMP, _SHOW_PEER, _PEER = 0x301, 4, 2  # unix_diag.h
+
+
+def unix_peers() -> dict[int, int]:
+    """Return the inode of each connected Unix socket's peer (sock_diag(7))."""
+    found: dict[int, int] = {}
+    states = 2**32 - 1  # all
+    ask = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, _SHOW_PEER, 0, 0)
+    head = struct.pack("=IHHII", 16 + len(ask), _DIAG_BY_FAMILY, _DUMP, 1, 0)
+    with (
+        suppress(OSError),
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as link,
+    ):
+        link.settimeout(1)
+        link.send(head + ask)
+        while _take_peers(link.recv(65536), found):
+            pass
+    return found
+
+
+def _take_peers(data: bytes, found: dict[int, int]) -> bool:
+    """Read messages of sock_diag(7); return whether more are to come."""
+    while len(data) >= 16:  # noqa: PLR2004  (struct nlmsghdr)
+        length, kind = struct.unpack_from("=IH", data)
+        if kind in {_DONE, _FAILED}:
+            return False
+        inode = struct.unpack_from("=I", data, 20)[0]
+        at = 32  # behind struct unix_diag_msg: its attributes
+        while at + 8 <= length:
+            size, name = struct.unpack_from("=HH", data, at)
+            if name == _PEER:
+                found[inode] = struct.unpack_from("=I", data, at + 4)[0]
+            at += max(4, (size + 3) & ~3)
+        data = data[(length + 3) & ~3 :]
+    return True

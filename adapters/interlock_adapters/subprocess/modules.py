@@ -2,36 +2,90 @@
 
 import importlib
 import importlib.util
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.machinery import (
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+from types import FunctionType, ModuleType
+from typing import Any
 
-from interlock.registry import MAIN, importing
+from interlock.registry import MAIN, JobFunction, importing
+from interlock_adapters.subprocess import threads
 
 
-def load(path: Sequence[str], modules: Sequence[str], main: str | None) -> None:
-    """Import `modules`; a job module that was run as a script is imported by its path.
+def load(
+    path: Sequence[str],
+    modules: Sequence[str],
+    main: Mapping[str, str] | None,
+    argv: Sequence[str],
+) -> dict[int, str]:
+    """Import `modules`, and before them the script that declares jobs, if there is one.
 
-    Its `if __name__ == "__main__"` part does not run again.
+    It becomes `__main__` as multiprocessing does it: it runs under another name, so
+    that its `if __name__ == "__main__"` part does not run again.
+
+    Returns:
+        By which module each thread of this process was started.
     """
     sys.path[:] = list(path)
+    sys.argv[:] = list(argv)
+    started: dict[int, str] = {}
     with importing():
         if main is not None:
-            spec = importlib.util.spec_from_file_location(MAIN, main)
-            if spec is None or spec.loader is None:
-                raise ImportError(f"cannot import the job module {main}")
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[MAIN] = module
-            spec.loader.exec_module(module)
+            _load_main(main)
+            started |= dict.fromkeys(threads.others(), next(iter(main.values())))
         for name in modules:
             importlib.import_module(name)
+            started = {**dict.fromkeys(threads.others(), name), **started}
+    return started
 
 
-def threads() -> int:
-    """Return how many threads this process has: forking more than one is not safe."""
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        import threading  # noqa: PLC0415  (not Linux)
+def _load_main(main: Mapping[str, str]) -> None:
+    spec = _spec(main)
+    loader: Any = None if spec is None else spec.loader
+    if spec is None or not hasattr(loader, "get_code"):
+        (kind, where), *_ = main.items()
+        raise ImportError(f"cannot import the job module again: {kind} {where}")
+    module = ModuleType(MAIN)
+    module.__file__, module.__loader__ = spec.origin, loader
+    if "module" in main:
+        module.__spec__, module.__package__ = spec, spec.parent
+    sys.modules["__main__"] = sys.modules[MAIN] = module
+    exec(loader.get_code(spec.name), vars(module))  # noqa: S102  (the application's own)
+    module.__name__ = "__main__"
+    _rename(vars(module))
 
-        return threading.active_count()
+
+def _spec(main: Mapping[str, str]) -> ModuleSpec | None:
+    """Return how to import what was run: `-m` a module, a folder or archive, a file."""
+    match dict(main):
+        case {"module": name}:
+            return importlib.util.find_spec(name)
+        case {"folder": folder}:
+            return PathFinder.find_spec("__main__", [folder])
+        case {"file": file}:  # whatever its name ends with
+            is_compiled = file.endswith(".pyc")
+            kind = SourcelessFileLoader if is_compiled else SourceFileLoader
+            loader = kind(MAIN, file)
+            return importlib.util.spec_from_file_location(MAIN, file, loader=loader)
+        case _:
+            return None
+
+
+def _rename(namespace: Mapping[str, object]) -> None:
+    """Give what a script declares the module's name that it has where it is run.
+
+    It is pickled by that: other processes know `__main__`, and none of them MAIN.
+    """
+    for value in list(namespace.values()):
+        one = value.function if isinstance(value, JobFunction) else value
+        if isinstance(one, FunctionType | type) and one.__module__ == MAIN:
+            with suppress(AttributeError, TypeError):  # a class that does not allow it
+                one.__module__ = "__main__"
+            if isinstance(one, type):
+                _rename(vars(one))

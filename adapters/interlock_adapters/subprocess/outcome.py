@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import traceback
 from typing import Final
 
@@ -56,11 +57,40 @@ def failure(error: BaseException, retry: Retry) -> dict[str, object]:
         reason = Reason.OUT_OF_MEMORY
     elif isinstance(error, UnknownJobName):
         reason = Reason.SPAWN_ERROR
-    lines = traceback.format_exception(error)
+    kind = type_name(type(error))
     return {
         "reason": reason,
-        "message": str(error)[:_MAX_TEXT] or type(error).__name__,
-        "type": type_name(type(error)),
-        "traceback": "".join(lines)[-_MAX_TEXT:],
+        "message": _words(error)[:_MAX_TEXT] or type(error).__name__,
+        "type": kind,
+        "traceback": _traceback(error)[-_MAX_TEXT:],
         "transient": retry.covers(error),
     }
+
+
+def _words(error: BaseException) -> str:
+    """Return an exception's own words; it may be of a kind that cannot be asked."""
+    try:
+        return str(error)
+    except Exception as odd:  # noqa: BLE001  (code of the job's own)
+        return f"(its str() raised {type(odd).__name__})"
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception as odd:  # noqa: BLE001  (code of the job's own)
+        frames = traceback.format_tb(error.__traceback__)
+        last = f"{type_name(type(error))}: (telling it raised {type(odd).__name__})\n"
+        return "".join(["Traceback (most recent call last):\n", *frames, last])
+
+
+def exit_words(leaving: SystemExit) -> tuple[int, bytes | None]:
+    """Return the exit code of `sys.exit(...)`, and a frame if it said words."""
+    if leaving.code is None:
+        return 0, None
+    if isinstance(leaving.code, int):
+        return leaving.code & 0xFF, None
+    words = _words(leaving)
+    print(words, file=sys.stderr)  # noqa: T201  (what Python does then)
+    told = {"reason": Reason.EXIT_CODE, "message": words[:_MAX_TEXT]}
+    return 1, frame(Kind.FAILURE, told)

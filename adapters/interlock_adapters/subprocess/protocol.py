@@ -32,14 +32,17 @@ class Kind(bytes, Enum):
     UNCONFIRMED = b"U"  # killed, but the kernel does not say that it is dead
     # job -> shim -> worker
     PROGRESS = b"P"
+    REQUEST = b"Q"  # do something for the job, and answer
     RESULT = b"R"
     FAILURE = b"F"
     # shim -> job
     NOTICE = b"N"
+    # worker -> shim -> job
+    REPLY = b"A"
 
 
 _KINDS: Final = {bytes(kind): kind for kind in Kind}
-FROM_JOB: Final = frozenset({Kind.PROGRESS, Kind.RESULT, Kind.FAILURE})
+FROM_JOB: Final = frozenset({Kind.PROGRESS, Kind.REQUEST, Kind.RESULT, Kind.FAILURE})
 
 
 class GarbledError(Exception):

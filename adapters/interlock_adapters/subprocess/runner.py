@@ -15,7 +15,7 @@ from interlock.errors import InterlockError
 from interlock.lifecycle import Proof
 from interlock.observation import Launch
 from interlock.running import Execution, Source
-from interlock_adapters.subprocess import domain, leftovers
+from interlock_adapters.subprocess import domain, leftovers, scratch
 from interlock_adapters.subprocess.execution import ProcessExecution
 from interlock_adapters.subprocess.launcher import Launcher, hang_up
 from interlock_adapters.subprocess.probe import strongest, works
@@ -32,7 +32,12 @@ class SubprocessRunner:
     """See `Runner`. Not thread-safe: one loop uses it."""
 
     def __init__(
-        self, *, containment: str, modules: Sequence[str], main: str | None, ahead: int
+        self,
+        *,
+        containment: str,
+        modules: Sequence[str],
+        main: Mapping[str, str] | None,
+        ahead: int,
     ) -> None:
         self.containment = containment
         self._proof = Proof(domain.proof_of(containment))
@@ -43,6 +48,7 @@ class SubprocessRunner:
             "path": path,
             "modules": list(modules),
             "main": main,
+            "argv": list(sys.argv),
             "ahead": self._ahead,
         }
         self._waiting: deque[ProcessExecution] = deque()
@@ -51,7 +57,14 @@ class SubprocessRunner:
         self._ordered = self._ahead  # shims that the zygote is making
         self._missing = 0  # of these, for lack of descriptors
         self._order_again_at = 0.0
-        self._launcher = Launcher(config, path, domain_folder())
+        self._launcher = Launcher(
+            config,
+            path,
+            domains=own_folder(
+                os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+            ),
+            scratch=own_folder(scratch.base(tempfile.gettempdir())),
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -149,7 +162,7 @@ class SubprocessRunner:
                 self._lack_descriptors(fds)
         elif fds:
             self._launcher.is_ready(fds[0])
-            _warn_of_threads(said["threads"])
+            _warn(said["threads"], said["remarks"])
         else:
             _log.error(_NO_DESCRIPTORS)
             self._launcher.process.kill()  # without its pidfd we could not see its end
@@ -206,14 +219,17 @@ def _drop(shim: tuple[socket.socket, int]) -> None:
     os.close(pidfd)
 
 
-def _warn_of_threads(many: int) -> None:
-    if many > 1:
+def _warn(threads: Sequence[str], remarks: Sequence[str]) -> None:
+    if threads:
         _log.warning(
-            "job modules start threads when they are imported (%s now), and "
-            "such a process must not be forked: each job gets a fresh "
-            "interpreter, which is slower. Start them in the job instead.",
-            many,
+            "importing the job modules started threads (%s), and a fork would lose "
+            "them: each job gets a fresh interpreter, which is slower. Start threads "
+            "in the job instead, or stop them in a function with @hooks.before_fork. "
+            'If forks are known to be safe, say @job(isolation="fork").',
+            ", ".join(threads),
         )
+    for remark in remarks:
+        _log.warning("%s.", remark)
 
 
 def _order(launch: Launch) -> dict[str, object]:
@@ -232,9 +248,12 @@ def _order(launch: Launch) -> dict[str, object]:
     }
 
 
-def domain_folder() -> Path:
-    """Return the folder of domain files: this user's own, gone after a boot."""
-    root = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+def own_folder(root: str) -> Path:
+    """Return this user's own folder in `root`: of domain files, of temporary files.
+
+    Raises:
+        InterlockError: it belongs to somebody else.
+    """
     folder = Path(root) / f"interlock-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid() or folder.is_symlink():
@@ -243,7 +262,11 @@ def domain_folder() -> Path:
 
 
 def open_runner(
-    *, containment: str = "auto", modules: Sequence[str], main: str | None, ahead: int
+    *,
+    containment: str = "auto",
+    modules: Sequence[str],
+    main: Mapping[str, str] | None,
+    ahead: int,
 ) -> SubprocessRunner:
     """Open the runner of this machine (entry point `subprocess`).
 

@@ -16,7 +16,8 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from interlock.clock import boot
-from interlock_adapters.subprocess import domain
+from interlock.lifecycle import Reason
+from interlock_adapters.subprocess import domain, usage
 from interlock_adapters.subprocess.pipes import Pipes
 from interlock_adapters.subprocess.protocol import (
     FROM_JOB,
@@ -26,6 +27,9 @@ from interlock_adapters.subprocess.protocol import (
     frame,
     framed,
 )
+from interlock_adapters.subprocess.scratch import JobFolder
+from interlock_adapters.subprocess.stacks import Stacks
+from interlock_adapters.subprocess.usage import Usage
 
 Spawn = Callable[[Mapping[str, Any]], Pipes]
 
@@ -34,6 +38,9 @@ _CHUNK: Final = 65536
 _REAP_EVERY_S: Final = 1.0  # orphans that ended by themselves
 _UNCONFIRMED_AFTER_S: Final = 5.0
 _AGAIN_S: Final = 0.001  # until it is tried again
+_STACKS_S: Final = 0.02  # to write its stacks, for a job that is killed without grace
+_WEIGH_EVERY_S: Final = 0.1
+_MIB: Final = 1024 * 1024
 _SHORT_S: Final = 0.005  # nothing is said of a job that is shorter but its end
 _MAX_OUTBOX: Final = 4 * 1024 * 1024  # output beyond it is dropped while nobody reads
 
@@ -41,15 +48,14 @@ _MAX_OUTBOX: Final = 4 * 1024 * 1024  # output beyond it is dropped while nobody
 class Shim:
     """One job, from its launch to the proof of its death."""
 
-    def __init__(self, link: socket.socket, worker: int, containment: str) -> None:
+    def __init__(
+        self, link: socket.socket, worker: int, containment: str, folder: JobFolder
+    ) -> None:
         self._link = link
         self._worker = worker  # a pidfd: EOF fails if a fork of it keeps the link
         self._containment = containment
-        proof = domain.proof_of(containment)
-        self._dead = [
-            json.dumps({"proof": proof, "again": again}).encode()
-            for again in (False, True)
-        ]
+        self._folder = folder
+        self._proof = domain.proof_of(containment).encode()
         self._inbox = Decoder()
         self._early: list[tuple[Kind, bytes]] = []
         self._outbox = bytearray()
@@ -61,6 +67,9 @@ class Shim:
         self._from_job = Decoder()
         self._outcome = b""  # the job's last word, told with its exit
         self._dropped: dict[str, int] = {}  # lines of each stream, and not told yet
+        self._usage = Usage()
+        self._limits: Mapping[str, int] = {}
+        self._stacks: Stacks | None = None  # once they are asked for
         self._lease = float("inf")
         self._kill_at = float("inf")
         self._to_signal = False  # told to stop, and has no process group yet
@@ -76,6 +85,7 @@ class Shim:
         self._link.settimeout(0)
         while (launch := self._await_launch()) is not None:
             if boot() < self._lease:
+                self._limits = launch["limits"]
                 self._job = spawn(launch)
                 self._supervise(self._job)
                 self._bury(self._job)
@@ -85,11 +95,20 @@ class Shim:
             if not self._clean:
                 break
             self._begin()
+        self._folder.close()
         os._exit(0)
 
     def _say_dead(self) -> None:
         self._clean &= self._exit is not None and not self._orphan
-        self._say(Kind.DEAD, self._dead[self._clean])
+        self._clean = self._clean and self._folder.is_clean()
+        where = None if self._stacks is None else self._stacks.where()
+        again = b"true" if self._clean else b"false"
+        took = (self._usage.cpu_s, self._usage.peak_bytes)
+        said = (
+            b'{"proof": "%s", "again": %s, "cpu_s": %f, "peak_bytes": %d, "where": %s}'
+        )
+        text = said % (self._proof, again, *took, json.dumps(where).encode())
+        self._say(Kind.DEAD, text)
 
     def _await_launch(self) -> dict[str, Any] | None:
         while not self._orphan:
@@ -112,7 +131,8 @@ class Shim:
             now = boot()
             if self._orphan or now >= min(self._lease, self._kill_at):
                 break
-            until = min(self._lease, self._kill_at, now + _REAP_EVERY_S)
+            every_s = self._weigh(job) if self._limits else _REAP_EVERY_S
+            until = min(self._lease, self._kill_at, now + every_s)
             if self._to_signal:
                 self._signal(job)
                 until = min(until, now + _AGAIN_S)
@@ -120,7 +140,7 @@ class Shim:
             ready = self._wait(most_s, pidfd, *job.open)
             self._obey(job)
             self._read(job, ready)
-            domain.reap(self._on_exit)
+            domain.reap(self._on_exit, self._usage.ended)
         os.close(pidfd)
 
     def _watch_shortly(self, job: Pipes, pidfd: int) -> None:
@@ -131,7 +151,7 @@ class Shim:
         """
         if not self._early:
             self._wait(min(self._lease - job.started, _SHORT_S), pidfd)
-        domain.reap(self._on_exit)
+        domain.reap(self._on_exit, self._usage.ended)
         job.let_go()
         said = b'{"pid": %d, "boot": %f}' % (job.pid, job.started)
         self._outbox += framed(Kind.STARTED, said)
@@ -141,10 +161,10 @@ class Shim:
 
     def _bury(self, job: Pipes) -> None:
         """Kill and reap until there is nothing, and say so."""
-        is_dead = domain.reap(self._on_exit)
+        is_dead = domain.reap(self._on_exit, self._usage.ended)
         self._read(job, set(job.open))
         if self._exit is not None:
-            self._outbox += self._outcome
+            self._outbox += self._outcome or self._cpu_words()
             self._outbox += framed(Kind.EXITED, b'{"code": %d}' % self._exit)
         if not is_dead:
             self._clean = False
@@ -159,7 +179,7 @@ class Shim:
         while True:
             main = job.pid if self._exit is None else None
             domain.kill_all(self._containment, main)
-            if domain.reap(self._on_exit):
+            if domain.reap(self._on_exit, self._usage.ended):
                 return
             if not told and boot() - started > _UNCONFIRMED_AFTER_S:
                 told = True
@@ -210,12 +230,67 @@ class Shim:
             order = json.loads(text)
             if kind is Kind.EXTEND:
                 self._lease = order["lease_deadline"]
+            elif kind is Kind.REPLY:
+                self._answer(job, text)
             elif kind is Kind.KILL:
                 self._kill_at = boot()
             elif kind is Kind.STOP and self._exit is None:
+                self._ask_for_stacks(job, brief=order["grace_s"] == 0)
                 self._kill_at = min(self._kill_at, boot() + order["grace_s"])
                 if order["grace_s"] > 0:
                     self._terminate(job, order["cause"])
+
+    def _answer(self, job: Pipes, text: bytes) -> None:
+        """Pass an answer on. It is short enough to be written as a whole (pipe(7))."""
+        with suppress(OSError):
+            os.write(job.notice, framed(Kind.REPLY, text))
+
+    def _ask_for_stacks(self, job: Pipes, *, brief: bool) -> None:
+        """Have the main process write what it does to its log; wait a moment at most.
+
+        `brief`: it is killed at once, so this is its only chance.
+        """
+        self._stacks = Stacks()
+        with suppress(OSError):
+            os.kill(job.pid, signal.SIGURG)  # not reaped, so it is ours
+        until = boot() + (_STACKS_S if brief else 0.0)
+        while boot() < until and not self._stacks:
+            time.sleep(_AGAIN_S)
+            self._read(job, set(job.open))
+
+    def _weigh(self, job: Pipes) -> float:
+        """Kill the job if its tree has too much memory; return when to look again."""
+        limit = self._limits.get("memory_mb", 0) * _MIB
+        if not limit:
+            return _REAP_EVERY_S
+        pids = domain.members(self._containment)
+        if usage.resident(pids) <= limit:
+            return _WEIGH_EVERY_S
+        sizes = usage.proportional(pids)
+        if sum(sizes.values()) <= limit:
+            return _WEIGH_EVERY_S
+        self._fail(Reason.OUT_OF_MEMORY, usage.over_limit(sizes, limit))
+        self._limits = {}
+        self._ask_for_stacks(job, brief=True)
+        with suppress(ProcessLookupError):
+            os.kill(job.pid, signal.SIGKILL)
+        return _AGAIN_S
+
+    def _fail(self, reason: Reason, words: str) -> None:
+        """Say in the job's place what its end was."""
+        self._outcome = frame(Kind.FAILURE, {"reason": reason, "message": words})
+
+    def _cpu_words(self) -> bytes:
+        """Return what is to be said of a job that the kernel ended for its CPU time."""
+        limit, used = self._limits.get("cpu_s"), self._usage.cpu_s
+        by_kernel = self._exit in {-signal.SIGXCPU, -signal.SIGKILL}
+        if limit is None or not by_kernel or used < limit:
+            return b""
+        words = (
+            f"a process of the job used {used:.1f} s of CPU; its limit is cpu_s={limit}"
+        )
+        self._fail(Reason.SIGNAL, words)
+        return self._outcome
 
     def _terminate(self, job: Pipes, cause: str) -> None:
         with suppress(OSError):
@@ -239,6 +314,8 @@ class Shim:
         for fd, name in job.streams.items():
             if fd in ready:
                 for lines in job.lines(fd):
+                    if self._stacks is not None and name == "stderr":
+                        lines = self._stacks.take(lines)  # noqa: PLW2901  (fewer)
                     self._output(name, lines)
         if job.result in ready:
             try:
@@ -250,7 +327,7 @@ class Shim:
     def _hear(self, data: bytes) -> None:
         """Take what the job says itself."""
         for kind, text in self._from_job.feed(data):
-            if kind is Kind.PROGRESS:
+            if kind in {Kind.PROGRESS, Kind.REQUEST}:
                 self._outbox += framed(kind, text)
             elif kind in FROM_JOB:
                 self._outcome = framed(kind, text)

@@ -3,27 +3,40 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
 from interlock_adapters.subprocess import child, domain, linux
+from interlock_adapters.subprocess.fork_safety import Prepared
 from interlock_adapters.subprocess.leftovers import process_name
 from interlock_adapters.subprocess.pipes import Pipes
 from interlock_adapters.subprocess.shim import Spawn
 
-#: (launch, result_fd, notice_fd) -> what the fork calls; itself called before it.
-Prepare = Callable[[Mapping[str, Any], int, int], Callable[[], NoReturn]]
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a fork runs, and which descriptors it keeps, ascending."""
+
+    main: Callable[[], NoReturn]
+    fds: Sequence[int]
 
 
-def spawner(config: Mapping[str, Any], *, fork_only: bool) -> Spawn:
+#: (launch, result_fd, notice_fd) -> a plan, made before the fork.
+Prepare = Callable[[Mapping[str, Any], int, int], Plan]
+
+
+def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
     """Return what starts a launch; `config` says how to import the job modules."""
     in_namespace = config["containment"] == domain.NAMESPACE
+    forks = {"fork"} if prepared.unsafe else {"fork", "process"}
 
     def spawn(launch: Mapping[str, Any]) -> Pipes:
-        prepare: Prepare = _as_fork
-        if launch["isolation"] == "interpreter" or not fork_only:
+        if launch["isolation"] in forks:
+            prepare: Prepare = partial(_as_fork, prepared)
+        else:
             prepare = partial(_as_interpreter, config)
         return _fork(launch, prepare, in_namespace=in_namespace)
 
@@ -40,7 +53,7 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
     os.environ["INTERLOCK_ATTEMPT"] = str(launch["attempt"])
     name = process_name(launch["id"], launch["attempt"]).encode()
     most = child.most_descriptors()
-    main = prepare(launch, result_w, notice_r)
+    plan = prepare(launch, result_w, notice_r)
     shim = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -53,11 +66,12 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
                     linux.die_with_parent(shim)
             os.dup2(out_w, 1)
             os.dup2(err_w, 2)
-            low, high = sorted((result_w, notice_r))
-            os.closerange(3, low)  # a job must not have what is ours
-            os.closerange(low + 1, high)
-            os.closerange(high + 1, most)
-            main()
+            at = 3
+            for fd in plan.fds:  # all but these: a job must not have what is ours
+                os.closerange(at, fd)
+                at = fd + 1
+            os.closerange(at, most)
+            plan.main()
         finally:
             os._exit(70)  # EX_SOFTWARE: it never returns
     job.begin(pid)
@@ -65,9 +79,10 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
 
 
 def _as_fork(
-    launch: Mapping[str, Any], result_fd: int, notice_fd: int
-) -> Callable[[], NoReturn]:
-    return child.Main(launch, result_fd, notice_fd).run
+    prepared: Prepared, launch: Mapping[str, Any], result_fd: int, notice_fd: int
+) -> Plan:
+    main = child.Main(launch, result_fd, notice_fd, steps=prepared.steps)
+    return Plan(main.run, sorted({*prepared.fds, result_fd, notice_fd}))
 
 
 def _as_interpreter(
@@ -75,7 +90,7 @@ def _as_interpreter(
     launch: Mapping[str, Any],
     result_fd: int,
     notice_fd: int,
-) -> Callable[[], NoReturn]:
+) -> Plan:
     def execute() -> NoReturn:
         from tempfile import TemporaryFile  # noqa: PLC0415  (imports random, see retry)
 
@@ -90,4 +105,4 @@ def _as_interpreter(
             program = [sys.executable, "-m", "interlock_adapters.subprocess.fresh"]
             os.execve(sys.executable, [*program, *numbers], environment)  # noqa: S606
 
-    return execute
+    return Plan(execute, sorted((result_fd, notice_fd)))

@@ -18,7 +18,17 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from interlock_adapters.subprocess import child, domain, linux, modules
+from interlock import hooks
+from interlock_adapters.subprocess import (
+    child,
+    domain,
+    ending,
+    fork_safety,
+    inherited,
+    linux,
+    modules,
+)
+from interlock_adapters.subprocess.scratch import JobFolder, Scratch
 from interlock_adapters.subprocess.shim import Shim
 from interlock_adapters.subprocess.spawn import spawner
 
@@ -28,6 +38,7 @@ BIND_NOW: Final = "LD_BIND_NOW"
 _SHIM: Final = b"interlock-shim"  # in ps(1)
 _QUIET_READS: Final = 20  # /proc's list of children is racy: one look proves nothing
 _MAX_MESSAGE: Final = 1024 * 1024
+_NUMBERS: Final = 2**32  # see `Launcher`
 _FOR_THE_WORKER_TO_SAY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -43,7 +54,7 @@ class Zygote:
         self._containment: str = config["containment"]
         self._shims: dict[int, int] = {}  # pid -> number
         self._next: int = config["first"]
-        self._spawn = spawner(config, fork_only=True)
+        self._scratch = Scratch(config["scratch"])
         self._here = -1
         if self._containment == domain.NAMESPACE:
             self._here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -53,7 +64,8 @@ class Zygote:
         if self._containment != domain.GROUP:
             with suppress(OSError):
                 linux.become_subreaper()
-        if self._load():
+        loaded = self._load()
+        if loaded:
             bell = _on_child()
             for _ in range(self._config["ahead"]):
                 self._fork_shim()
@@ -64,6 +76,9 @@ class Zygote:
         if self._worker_is_gone():  # else it may have more started elsewhere
             with open(self._config["domain"], "w", encoding="ascii") as file:
                 file.write(EMPTY)
+        self._scratch.close()
+        if loaded:
+            _end_modules()
         os._exit(0)
 
     def _worker_is_gone(self) -> bool:
@@ -72,24 +87,32 @@ class Zygote:
         return bool(poll.poll(0))
 
     def _load(self) -> bool:
+        """Import the job modules and make ready to fork; return whether that worked."""
         config = self._config
         if isinstance(sys.stdout, io.TextIOWrapper):  # the jobs' too: a pipe then
             sys.stdout.reconfigure(line_buffering=True)
+        before = inherited.opened()
         try:
-            modules.load(config["path"], config["modules"], config["main"])
+            started = modules.load(
+                config["path"], config["modules"], config["main"], config["argv"]
+            )
+            hooks.worker_ready.run()
+            hooks.before_fork.run()
+            prepared = fork_safety.prepare(before, started)
         except BaseException:  # noqa: BLE001  (user code at import; it is reported)
             self._tell({"failed": traceback.format_exc()[-60_000:]})
             return False
-        many = modules.threads()
-        if many > 1:
-            self._spawn = spawner(config, fork_only=False)
+        self._spawn = spawner(config, prepared)
         pidfd = os.pidfd_open(os.getpid())
-        self._tell({"ready": True, "threads": many}, pidfd)
+        remarks = list(prepared.remarks)
+        ready = {"ready": True, "threads": prepared.unsafe, "remarks": remarks}
+        self._tell(ready, pidfd)
         os.close(pidfd)
         sys.stdout.flush()
         child.rehearse()
         gc.collect()
         gc.freeze()  # a collection in a fork would copy every page
+        self._scratch.remove_orphans()
         return True
 
     def _tell(self, message: object, *fds: int) -> None:
@@ -135,6 +158,7 @@ class Zygote:
         ours.close()
 
     def _become_shim(self, theirs: socket.socket, ours: socket.socket) -> NoReturn:
+        has_own_memory = False
         try:
             linux.name_process(_SHIM)
             theirs.close()
@@ -144,6 +168,7 @@ class Zygote:
             if self._containment == domain.NAMESPACE:
                 os.close(self._here)
                 linux.private_proc()
+                has_own_memory = _has_own_memory()
                 for signum in (signal.SIGINT, signal.SIGHUP):
                     signal.signal(signum, signal.SIG_DFL)  # an init is not killed by it
             else:
@@ -151,7 +176,10 @@ class Zygote:
                 if self._containment == domain.SUBREAPER:
                     linux.become_subreaper()
             child.listen()
-            Shim(ours, self._worker, self._containment).run(self._spawn)
+            path = os.path.join(self._config["scratch"], f"{self._next % _NUMBERS:x}")
+            folder = JobFolder(path, own_memory=has_own_memory)
+            _use(folder.path)
+            Shim(ours, self._worker, self._containment, folder).run(self._spawn)
         except BaseException:  # noqa: BLE001  (the shim's edge)
             traceback.print_exc()
         os._exit(70)  # EX_SOFTWARE
@@ -192,6 +220,33 @@ class Zygote:
         while not domain.reap(lambda pid, _code: self._forget(pid)):
             domain.kill_below(os.getpid(), frozenset(self._shims))
             poll.poll(5)
+
+
+def _has_own_memory() -> bool:
+    """Mount an empty /dev/shm; return whether that is allowed."""
+    try:
+        linux.private_shared_memory()
+    except OSError:
+        return False
+    return True
+
+
+def _use(folder: str) -> None:
+    """Have the jobs of this process make their temporary files in a folder."""
+    os.environ["TMPDIR"] = folder
+    os.environ.setdefault("JOBLIB_TEMP_FOLDER", folder)
+    tempfile: Any = sys.modules.get("tempfile")
+    if tempfile is not None:
+        tempfile.tempdir = None  # it keeps the one that it has found
+
+
+def _end_modules() -> None:
+    """Do what the modules asked for at their end, now that no job is left."""
+    try:
+        hooks.worker_stop.run()
+        ending.finish_modules()
+    except BaseException:  # noqa: BLE001  (user code)
+        traceback.print_exc()
 
 
 def _on_child() -> int:

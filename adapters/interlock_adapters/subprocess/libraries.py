@@ -1,0 +1,128 @@
+"""What well-known libraries need in a fork: prepared in the zygote, done in each job.
+
+A library is looked at only if the job modules have imported it. Every look at an object
+asks its type, never the object itself: a lazy proxy may do anything when it is asked.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+Step = Callable[[], object]
+#: Fresh seeds have 128 bits (numpy) and 64 (torch); what people write has fewer.
+_NUMPY_SEEDED_BELOW: Final = 2**64
+_TORCH_SEEDED_BELOW: Final = 2**33
+_NEEDED_BY: Final = ("random", "numpy.random", "sqlalchemy.engine")
+
+_kept: Final[list[object]] = []  # no finalizer of an old pool may run in a job
+
+
+def needs_objects() -> bool:
+    """Whether `steps` looks for objects: a pass over all of them takes its time."""
+    return any(name in sys.modules for name in _NEEDED_BY)
+
+
+def steps(objects: Sequence[Any]) -> list[Step]:
+    """Return what a job does first. `objects` are those that the collector knows."""
+    return [*_numpy(objects), *_random(objects), *_torch(), *_databases(objects)]
+
+
+def of_kind(one: object, kind: Any) -> bool:
+    """Whether an object's own type is `kind`."""
+    return issubclass(type(one), kind)
+
+
+def _numpy(objects: Sequence[Any]) -> Iterator[Step]:
+    """Seed generators anew that nobody has seeded: as if they were made in the job."""
+    numpy: Any = sys.modules.get("numpy.random")
+    if numpy is None:
+        return
+    generators = {
+        id(one): one
+        for one in (*objects, numpy.mtrand._rand._bit_generator)
+        if of_kind(one, numpy.BitGenerator) and _is_unseeded(one)
+    }
+    for one in generators.values():
+        yield _reseeded(one)
+
+
+def _is_unseeded(generator: Any) -> bool:
+    entropy = getattr(generator.seed_seq, "entropy", 0)
+    return isinstance(entropy, int) and entropy >= _NUMPY_SEEDED_BELOW
+
+
+def _reseeded(generator: Any) -> Step:
+    def reseed() -> None:
+        with generator.lock:
+            generator.state = type(generator)().state
+
+    return reseed
+
+
+def _random(objects: Sequence[Any]) -> Iterator[Step]:
+    """Seed every `random.Random` anew, as Python does with its global one in a fork.
+
+    Whether somebody has seeded it cannot be told.
+    """
+    for one in own_randoms(objects):
+        yield one.seed
+
+
+def own_randoms(objects: Sequence[Any]) -> list[Any]:
+    """Return the generators of `random` that Python does not seed anew by itself."""
+    random: Any = sys.modules.get("random")
+    if random is None:
+        return []
+    return [
+        one
+        for one in objects
+        if of_kind(one, random.Random)
+        and not of_kind(one, random.SystemRandom)
+        and one is not random._inst
+    ]
+
+
+def _torch() -> Iterator[Step]:
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.initial_seed() >= _TORCH_SEEDED_BELOW:
+        yield torch.seed
+
+
+def _databases(objects: Sequence[Any]) -> Iterator[Step]:
+    """Let pools begin anew; connections that hung up would each fail once."""
+    for one in engines(objects):
+        yield _disposed(one)
+    django: Any = sys.modules.get("django.db")
+    if django is not None:
+        yield django.connections.close_all
+
+
+def reconnecting(objects: Sequence[Any]) -> list[Any]:
+    """Return what holds connections that `steps` takes care of."""
+    django: Any = sys.modules.get("django.db")
+    found = [] if django is None else list(django.connections.all())
+    return [*engines(objects), *found]
+
+
+def engines(objects: Sequence[Any]) -> list[Any]:
+    """Return the engines of SQLAlchemy whose database is not in memory."""
+    engine: Any = sys.modules.get("sqlalchemy.engine")
+    if engine is None:
+        return []
+    return [
+        one
+        for one in objects
+        if of_kind(one, engine.Engine)
+        and not (one.dialect.name == "sqlite" and one.url.database in _IN_MEMORY)
+    ]
+
+
+_IN_MEMORY: Final = (None, "", ":memory:")
+
+
+def _disposed(engine: Any) -> Step:
+    def dispose() -> None:
+        _kept.append(engine.pool)
+        engine.dispose(close=False)
+
+    return dispose

@@ -1,0 +1,55 @@
+"""Where a job was when it was stopped, read from what faulthandler wrote of it."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+_FRAME: Final = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)')
+_CURRENT: Final = "Current thread "
+_OURS: Final = os.path.dirname(__file__) + os.sep
+_NOT_THE_JOBS: Final = (os.path.dirname(os.__file__) + os.sep, "<frozen")
+_MOST_LINES: Final = 2000
+
+
+class Stacks:
+    """The stacks of a job's threads: lines of its stderr since they were asked for."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def take(self, lines: Sequence[str]) -> list[str]:
+        """Take lines of stderr; return those for the log: without our frames."""
+        shown = [line for line in lines if not line.startswith(f'  File "{_OURS}')]
+        self._lines += shown[: _MOST_LINES - len(self._lines)]
+        return shown
+
+    def __bool__(self) -> bool:
+        """Whether the stack of the main thread has begun to come."""
+        return any(line.startswith(_CURRENT) for line in self._lines)
+
+    def where(self) -> str | None:
+        """Return the innermost function of the job's own code, None if not known."""
+        frames = list(_frames(self._lines))
+        own = (frame for frame in frames if not _is_library(frame["file"]))
+        found = next(own, frames[0] if frames else None)
+        if found is None:
+            return None
+        return f"{found['name']} ({found['file']}, line {found['line']})"
+
+
+def _frames(lines: Iterable[str]) -> Iterable[re.Match[str]]:
+    """Yield the frames of the thread that got the signal, the innermost first."""
+    is_current = False
+    for line in lines:
+        if line.startswith(_CURRENT):
+            is_current = True
+        elif is_current:
+            frame = _FRAME.fullmatch(line)
+            if frame is None:
+                return
+            yield frame
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith(_NOT_THE_JOBS) or "site-packages" in file

@@ -1,0 +1,72 @@
+"""What a job's tree takes of the machine: CPU seconds and memory."""
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Final
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_KIB: Final = 1024
+_MIB: Final = 1024 * 1024
+_LISTED: Final = 5
+
+
+class Usage:
+    """What the processes of one job took: those that are dead, and the most at once."""
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        self.peak_bytes = 0
+
+    def ended(self, cpu_s: float, peak_kib: int) -> None:
+        """Count a process, with those that it has waited for itself.
+
+        Its peak includes the pages that it shares with the zygote.
+        """
+        self.cpu_s += cpu_s
+        self.peak_bytes = max(self.peak_bytes, peak_kib * _KIB)
+
+
+def resident(pids: Iterable[int]) -> int:
+    """Return bytes that the processes have at most: each shared page counts in each."""
+    total = 0
+    for pid in pids:
+        with suppress(OSError, IndexError, ValueError):
+            fd = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
+            try:
+                total += int(os.read(fd, 128).split()[1])
+            finally:
+                os.close(fd)
+    return total * _PAGE
+
+
+def proportional(pids: Iterable[int]) -> dict[int, int]:
+    """Return the bytes of each: a page that n processes share counts 1/n (proc(5)).
+
+    It walks page tables: ask only where `resident` is over a limit.
+    """
+    found = {}
+    for pid in pids:
+        with suppress(OSError, IndexError, ValueError):
+            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+                lines = [line.split() for line in file if line.startswith(b"Pss:")]
+            found[pid] = int(lines[0][1]) * _KIB
+    return found
+
+
+def over_limit(sizes: Mapping[int, int], limit: int) -> str:
+    """Return the sentence about a tree that has more memory than its limit."""
+    largest = sorted(sizes, key=lambda pid: -sizes[pid])[:_LISTED]
+    each = ", ".join(f"{_name(pid)} {sizes[pid] // _MIB}" for pid in largest)
+    return (
+        f"the job used {sum(sizes.values()) // _MIB} MiB of memory; its limit is "
+        f"memory_mb={limit // _MIB}. Its largest processes, in MiB: {each}"
+    )
+
+
+def _name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return "?"
