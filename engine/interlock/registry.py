@@ -226,7 +226,7 @@ def refuse_while_importing(what: str) -> None:
 
 def _refuse_strange(function: Callable[..., object]) -> None:
     """Refuse what a worker could not find again or call by name."""
-    if "<locals>" in function.__qualname__ or inspect.iscoroutinefunction(function):
+    if "<locals>" in function.__qualname__:
         allowed = "a plain function at the top level of a module"
         raise InvalidOption("function", function.__qualname__, allowed)
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

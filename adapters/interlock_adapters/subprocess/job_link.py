@@ -98,7 +98,7 @@ class JobLink:
 
     def stop_asked(self) -> StopCause | None:
         """Return why the job is to stop, if the shim has said so."""
-        if self.stop_cause is None:
+        if self.stop_cause is None and self._is_main:
             self._read()
         return self.stop_cause
 
@@ -122,13 +122,14 @@ class JobLink:
 
     def on_sigterm(self) -> None:
         """Turn the shim's SIGTERM into Interrupted; any other one is just that."""
-        if self._over and self._is_main:
-            return
-        with suppress(InterlockError):
-            cause = self.stop_asked()
-            if cause is not None and self._is_main:
-                self.interrupt(cause)
+        if self._is_main:
+            if self._over:
                 return
+            with suppress(InterlockError):
+                cause = self.stop_asked()
+                if cause is not None:
+                    self.interrupt(cause)
+                    return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -11,6 +11,7 @@ from interlock.lifecycle import Reason
 from interlock.retry import Retry, type_name
 from interlock.shape import MAX_DEPTH, is_deeper
 from interlock_adapters.subprocess.protocol import MAX_RESULT, Kind, frame, framed
+from interlock_adapters.subprocess.stacks import OURS
 
 _MAX_TEXT: Final = 64 * 1024  # of a message, and of a traceback
 #: The escape, and not an escaped backslash before the same letters.
@@ -57,14 +58,23 @@ def failure(error: BaseException, retry: Retry) -> dict[str, object]:
         reason = Reason.OUT_OF_MEMORY
     elif isinstance(error, UnknownJobName):
         reason = Reason.SPAWN_ERROR
-    kind = type_name(type(error))
+    _leave_out_ours(error)
     return {
         "reason": reason,
         "message": _words(error)[:_MAX_TEXT] or type(error).__name__,
-        "type": kind,
+        "type": type_name(type(error)),
         "traceback": _traceback(error)[-_MAX_TEXT:],
         "transient": retry.covers(error),
     }
+
+
+def _leave_out_ours(error: BaseException) -> None:
+    """Let the traceback begin with the job's function: what called it is ours."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OURS):
+        trace = trace.tb_next
+    if trace is not None:
+        error.__traceback__ = trace
 
 
 def _words(error: BaseException) -> str:

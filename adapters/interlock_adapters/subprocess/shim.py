@@ -283,8 +283,8 @@ class Shim:
     def _cpu_words(self) -> bytes:
         """Return what is to be said of a job that the kernel ended for its CPU time."""
         limit, used = self._limits.get("cpu_s"), self._usage.cpu_s
-        by_kernel = self._exit in {-signal.SIGXCPU, -signal.SIGKILL}
-        if limit is None or not by_kernel or used < limit:
+        killed = self._exit == -signal.SIGKILL and used >= (limit or 0)
+        if limit is None or not (killed or self._exit == -signal.SIGXCPU):
             return b""
         words = (
             f"a process of the job used {used:.1f} s of CPU; its limit is cpu_s={limit}"

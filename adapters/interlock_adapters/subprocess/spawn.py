@@ -48,6 +48,7 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
     pipes = [os.pipe() for _ in range(4)]
     (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
     job = Pipes(out, err, result, notice, (out_w, err_w, result_w, notice_r))
+    os.set_blocking(notice_r, False)  # the job looks at it while it goes on
     os.environ["INTERLOCK_JOB_ID"] = launch["id"]
     os.environ["INTERLOCK_JOB_NAME"] = launch["name"]
     os.environ["INTERLOCK_ATTEMPT"] = str(launch["attempt"])

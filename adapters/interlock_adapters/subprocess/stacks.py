@@ -7,7 +7,7 @@ from typing import Final
 
 _FRAME: Final = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)')
 _CURRENT: Final = "Current thread "
-_OURS: Final = os.path.dirname(__file__) + os.sep
+OURS: Final = os.path.dirname(__file__) + os.sep
 _NOT_THE_JOBS: Final = (os.path.dirname(os.__file__) + os.sep, "<frozen")
 _MOST_LINES: Final = 2000
 
@@ -17,12 +17,20 @@ class Stacks:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self._is_below = False  # the job's function: what called it is ours
 
     def take(self, lines: Sequence[str]) -> list[str]:
         """Take lines of stderr; return those for the log: without our frames."""
-        shown = [line for line in lines if not line.startswith(f'  File "{_OURS}')]
+        shown = [line for line in lines if self._is_shown(line)]
         self._lines += shown[: _MOST_LINES - len(self._lines)]
         return shown
+
+    def _is_shown(self, line: str) -> bool:
+        is_frame = line.startswith('  File "')
+        self._is_below = is_frame and (
+            self._is_below or line.startswith(f'  File "{OURS}')
+        )
+        return not self._is_below
 
     def __bool__(self) -> bool:
         """Whether the stack of the main thread has begun to come."""
