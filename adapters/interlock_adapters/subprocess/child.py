@@ -1,5 +1,6 @@
 """The job's own process: calls the function, says what came of it, and ends."""
 
+import atexit
 import faulthandler
 import fcntl
 import io
@@ -8,11 +9,10 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
-from types import CoroutineType
 from typing import Any, Final, NoReturn
 
 from interlock import context, hooks, registry
@@ -29,6 +29,7 @@ from interlock_adapters.subprocess.protocol import Kind, frame
 
 _REHEARSALS: Final = 16  # CPython 3.11 to 3.13 adapt within 8 calls
 _MAX_TASKS: Final = 64 * 1024
+CO_COROUTINE: Final = 0x80  # as `inspect` has it, which is many pages
 _MORE_CPU_S: Final = 2  # for what ignores SIGXCPU
 _LIMITS: Final = {
     "address_space_mb": (resource.RLIMIT_AS, 1024 * 1024),
@@ -36,6 +37,9 @@ _LIMITS: Final = {
     "file_mb": (resource.RLIMIT_FSIZE, 1024 * 1024),
     "open_files": (resource.RLIMIT_NOFILE, 1),
 }  # and memory_mb, which the shim watches
+
+
+_callbacks: Final[Callable[[], int]] = atexit._ncallbacks
 
 
 class _Ear:
@@ -99,10 +103,16 @@ class Main:
         _ear.missed = False  # one that was sent to the shim is not for this job
         self._launch = launch
         self._link = JobLink(result_fd, notice_fd)
-        self._steps = steps
+        self._steps = [*steps, hooks.job_start.run] if hooks.job_start else steps
         self._finish = finish
+        self._has_end_hooks = bool(hooks.job_end)
+        self._modules = ending.modules()
         try:
-            self._function: Callable[..., object] = find(launch["name"]).function
+            function: Callable[..., object] = find(launch["name"]).function
+            is_async = _is_async(function)
+            self._function = (
+                partial(_in_loop, self._link, function) if is_async else function
+            )
         except UnknownJobName as error:
             self._function = partial(_refuse, error)
         context.enter(self.here)
@@ -142,7 +152,18 @@ class Main:
                 _limit(launch["limits"])
             for step in self._steps:
                 step()
-            link.end(self._answer())
+            result: object = None
+            try:
+                with tracer().entered(launch["trace"]):
+                    result = self._function(**launch["params"])
+            except BaseException as error:  # noqa: BLE001  (it says what follows)
+                self._raised(error)
+            if self._has_end_hooks:
+                _end_hooks(hooks.Outcome(result=result))
+            answer = result_frame(result)
+            if len(sys.modules) != self._modules or _callbacks() > 0:
+                self._finish()
+            link.end(answer)
         except SystemExit as leaving:
             code, words = exit_words(leaving)
             if words is not None:
@@ -154,44 +175,29 @@ class Main:
             return 1
         return 0
 
-    def _answer(self) -> bytes:
-        """Return the frame of the result, after all that the function has begun."""
-        try:
-            if hooks.job_start:
-                hooks.job_start.run()
-            try:
-                with tracer().entered(self._launch["trace"]):
-                    result = self._call()
-                if hooks.job_end:
-                    _end_hooks(hooks.Outcome(result=result))
-            except BaseException as error:
-                if hooks.job_end:
-                    _end_hooks(hooks.Outcome(error=error))
-                raise
-            answer = result_frame(result)
-        except Interrupted:  # what it has begun may not end in time
-            raise
-        except BaseException:
+    def _raised(self, error: BaseException) -> None:
+        """Return if the function has ended by `sys.exit()`; else raise its error."""
+        if isinstance(error, SystemExit) and error.code in {None, 0}:
+            return
+        if not isinstance(error, Interrupted):  # then what it began may never end
+            if self._has_end_hooks:
+                _end_hooks(hooks.Outcome(error=error))
             self._finish()
-            raise
-        self._finish()
-        return answer
-
-    def _call(self) -> object:
-        """Return what the function returns; `sys.exit()` in it is a plain return."""
-        try:
-            result = self._function(**self._launch["params"])
-            if type(result) is CoroutineType:
-                return _in_loop(result, self._link)
-        except SystemExit as leaving:
-            if leaving.code not in {None, 0}:
-                raise
-            return None
-        return result
+        raise error
 
 
-def _in_loop(coroutine: Coroutine[Any, Any, object], link: JobLink) -> object:
-    """Run a coroutine; a stop cancels it, and it may await while it cleans up."""
+def _is_async(function: Callable[..., object]) -> bool:
+    """Whether it returns a coroutine, also where it is wrapped by a decorator."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    code = getattr(function, "__code__", None)
+    return code is not None and bool(code.co_flags & CO_COROUTINE)
+
+
+def _in_loop(
+    link: JobLink, function: Callable[..., Any], /, **params: object
+) -> object:
+    """Run an async function; a stop cancels it, and it may await while it cleans up."""
     import asyncio  # noqa: PLC0415  (for coroutines alone)
 
     async def main() -> object:
@@ -203,7 +209,7 @@ def _in_loop(coroutine: Coroutine[Any, Any, object], link: JobLink) -> object:
             loop.call_soon_threadsafe(task.cancel, f"the job is being stopped: {cause}")
 
         link.interrupt = interrupt
-        return await coroutine
+        return await function(**params)
 
     try:
         return asyncio.run(main())
@@ -283,10 +289,15 @@ def _last_cpu_s(soft: int, hard: int) -> int:
 
 
 def _flush() -> None:
-    """Write what the streams hold back, whatever the job has put in their place."""
+    """Write what the streams hold back, whatever the job has put in their place.
+
+    Plain statements, here and in `Main.call`: each other object is a page to copy.
+    """
     for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
+        try:
             stream.flush()
+        except Exception:  # noqa: BLE001, S112  (the job's own)
+            continue
 
 
 @cache

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+_WITH_WORK: Final = frozenset({"threading", "multiprocessing.util", "logging"})
 _finalize: Final[Any] = weakref.finalize
 _of_modules: Final[list[Any]] = []  # finalizers that are not for a job to call
 
@@ -29,6 +30,15 @@ def forget_modules() -> None:
     for one in _of_modules:
         one.atexit = False
     _finalize._registered_with_atexit = False  # else the job's own are not called
+
+
+def modules() -> int:
+    """Return how many modules are loaded; -1 if one of them has work at the end.
+
+    A job that loads no other and registers nothing has nothing to finish.
+    """
+    has_work = not _WITH_WORK.isdisjoint(sys.modules)
+    return -1 if has_work else len(sys.modules)
 
 
 def finish() -> None:

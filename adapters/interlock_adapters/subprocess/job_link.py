@@ -52,14 +52,14 @@ class JobLink:
     def end(self, data: bytes) -> None:
         """Say the last word. No SIGTERM interrupts it: half a frame is none."""
         self._over = True
-        self.say(data)
+        while data and os.getpid() == self._pid:
+            data = data[os.write(self._result_fd, data) :]
 
-    def say(self, data: bytes) -> None:
+    def _say(self, data: bytes) -> None:
         """Write a frame; only the main process may: a fork of it has no say."""
-        if self._is_main:
-            with self._writing:
-                while data:
-                    data = data[os.write(self._result_fd, data) :]
+        with self._writing:  # threads may speak at once
+            while data and self._is_main:
+                data = data[os.write(self._result_fd, data) :]
 
     def progress(self, progress: Progress) -> None:
         """Report progress, unless the last report was just now and more will come."""
@@ -71,7 +71,7 @@ class JobLink:
                 name: value[:_MAX_WORDS] if isinstance(value, str) else value
                 for name, value in asdict(progress).items()
             }
-            self.say(frame(Kind.PROGRESS, values))
+            self._say(frame(Kind.PROGRESS, values))
 
     def ask(self, request: Mapping[str, object]) -> Mapping[str, Any]:
         """Have the worker do something, and return its answer once it has committed.
@@ -88,7 +88,7 @@ class JobLink:
             self._requests += 1
             number = self._requests
             self._replies.clear()  # of one that was interrupted while it waited
-            self.say(frame(Kind.REQUEST, {"number": number, **request}))
+            self._say(frame(Kind.REQUEST, {"number": number, **request}))
             poll = select.poll()
             poll.register(self._notice_fd, select.POLLIN)
             while number not in self._replies:
