@@ -9,6 +9,7 @@ from interlock_adapters.subprocess.output import Capture
 
 _CHUNK: Final = 65536
 _CHUNKS: Final = 16
+_NEVER: Final = float("inf")
 
 
 class Pipes:
@@ -66,4 +67,14 @@ class Pipes:
         if not chunks:
             return []
         capture = self.captures.setdefault(self.streams[fd], Capture())
-        return [capture.feed(data) for data in chunks]
+        now = boot()
+        return [capture.feed(data, now) for data in chunks]
+
+    def due_at(self) -> float:
+        """Return when a line that has not ended is to be passed on."""
+        return min((one.due_at() for one in self.captures.values()), default=_NEVER)
+
+    def due(self) -> list[tuple[str, list[str]]]:
+        """Return the lines that have not ended and whose time has come, by stream."""
+        now = boot()
+        return [(name, one.due(now)) for name, one in self.captures.items()]

@@ -132,7 +132,7 @@ class Shim:
             if self._orphan or now >= min(self._lease, self._kill_at):
                 break
             every_s = self._weigh(job) if self._limits else _REAP_EVERY_S
-            until = min(self._lease, self._kill_at, now + every_s)
+            until = min(self._lease, self._kill_at, now + every_s, job.due_at())
             if self._to_signal:
                 self._signal(job)
                 until = min(until, now + _AGAIN_S)
@@ -317,6 +317,8 @@ class Shim:
                     if self._stacks is not None and name == "stderr":
                         lines = self._stacks.take(lines)  # noqa: PLW2901  (fewer)
                     self._output(name, lines)
+        for name, lines in job.due():
+            self._output(name, lines)
         if job.result in ready:
             try:
                 for data in job.available(job.result):
