@@ -50,7 +50,8 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def working(engine: Engine) -> Iterator[Engine]:
+def working(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     with engine.worker(concurrency=4):
         yield engine
 

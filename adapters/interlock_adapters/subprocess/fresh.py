@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from interlock_adapters.subprocess import child, modules
+from interlock_adapters.subprocess import child, joblogs, modules
 
 
 def main() -> None:
@@ -15,6 +15,7 @@ def main() -> None:
     config = order["config"]
     child.listen()
     modules.load(config["path"], config["modules"], config["main"], config["argv"])
+    joblogs.show()
     child.Main(order["launch"], result_fd, notice_fd).run()
 
 

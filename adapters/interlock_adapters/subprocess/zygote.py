@@ -6,7 +6,6 @@ no process of any job is left, and leaves that proof in the domain file.
 """
 
 import gc
-import io
 import json
 import os
 import select
@@ -25,6 +24,7 @@ from interlock_adapters.subprocess import (
     ending,
     fork_safety,
     inherited,
+    joblogs,
     linux,
     modules,
 )
@@ -89,8 +89,6 @@ class Zygote:
     def _load(self) -> bool:
         """Import the job modules and make ready to fork; return whether that worked."""
         config = self._config
-        if isinstance(sys.stdout, io.TextIOWrapper):  # the jobs' too: a pipe then
-            sys.stdout.reconfigure(line_buffering=True)
         before = inherited.opened()
         try:
             started = modules.load(
@@ -98,6 +96,7 @@ class Zygote:
             )
             hooks.worker_ready.run()
             hooks.before_fork.run()
+            joblogs.show()
             prepared = fork_safety.prepare(before, started)
         except BaseException:  # noqa: BLE001  (user code at import; it is reported)
             self._tell({"failed": traceback.format_exc()[-60_000:]})

@@ -1,0 +1,47 @@
+"""What logging does in a job until somebody configures it."""
+
+import logging
+from typing import Final
+
+FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
+_pinned: list[logging.Logger] = []  # they have a handler, and had no level
+
+
+class _Root(logging.RootLogger):
+    """The root logger until somebody configures it: then it is as Python made it."""
+
+    def setLevel(self, level: int | str) -> None:  # noqa: N802  (logging's name)
+        self._restore()
+        self.setLevel(level)
+
+    def addHandler(self, hdlr: logging.Handler) -> None:  # noqa: N802
+        self._restore()
+        self.addHandler(hdlr)
+
+    def _restore(self) -> None:
+        self.__class__ = logging.RootLogger  # type: ignore[assignment]
+        self.setLevel(logging.WARNING)
+        for logger in _pinned:
+            logger.setLevel(logging.NOTSET)
+
+
+def show() -> None:
+    """Let the handler of last resort show records from INFO up, with their logger.
+
+    It gets only those that have no other handler. A logger that has one by now, and no
+    level, goes on to have the root's: WARNING.
+    """
+    root, last = logging.root, logging.lastResort
+    if root.handlers or root.level != logging.WARNING or last is None:
+        return
+    last.setLevel(logging.INFO)
+    last.setFormatter(logging.Formatter(FORMAT))
+    _pinned[:] = [
+        one
+        for one in root.manager.loggerDict.values()
+        if isinstance(one, logging.Logger) and one.handlers and not one.level
+    ]
+    for logger in _pinned:
+        logger.setLevel(logging.WARNING)
+    root.setLevel(logging.INFO)
+    root.__class__ = _Root
