@@ -48,7 +48,7 @@ def bar(how: str, gate: str) -> None:
 
 @job(name="log.partial")
 def partial(gate: str) -> None:
-    print("Loading", end="... ")
+    print("Loading", end="... ", flush=True)
     wait_for(gate)
     print("done")
 

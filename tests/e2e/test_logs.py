@@ -18,7 +18,7 @@ from interlock.registry import JobFunction
 from . import log_jobs as jobs
 from .processes import until
 
-PRINTS = "import time; print('one'); print('two', end='', flush=False); time.sleep(60)"
+PRINTS = "import time; print('one'); print('two', end=''); time.sleep(60)"
 COPIES = ["dd", "if=/dev/zero", "of=/dev/null", "status=progress"]
 SCRIPT = """
 {top}
@@ -105,7 +105,9 @@ def test_what_has_no_newline_yet_is_seen(
 def test_the_output_of_programs_is_seen_while_they_run(
     working: Engine, gate: Path
 ) -> None:
-    python = working.submit(jobs.program, [sys.executable, "-c", PRINTS], str(gate))
+    python = working.submit(
+        jobs.program, [sys.executable, "-u", "-c", PRINTS], str(gate)
+    )
     copies = working.submit(jobs.program, COPIES, str(gate))
     shows(working, python, "two", "stdout")
     shows(working, copies, "bytes", "stderr")

@@ -288,6 +288,12 @@ def _last_cpu_s(soft: int, hard: int) -> int:
     return last if hard == resource.RLIM_INFINITY else min(last, hard)
 
 
+def print_lines() -> None:
+    """Let what jobs print be seen line by line, as in a terminal; stdout is a pipe."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
 def _flush() -> None:
     """Write what the streams hold back, whatever the job has put in their place.
 

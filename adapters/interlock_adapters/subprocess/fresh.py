@@ -13,6 +13,7 @@ def main() -> None:
     with os.fdopen(order_fd, "rb") as file:
         order = json.load(file)
     config = order["config"]
+    child.print_lines()
     child.listen()
     modules.load(config["path"], config["modules"], config["main"], config["argv"])
     joblogs.show()

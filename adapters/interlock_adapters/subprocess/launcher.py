@@ -25,8 +25,6 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
 _USEFUL_S, _SOON_S = 1.0, 1.0
 #: What must not reach a job: the database's URL and the tokens of this project.
 _PRIVATE: Final = "INTERLOCK_"
-#: What a job prints is seen at once, also what a Python prints that it starts.
-_UNBUFFERED: Final = {"PYTHONUNBUFFERED": "1"}
 
 
 class Launcher:
@@ -71,7 +69,7 @@ class Launcher:
         name = uuid.uuid4().hex
         self.domain = self._domains / name
         self.first += _NUMBERS  # no two shims of ours ever have the same number
-        environment = _UNBUFFERED | {
+        environment = {
             k: v for k, v in os.environ.items() if not k.startswith(_PRIVATE)
         }
         environment |= {BIND_NOW: "1", "PYTHONPATH": os.pathsep.join(self._path)}

@@ -89,6 +89,7 @@ class Zygote:
     def _load(self) -> bool:
         """Import the job modules and make ready to fork; return whether that worked."""
         config = self._config
+        child.print_lines()
         before = inherited.opened()
         try:
             started = modules.load(
