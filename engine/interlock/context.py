@@ -5,14 +5,19 @@ with `current_job()`.
 """
 
 import contextvars
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from interlock.errors import InterlockError
 from interlock.job import Progress
 from interlock.lifecycle import StopCause
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Interrupted(BaseException):
@@ -41,6 +46,13 @@ class JobContext:
     deadline: datetime | None  # when it is stopped as TIMEOUT
     _report: Callable[[Progress], None] = field(repr=False)
     _asked: Callable[[], StopCause | None] = field(repr=False, default=_nothing_asked)
+
+    @property
+    def tmpdir(self) -> "Path":
+        """The folder for temporary files: this attempt's own, removed after it."""
+        from pathlib import Path  # noqa: PLC0415  (many pages in each fork)
+
+        return Path(os.environ["TMPDIR"])
 
     @property
     def stop_requested(self) -> StopCause | None:

@@ -1,9 +1,9 @@
 """The library API: what an application calls."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import ParamSpec, Self, TypeVar, Unpack, overload
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock import discovery, hiring
 from interlock.canceling import CancelRequest, cancel, refuse_changed
@@ -64,6 +64,14 @@ class Engine(Operations):
         clock = clock or SystemClock()
         return cls(discovery.open_store(url, clock), clock=clock)
 
+    @overload
+    def submit(
+        self,
+        job: JobFunction[P, Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> JobHandle[R]: ...
     @overload
     def submit(
         self, job: JobFunction[P, R], /, *args: P.args, **kwargs: P.kwargs

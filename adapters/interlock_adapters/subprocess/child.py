@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -22,7 +22,7 @@ from interlock.lifecycle import StopCause
 from interlock.registry import JobFunction
 from interlock.retry import Retry
 from interlock.tracing import tracer
-from interlock_adapters.subprocess import ending
+from interlock_adapters.subprocess import ending, stacks
 from interlock_adapters.subprocess.job_link import JobLink, interrupted
 from interlock_adapters.subprocess.outcome import exit_words, failure, result_frame
 from interlock_adapters.subprocess.protocol import Kind, frame
@@ -87,6 +87,7 @@ class Main:
         notice_fd: int,
         *,
         steps: Sequence[Callable[[], object]] = (),
+        lowest_fd: int = -1,
         find: Callable[[str], JobFunction[..., object]] = registry.find,
         finish: Callable[[], object] = ending.finish,
     ) -> None:
@@ -97,12 +98,14 @@ class Main:
             result_fd: where to write what is to be said.
             notice_fd: where to read what the shim says.
             steps: what a fork does first.
+            lowest_fd: the lowest free descriptor when the function is called, -1: any.
             find: finds the job's function.
             finish: what is done after it, before its result is told.
         """
         _ear.missed = False  # one that was sent to the shim is not for this job
         self._launch = launch
         self._link = JobLink(result_fd, notice_fd)
+        self._lowest_fd = lowest_fd
         self._steps = [*steps, hooks.job_start.run] if hooks.job_start else steps
         self._finish = finish
         self._has_end_hooks = bool(hooks.job_end)
@@ -161,7 +164,7 @@ class Main:
             if self._has_end_hooks:
                 _end_hooks(hooks.Outcome(result=result))
             answer = result_frame(result)
-            if len(sys.modules) != self._modules or _callbacks() > 0:
+            if len(sys.modules) != self._modules or _callbacks() > 0 or self._left():
                 self._finish()
             link.end(answer)
         except SystemExit as leaving:
@@ -174,6 +177,12 @@ class Main:
             link.end(frame(Kind.FAILURE, failure(error, retry)))
             return 1
         return 0
+
+    def _left(self) -> bool:
+        """Whether the job has left a descriptor open: it has the lowest free one."""
+        fd = os.dup(self._link.result_fd)
+        os.close(fd)
+        return fd != self._lowest_fd
 
     def _raised(self, error: BaseException) -> None:
         """Return if the function has ended by `sys.exit()`; else raise its error."""
@@ -221,13 +230,11 @@ def _in_loop(
         link.interrupt = interrupted
 
 
-def _show_tasks(tasks: set[Any]) -> None:
+def _show_tasks(tasks: Iterable[Any]) -> None:
     """Write where each task waits to the log: a thread's stack shows the loop alone."""
-    text = io.StringIO()
     with suppress(Exception):  # it is the job's end that matters
-        for task in tasks:
-            task.print_stack(limit=8, file=text)
-        os.write(2, text.getvalue().encode()[:_MAX_TASKS])
+        text = "".join(stacks.of_task(task) for task in tasks)
+        os.write(2, text.encode()[:_MAX_TASKS])
 
 
 def _end_hooks(outcome: hooks.Outcome) -> None:

@@ -7,21 +7,47 @@ not remove a folder that the others still use.
 """
 
 import atexit
+import gc
+import io
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 _WITH_WORK: Final = frozenset({"threading", "multiprocessing.util", "logging"})
+_FILES: Final = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 _finalize: Final[Any] = weakref.finalize
 _of_modules: Final[list[Any]] = []  # finalizers that are not for a job to call
+_files: Final[list[Any]] = []  # of the modules; the collector does not show them
 
 
-def set_aside() -> bool:
-    """Take note of what the modules asked for at exit; return if it is anything."""
+def set_aside(objects: Iterable[Any]) -> bool:
+    """Take note, in the zygote, of what the modules have for their end.
+
+    Args:
+        objects: all of this process, or none if the modules have opened nothing.
+
+    Returns:
+        Whether they have registered anything that is not for a job to call.
+    """
+    _files[:] = files(objects)
     _of_modules[:] = [one for one in list(_finalize._registry) if one.atexit]
     return bool(_of_modules) or atexit._ncallbacks() > 0
+
+
+def files(objects: Iterable[Any]) -> list[Any]:
+    """Return those that hold back what was written. A proxy is asked nothing."""
+    return [one for one in objects if issubclass(type(one), _FILES)]
+
+
+def modules() -> int:
+    """Return how many modules are loaded; -1 if there is work at the end of each job.
+
+    A job that loads no other, registers nothing and leaves no file open has none.
+    """
+    has_work = bool(_files) or not _WITH_WORK.isdisjoint(sys.modules)
+    return -1 if has_work else len(sys.modules)
 
 
 def forget_modules() -> None:
@@ -30,15 +56,6 @@ def forget_modules() -> None:
     for one in _of_modules:
         one.atexit = False
     _finalize._registered_with_atexit = False  # else the job's own are not called
-
-
-def modules() -> int:
-    """Return how many modules are loaded; -1 if one of them has work at the end.
-
-    A job that loads no other and registers nothing has nothing to finish.
-    """
-    has_work = not _WITH_WORK.isdisjoint(sys.modules)
-    return -1 if has_work else len(sys.modules)
 
 
 def finish() -> None:
@@ -52,12 +69,15 @@ def finish() -> None:
         atexit._run_exitfuncs()
     if "logging" in found:
         for ref in reversed(found["logging"]._handlerList):
-            _flush(ref())
+            flush(ref())
+    for file in (*_files, *files(gc.get_objects())):
+        flush(file)
 
 
-def _flush(handler: Any) -> None:
+def flush(one: Any) -> None:
+    """Write what a file or a handler of logging holds back, if that can be done."""
     with suppress(Exception):  # the job's own; Python ignores it as well
-        handler.flush()
+        one.flush()
 
 
 def finish_modules() -> None:

@@ -5,7 +5,6 @@ nothing that goes wrong can hurt the zygote.
 """
 
 import gc
-import io
 import json
 import os
 import select
@@ -50,13 +49,14 @@ def prepare(before: frozenset[int], started_by: Mapping[int, str]) -> Prepared:
     objects: list[Any] = []
     if opened.fds or libraries.needs_objects():
         objects = gc.get_objects()
-    _flush_files(objects)
+    for file in ending.files(objects):
+        ending.flush(file)  # else each job would write the same again
     remarks = _rehearse(opened.remarks, objects)
     unsafe = threads.unsafe(started_by)
     if threads.others():
         _allow_forks_beside_threads()
     steps: list[Step] = []
-    if ending.set_aside():
+    if ending.set_aside(objects if opened.fds else ()):
         steps.append(ending.forget_modules)
     steps += opened.steps
     steps += libraries.steps(objects)
@@ -67,16 +67,6 @@ def _allow_forks_beside_threads() -> None:
     """Have Python 3.12 and newer not warn of forks that are known to be sound."""
     text = ".*multi-threaded, use of fork"
     warnings.filterwarnings("ignore", text, DeprecationWarning)
-
-
-def _flush_files(objects: Sequence[Any]) -> None:
-    """Write what files hold back: else each job would write it again."""
-    for one in objects:
-        if libraries.of_kind(
-            one, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom
-        ):
-            with suppress(Exception):  # it may be closed, or half made
-                one.flush()
 
 
 def _rehearse(remarks: Mapping[int, str], objects: Sequence[Any]) -> list[str]:

@@ -27,7 +27,7 @@ class JobLink:
     """What a job says to its shim and hears from it."""
 
     def __init__(self, result_fd: int, notice_fd: int) -> None:
-        self._result_fd = result_fd
+        self.result_fd = result_fd
         self._notice_fd = notice_fd
         self._decoder = Decoder()
         self._pid = 0  # of the job's main process, once it runs
@@ -53,13 +53,13 @@ class JobLink:
         """Say the last word. No SIGTERM interrupts it: half a frame is none."""
         self._over = True
         while data and os.getpid() == self._pid:
-            data = data[os.write(self._result_fd, data) :]
+            data = data[os.write(self.result_fd, data) :]
 
     def _say(self, data: bytes) -> None:
         """Write a frame; only the main process may: a fork of it has no say."""
         with self._writing:  # threads may speak at once
             while data and self._is_main:
-                data = data[os.write(self._result_fd, data) :]
+                data = data[os.write(self.result_fd, data) :]
 
     def progress(self, progress: Progress) -> None:
         """Report progress, unless the last report was just now and more will come."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any, NoReturn
 
 from interlock_adapters.subprocess import child, domain, linux
@@ -82,8 +83,15 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
 def _as_fork(
     prepared: Prepared, launch: Mapping[str, Any], result_fd: int, notice_fd: int
 ) -> Plan:
-    main = child.Main(launch, result_fd, notice_fd, steps=prepared.steps)
-    return Plan(main.run, sorted({*prepared.fds, result_fd, notice_fd}))
+    fds = {*prepared.fds, result_fd, notice_fd}
+    main = child.Main(
+        launch,
+        result_fd,
+        notice_fd,
+        steps=prepared.steps,
+        lowest_fd=next(fd for fd in count(3) if fd not in fds),
+    )
+    return Plan(main.run, sorted(fds))
 
 
 def _as_interpreter(

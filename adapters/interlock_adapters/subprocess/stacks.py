@@ -3,10 +3,11 @@
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 _FRAME: Final = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)')
-_CURRENT: Final = "Current thread "
+_CURRENT: Final = "Current thread "  # the one that got the signal: the main one
+_TASK: Final = "Task "
 OURS: Final = os.path.dirname(__file__) + os.sep
 _NOT_THE_JOBS: Final = (os.path.dirname(os.__file__) + os.sep, "<frozen")
 _MOST_LINES: Final = 2000
@@ -38,7 +39,7 @@ class Stacks:
 
     def where(self) -> str | None:
         """Return the innermost function of the job's own code, None if not known."""
-        frames = list(_frames(self._lines))
+        frames = [*_frames(self._lines, _CURRENT), *_frames(self._lines, _TASK)]
         own = (frame for frame in frames if not _is_library(frame["file"]))
         found = next(own, frames[0] if frames else None)
         if found is None:
@@ -46,16 +47,32 @@ class Stacks:
         return f"{found['name']} ({found['file']}, line {found['line']})"
 
 
-def _frames(lines: Iterable[str]) -> Iterable[re.Match[str]]:
-    """Yield the frames of the thread that got the signal, the innermost first."""
-    is_current = False
+def of_task(task: Any) -> str:
+    """Return where a task of asyncio waits, the innermost call first."""
+    lines: list[str] = []
+    waiting = task.get_coro()
+    while waiting is not None:
+        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "gi_frame", None)
+        if frame is None:
+            break
+        code = frame.f_code
+        line = f'  File "{code.co_filename}", line {frame.f_lineno} in {code.co_name}'
+        lines.append(line)
+        waiting = getattr(waiting, "cr_await", None) or getattr(
+            waiting, "gi_yieldfrom", None
+        )
+    head = f"{_TASK}{task.get_name()} (most recent call first):"
+    return "\n".join([head, *reversed(lines), ""])
+
+
+def _frames(lines: Iterable[str], kind: str) -> Iterable[re.Match[str]]:
+    """Yield the frames below the headings of a kind, the innermost first."""
+    is_wanted = False
     for line in lines:
-        if line.startswith(_CURRENT):
-            is_current = True
-        elif is_current:
-            frame = _FRAME.fullmatch(line)
-            if frame is None:
-                return
+        frame = _FRAME.fullmatch(line)
+        if frame is None:
+            is_wanted = line.startswith(kind)
+        elif is_wanted:
             yield frame
 
 
