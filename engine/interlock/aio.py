@@ -28,9 +28,16 @@ class AsyncEngine:
         self.sync = engine
 
     @classmethod
-    async def open(cls, url: str | None = None, *, clock: Clock | None = None) -> Self:
+    async def open(
+        cls,
+        url: str | None = None,
+        *,
+        clock: Clock | None = None,
+        create: bool = True,
+    ) -> Self:
         """See `Engine.open`."""
-        return cls(await asyncio.to_thread(Engine.open, url, clock=clock))
+        opened = asyncio.to_thread(Engine.open, url, clock=clock, create=create)
+        return cls(await opened)
 
     @overload
     async def submit(

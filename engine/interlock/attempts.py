@@ -147,6 +147,7 @@ class Attempts:
                 seen.failure = observation.failure
             case TreeDead():
                 seen.proof, seen.where = observation.proof, observation.where
+                self._notebook.take(job, observation, self._clock.now())
             case Unconfirmed():
                 words = "job %s: killed, but its death cannot be proved"
                 _log.error(words, job.id, extra=_about(job))

@@ -25,16 +25,33 @@ def _load(group: str, name: str) -> Any:
     return found[name].load()
 
 
-def open_store(url: str | None, clock: Clock) -> JobStore:
+def open_store(url: str | None, clock: Clock, *, create: bool = True) -> JobStore:
     """Open the store of a URL by its scheme (`sqlite+pysqlite` counts as `sqlite`).
+
+    Args:
+        url: see `Engine.open`.
+        clock: tells the time.
+        create: make what is missing; False: refuse, and change nothing.
 
     Raises:
         InvalidOption: nothing installed knows the scheme.
         StoreUnavailable: the store cannot be used, and why.
     """
     url = database_url(url)
-    store: JobStore = _load("interlock.stores", _scheme(url))(url, clock)
+    opener = _load("interlock.stores", _scheme(url))
+    store: JobStore = opener(url, clock, create=create)
     return store
+
+
+def store_exists(url: str | None) -> bool:
+    """Return whether there is a store to open; it is not made by the question.
+
+    Raises:
+        StoreUnavailable: its database cannot be used, and why.
+    """
+    scheme = _scheme(database_url(url))
+    has_schema = scheme in entry_points(group="interlock.schemas").names
+    return not has_schema or store_version(url) is not None
 
 
 def _scheme(url: str) -> str:
@@ -46,13 +63,18 @@ def _scheme(url: str) -> str:
     return scheme
 
 
-def upgrade_store(url: str | None) -> None:
+def upgrade_store(url: str | None) -> list[str]:
     """Bring a database's schema and guards to this version.
 
+    Returns:
+        What had been removed or changed of its guards, and is back.
+
     Raises:
-        StoreUnavailable: it cannot be used, or is newer than this version.
+        StoreUnavailable: it cannot be used, is newer than this version, or older
+            workers still use it.
     """
-    _schema(url).upgrade()
+    repaired: list[str] = _schema(url).upgrade()
+    return repaired
 
 
 def grant_store(url: str | None, role: str) -> None:

@@ -50,19 +50,29 @@ class Engine(Operations):
         self._waiting: Waiting | None = None
 
     @classmethod
-    def open(cls, url: str | None = None, *, clock: Clock | None = None) -> Self:
+    def open(
+        cls,
+        url: str | None = None,
+        *,
+        clock: Clock | None = None,
+        create: bool = True,
+    ) -> Self:
         """Open the store of a URL; a SQLite file is created and upgraded as needed.
 
         Args:
             url: `sqlite:///jobs.db` (three slashes: relative), `memory:`; None:
                 INTERLOCK_DATABASE_URL, else `./interlock.db`.
             clock: tells the time, in tests.
+            create: make a database that is missing, and upgrade an older SQLite file;
+                False: refuse both.
 
         Raises:
-            StoreUnavailable: the store cannot be used, and why.
+            StoreUnavailable: the store cannot be used, or is not there; nothing was
+                created.
+            SchemaMismatch: the database is newer, weakened, or older and not upgraded.
         """
         clock = clock or SystemClock()
-        return cls(discovery.open_store(url, clock), clock=clock)
+        return cls(discovery.open_store(url, clock, create=create), clock=clock)
 
     @overload
     def submit(

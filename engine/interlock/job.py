@@ -81,6 +81,7 @@ class NewJob:
     submitted_by: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     rerun_of: str | None = None
+    parent_id: str | None = None  # the job that submitted it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,8 @@ class Attempt:
     exit: Exit | None = None
     proof: Proof | None = None
     error: Failure | None = None
+    peak_memory_bytes: int | None = None  # of its largest process; None: not measured
+    cpu_seconds: float | None = None  # of all its processes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

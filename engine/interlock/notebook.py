@@ -6,8 +6,15 @@ from itertools import islice
 from typing import Final
 
 from interlock.job import Job, Progress
-from interlock.observation import Output, PidSeen, Unconfirmed
-from interlock.query import KillUnconfirmed, LogLine, Note, ProgressNote, Started
+from interlock.observation import Output, PidSeen, TreeDead, Unconfirmed
+from interlock.query import (
+    KillUnconfirmed,
+    LogLine,
+    Note,
+    ProgressNote,
+    Started,
+    Used,
+)
 
 _MANY: Final = 2000  # of jobs that go on, in one transaction
 _EVERY_S: Final = 0.1  # logs and progress by themselves; with a move, at once
@@ -22,7 +29,10 @@ class Notebook:
         self._stored_at = 0.0
 
     def take(
-        self, job: Job, seen: PidSeen | Output | Progress | Unconfirmed, now: datetime
+        self,
+        job: Job,
+        seen: PidSeen | Output | Progress | Unconfirmed | TreeDead,
+        now: datetime,
     ) -> None:
         """Note what was seen of an attempt."""
         job_id, attempt = job.id, job.attempt
@@ -49,6 +59,16 @@ class Notebook:
                 self._notes.append(last)
             case Unconfirmed():
                 self._notes.append(KillUnconfirmed(job_id=job_id, attempt=attempt))
+            case TreeDead(peak_memory_bytes=None, cpu_seconds=None):
+                pass
+            case TreeDead(peak_memory_bytes=peak, cpu_seconds=seconds):
+                used = Used(
+                    job_id=job_id,
+                    attempt=attempt,
+                    peak_memory_bytes=peak,
+                    cpu_seconds=seconds,
+                )
+                self._notes.append(used)
 
     def due_at(self) -> float:
         """Return when notes are to be written, if no move takes them along before."""

@@ -149,7 +149,17 @@ class KillUnconfirmed:
     attempt: int
 
 
-Note = Started | LogLine | ProgressNote | KillUnconfirmed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What an attempt used: see `Attempt`. None: not measured."""
+
+    job_id: str
+    attempt: int
+    peak_memory_bytes: int | None = None
+    cpu_seconds: float | None = None
+
+
+Note = Started | LogLine | ProgressNote | KillUnconfirmed | Used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +187,8 @@ class WorkerInfo:
     started_at: datetime
     seen_at: datetime
     domain: str | None = None  # file in which its zygote leaves the proof of its end
+    lease_s: float | None = None  # it is seen three times in it; None: an older one
+    jobs: Mapping[str, object] | None = None  # name -> JSON schema of its parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,11 @@
 
 import os
 from dataclasses import dataclass, field
+from typing import Final
 
 from interlock.errors import InvalidOption
+
+DEFAULT_LEASE_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,7 @@ class WorkerSettings:
     """
 
     concurrency: int = field(default_factory=lambda: os.cpu_count() or 1)
-    lease: float = 30.0
+    lease: float = DEFAULT_LEASE_S
     queues: frozenset[str] | None = None
     shutdown_grace: float = 10.0
 

@@ -132,6 +132,7 @@ class Worker:
                 started_at=self._started_at,
                 seen_at=self._clock.now(),
                 domain=self._runner.domain,
+                lease_s=self._settings.lease,
             )
         )
 

@@ -202,7 +202,7 @@ def test_the_schema_commands(run: Run, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/other.db"
     assert run("db", "current", "--database", url).strip() == "empty"
     run("db", "upgrade", "--database", url)
-    assert run("db", "current", "--database", url, "--json") == [{"schema": "0002"}]
+    assert run("db", "current", "--database", url, "--json") == [{"schema": "0003"}]
 
 
 def test_diagrams_are_printed(run: Run) -> None:
@@ -221,14 +221,15 @@ def test_settings_come_from_flag_then_variable_then_file(
     Path("pyproject.toml").write_text(toml)
     assert CliRunner().invoke(app, ["list"]).exit_code == 2  # no module no_such
     monkeypatch.setenv("INTERLOCK_MODULES", "e2e.sample_jobs")
+    submit = ["submit", "t.add", "left=1"]
     for words, made in (
         ([], "file.db"),
         (["--database", "sqlite:///flag.db"], "flag.db"),
     ):
-        assert CliRunner().invoke(app, ["list", *words]).exit_code == 0
+        assert CliRunner().invoke(app, [*submit, *words]).exit_code == 0
         assert Path(made).exists()
     monkeypatch.setenv("INTERLOCK_DATABASE_URL", "sqlite:///variable.db")
-    assert CliRunner().invoke(app, ["list"]).exit_code == 0
+    assert CliRunner().invoke(app, submit).exit_code == 0
     assert Path("variable.db").exists()
 
 

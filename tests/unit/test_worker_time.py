@@ -250,6 +250,22 @@ def test_where_jobs_end_in_groups_a_worker_lets_more_of_them_end(
     assert store.patience.asked[before + 1 :] == pauses
 
 
+def test_what_an_attempt_used_is_stored_with_its_end(
+    worker: Worker, store: SlowStore
+) -> None:
+    dead = TreeDead(proof=Proof.NAMESPACE, cpu_seconds=1.5, peak_memory_bytes=2_000_000)
+    _held(worker).seen += [ExitSeen(exit=Exit(code=0)), dead]
+    worker.turn()
+    (attempt,) = store.attempts("j")
+    assert attempt.proof is Proof.NAMESPACE
+    assert (attempt.cpu_seconds, attempt.peak_memory_bytes) == (1.5, 2_000_000)
+
+
+def test_a_worker_says_how_long_its_lease_is(worker: Worker, store: SlowStore) -> None:
+    worker._register()
+    assert [seen.lease_s for seen in store.workers()] == [100]
+
+
 def test_workers_that_were_killed_long_ago_are_forgotten(
     worker: Worker, store: SlowStore, clock: ManualClock
 ) -> None:

@@ -63,6 +63,7 @@ class JobOut(BaseModel):
     submitted_by: str | None
     metadata: dict[str, Any]
     rerun_of: str | None
+    parent_id: str | None
     status: JobStatus
     reason: Reason | None
     attempt: int
@@ -138,6 +139,8 @@ class AttemptOut(BaseModel):
     exit: ExitOut | None
     proof: Proof | None
     error: FailureOut | None
+    peak_memory_bytes: int | None
+    cpu_seconds: float | None
 
 
 class AttemptPageOut(BaseModel):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from interlock.clock import Clock
 from interlock.errors import (
@@ -32,6 +33,7 @@ from interlock.query import (
     ProgressNote,
     Running,
     Started,
+    Used,
 )
 from interlock.running import Wakeup
 from interlock_adapters.memory.reads import MemoryWakeup, as_running
@@ -243,14 +245,26 @@ class MemoryStore(Upkeep):
                 )
                 self._put(replace(job, **changed))
         elif isinstance(note, Started):
-            for index, attempt in enumerate(self._attempts[job.id]):
-                if attempt.attempt == note.attempt and attempt.outcome is None:
-                    self._attempts[job.id][index] = replace(
-                        attempt,
-                        pid=note.pid,
-                        containment=note.containment,
-                        started_at=note.at,
-                    )
+            self._note_attempt(
+                note,
+                pid=note.pid,
+                containment=note.containment,
+                started_at=note.at,
+            )
+        elif isinstance(note, Used):
+            self._note_attempt(
+                note,
+                peak_memory_bytes=note.peak_memory_bytes,
+                cpu_seconds=note.cpu_seconds,
+            )
+
+    def _note_attempt(self, note: Started | Used, **told: Any) -> None:
+        """Keep what is told of an attempt; an ended one stays."""
+        told = {name: value for name, value in told.items() if value is not None}
+        attempts = self._attempts[note.job_id]
+        for index, attempt in enumerate(attempts):
+            if attempt.attempt == note.attempt and attempt.outcome is None:
+                attempts[index] = replace(attempt, **told)
 
     def renew(
         self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
@@ -281,6 +295,9 @@ class MemoryStore(Upkeep):
         """See `JobStore.close`."""
 
 
-def open_store(_url: str = "memory:", clock: Clock | None = None) -> MemoryStore:
-    """Open a new, empty store (entry point `memory`)."""
+def open_store(
+    _url: str = "memory:", clock: Clock | None = None, *, create: bool = True
+) -> MemoryStore:
+    """Open a new, empty store (entry point `memory`); there is none to be found."""
+    del create
     return MemoryStore(clock)

@@ -8,7 +8,7 @@ import psycopg
 import sqlalchemy as sa
 
 from interlock.clock import Clock, SystemClock
-from interlock.errors import SchemaMismatch, StoreUnavailable
+from interlock.errors import StoreUnavailable
 from interlock.running import Wakeup
 from interlock_adapters.sql import schema, session
 from interlock_adapters.sql.database import Undone
@@ -117,11 +117,14 @@ def _explained(url: sa.URL, engine: sa.Engine) -> Iterator[None]:
         raise
 
 
-def open_store(url: str, clock: Clock | None = None) -> SqlStore:
+def open_store(
+    url: str, clock: Clock | None = None, *, create: bool = True
+) -> SqlStore:
     """Open the database of `url`, and create the schema if it is empty.
 
     Raises:
-        StoreUnavailable: the database cannot be used, and why.
+        StoreUnavailable: the database cannot be used, and why; without `create` also if
+            it is empty.
         SchemaMismatch: its schema is older (`interlock db upgrade`), newer or weakened.
     """
     clock = clock or SystemClock()
@@ -129,23 +132,22 @@ def open_store(url: str, clock: Clock | None = None) -> SqlStore:
     with _explained(parsed, engine):
         with engine.connect() as connection:
             ready = schema.check(connection)
-            empty = schema.current(connection) is None
-        if not ready and not empty:
-            raise SchemaMismatch(
-                "the database has an older schema. Stop its workers, then run "
-                "`interlock db upgrade`. Nothing was changed."
-            )
-        if empty:
+            version = schema.current(connection)
+        where = parsed.render_as_string(hide_password=True)
+        if not ready and version is not None:
+            raise schema.older(where, version)
+        if not ready and not create:
+            raise schema.none_there(f"{where} is empty")
+        if not ready:
             _upgrade(engine)
     return SqlStore(engine, PostgresDialect(parsed, clock), clock)
 
 
-def _upgrade(engine: sa.Engine) -> None:
+def _upgrade(engine: sa.Engine) -> list[str]:
     with engine.begin() as connection:
         lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
         connection.execute(lock, {"key": _UPGRADE_LOCK})
-        schema.refuse_newer(connection)
-        schema.upgrade(connection)
+        return schema.upgrade(connection, now=SystemClock().now())
 
 
 class PostgresSchema:
@@ -154,11 +156,12 @@ class PostgresSchema:
     def __init__(self, url: str) -> None:
         self._url, self._engine = _engine(url)
 
-    def upgrade(self) -> None:
-        """Bring the schema to this version, and put weakened guards back."""
+    def upgrade(self) -> list[str]:
+        """Bring the schema to this version, and put weakened guards back: which."""
         with _explained(self._url, self._engine):
-            _upgrade(self._engine)
+            weak = _upgrade(self._engine)
             self._engine.dispose()
+        return weak
 
     def grant(self, role: str) -> None:
         """Let a role use the store and not weaken it: it owns nothing here.

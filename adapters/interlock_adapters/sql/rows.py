@@ -99,6 +99,7 @@ def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
         "submitted_by": job.submitted_by,
         "metadata": dict(job.metadata),
         "rerun_of": job.rerun_of,
+        "parent_id": job.parent_id,
         "status": INITIAL.value,
         "attempt": 0,
         "failures": 0,
@@ -135,6 +136,7 @@ def to_job(row: Row, *, now: datetime) -> Job:
         submitted_by=row["submitted_by"],
         metadata=row["metadata"],
         rerun_of=row["rerun_of"],
+        parent_id=row["parent_id"],
         status=JobStatus(row["status"]),
         reason=row["reason"] and Reason(row["reason"]),
         attempt=row["attempt"],
@@ -175,6 +177,8 @@ def to_attempt(row: Row) -> Attempt:
         exit=None if ended == (None, None) else Exit(code=ended[0], signal=ended[1]),
         proof=row["proof"] and Proof(row["proof"]),
         error=failure_from_json(row["error"]),
+        peak_memory_bytes=row["peak_memory_bytes"],
+        cpu_seconds=row["cpu_seconds"],
     )
 
 

@@ -1,23 +1,17 @@
 """The schema of a database: created, upgraded, checked and never weakened."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
-from interlock.errors import SchemaMismatch
-from interlock_adapters.sql import plpgsql, triggers
-from interlock_adapters.sql.flavor import POSTGRES
-from interlock_adapters.sql.tables import LIFECYCLE_ROWS, Base, lifecycle
+from interlock.errors import SchemaMismatch, StoreUnavailable
+from interlock_adapters.sql import described, live_workers, released, seal
+from interlock_adapters.sql.tables import Base
 
 VERSION_TABLE: Final = "interlock_schema_version"
-HEAD: Final = "0002"
-_KNOWN: Final = ("0001", "0002")
-_INSTALLED: Final = (
-    "SELECT name, tbl_name AS place, sql FROM sqlite_master WHERE type = 'trigger' AND"
-    " tbl_name IN ('job', 'history', 'attempt', 'lifecycle')"
-)
+HEAD: Final = released.HEAD
 _alembic: Final = threading.Lock()  # it keeps its context in a global
 
 
@@ -47,25 +41,55 @@ def check(connection: sa.Connection) -> bool:
     False: it is older, or the database is empty; `upgrade` helps.
 
     Raises:
-        SchemaMismatch: it is newer, foreign or its guards were weakened.
+        SchemaMismatch: it is newer or foreign, its guards were weakened or its columns
+            changed.
     """
     version = refuse_newer(connection)
+    if version is None:
+        return False
+    weak = seal.faults(connection, version)
+    if weak:
+        raise SchemaMismatch(
+            f"guards of the database were removed or changed: {', '.join(weak)}. "
+            "Put them back with `interlock db upgrade`, then look at what was written "
+            "meanwhile (`interlock verify`). Nothing was changed."
+        )
     if version != HEAD:
         return False
-    postgres = connection.dialect.name == POSTGRES
-    wanted = plpgsql.wanted() if postgres else triggers.triggers()
-    installed = {row.name: row.sql for row in _triggers(connection)}
-    missing = weakened(installed, wanted)
-    stored = [dict(row) for row in connection.execute(sa.select(lifecycle)).mappings()]
-    if sorted(stored, key=str) != sorted(LIFECYCLE_ROWS, key=str):
-        missing.append("the rows of the lifecycle table")
-    if missing:
-        raise SchemaMismatch(
-            f"guards of the database were removed or changed: {', '.join(missing)}. "
-            "Look at what was written meanwhile (`interlock verify`), then put them "
-            "back with `interlock db upgrade`. Nothing was changed."
-        )
+    refuse_changed_columns(connection)
     return True
+
+
+def refuse_changed_columns(connection: sa.Connection) -> None:
+    """Refuse tables of ours with other columns than this version's.
+
+    Raises:
+        SchemaMismatch: which columns.
+    """
+    changed = described.faults(connection)
+    if changed:
+        raise SchemaMismatch(
+            f"tables of the database were changed: {', '.join(changed)}. Undo that, or "
+            "put a backup in its place. Nothing was changed."
+        )
+
+
+def none_there(what: str) -> StoreUnavailable:
+    """Return what to tell of a database that is not there and is not to be made."""
+    return StoreUnavailable(
+        f"{what}. Check the URL (--database, INTERLOCK_DATABASE_URL). The first "
+        "submit, worker or server makes a database, and so does `interlock db "
+        "upgrade`. Nothing was created."
+    )
+
+
+def older(where: str, version: str) -> SchemaMismatch:
+    """Return what to tell of a database that is older and is not to be upgraded."""
+    return SchemaMismatch(
+        f"{where} has the older schema {version}; this version of Interlock needs "
+        f"{HEAD}. Stop its workers, then run `interlock db upgrade`. Nothing was "
+        "changed."
+    )
 
 
 def refuse_newer(connection: sa.Connection) -> str | None:
@@ -75,7 +99,7 @@ def refuse_newer(connection: sa.Connection) -> str | None:
         SchemaMismatch: this version of the package does not know it.
     """
     version = current(connection)
-    if version is not None and version not in _KNOWN:
+    if version is not None and version not in released.GUARDS:
         raise SchemaMismatch(
             f"the database has schema {version}, this version of Interlock knows up to "
             f"{HEAD}. Upgrade the package `interlock-jobs`. Nothing was changed."
@@ -83,17 +107,27 @@ def refuse_newer(connection: sa.Connection) -> str | None:
     return version
 
 
-def weakened(installed: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """Return the names of the triggers that are missing, changed or not ours."""
-    return sorted(
-        name
-        for name in {*wanted, *installed}
-        if wanted.get(name) != installed.get(name)
-    )
+def upgrade(connection: sa.Connection, *, now: datetime) -> list[str]:
+    """Bring the schema to this version and its guards to this table.
+
+    Returns:
+        What had been removed or changed of its guards, and is back.
+
+    Raises:
+        SchemaMismatch: it is newer, older workers still use it, or its columns are not
+            those of the upgraded version. Undo the transaction then.
+    """
+    version = refuse_newer(connection)
+    if version not in (None, HEAD):
+        live_workers.refuse(connection, version, now=now)
+    weak = [] if version is None else seal.faults(connection, version)
+    _migrate(connection)
+    seal.install(connection)
+    refuse_changed_columns(connection)
+    return weak
 
 
-def upgrade(connection: sa.Connection) -> None:
-    """Bring the schema to this version and its guards to this table."""
+def _migrate(connection: sa.Connection) -> None:
     from alembic import command  # noqa: PLC0415  (a second of import, seldom needed)
     from alembic.config import Config  # noqa: PLC0415
 
@@ -102,23 +136,3 @@ def upgrade(connection: sa.Connection) -> None:
     config.attributes["connection"] = connection
     with _alembic:
         command.upgrade(config, HEAD)
-    install_guards(connection)
-
-
-def install_guards(connection: sa.Connection) -> None:
-    """Put the triggers and the lifecycle rows of this table in place of any others."""
-    postgres = connection.dialect.name == POSTGRES
-    for row in _triggers(connection):
-        on = f" ON {row.place}" if postgres else ""
-        connection.exec_driver_sql(f"DROP TRIGGER {row.name}{on}")
-    connection.execute(sa.delete(lifecycle))
-    connection.execute(sa.insert(lifecycle), LIFECYCLE_ROWS)
-    for ddl in plpgsql.ddl() if postgres else triggers.triggers().values():
-        connection.exec_driver_sql(ddl)
-
-
-def _triggers(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
-    query = _INSTALLED
-    if connection.dialect.name == POSTGRES:
-        query = plpgsql.INSTALLED
-    return connection.execute(sa.text(query)).all()

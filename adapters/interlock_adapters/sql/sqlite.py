@@ -101,19 +101,31 @@ def _words(path: Path, family: str, cause: object) -> str:
     return f"{path} {_PLAIN[family]} ({cause}). Nothing was written by this call{kept}."
 
 
-def open_store(url: str, clock: Clock | None = None) -> SqlStore:
+def open_store(
+    url: str, clock: Clock | None = None, *, create: bool = True
+) -> SqlStore:
     """Open (and create or upgrade) the file of `url`: entry point `sqlite`.
 
     `?synchronous=NORMAL` trades the last commits at a power cut for speed; a crash of
     processes loses nothing either way.
 
     Raises:
-        StoreUnavailable: the file cannot be used, and why.
+        StoreUnavailable: the file cannot be used, and why; without `create` also if it
+            is not there.
+        SchemaMismatch: its schema is newer or weakened, or older and `create` is False
+            or older workers still use it.
     """
     clock = clock or SystemClock()
     path, engine = _connect(url)
     with _explained(path, engine):
-        _bring_to_head(engine)
+        if not create:
+            _refuse_missing(path)
+        ready = _is_ready(engine)
+        if not ready and not create:
+            raise _unready(engine, path)
+        _use_wal(engine)  # before the first transaction that writes
+        if not ready:
+            _bring_to_head(engine, clock)
     return SqlStore(engine, SqliteDialect(path, clock), clock, turns=Turns(_BUSY_S))
 
 
@@ -164,20 +176,22 @@ class SqliteSchema:
     def __init__(self, url: str) -> None:
         self._path, self._engine = _connect(url)
 
-    def upgrade(self) -> None:
-        """Bring the schema to this version, and put weakened guards back."""
+    def upgrade(self) -> list[str]:
+        """Bring the schema to this version, and put weakened guards back: which."""
         with _explained(self._path, self._engine):
             with self._engine.execution_options(write=True).begin() as connection:
-                schema.refuse_newer(connection)
-                schema.upgrade(connection)
+                weak = schema.upgrade(connection, now=SystemClock().now())
             self._engine.dispose()
+        return weak
 
     def grant(self, role: str) -> None:
         """Refuse it: who may write the file may write the database."""
         raise InvalidOption("role", role, "for PostgreSQL; a SQLite file has no roles")
 
     def current(self) -> str | None:
-        """Return the schema's version, None for an empty database."""
+        """Return the schema's version, None for an empty database or no file."""
+        if not self._path.exists():
+            return None
         with _explained(self._path, self._engine):
             with self._engine.connect() as connection:
                 version = schema.current(connection)
@@ -216,17 +230,34 @@ def _forget_connections(engine: sa.Engine | None) -> None:
         engine.dispose(close=False)
 
 
-def _bring_to_head(engine: sa.Engine) -> None:
+def _refuse_missing(path: Path) -> None:
+    if not path.exists():  # looking into it would make an empty one
+        raise schema.none_there(f"There is no database at {path}")
+
+
+def _is_ready(engine: sa.Engine) -> bool:
     with engine.connect() as connection:
-        current = schema.check(connection)  # before the first write to a foreign file
+        return schema.check(connection)
+
+
+def _unready(engine: sa.Engine, path: Path) -> StoreUnavailable:
+    with engine.connect() as connection:
+        version = schema.current(connection)
+    if version is None:
+        return schema.none_there(f"{path} is empty")
+    return schema.older(str(path), version)
+
+
+def _bring_to_head(engine: sa.Engine, clock: Clock) -> None:
+    with engine.execution_options(write=True).begin() as connection:
+        if not schema.check(connection):  # nobody else did it meanwhile
+            schema.upgrade(connection, now=clock.now())
+
+
+def _use_wal(engine: sa.Engine) -> None:
     raw = engine.raw_connection()  # outside of a transaction
     raw.cursor().execute("PRAGMA journal_mode = WAL").close()
     raw.close()
-    if current:
-        return
-    with engine.execution_options(write=True).begin() as connection:
-        if not schema.check(connection):  # nobody else did it meanwhile
-            schema.upgrade(connection)
 
 
 def _refuse_network(path: Path) -> None:

@@ -18,6 +18,10 @@ from interlock_adapters.sql.row_rules import RUNNING, SUCCEEDED
 from interlock_adapters.sql.tables import attempt, job, log
 
 _WHEN = UtcDateTime()
+#: What is known of an attempt only once it runs, and then of its end.
+ATTEMPT_NOTED = (
+    *("pid", "containment", "started_at", "peak_memory_bytes", "cpu_seconds"),
+)
 
 
 def _param(name: str, type_: object = None) -> sa.BindParameter[Any]:
@@ -168,9 +172,13 @@ def log_line() -> sa.Insert:
 
 
 @cache
-def started() -> sa.Update:
-    """Return the UPDATE of an attempt whose process runs; an ended one stays."""
+def attempt_noted() -> sa.Update:
+    """Return the UPDATE of an attempt of which something is known; an ended one stays.
+
+    What a note does not tell stays as it is.
+    """
     table = attempt.c
+    told = {name: _param(name, table[name].type) for name in ATTEMPT_NOTED}
     return (
         sa.update(attempt)
         .where(
@@ -178,9 +186,5 @@ def started() -> sa.Update:
             table.attempt == _param("attempt"),
             table.outcome.is_(None),
         )
-        .values(
-            pid=_param("pid"),
-            containment=_param("containment"),
-            started_at=_param("at", _WHEN),
-        )
+        .values({name: sa.func.coalesce(p, table[name]) for name, p in told.items()})
     )

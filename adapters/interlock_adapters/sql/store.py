@@ -18,6 +18,7 @@ from interlock.query import (
     ProgressNote,
     Running,
     Started,
+    Used,
 )
 from interlock.running import Wakeup
 from interlock_adapters.sql import (
@@ -189,11 +190,9 @@ def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
         names = ("job_id", "attempt", "at", "stream", "text")
         values = [{f"p_{n}": getattr(line, n) for n in names} for line in lines]
         connection.execute(statements.log_line(), values)
-    started = [note for note in notes if isinstance(note, Started)]
-    if started:
-        names = ("job_id", "attempt", "pid", "containment", "at")
-        values = [{f"p_{n}": getattr(note, n) for n in names} for note in started]
-        connection.execute(statements.started(), values)
+    noted = _attempts_noted(notes)
+    if noted:
+        connection.execute(statements.attempt_noted(), noted)
     for note in notes:
         match note:
             case ProgressNote():
@@ -206,8 +205,35 @@ def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
                     write_seq=tables.job.c.write_seq + 1,
                     write_attempt=note.attempt,
                 )
-            case LogLine() | Started():
+            case LogLine() | Started() | Used():
                 continue  # stored above, all at once
+
+
+def _attempts_noted(notes: Sequence[Note]) -> list[dict[str, object]]:
+    """Return one row of parameters an attempt: all that its notes tell of it."""
+    found: dict[tuple[str, int], dict[str, object]] = {}
+    for note in notes:
+        match note:
+            case Started():
+                told = {
+                    "pid": note.pid,
+                    "containment": note.containment,
+                    "started_at": note.at,
+                }
+            case Used():
+                told = {
+                    "peak_memory_bytes": note.peak_memory_bytes,
+                    "cpu_seconds": note.cpu_seconds,
+                }
+            case _:
+                continue
+        row = found.get((note.job_id, note.attempt))
+        if row is None:
+            row = dict.fromkeys(f"p_{name}" for name in statements.ATTEMPT_NOTED)
+            row |= {"p_job_id": note.job_id, "p_attempt": note.attempt}
+            found[note.job_id, note.attempt] = row
+        row |= {f"p_{name}": value for name, value in told.items() if value is not None}
+    return list(found.values())
 
 
 def _update_running(

@@ -107,6 +107,7 @@ class JobRow(Base, table=True):
     submitted_by: str | None = None
     meta: dict[str, Any] = _json("metadata", nullable=False)
     rerun_of: str | None = None
+    parent_id: str | None = None
 
     status: str
     reason: str | None = None
@@ -160,6 +161,8 @@ class AttemptRow(Base, table=True):
     exit_signal: int | None = None
     proof: str | None = None
     error: dict[str, Any] | None = _json()
+    peak_memory_bytes: int | None = Field(default=None, sa_type=sa.BigInteger)
+    cpu_seconds: float | None = None
 
 
 class HistoryRow(Base, table=True):
@@ -270,6 +273,8 @@ class WorkerRow(Base, table=True):
     started_at: datetime = _when(nullable=False)
     seen_at: datetime = _when(nullable=False)
     domain: str | None = None
+    lease_s: float | None = None
+    jobs: dict[str, Any] | None = _json()
 
 
 job = Base.metadata.tables["job"]

@@ -35,7 +35,7 @@ IMMUTABLE: Final = (
     *("id", "name", "params", "queue", "priority", "timeout_s", "grace_s"),
     *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
     *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
-    "rerun_of",
+    *("rerun_of", "parent_id"),
 )
 
 Rule = tuple[str, str]  # (what must not be, words)

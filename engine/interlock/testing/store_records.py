@@ -17,7 +17,14 @@ from interlock.lifecycle import (
     row_of,
 )
 from interlock.ports import JobStore
-from interlock.query import LogLine, ProgressNote, Search, Started, WorkerInfo
+from interlock.query import (
+    LogLine,
+    ProgressNote,
+    Search,
+    Started,
+    Used,
+    WorkerInfo,
+)
 from interlock.retry import Retry
 from interlock.testing.scene import ROADS, Scene
 from interlock.testing.situations import LEASE
@@ -73,6 +80,32 @@ class RecordsContract:
         scene.claim(row.name, worker="w2")
         second = Attempt(job_id=job.id, attempt=2, worker_id="w2", claimed_at=ended)
         assert scene.store.attempts(job.id) == [first, second]
+
+    def test_an_attempt_keeps_what_it_used(self, scene: Scene) -> None:
+        job, other = scene.running("a"), scene.running("b")
+        at = scene.clock.now()
+        started = [
+            Started(job_id=each.id, attempt=1, pid=7, containment="cgroup", at=at)
+            for each in (job, other)
+        ]
+        used = Used(
+            job_id=job.id, attempt=1, peak_memory_bytes=2**40 + 1, cpu_seconds=0.25
+        )
+        stale = replace(used, attempt=9)
+        ends = scene.move(job, Event.SUCCEED, proof=Proof.CGROUP)
+        scene.store.commit([ends], [started[0], used, stale, started[1]])
+        (whole,) = scene.store.attempts(job.id)
+        assert (whole.pid, whole.containment, whole.started_at) == (7, "cgroup", at)
+        assert (whole.peak_memory_bytes, whole.cpu_seconds) == (2**40 + 1, 0.25)
+        assert whole.outcome is Event.SUCCEED
+        scene.store.commit([], [replace(used, cpu_seconds=99.0)])
+        assert scene.store.attempts(job.id) == [whole]
+
+        known = replace(used, job_id=other.id, peak_memory_bytes=None)
+        scene.store.commit([], [known])
+        (part,) = scene.store.attempts(other.id)
+        assert (part.pid, part.started_at) == (7, at)
+        assert (part.peak_memory_bytes, part.cpu_seconds) == (None, 0.25)
 
     def test_progress_is_the_current_attempts(self, scene: Scene) -> None:
         job = scene.running()
@@ -216,7 +249,7 @@ class RecordsContract:
             domain="/d",
         )
         newer = replace(older, id="a", started_at=now + LEASE, domain=None)
-        newer = replace(newer, queues=None)
+        newer = replace(newer, queues=None, lease_s=1.5, jobs={"f": {"type": "object"}})
         for worker in (newer, older):
             scene.store.see_worker(worker)
         seen = replace(older, seen_at=now + 2 * LEASE)

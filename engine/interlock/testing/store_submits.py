@@ -38,6 +38,7 @@ class SubmitsContract:
             submitted_by="anna",
             metadata={"team": ["a"]},
             rerun_of="j0",
+            parent_id="p0",
         )
         (added,) = scene.store.add([new])
         stored = scene.store.get(new.id)

@@ -17,6 +17,7 @@ from interlock_adapters.sql.store import SqlStore
 from .raw import Raw, move
 
 WANTED = triggers.triggers()
+NOW = ManualClock().now()
 CLIENT = shutil.which("sqlite3")
 
 
@@ -42,7 +43,7 @@ def _refused_until_repaired(store: SqlStore, path: Path, name: str) -> None:
     with pytest.raises(SchemaMismatch, match=rf"removed or changed: {name}\."):
         _open(path)
     with store._writer.begin() as connection:
-        schema.upgrade(connection)
+        schema.upgrade(connection, now=NOW)
     store.close()
     _open(path).close()
 
@@ -88,7 +89,7 @@ def test_a_file_with_an_edge_more_is_refused_until_upgraded(
     with pytest.raises(SchemaMismatch):
         _open(path)
     with store._writer.begin() as connection:
-        schema.upgrade(connection)
+        schema.upgrade(connection, now=NOW)
     store.close()
     _open(path).close()
 
@@ -99,7 +100,7 @@ def test_an_upgrade_of_a_sound_file_keeps_its_jobs(raw: Raw) -> None:
     assert isinstance(store, SqlStore)
     with store._writer.begin() as connection:
         assert schema.check(connection)
-        schema.upgrade(connection)
+        schema.upgrade(connection, now=NOW)
         assert schema.check(connection)
     assert [store.get(job.id) for job in jobs] == jobs
     assert store.verify() == []

@@ -1,0 +1,53 @@
+"""What was released stays as it is, and the head is what the code generates."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from interlock_adapters.sql import released, schema, seal
+from interlock_adapters.sql.flavor import POSTGRES, SQLITE
+from interlock_adapters.sql.tables import LIFECYCLE_ROWS
+
+MIGRATIONS = Path(schema.__file__).parent / "migrations" / "versions"
+#: Databases were made by these very files: a fix of one is another migration.
+FROZEN = {
+    "0001_first_schema.py": (
+        "7a04f1c9141da5eac89163e7db15cb0967f687f9de9587b701af73f526ba6c86"
+    ),
+    "0002_feed_and_answers.py": (
+        "4c23b0fa4ea388b872c589bd44ee893e325f51f41f122186c27862ee19cad3f7"
+    ),
+    "0003_usage_and_lineage.py": (
+        "289fad888c77b4480115f0a1596848e1bdf700131d82e34f5cef64789aba5f0b"
+    ),
+}
+
+
+@pytest.mark.parametrize("dialect", [SQLITE, POSTGRES])
+def test_the_guards_of_the_head_are_those_recorded(dialect: str) -> None:
+    now = seal.digest(seal.wanted(dialect))
+    assert now == released.GUARDS[released.HEAD][dialect], (
+        "the guards changed; write a migration and record its digest in released.py: "
+        f"{dialect} {now}"
+    )
+
+
+def test_no_migration_that_was_released_changes() -> None:
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in MIGRATIONS.glob("0*.py")
+    }
+    assert found == FROZEN, "write another migration, and freeze it here"
+
+
+def test_a_digest_sees_every_trigger_and_every_row() -> None:
+    wanted = seal.wanted(SQLITE)
+    whole = seal.digest(wanted)
+    for name in wanted:
+        assert seal.digest({**wanted, name: "weaker"}) != whole
+        assert seal.digest({k: v for k, v in wanted.items() if k != name}) != whole
+    rows = LIFECYCLE_ROWS
+    assert seal.digest(wanted, rows[1:]) != whole
+    assert seal.digest(wanted, [*rows[1:], {**rows[0], "who": "anybody"}]) != whole
+    assert seal.digest(wanted, rows[::-1]) == whole
