@@ -93,7 +93,7 @@ def submit(
     """Submit a job by its name."""
     with (
         context.errors_as_exit_codes(),
-        context.desk(database, server, module) as engine,
+        context.desk(database, server, module, create=True) as engine,
     ):
         options = Options(unique_key=unique_key, by=by)
         if timeout is not None:
@@ -157,7 +157,8 @@ def show_(
         if as_json:
             show.print_json(show.as_dict(job))
         else:
-            out.print(show.job_sheet(job, engine.explain(job_id)))
+            attempts, why = engine.attempts(job_id), engine.explain(job_id)
+            out.print(show.job_sheet(job, attempts, why))
 
 
 def cancel(

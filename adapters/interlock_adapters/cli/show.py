@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from interlock.job import Job
+from interlock.job import Attempt, Job
 from interlock.lifecycle import Event, JobStatus, row_of
 from interlock.registry import registered
 from interlock_adapters.cli.context import out
@@ -118,7 +118,15 @@ def _short(value: object) -> str:
     return str(value)
 
 
-def job_sheet(job: Job, explanation: str) -> Table:
+def _used(attempt: Attempt) -> str:
+    """Return what an attempt used, as far as it was measured."""
+    peak, seconds = attempt.peak_memory_bytes, attempt.cpu_seconds
+    memory = "" if peak is None else f"peak memory {peak / 2**20:.1f} MiB"
+    cpu = "" if seconds is None else f"CPU time {seconds:.2f} s"
+    return ", ".join(filter(None, (memory, cpu)))
+
+
+def job_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> Table:
     """Return everything about one job."""
     table = Table(show_header=False, box=None)
     for name, value in as_dict(job).items():
@@ -131,5 +139,8 @@ def job_sheet(job: Job, explanation: str) -> Table:
         else:
             text = _short(value)
         table.add_row(name, Text(text))
+    for attempt in attempts:
+        if used := _used(attempt):
+            table.add_row(f"attempt {attempt.attempt}", used)
     table.add_row("", Text(explanation, style="bold"))
     return table

@@ -46,6 +46,8 @@ def _of(kind: type[T], body: Mapping[str, Any], **more: Callable[[Any], object])
     values: dict[str, Any] = {}
     kinds = {**_KINDS, **more}
     for field in fields(kind):  # type: ignore[arg-type]  # a dataclass
+        if field.name not in body:  # the server is older than this client
+            continue
         value = body[field.name]
         if value is not None and field.name in _MOMENTS:
             value = datetime.fromisoformat(value)

@@ -35,6 +35,11 @@ def span(value: float | timedelta | None) -> str:
     return " ".join(parts[:2] if len(parts) > 1 else [*parts, f"{int(seconds)} s"])
 
 
+def size(many: int | None) -> str:
+    """Return a number of bytes: `12.3 MiB`."""
+    return "" if many is None else f"{many / 2**20:.1f} MiB"
+
+
 def stamp(value: datetime | str | None) -> str:
     """Return a moment in UTC, to the millisecond."""
     if not value:
@@ -57,7 +62,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"span": span, "stamp": stamp, "pretty": pretty}
+    made.filters |= {"span": span, "size": size, "stamp": stamp, "pretty": pretty}
     made.globals |= {
         "statuses": list(JobStatus),
         "succeeded": row_of(Event.SUCCEED).target,
