@@ -93,8 +93,11 @@ def test_commands_refuse_through_a_server_with_the_same_codes(
     far("submit", "t.nope", code=3)
     far("submit", "t.add", code=2)
     far("counts", "--database", "sqlite:///x.db", "--server", "http://x", code=2)
-    far("counts", "--database", f"sqlite:///{tmp_path}/own.db")
-    assert (tmp_path / "own.db").exists()  # the flag wins over INTERLOCK_SERVER
+    own = ("--database", f"sqlite:///{tmp_path}/own.db")
+    far("counts", *own, code=5)  # the flag wins over INTERLOCK_SERVER
+    far("submit", "t.add", "left=1", "--module", "e2e.sample_jobs", *own)
+    assert (tmp_path / "own.db").exists()
+    far("counts", *own)
 
 
 def test_a_server_stops_at_once_though_streams_are_open(tmp_path: Path) -> None:

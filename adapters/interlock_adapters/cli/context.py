@@ -75,20 +75,30 @@ def import_modules(modules: list[str] | None) -> list[str]:
     return names
 
 
-@contextmanager
-def engine(database: str | None, modules: list[str] | None = None) -> Iterator[Engine]:
-    """Open the engine that the flags name."""
+def database_url(database: str | None) -> str | None:
+    """Return the database that the flags or the settings name, if they do."""
     from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
 
+    return database or Settings().database_url
+
+
+@contextmanager
+def engine(
+    database: str | None, modules: list[str] | None = None, *, create: bool = False
+) -> Iterator[Engine]:
+    """Open the engine that the flags name; make its database only to `create`."""
     import_modules(modules)
-    url = database or Settings().database_url
-    with Engine.open(url) as opened:
+    with Engine.open(database_url(database), create=create) as opened:
         yield opened
 
 
 @contextmanager
 def desk(
-    database: str | None, server: str | None, modules: list[str] | None = None
+    database: str | None,
+    server: str | None,
+    modules: list[str] | None = None,
+    *,
+    create: bool = False,
 ) -> Iterator["Engine | Client"]:
     """Open the engine that the flags name, or a client of the server that they name."""
     from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
@@ -98,7 +108,7 @@ def desk(
     settings = Settings()
     url = server or (None if database else settings.server)
     if url is None:
-        with engine(database, modules) as opened:
+        with engine(database, modules, create=create) as opened:
             yield opened
         return
     with needs_http():

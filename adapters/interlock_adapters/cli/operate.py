@@ -118,17 +118,28 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
     for name in domain.STRENGTHS:
         found[f"containment {name}"] = _told(probe.works, name)
     found["containment auto"] = _told(probe.strongest)
-    found["database"] = discovery.database_url(database)
+    url = context.database_url(database)
+    found["database"] = discovery.database_url(url)
     with context.errors_as_exit_codes():
-        if as_json:
-            show.print_json(found)
-        else:
-            for name, value in found.items():
-                out.print(f"{name}: {value}", markup=False)
-        with context.engine(database) as engine:
-            many = sum(engine.counts().values())
-            if not as_json:
-                out.print(f"store: sound schema, {many} jobs")
+        try:
+            found["store"] = _store(url)
+        except InterlockError as error:
+            found["store"] = str(error)
+            raise
+        finally:
+            if as_json:
+                show.print_json(found)
+            else:
+                for name, value in found.items():
+                    out.print(f"{name}: {value}", markup=False)
+
+
+def _store(url: str | None) -> str:
+    """Return what there is to say of the store; none is made."""
+    if not discovery.store_exists(url):
+        return "none yet; the first submit, worker or server makes it"
+    with context.engine(url) as engine:
+        return f"sound schema, {sum(engine.counts().values())} jobs"
 
 
 db = typer.Typer(help="The database's schema.", no_args_is_help=True)
@@ -138,7 +149,13 @@ db = typer.Typer(help="The database's schema.", no_args_is_help=True)
 def upgrade(database: Database = None) -> None:
     """Bring the schema and its guards to this version."""
     with context.errors_as_exit_codes():
-        discovery.upgrade_store(database)
+        repaired = discovery.upgrade_store(context.database_url(database))
+        if repaired:
+            out.print(
+                f"guards had been removed or changed: {', '.join(repaired)}. They are "
+                "back. Look at what was written meanwhile: `interlock verify`",
+                markup=False,
+            )
         out.print("the schema is current and its guards are in place")
 
 
@@ -146,7 +163,7 @@ def upgrade(database: Database = None) -> None:
 def grant(role: str, database: Database = None) -> None:
     """Let a role of PostgreSQL use the store; it cannot disable the guard."""
     with context.errors_as_exit_codes():
-        discovery.grant_store(database, role)
+        discovery.grant_store(context.database_url(database), role)
         out.print(f"{role} may use the store, and cannot disable its guard")
 
 
@@ -154,7 +171,7 @@ def grant(role: str, database: Database = None) -> None:
 def current(database: Database = None, as_json: AsJson = False) -> None:
     """Say which schema the database has."""
     with context.errors_as_exit_codes():
-        version = discovery.store_version(database)
+        version = discovery.store_version(context.database_url(database))
         if as_json:
             show.print_json({"schema": version})
         else:

@@ -71,7 +71,8 @@ def serve(
         served.refuse_open(host, settings)
         logs.configure(log_format)
         with ExitStack() as stack:
-            engine = stack.enter_context(context.engine(database, modules))
+            opened = context.engine(database, modules, create=True)
+            engine = stack.enter_context(opened)
             running: Worker | None = None
             if with_worker:
                 running = stack.enter_context(engine.worker(concurrency=concurrency))

@@ -35,7 +35,10 @@ def worker(
     """Run jobs until SIGTERM or Ctrl-C; twice stops them at once."""
     logs.configure(log_format)
     given = {} if concurrency is None else {"concurrency": concurrency}
-    with context.errors_as_exit_codes(), context.engine(database, modules) as engine:
+    with (
+        context.errors_as_exit_codes(),
+        context.engine(database, modules, create=True) as engine,
+    ):
         settings = WorkerSettings(
             **given,
             lease=lease,
