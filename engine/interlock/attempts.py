@@ -4,7 +4,7 @@ import logging
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from interlock.clock import Clock
 from interlock.errors import IllegalTransition, InterlockError, JobNotFound
@@ -17,6 +17,7 @@ from interlock.observation import (
     Observation,
     Output,
     PidSeen,
+    Request,
     TreeDead,
     Unconfirmed,
 )
@@ -61,6 +62,7 @@ class Attempts:
         self._clock = clock
         self._actor = worker_id
         self._rng = rng
+        self._requests: list[tuple[Tracked, Mapping[str, Any]]] = []
         self._left: list[Execution] = []  # let go of, and not dead yet
         self._notebook = Notebook(runner.containment)
 
@@ -152,10 +154,17 @@ class Attempts:
                 words = "job %s: killed, but its death cannot be proved"
                 _log.error(words, job.id, extra=_about(job))
                 self._notebook.take(job, observation, self._clock.now())
+            case Request():
+                self._requests.append((tracked, observation.body))
             case PidSeen() | Output() | Progress():
                 self._notebook.take(job, observation, self._clock.now())
             case _:
                 assert_never(observation)
+
+    def requests(self) -> list[tuple[Tracked, Mapping[str, Any]]]:
+        """Return what jobs have asked for since the last call."""
+        requests, self._requests = self._requests, []
+        return requests
 
     def moves(self) -> list[tuple[Tracked, Move]]:
         """Return the moves that the attempts need now."""

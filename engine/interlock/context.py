@@ -6,11 +6,11 @@ with `current_job()`.
 
 import contextvars
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from interlock.errors import InterlockError
 from interlock.job import Progress
@@ -18,6 +18,16 @@ from interlock.lifecycle import StopCause
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Unpack
+
+    from interlock.engine import Engine
+    from interlock.handle import JobHandle
+    from interlock.job_client import JobClient
+    from interlock.options import Options
+    from interlock.registry import JobFunction
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Interrupted(BaseException):
@@ -36,6 +46,10 @@ def _nothing_asked() -> StopCause | None:
     return None
 
 
+def _no_worker() -> "JobClient":
+    raise InterlockError("no worker runs this job: it can ask for nothing.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobContext:
     """The attempt that runs here."""
@@ -44,8 +58,11 @@ class JobContext:
     name: str
     attempt: int
     deadline: datetime | None  # when it is stopped as TIMEOUT
+    parent_id: str | None = None  # the job that submitted it
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     _report: Callable[[Progress], None] = field(repr=False)
     _asked: Callable[[], StopCause | None] = field(repr=False, default=_nothing_asked)
+    _client: Callable[[], "JobClient"] = field(repr=False, default=_no_worker)
 
     @property
     def tmpdir(self) -> "Path":
@@ -84,6 +101,48 @@ class JobContext:
             )
         )
 
+    @overload
+    def submit(
+        self,
+        job: "JobFunction[P, Coroutine[Any, Any, R]]",
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> "JobHandle[R]": ...
+    @overload
+    def submit(
+        self, job: "JobFunction[P, R]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "JobHandle[R]": ...
+    @overload
+    def submit(
+        self,
+        job: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        **options: "Unpack[Options]",
+    ) -> "JobHandle[object]": ...
+    def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
+        """Submit a job as `Engine.submit` does; its `parent_id` is this job.
+
+        This job's worker stores it: no database is opened here. The handle opens it
+        when it is asked for the job.
+
+        Raises:
+            InterlockError: as `Engine.submit`; or this is another process than the
+                job's main one.
+        """
+        return self._client().submit(job, args, kwargs)
+
+    @property
+    def engine(self) -> "Engine":
+        """An engine on the database of this job's worker, opened when first used.
+
+        Raises:
+            InterlockError: the worker does not allow it (`WorkerSettings.job_engine`),
+                or its database cannot be opened by another process.
+        """
+        return self._client().engine
+
 
 _current: contextvars.ContextVar[JobContext | None] = contextvars.ContextVar(
     "interlock_job", default=None
@@ -103,6 +162,11 @@ def current_job() -> JobContext:
     if context is None:
         raise InterlockError("current_job() was called outside of a running job.")
     return context
+
+
+def is_in_job() -> bool:
+    """Whether a job runs here."""
+    return _current.get() is not None or _of_process is not None
 
 
 def enter(here: Callable[[], JobContext]) -> None:

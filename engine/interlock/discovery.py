@@ -2,6 +2,7 @@
 
 import os
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Final
 
 from interlock.clock import Clock
@@ -15,6 +16,16 @@ DEFAULT_URL: Final = "sqlite:///interlock.db"
 def database_url(url: str | None) -> str:
     """Return the given URL, or INTERLOCK_DATABASE_URL, or ./interlock.db."""
     return url or os.environ.get("INTERLOCK_DATABASE_URL") or DEFAULT_URL
+
+
+def shared_url(url: str | None) -> str | None:
+    """Return the URL for another process, wherever it runs; None if there is none."""
+    url = database_url(url)
+    if _scheme(url) == "memory":
+        return None
+    scheme, slashes, path = url.partition(":///")
+    is_relative = slashes and scheme.startswith("sqlite") and not path.startswith("/")
+    return f"{scheme}{slashes}{Path(path).absolute()}" if is_relative else url
 
 
 def _load(group: str, name: str) -> Any:

@@ -8,8 +8,10 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 from interlock import discovery, hiring
 from interlock.canceling import CancelRequest, cancel, refuse_changed
 from interlock.clock import Clock, SystemClock
+from interlock.context import is_in_job
 from interlock.errors import (
     DuplicateJob,
+    InterlockError,
     InvalidOption,
     JobCanceled,
     JobFailed,
@@ -19,11 +21,12 @@ from interlock.errors import (
 from interlock.handle import JobHandle
 from interlock.ids import refuse_malformed
 from interlock.job import Job, NewJob
+from interlock.job_requests import JobRequests
 from interlock.lifecycle import Event, row_of
 from interlock.operations import Operations
 from interlock.options import Options, check_words
 from interlock.ports import JobStore
-from interlock.registry import JobFunction, find
+from interlock.registry import JobFunction, called, find
 from interlock.settings import WorkerSettings
 from interlock.submission import Wanted, again, call_of, new_job
 from interlock.tracing import tracer
@@ -48,6 +51,7 @@ class Engine(Operations):
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._waiting: Waiting | None = None
+        self._url: str | None = None  # that other processes can open it by
 
     @classmethod
     def open(
@@ -72,7 +76,15 @@ class Engine(Operations):
             SchemaMismatch: the database is newer, weakened, or older and not upgraded.
         """
         clock = clock or SystemClock()
-        return cls(discovery.open_store(url, clock, create=create), clock=clock)
+        if url is None and is_in_job():
+            raise InterlockError(
+                "Engine.open() needs a URL inside of a job, which does not know its "
+                "worker's settings. Use current_job().engine, or current_job().submit("
+                "...). Nothing was opened or created."
+            )
+        engine = cls(discovery.open_store(url, clock, create=create), clock=clock)
+        engine._url = discovery.shared_url(url)
+        return engine
 
     @overload
     def submit(
@@ -107,19 +119,25 @@ class Engine(Operations):
             DuplicateJob: the unique_key or idempotency_key is another job's.
             StoreUnavailable: the store cannot be used.
         """
-        if isinstance(job, str):
-            params = args[0] if args else {}
-            job = find(job).options(**kwargs)
-        elif isinstance(job, JobFunction):
-            params = job.bound(*args, **kwargs)
-        else:
-            raise InvalidOption("job", job, "a function with @job, or a job's name")
-        return self._submit(job, params)
+        return self._submit(*called(job, args, kwargs))
+
+    def submit_from(
+        self,
+        parent_id: str,
+        name: str,
+        params: Mapping[str, object],
+        options: Options,
+    ) -> JobHandle[object]:
+        """Store a job that another one has submitted, by its name. See `submit`."""
+        return self._submit(find(name).options(**options), params, parent_id)
 
     def _submit(
-        self, job: JobFunction[..., object], params: Mapping[str, object]
+        self,
+        job: JobFunction[..., object],
+        params: Mapping[str, object],
+        parent_id: str | None = None,
     ) -> JobHandle[object]:
-        new = new_job(job, params, now=self._clock.now())
+        new = new_job(job, params, now=self._clock.now(), parent_id=parent_id)
         try:
             (stored,) = self._add([new], connection=job.defaults.get("connection"))
         except DuplicateJob as taken:
@@ -263,10 +281,13 @@ class Engine(Operations):
         Raises:
             InterlockError: no job is registered, or the containment does not work here.
         """
+        settings = settings or WorkerSettings()
+        url = self._url if settings.job_engine else None
         return hiring.new_worker(
             self._store,
             self._clock,
-            settings or WorkerSettings(),
+            settings,
+            answer=JobRequests(self, url).answer,
             containment=containment,
             modules=modules,
         )
@@ -285,7 +306,7 @@ class Engine(Operations):
 
         The options are those of `WorkerSettings`.
         """
-        given = {} if concurrency is None else {"concurrency": concurrency}
+        given: Any = {} if concurrency is None else {"concurrency": concurrency}
         settings = WorkerSettings(
             **given,
             lease=lease,

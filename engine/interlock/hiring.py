@@ -11,7 +11,7 @@ from interlock.errors import InterlockError, InvalidOption
 from interlock.ports import JobStore
 from interlock.registry import refuse_while_importing, registered
 from interlock.settings import WorkerSettings
-from interlock.worker import Worker
+from interlock.worker import Answer, Worker
 
 _DESCRIPTORS = 256  # for all the rest of a process
 
@@ -23,6 +23,7 @@ def new_worker(
     *,
     containment: str,
     modules: Iterable[str],
+    answer: Answer,
 ) -> Worker:
     """See `Engine.new_worker`."""
     refuse_while_importing("a worker's start")
@@ -41,7 +42,7 @@ def new_worker(
         main=main,
         ahead=settings.concurrency + 1,
     )
-    return Worker(store, runner, jobs, settings, clock)
+    return Worker(store, runner, jobs, settings, clock, answer=answer)
 
 
 def _make_room(concurrency: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from interlock.job import Exit, Failure, Job, Progress
 from interlock.lifecycle import Proof
@@ -48,7 +49,14 @@ class Unconfirmed:
     """The tree was killed, and the kernel does not say that it is gone (D state)."""
 
 
-Observation = PidSeen | Output | Progress | ExitSeen | Unconfirmed | TreeDead
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The job asks its worker to do something, and waits for the answer."""
+
+    body: Mapping[str, Any]
+
+
+Observation = PidSeen | Output | Progress | Request | ExitSeen | Unconfirmed | TreeDead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
-from typing import Generic, Literal, ParamSpec, TypeVar, Unpack
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack
 
 from interlock import options as opts
 from interlock.errors import InterlockError, InvalidOption, UnknownJobName
@@ -234,6 +234,24 @@ def _refuse_strange(function: Callable[..., object]) -> None:
         if parameter.kind not in (*by_name, inspect.Parameter.VAR_KEYWORD):
             allowed = "parameters that can be passed by name"
             raise InvalidOption("function", f"*{parameter.name}", allowed)
+
+
+def called(
+    job: JobFunction[..., object] | str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> tuple[JobFunction[..., object], Mapping[str, object]]:
+    """Return the job and the parameters that a submit was given.
+
+    Raises:
+        UnknownJobName: no job has the name.
+        InvalidOption: `job` is neither a job function nor a name.
+    """
+    if isinstance(job, str):
+        return find(job).options(**kwargs), args[0] if args else {}
+    if isinstance(job, JobFunction):
+        return job, job.bound(*args, **kwargs)
+    raise InvalidOption("job", job, "a function with @job, or a job's name")
 
 
 def find(name: str) -> JobFunction[..., object]:

@@ -1,6 +1,6 @@
 """What the engine needs of whatever runs its jobs, and of what it waits for."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from interlock.lifecycle import StopCause
@@ -60,6 +60,10 @@ class Execution(Protocol):
 
     def kill(self) -> None:
         """Kill the tree now."""
+        ...
+
+    def reply(self, answer: Mapping[str, object]) -> None:
+        """Tell the job what its worker has done for it; JSON of up to 4000 bytes."""
         ...
 
     def extend(self, lease_deadline: float) -> None:

@@ -19,12 +19,15 @@ class WorkerSettings:
             more. Its jobs are dead a margin of max(20 %, 0.5 s) before that.
         queues: only these; None: all.
         shutdown_grace: seconds that running jobs may go on after a stop.
+        job_engine: whether jobs may open the worker's database
+            (`current_job().engine`); they can submit jobs in any case.
     """
 
     concurrency: int = field(default_factory=lambda: os.cpu_count() or 1)
     lease: float = DEFAULT_LEASE_S
     queues: frozenset[str] | None = None
     shutdown_grace: float = 10.0
+    job_engine: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.concurrency <= 1000:  # noqa: PLR2004  (documented above)

@@ -32,7 +32,11 @@ def call_of(wanted: Wanted) -> tuple[JobFunction[..., object], Mapping[str, obje
 
 
 def new_job(
-    job: JobFunction[..., object], params: Mapping[str, object], *, now: datetime
+    job: JobFunction[..., object],
+    params: Mapping[str, object],
+    *,
+    now: datetime,
+    parent_id: str | None = None,
 ) -> NewJob:
     """Return the job to store.
 
@@ -67,6 +71,7 @@ def new_job(
         idempotency_key=options.get("idempotency_key"),
         submitted_by=options.get("by"),
         metadata=dict(options.get("metadata") or {}),
+        parent_id=parent_id,
     )
 
 

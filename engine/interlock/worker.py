@@ -10,10 +10,10 @@ import random
 import socket
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from interlock.attempts import Attempts, Tracked
 from interlock.clock import Clock, boot_id
@@ -40,6 +40,15 @@ _GROUP: Final = 4  # ends in one transaction, of four times as many attempts
 _GATHER_S: Final = 0.005
 
 
+#: Does what a running job asks for; returns what the job is told, in JSON.
+Answer = Callable[[Job, Mapping[str, Any]], Mapping[str, object]]
+
+
+def _refuse(_job: Job, _request: Mapping[str, Any]) -> Mapping[str, object]:
+    words = "this worker does nothing for its jobs."
+    return {"error": {"kind": "InterlockError", "message": words, "about": {}}}
+
+
 def new_worker_id() -> str:
     """Return an id that no other start of a worker has."""
     return f"{_host()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -62,6 +71,7 @@ class Worker:
         clock: Clock,
         *,
         rng: random.Random | None = None,
+        answer: Answer | None = None,
     ) -> None:
         self.id = new_worker_id()
         self._store = store
@@ -78,6 +88,7 @@ class Worker:
             rng or random.Random(),  # noqa: S311  (jitter)
         )
         self._reaper = Reaper(store, self.id, runner, self._attempts.ended)
+        self._answer = answer or _refuse
         self._started_at = clock.now()
         self._boot_id = boot_id()
         self._stops = 0
@@ -181,6 +192,9 @@ class Worker:
             self._poll_at = now + _POLL_S
             self._hungry = True
         self._exchange()
+        for tracked, request in self._attempts.requests():
+            reply = self._answer(tracked.job, request)
+            tracked.execution.reply({"number": request["number"], **reply})
 
     def _exchange(self) -> None:
         """Write what has ended and claim for the freed slots, in one transaction.

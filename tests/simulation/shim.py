@@ -6,7 +6,7 @@ deadline comes; and it reports the end after the last process is dead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -81,6 +81,9 @@ class Shim:
     def kill(self) -> None:
         """See `Execution.kill`."""
         self._order(partial(self._kill, "by order"))
+
+    def reply(self, answer: Mapping[str, object]) -> None:
+        """See `Execution.reply`: no job of the simulation asks for anything."""
 
     def extend(self, lease_deadline: float) -> None:
         """See `Execution.extend`."""

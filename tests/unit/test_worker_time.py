@@ -101,6 +101,9 @@ class Held:
         del grace_s
         self.stops.append(cause)
 
+    def reply(self, answer: Mapping[str, object]) -> None:
+        raise NotImplementedError
+
     def kill(self) -> None:
         """Nobody asks for it."""
 

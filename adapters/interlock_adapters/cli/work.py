@@ -3,7 +3,7 @@
 import gc
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,7 +34,7 @@ def worker(
 ) -> None:
     """Run jobs until SIGTERM or Ctrl-C; twice stops them at once."""
     logs.configure(log_format)
-    given = {} if concurrency is None else {"concurrency": concurrency}
+    given: Any = {} if concurrency is None else {"concurrency": concurrency}
     with (
         context.errors_as_exit_codes(),
         context.engine(database, modules, create=True) as engine,

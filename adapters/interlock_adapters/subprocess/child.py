@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from interlock import context, hooks, registry
 from interlock.context import Interrupted, JobContext
@@ -26,6 +26,9 @@ from interlock_adapters.subprocess import ending, stacks
 from interlock_adapters.subprocess.job_link import JobLink, interrupted
 from interlock_adapters.subprocess.outcome import exit_words, failure, result_frame
 from interlock_adapters.subprocess.protocol import Kind, frame
+
+if TYPE_CHECKING:
+    from interlock.job_client import JobClient
 
 _REHEARSALS: Final = 16  # CPython 3.11 to 3.13 adapt within 8 calls
 _MAX_TASKS: Final = 64 * 1024
@@ -129,9 +132,18 @@ class Main:
             name=launch["name"],
             attempt=launch["attempt"],
             deadline=deadline and datetime.fromtimestamp(deadline, UTC),
+            parent_id=launch["parent_id"],
+            metadata=launch["metadata"],
             _report=self._link.progress,
             _asked=self._link.stop_asked,
+            _client=self._client,
         )
+
+    @cache  # noqa: B019  (as long as the process lives)
+    def _client(self) -> "JobClient":
+        from interlock.job_client import JobClient  # noqa: PLC0415  (few need it)
+
+        return JobClient(self._link.ask)
 
     def run(self) -> NoReturn:
         """Call the function, say what came of it, and end."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from interlock.observation import (
     Observation,
     Output,
     PidSeen,
+    Request,
     TreeDead,
     Unconfirmed,
 )
@@ -124,6 +126,9 @@ class ProcessExecution:
                 self._seen.append(Output(stream=said["stream"], lines=lines))
             case Kind.PROGRESS:
                 self._seen.append(progress(said))
+            case Kind.REQUEST:
+                int(said["number"])  # TypeError, KeyError: it is none
+                self._seen.append(Request(body=said))
             case Kind.RESULT:
                 self._result, self._has_result = said, True
             case Kind.FAILURE:
@@ -175,6 +180,11 @@ class ProcessExecution:
             self.gone(self._proof)
             return
         self._send(frame(Kind.KILL, {}))
+
+    def reply(self, answer: Mapping[str, object]) -> None:
+        """See `Execution.reply`."""
+        if self._link is not None:
+            self._send(frame(Kind.REPLY, answer))
 
     def extend(self, lease_deadline: float) -> None:
         """See `Execution.extend`."""

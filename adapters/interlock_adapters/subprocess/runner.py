@@ -239,6 +239,8 @@ def _order(launch: Launch) -> dict[str, object]:
         "name": job.name,
         "params": dict(job.params),
         "attempt": job.attempt,
+        "parent_id": job.parent_id,
+        "metadata": dict(job.metadata),
         "retry": job.retry.to_json(),
         "deadline": launch.deadline_at and launch.deadline_at.timestamp(),
         "lease_deadline": launch.lease_deadline,

@@ -41,6 +41,9 @@ class _Done:
     def kill(self) -> None:
         """Nothing is left to kill."""
 
+    def reply(self, answer: Mapping[str, object]) -> None:
+        """Nothing is left to ask."""
+
     def extend(self, lease_deadline: float) -> None:
         """Nothing is left to extend."""
 
@@ -109,9 +112,12 @@ class InlineEngine(Engine):
         self._worker_settings = WorkerSettings(concurrency=1)
 
     def _submit(
-        self, job: JobFunction[..., object], params: Mapping[str, object]
+        self,
+        job: JobFunction[..., object],
+        params: Mapping[str, object],
+        parent_id: str | None = None,
     ) -> JobHandle[object]:
-        handle = super()._submit(job, params)
+        handle = super()._submit(job, params, parent_id)
         self.drain()
         return handle
 

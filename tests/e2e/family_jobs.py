@@ -1,0 +1,64 @@
+"""Jobs that submit jobs, and look for them."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+from interlock import DuplicateJob, Engine, InterlockError, current_job, job
+
+CHILD = "t.family.child"
+
+
+@job(name=CHILD)
+def child(number: int) -> int:
+    return number + 1
+
+
+@job(name="t.family.parent")
+def parent(how: str) -> object:
+    here = current_job()
+    match how:
+        case "function":
+            return here.submit(child.options(queue="small", priority=3), number=1).id
+        case "name":
+            return here.submit(CHILD, {"number": 1}, by="anna", metadata={"a": 1}).id
+        case "result":
+            return here.submit(child, 4).result(20)
+        case "engine":
+            return [found.id for found in here.engine.search(name=CHILD).items]
+        case "taken":
+            here.submit(child.options(unique_key="one"), 1)
+            try:
+                here.submit(child.options(unique_key="one"), 1)
+            except DuplicateJob as error:
+                return error.job_id
+        case "misfit":
+            here.submit(CHILD, {"numbre": 1})
+        case "unknown":
+            here.submit("t.family.nobody")
+        case "open":
+            Engine.open()
+        case "elsewhere":
+            with multiprocessing.get_context("fork").Pool(1) as pool:
+                pool.map(_submit, [1])
+        case _:
+            pass
+    return None
+
+
+def _submit(number: int) -> str:
+    return current_job().submit(child, number).id
+
+
+@job(name="t.family.many")
+def many(number: int) -> list[str]:
+    return [current_job().submit(child, i).id for i in range(number)]
+
+
+@job(name="t.family.refused")
+def refused() -> str:
+    try:
+        current_job().engine  # noqa: B018
+    except InterlockError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,85 @@
+"""A running job submits jobs by its worker, and finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interlock import Engine, JobFailed, JobStatus
+from interlock.settings import WorkerSettings
+
+from . import family_jobs as jobs
+
+
+@pytest.fixture
+def working(engine: Engine) -> Iterator[Engine]:
+    with engine.worker(concurrency=2):
+        yield engine
+
+
+@pytest.mark.parametrize("how", ["function", "name"])
+def test_a_submit_of_a_job_says_which_job_made_it(working: Engine, how: str) -> None:
+    parent = working.submit(jobs.parent, how)
+    child = working.wait(str(parent.result(20)), 20)
+    assert (child.status, child.result) == (JobStatus.SUCCEEDED, 2)
+    assert child.parent_id == parent.id
+    if how == "function":
+        assert (child.queue, child.priority) == ("small", 3)
+    else:
+        assert (child.submitted_by, child.metadata) == ("anna", {"a": 1})
+
+
+def test_a_job_can_wait_for_the_job_that_it_submitted(working: Engine) -> None:
+    assert working.submit(jobs.parent, "result").result(30) == 5
+
+
+def test_a_job_has_the_engine_of_its_worker(working: Engine) -> None:
+    first = working.submit(jobs.child, 1)
+    assert working.submit(jobs.parent, "engine").result(30) == [first.id]
+
+
+def test_a_refusal_reaches_the_job_as_the_error_that_it_is(working: Engine) -> None:
+    holder = str(working.submit(jobs.parent, "taken").result(30))
+    assert working.get(holder).unique_key == "one"
+
+
+@pytest.mark.parametrize(
+    ("how", "kind", "words"),
+    [
+        ("misfit", "InvalidParams", "numbre"),
+        ("unknown", "UnknownJobName", "t.family.nobody"),
+        ("open", "InterlockError", "Engine.open() needs a URL inside of a job"),
+        ("elsewhere", "InterlockError", "only the job's main process can ask"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_the_job(
+    working: Engine, tmp_path: Path, how: str, kind: str, words: str
+) -> None:
+    with pytest.raises(JobFailed) as failed:
+        working.submit(jobs.parent, how).result(30)
+    error = failed.value.job.error
+    assert error is not None
+    assert error.type == f"interlock.errors.{kind}"
+    assert words in error.message
+    assert working.search(name=jobs.CHILD).items == ()
+    assert not (tmp_path / "interlock.db").exists()
+
+
+def test_many_submits_of_one_job_are_all_there(working: Engine) -> None:
+    parent = working.submit(jobs.many, 100)
+    found = parent.result(60)
+    assert len(set(found)) == 100
+    assert {working.get(one).parent_id for one in found} == {parent.id}
+
+
+def test_a_worker_may_keep_its_database_to_itself(engine: Engine) -> None:
+    settings = WorkerSettings(concurrency=1, job_engine=False)
+    worker = engine.new_worker(settings=settings)
+    handle = engine.submit(jobs.refused)
+    while not handle.job().is_terminal:
+        worker.turn()
+    worker.stop()
+    worker.run()
+    assert "does not tell its jobs which database it uses" in str(handle.result(0))
