@@ -35,11 +35,12 @@ from interlock.retry import Retry, TransientError
 if TYPE_CHECKING:
     from interlock.aio import AsyncEngine
     from interlock.engine import Engine
-    from interlock.handle import JobHandle
+    from interlock.handle import AsyncJobHandle, JobHandle
     from interlock.query import Page
 
 __all__ = [
     "AsyncEngine",
+    "AsyncJobHandle",
     "Attempt",
     "DuplicateJob",
     "Engine",
@@ -81,6 +82,7 @@ __all__ = [
 
 _LATER = {
     "AsyncEngine": "interlock.aio",
+    "AsyncJobHandle": "interlock.handle",
     "Engine": "interlock.engine",
     "JobHandle": "interlock.handle",
     "Page": "interlock.query",

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock import discovery, hiring
+from interlock.bounds import check_wait
 from interlock.canceling import CancelRequest, cancel, refuse_changed
 from interlock.clock import Clock, SystemClock
 from interlock.context import is_in_job
@@ -183,7 +184,9 @@ class Engine(Operations):
         Raises:
             JobNotFound: no job has this id.
             WaitTimeout: it did not end in time. It goes on.
+            InvalidOption: `timeout` is negative or no number.
         """
+        check_wait("timeout", timeout)
         job = self._await(job_id, timeout)
         if not job.is_terminal:
             raise WaitTimeout(job_id, timeout or 0, job.status)
@@ -240,9 +243,10 @@ class Engine(Operations):
             JobNotFound: no job has this id.
             IllegalTransition: it has ended otherwise.
             VersionChanged: it has changed (`if_version`).
-            InvalidOption: `reason` or `by` cannot be stored.
+            InvalidOption: `reason` or `by` cannot be stored, or `wait` is negative.
         """
         check_words(reason=reason, by=by)
+        check_wait("wait", wait)
         refuse_malformed(job_id)
         request = CancelRequest(
             job_id=job_id, by=by or "client", reason=reason, version=if_version
@@ -324,8 +328,10 @@ class Engine(Operations):
 
     def close(self) -> None:
         """Release threads and connections. The engine is not used after it."""
-        if self._waiting is not None:
-            self._waiting.close()
+        with self._lock:
+            waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.close()
         self._store.close()
 
     def __enter__(self) -> Self:

@@ -20,12 +20,15 @@
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Self
 
 from interlock.lifecycle import Event, JobStatus
 
 if TYPE_CHECKING:
     from interlock.job import Job
+
+
+_MOST_SHOWN: Final = 200  # characters of a refused value
 
 
 class InterlockError(Exception):
@@ -141,8 +144,16 @@ class InvalidOption(InterlockError, ValueError):
     """An option is out of its range. Nothing was stored."""
 
     def __init__(self, option: str, value: object, allowed: str) -> None:
-        super().__init__(f"{option}={value!r} refused: it must be {allowed}.")
+        """Say it as "OPTION=VALUE refused: it must be ALLOWED."."""
+        super().__init__(f"{option}={_short(value)} refused: it must be {allowed}.")
         self.option = option
+
+    @classmethod
+    def because(cls, option: str, sentence: str) -> Self:
+        """Say it in a sentence of its own, where that frame does not read well."""
+        error = cls.__new__(cls, sentence)
+        error.option = option
+        return error
 
 
 class DuplicateJob(InterlockError):
@@ -223,3 +234,9 @@ class JobTimedOut(_JobUnsuccessful):
 
     def __init__(self, job: "Job") -> None:
         super().__init__(job, "timed out")
+
+
+def _short(value: object) -> str:
+    """Return a value as Python writes it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

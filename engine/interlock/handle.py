@@ -1,7 +1,7 @@
 """What a submit returns: the id, and the ways to wait for its job."""
 
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from interlock.job import Job
 
@@ -60,6 +60,76 @@ class JobHandle(Generic[R_co]):
         """
         return self._engine.result(self.id, timeout=timeout)  # type: ignore[return-value]  # JSON of an R
 
-    def cancel(self, reason: str | None = None, **how: Any) -> Job:
+    def cancel(
+        self,
+        reason: str | None = None,
+        *,
+        by: str | None = None,
+        wait: float | None = None,
+        if_version: int | None = None,
+    ) -> Job:
         """See `Engine.cancel`."""
-        return self._engine.cancel(self.id, reason=reason, **how)
+        return self._engine.cancel(
+            self.id, reason=reason, by=by, wait=wait, if_version=if_version
+        )
+
+
+class AsyncKeeper(Protocol):
+    """Where the job is: an `AsyncEngine`, or a client of one."""
+
+    async def get(self, job_id: str) -> Job:
+        """See `Engine.get`."""
+        ...
+
+    async def wait(self, job_id: str, timeout: float | None = None) -> Job:  # noqa: ASYNC109  (the library's name)
+        """See `Engine.wait`."""
+        ...
+
+    async def result(self, job_id: str, timeout: float | None = None) -> object:  # noqa: ASYNC109  (the library's name)
+        """See `Engine.result`."""
+        ...
+
+    async def cancel(
+        self,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        wait: float | None = None,
+        if_version: int | None = None,
+    ) -> Job:
+        """See `Engine.cancel`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncJobHandle(Generic[R_co]):
+    """A `JobHandle` whose methods are awaited."""
+
+    id: str
+    _engine: AsyncKeeper
+
+    async def job(self) -> Job:
+        """See `JobHandle.job`."""
+        return await self._engine.get(self.id)
+
+    async def wait(self, timeout: float | None = None) -> Job:  # noqa: ASYNC109  (the library's name)
+        """See `JobHandle.wait`."""
+        return await self._engine.wait(self.id, timeout=timeout)
+
+    async def result(self, timeout: float | None = None) -> R_co:  # noqa: ASYNC109  (the library's name)
+        """See `JobHandle.result`."""
+        return await self._engine.result(self.id, timeout=timeout)  # type: ignore[return-value]  # JSON of an R
+
+    async def cancel(
+        self,
+        reason: str | None = None,
+        *,
+        by: str | None = None,
+        wait: float | None = None,
+        if_version: int | None = None,
+    ) -> Job:
+        """See `Engine.cancel`."""
+        return await self._engine.cancel(
+            self.id, reason=reason, by=by, wait=wait, if_version=if_version
+        )

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from interlock import explaining
+from interlock.bounds import age, check_whole
 from interlock.canceling import refuse_changed
 from interlock.clock import Clock
 from interlock.errors import InvalidOption
@@ -28,6 +29,7 @@ from interlock.query import (
 )
 
 _MAX_PAGE = 1000
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Operations:
@@ -71,13 +73,8 @@ class Operations:
         ):
             if moment is not None:
                 check_instant(option, moment)
-        if not 1 <= limit <= _MAX_PAGE:
-            raise InvalidOption("limit", limit, f"from 1 to {_MAX_PAGE}")
-        try:
-            wanted = frozenset(JobStatus(status) for status in statuses)
-        except ValueError as error:
-            allowed = f"of {', '.join(JobStatus)}"
-            raise InvalidOption("statuses", str(error), allowed) from None
+        check_whole("limit", limit, least=1, most=_MAX_PAGE)
+        wanted = frozenset(map(_status, statuses))
         return self._store.search(
             Search(
                 name=name,
@@ -109,6 +106,8 @@ class Operations:
     def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
         """Return what a job wrote, in lines with `seq > after`. Raises JobNotFound."""
         refuse_malformed(job_id)
+        check_whole("after", after)
+        check_whole("limit", limit)
         return self._store.log(job_id, after=after, limit=limit)
 
     def rejections(self, job_id: str | None = None) -> list[Rejection]:
@@ -143,16 +142,22 @@ class Operations:
 
         Returns:
             How many were deleted, with all their records.
+
+        Raises:
+            InvalidOption: an argument is negative or no number. Nothing was deleted.
         """
-        if not isinstance(older_than, timedelta):
-            older_than = timedelta(seconds=older_than)
-        before = self._clock.now() - older_than
+        if limit is not None:
+            check_whole("limit", limit)
+        now, ago = self._clock.now(), age("older_than", older_than)
+        if ago > now - _FIRST:
+            return 0  # nothing is as old
+        before = now - ago
         deleted = 0
         while limit is None or deleted < limit:
             batch = 1000 if limit is None else min(1000, limit - deleted)
-            now = self._store.purge(finished_before=before, limit=batch)
-            deleted += now
-            if now < batch:
+            some = self._store.purge(finished_before=before, limit=batch)
+            deleted += some
+            if some < batch:
                 break
         return deleted
 
@@ -172,10 +177,13 @@ class Operations:
 
     def recent(self, limit: int = 100) -> list[HistoryEntry]:
         """Return the newest history entries of all jobs, the newest first."""
+        check_whole("limit", limit)
         return self._store.recent(limit)
 
     def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
         """Return which jobs ended since a moment and how, the last one first."""
+        check_instant("since", since)
+        check_whole("limit", limit)
         return self._store.endings(since, limit=limit)
 
     def census(self) -> Census:
@@ -188,6 +196,7 @@ class Operations:
 
     def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
         """Return the history of all jobs beyond a place; read on from the last one."""
+        check_whole("limit", limit)
         return self._store.feed(after, limit=limit)
 
     def feed_end(self) -> Place:
@@ -196,6 +205,7 @@ class Operations:
 
     def backlog(self, queue: str, *, limit: int) -> int:
         """Return how many jobs wait in a queue, counting no further than `limit`."""
+        check_whole("limit", limit)
         return self._store.backlog(queue, limit=limit)
 
     def check(self) -> None:
@@ -218,11 +228,12 @@ class Operations:
         Raises:
             KeyReused: the key came with another request.
             InFlight: the request is under way.
+            InvalidOption: `kept` is negative or no number. Nothing was done.
             Exception: of `act`; then nothing is kept, and nothing was done.
         """
         return once(
             self._store,
-            Once(key=key, request=request, kept=timedelta(seconds=kept)),
+            Once(key=key, request=request, kept=age("kept", kept)),
             act,
             self._clock,
         )
@@ -234,3 +245,12 @@ class Operations:
     def verify(self) -> list[Fault]:
         """Replay every history against the table; return the faults, none if sound."""
         return self._store.verify()
+
+
+def _status(word: JobStatus | str) -> JobStatus:
+    try:
+        return JobStatus(word)
+    except ValueError:
+        known = ", ".join(JobStatus)
+        message = f"There is no status {word!r}. Use one of {known}."
+        raise InvalidOption.because("statuses", message) from None

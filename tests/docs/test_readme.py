@@ -66,6 +66,11 @@ def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
     looked = _run(tmp_path, "look.py")
     assert looked.returncode == 0, looked.stderr
     assert looked.stdout.endswith("[]\n")
+    (tmp_path / "awaits.py").write_text(_block("AsyncEngine.open"))
+    awaited = _run(tmp_path, "awaits.py")
+    assert (awaited.stdout, awaited.returncode) == ("{'/photos': 128}\n", 0), (
+        awaited.stderr
+    )
 
 
 def test_a_script_that_runs_itself_is_told_what_it_lacks(tmp_path: Path) -> None:

@@ -281,3 +281,10 @@ def size(text: str) -> int:
 def rude() -> None:
     """Ask one's own supervisor to end."""
     os.kill(os.getppid(), signal.SIGTERM)
+
+
+@job(name="t.until_there", timeout=60)
+def until_there(path: str) -> None:
+    """End when a file is there."""
+    while not Path(path).exists():
+        time.sleep(0.01)

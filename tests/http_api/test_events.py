@@ -231,7 +231,7 @@ def test_a_change_costs_one_query_however_many_listen(engine: Engine) -> None:
     asked: list[str] = []
 
     class Counting(AsyncEngine):
-        async def _call(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        async def _call(self, method: Any, /, *args: Any, **kwargs: Any) -> Any:
             asked.append(method.__name__)
             return await super()._call(method, *args, **kwargs)
 

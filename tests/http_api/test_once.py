@@ -102,7 +102,7 @@ def test_what_fails_by_itself_frees_its_key_and_leaves_nothing(url: str) -> None
 
 
 def test_an_answer_that_has_expired_is_forgotten(engine: Engine) -> None:
-    settings = Settings(answers_kept=-1.0)
+    settings = Settings(answers_kept=0.0)
     with client_of(create_app(engine, settings=settings)) as api:
         ids = {
             api.post("/v1/jobs", json=CALL, headers=KEY).json()["id"] for _ in range(2)

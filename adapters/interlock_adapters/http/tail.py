@@ -78,7 +78,7 @@ class Tail:
     async def of_all(self, after: Place, idle_s: float) -> AsyncIterator[list[Told]]:
         """Yield the history of all jobs beyond a place; [] when idle for so long."""
         while not self.closed:
-            end: Place = await self._engine.feed_end()
+            end = await self._engine.feed_end()
             after = min(after, end)  # else it is a place of another database
             self._place = self._place if self._all else end
             listener = _Listener(after)
@@ -102,7 +102,7 @@ class Tail:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_s
-        job: Job = await self._engine.get(job_id)
+        job = await self._engine.get(job_id)
         if job.is_terminal:
             return job
         listener = _Listener(Place(0, job_id, 0))
@@ -111,8 +111,7 @@ class Tail:
                 told = await listener.take(left)
                 if any(entry.target.is_terminal for _, entry in told):
                     break
-        after: Job = await self._engine.get(job_id)
-        return after
+        return await self._engine.get(job_id)
 
     async def changed(self, timeout_s: float) -> None:
         """Return after the next change of the store, or when the time is over."""
@@ -150,7 +149,8 @@ class Tail:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._changed.set)
 
-        with self._engine.sync.waiting.watching("", ring):
+        waiting = await self._engine.waiting()
+        with waiting.watching("", ring):
             while (self._all or self._jobs) and not self.closed:
                 self._changed.clear()
                 try:

@@ -1,6 +1,7 @@
 """Talk to a server of Interlock with the library's names, values and errors."""
 
-from interlock_adapters.http.client.aio import AsyncClient, AsyncJobHandle
+from interlock.handle import AsyncJobHandle
+from interlock_adapters.http.client.aio import AsyncClient
 from interlock_adapters.http.client.errors import ServerRefused
 from interlock_adapters.http.client.sync import Client
 

@@ -3,13 +3,13 @@
 import json
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 import httpx
 
 from interlock.errors import StoreUnavailable, WaitTimeout
+from interlock.handle import AsyncJobHandle
 from interlock.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.lifecycle import JobStatus
 from interlock.options import Options
@@ -22,32 +22,7 @@ from interlock_adapters.http.client.endings import value_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class AsyncJobHandle(Generic[R_co]):
-    """A submitted job of a server."""
-
-    id: str
-    _client: "AsyncClient"
-
-    async def job(self) -> Job:
-        """Return the job as it stands."""
-        return await self._client.get(self.id)
-
-    async def wait(self, timeout: float | None = None) -> Job:  # noqa: ASYNC109  (the library's name)
-        """See `Engine.wait`."""
-        return await self._client.wait(self.id, timeout)
-
-    async def result(self, timeout: float | None = None) -> R_co:  # noqa: ASYNC109  (the library's name)
-        """See `Engine.result`."""
-        return await self._client.result(self.id, timeout)  # type: ignore[return-value]  # JSON of an R
-
-    async def cancel(self, reason: str | None = None, **how: Any) -> Job:
-        """See `Engine.cancel`."""
-        return await self._client.cancel(self.id, reason=reason, **how)
 
 
 class AsyncClient:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -79,7 +79,7 @@ class Pages:
     ) -> Response:
         """List jobs by the filters of the address; an id leads to its job."""
         chosen = status or []
-        filters = {
+        filters: dict[str, Any] = {
             "name": name or None,
             "queue": queue or None,
             "submitted_by": submitted_by or None,

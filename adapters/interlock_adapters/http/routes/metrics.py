@@ -43,7 +43,7 @@ class Metrics:
         """Return everything in Prometheus' text format."""
         async with self._one_at_a_time:
             await self._read_on()
-            census: Census = await self._engine.census()
+            census = await self._engine.census()
             queues, workers = await self._engine.queues(), await self._engine.workers()
             now = _Now(census, queues, workers, datetime.now(UTC))
             text = generate_latest(self._registry) + generate_latest(now.registry())

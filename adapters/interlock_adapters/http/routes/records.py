@@ -135,7 +135,7 @@ class Records:
             silent_s = 0.0
             while not self._api.tail.closed:
                 try:
-                    job: Job = await self._engine.get(job_id)
+                    job = await self._engine.get(job_id)
                     lines: list[Any] = await self._engine.log(
                         job_id, after=after, limit=_LINES
                     )

@@ -1,0 +1,54 @@
+"""`AsyncEngine` has every name of `Engine`, with the same parameters."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, get_overloads
+
+import pytest
+
+from interlock import AsyncEngine, AsyncJobHandle, Engine, JobHandle
+
+#: What is entered, not awaited.
+_BLOCKS = {"together", "worker"}
+_NAMES = sorted(name for name in dir(Engine) if not name.startswith("_"))
+
+
+def _method(of: type, name: str) -> Any:
+    found = inspect.getattr_static(of, name)
+    found = found.fget if isinstance(found, property) else found
+    return getattr(found, "__func__", found)
+
+
+def _returned(signature: inspect.Signature) -> str:
+    return inspect.formatannotation(signature.return_annotation)
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_a_method_of_the_engine_is_awaited_with_the_same_parameters(name: str) -> None:
+    assert name in vars(AsyncEngine), f"AsyncEngine lacks {name}"
+    sync, awaited = _method(Engine, name), _method(AsyncEngine, name)
+    assert inspect.iscoroutinefunction(awaited) == (name not in _BLOCKS)
+    ways = list(zip(get_overloads(sync), get_overloads(awaited), strict=True))
+    for one, other in ways or [(sync, awaited)]:
+        mine, its = inspect.signature(other), inspect.signature(one)
+        assert list(map(str, mine.parameters.values())) == list(
+            map(str, its.parameters.values())
+        )
+        if name not in _BLOCKS:
+            expected = _returned(its).replace("JobHandle", "AsyncJobHandle")
+            assert _returned(mine) == expected
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in dir(JobHandle) if not name.startswith("_")]
+)
+def test_a_handle_has_the_same_names_awaited(name: str) -> None:
+    if callable(getattr(JobHandle, name)):
+        sync, awaited = getattr(JobHandle, name), getattr(AsyncJobHandle, name)
+        assert inspect.iscoroutinefunction(awaited)
+        assert inspect.signature(awaited) == inspect.signature(sync)
+
+
+def test_nothing_is_had_by_a_name_that_is_not_written_down() -> None:
+    assert not hasattr(AsyncEngine, "__getattr__")

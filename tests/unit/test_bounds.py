@@ -1,0 +1,86 @@
+"""Numbers that a question to the engine cannot mean are refused, with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock import Engine, InvalidOption, JobStatus, job
+from interlock.query import Place
+
+
+@job(name="bounds.f")
+def f() -> None: ...
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as opened:
+        opened.submit(f).cancel()
+        yield opened
+
+
+NOT_AN_AGE: list[Any] = [-1, -0.001, float("nan"), float("inf"), True, "1", None]
+NOT_A_NUMBER: list[Any] = [-1, 1.5, float("nan"), True, "1", 2**63]
+LIMITED: dict[str, Callable[[Engine, Any], object]] = {
+    "log": lambda e, n: e.log(e.search().items[0].id, limit=n),
+    "log after": lambda e, n: e.log(e.search().items[0].id, after=n),
+    "search": lambda e, n: e.search(limit=n),
+    "recent": lambda e, n: e.recent(n),
+    "endings": lambda e, n: e.endings(datetime.now(UTC), n),
+    "feed": lambda e, n: e.feed(Place(0, "", 0), limit=n),
+    "backlog": lambda e, n: e.backlog("default", limit=n),
+    "purge": lambda e, n: e.purge(older_than=0, limit=n),
+}
+
+
+@pytest.mark.parametrize("older_than", [*NOT_AN_AGE, timedelta(seconds=-1)])
+def test_purge_deletes_nothing_for_what_is_no_age(
+    engine: Engine, older_than: Any
+) -> None:
+    with pytest.raises(InvalidOption, match=r"older_than=.* 0 or more seconds"):
+        engine.purge(older_than=older_than)
+    assert engine.counts()[JobStatus.CANCELED] == 1
+
+
+@pytest.mark.parametrize("older_than", [1, 1.5, timedelta(days=1), 10**9, 10**11])
+def test_purge_keeps_what_is_younger(
+    engine: Engine, older_than: float | timedelta
+) -> None:
+    assert engine.purge(older_than=older_than) == 0
+    assert engine.purge(older_than=0) == 1
+
+
+@pytest.mark.parametrize("number", NOT_A_NUMBER)
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_limit_is_a_whole_number_from_zero(
+    engine: Engine, name: str, number: Any
+) -> None:
+    with pytest.raises(InvalidOption, match="a whole number"):
+        LIMITED[name](engine, number)
+    assert engine.counts()[JobStatus.CANCELED] == 1
+
+
+@pytest.mark.parametrize("kept", NOT_AN_AGE)
+def test_once_does_nothing_for_what_is_no_time_to_keep_it(
+    engine: Engine, kept: Any
+) -> None:
+    done: list[str] = []
+
+    def act() -> str:
+        done.append("done")
+        return "done"
+
+    with pytest.raises(InvalidOption, match="kept"):
+        engine.once("key", "request", act, kept=kept)
+    assert done == []
+
+
+def test_a_wait_may_be_for_ever(engine: Engine) -> None:
+    job_id = engine.search().items[0].id
+    for timeout in (None, 0, float("inf"), 10**20):
+        assert engine.wait(job_id, timeout).status is JobStatus.CANCELED
