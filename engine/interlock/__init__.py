@@ -21,6 +21,7 @@ from interlock.errors import (
     JobTimedOut,
     KeyReused,
     LeaseLost,
+    NotGuarded,
     SchemaMismatch,
     StoreUnavailable,
     UnknownJobName,
@@ -64,6 +65,7 @@ __all__ = [
     "JobTimedOut",
     "KeyReused",
     "LeaseLost",
+    "NotGuarded",
     "Page",
     "Phase",
     "Progress",
@@ -90,7 +92,9 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a name of `_LATER` at its first use."""
+    """Import a name of `_LATER` at its first use; look up `__version__`."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("interlock-jobs")
     if name not in _LATER:
         raise AttributeError(f"module 'interlock' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_LATER[name]), name)

@@ -122,6 +122,7 @@ class AsyncEngine:
         with waiting.watching(job_id, ring):
             while True:
                 changed.clear()
+                waiting.refuse_failed()
                 job = await self.get(job_id)
                 left = _POLL_S if until is None else until - loop.time()
                 if job.is_terminal or left <= 0:

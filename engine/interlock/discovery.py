@@ -5,17 +5,34 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
+from interlock import imports
 from interlock.clock import Clock
 from interlock.errors import InvalidOption
 from interlock.ports import JobStore
 from interlock.running import Runner
 
 DEFAULT_URL: Final = "sqlite:///interlock.db"
+#: Other names of a scheme.
+_ALIASES: Final = {"postgres": "postgresql"}
+_WHAT: Final = {
+    "interlock.stores": "database",
+    "interlock.schemas": "database with a schema",
+    "interlock.runners": "runner",
+}
 
 
 def database_url(url: str | None) -> str:
-    """Return the given URL, or INTERLOCK_DATABASE_URL, or ./interlock.db."""
-    return url or os.environ.get("INTERLOCK_DATABASE_URL") or DEFAULT_URL
+    """Return the given URL, or INTERLOCK_DATABASE_URL, or ./interlock.db.
+
+    Raises:
+        InvalidOption: the given URL is empty.
+    """
+    if url is None:
+        return os.environ.get("INTERLOCK_DATABASE_URL") or DEFAULT_URL
+    if not url.strip():
+        message = f"The URL of the database is empty. Give one, such as {DEFAULT_URL}."
+        raise InvalidOption.because("database", message)
+    return url
 
 
 def shared_url(url: str | None) -> str | None:
@@ -30,10 +47,16 @@ def shared_url(url: str | None) -> str | None:
 
 def _load(group: str, name: str) -> Any:
     found = {point.name: point for point in entry_points(group=group)}
+    what = _WHAT[group]
     if name not in found:
-        kinds = ", ".join(sorted(found)) or "none installed"
-        raise InvalidOption(group, name, f"one of: {kinds}")
-    return found[name].load()
+        kinds = ", ".join(sorted(found)) or "none is installed"
+        message = f"There is no {what} {name!r}. Use one of: {kinds}."
+        raise InvalidOption.because(what, message)
+    try:
+        return found[name].load()
+    except ImportError as error:
+        words = imports.lacking(f"The {what} {name!r}", error)
+        raise InvalidOption.because(what, words) from error
 
 
 def open_store(url: str | None, clock: Clock, *, create: bool = True) -> JobStore:
@@ -45,7 +68,8 @@ def open_store(url: str | None, clock: Clock, *, create: bool = True) -> JobStor
         create: make what is missing; False: refuse, and change nothing.
 
     Raises:
-        InvalidOption: nothing installed knows the scheme.
+        InvalidOption: nothing installed knows the scheme, or a package that it needs
+            is not installed.
         StoreUnavailable: the store cannot be used, and why.
     """
     url = database_url(url)
@@ -71,7 +95,7 @@ def _scheme(url: str) -> str:
     if not colon or not (rest.startswith("//") or scheme == "memory"):
         allowed = "a URL: sqlite:///jobs.db, postgresql://user@host/name, or memory:"
         raise InvalidOption("database", url, allowed)
-    return scheme
+    return _ALIASES.get(scheme, scheme)
 
 
 def upgrade_store(url: str | None) -> list[str]:

@@ -1,5 +1,6 @@
 """The library API: what an application calls."""
 
+import logging
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from interlock.errors import (
     JobCanceled,
     JobFailed,
     JobTimedOut,
+    NotGuarded,
     WaitTimeout,
 )
 from interlock.handle import JobHandle
@@ -34,6 +36,7 @@ from interlock.tracing import tracer
 from interlock.waiting import Waiting
 from interlock.worker import Worker
 
+_log = logging.getLogger("interlock.worker")
 P = ParamSpec("P")
 R = TypeVar("R")
 _SUCCEEDED = row_of(Event.SUCCEED).target
@@ -160,7 +163,11 @@ class Engine(Operations):
         wanted = [call_of(call) for call in calls]
         connections = {id(j.defaults.get("connection")) for j, _ in wanted}
         if len(connections) > 1:
-            raise InvalidOption("connection", "several", "the same for all")
+            message = (
+                "The jobs of one submit_many have several connections. Give all of "
+                "them the same one. Nothing was stored."
+            )
+            raise InvalidOption.because("connection", message)
         connection = wanted[0][0].defaults.get("connection") if wanted else None
         new = [new_job(job, params, now=now) for job, params in wanted]
         stored = self._add(new, connection=connection) if new else []
@@ -309,6 +316,10 @@ class Engine(Operations):
         """Run a worker in a thread, for applications and tests; stop it at the end.
 
         The options are those of `WorkerSettings`.
+
+        Raises:
+            NotGuarded: the script has no `if __name__ == "__main__":`. Whoever waits
+                for a job inside of the block gets it too.
         """
         given: Any = {} if concurrency is None else {"concurrency": concurrency}
         settings = WorkerSettings(
@@ -318,13 +329,27 @@ class Engine(Operations):
             shutdown_grace=shutdown_grace,
         )
         worker = self.new_worker(settings=settings, containment=containment)
-        thread = threading.Thread(target=worker.run, name="interlock-worker")
+        refused: list[NotGuarded] = []
+
+        def work() -> None:
+            try:
+                worker.run()
+            except NotGuarded as error:
+                _log.error(str(error))
+                refused.append(error)
+                self.waiting.fail(error)
+
+        thread = threading.Thread(target=work, name="interlock-worker")
         thread.start()
         try:
             yield worker
         finally:
             worker.stop()
             thread.join()
+            if refused:
+                self.waiting.fail(None)
+        if refused:
+            raise refused[0]
 
     def close(self) -> None:
         """Release threads and connections. The engine is not used after it."""

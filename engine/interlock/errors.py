@@ -8,6 +8,7 @@
   - UnknownJobName       no registered job has this name
   - InvalidParams        parameters do not fit the job's signature
   - InvalidOption        an option is out of its range
+  - NotGuarded           a script runs itself while it is imported for its jobs
   - DuplicateJob         a key is taken by another job
   - KeyReused            an idempotency key belongs to another request
   - InFlight             a request with this idempotency key is under way
@@ -154,6 +155,13 @@ class InvalidOption(InterlockError, ValueError):
         error = cls.__new__(cls, sentence)
         error.option = option
         return error
+
+
+class NotGuarded(InterlockError):
+    """A script does at its import what belongs under `if __name__ == "__main__":`.
+
+    A worker imports the script too, to find its jobs. Nothing was stored or started.
+    """
 
 
 class DuplicateJob(InterlockError):

@@ -57,8 +57,11 @@ def _make_room(concurrency: int) -> None:
         return
     if hard != resource.RLIM_INFINITY and hard < wanted:
         most = max(1, (hard - _DESCRIPTORS) // 2)
-        allowed = f"at most {most} with {hard} descriptors (`ulimit -Hn`)"
-        raise InvalidOption("concurrency", concurrency, allowed)
+        message = (
+            f"concurrency={concurrency} needs {wanted} file descriptors, and this "
+            f"process may have {hard} (`ulimit -Hn`). Use {most} or less."
+        )
+        raise InvalidOption.because("concurrency", message)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 

@@ -12,7 +12,12 @@ from types import ModuleType
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack
 
 from interlock import options as opts
-from interlock.errors import InterlockError, InvalidOption, UnknownJobName
+from interlock.errors import (
+    InterlockError,
+    InvalidOption,
+    NotGuarded,
+    UnknownJobName,
+)
 from interlock.options import Options
 from interlock.retry import Retry
 
@@ -215,10 +220,10 @@ def refuse_while_importing(what: str) -> None:
     """Refuse what a script does for its own sake while it is imported for its jobs.
 
     Raises:
-        InterlockError: a worker imports this module just now.
+        NotGuarded: a worker imports this module just now.
     """
     if _is_importing:
-        raise InterlockError(
+        raise NotGuarded(
             f"{what} is called while a worker imports this module for its jobs: put it "
             "under `if __name__ == '__main__':`. Nothing was stored or started."
         )

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Final
 
+from interlock.bounds import check_whole
 from interlock.errors import InvalidOption
 
 DEFAULT_LEASE_S: Final = 30.0
@@ -30,12 +31,13 @@ class WorkerSettings:
     job_engine: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.concurrency <= 1000:  # noqa: PLR2004  (documented above)
-            raise InvalidOption("concurrency", self.concurrency, "from 1 to 1000")
+        check_whole("concurrency", self.concurrency, least=1, most=1000)
         if not 1 <= self.lease <= 86_400:  # noqa: PLR2004  (a day)
             raise InvalidOption("lease", self.lease, "1 to 86400 seconds")
         if not 0 <= self.shutdown_grace <= 86_400:  # noqa: PLR2004  (a day)
-            raise InvalidOption("shutdown_grace", self.shutdown_grace, "0 to 86400 s")
+            raise InvalidOption(
+                "shutdown_grace", self.shutdown_grace, "0 to 86400 seconds"
+            )
 
     @property
     def margin(self) -> float:

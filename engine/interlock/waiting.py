@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from interlock.errors import InterlockError
 from interlock.job import Job
 from interlock.ports import JobStore
 
@@ -22,6 +23,7 @@ class Waiting:
         self._waiters: dict[str, list[Callable[[], None]]] = defaultdict(list)
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._failed: InterlockError | None = None
         self._wakeup = store.watch()
 
     @contextmanager
@@ -52,6 +54,16 @@ class Waiting:
             for callback in callbacks:
                 callback()
 
+    def fail(self, error: InterlockError | None) -> None:
+        """Have all who wait raise an error from now on; None: no more."""
+        self._failed = error
+        self._wakeup.wake()
+
+    def refuse_failed(self) -> None:
+        """Raise the error of `fail`, if there is one."""
+        if self._failed is not None:
+            raise self._failed
+
     def wait(self, job_id: str, timeout_s: float | None) -> Job:
         """Return the job when it is terminal, or as it is when the time is over."""
         changed = threading.Event()
@@ -59,6 +71,7 @@ class Waiting:
         with self.watching(job_id, changed.set):
             while True:
                 changed.clear()
+                self.refuse_failed()
                 job = self._store.get(job_id)
                 left = until - time.monotonic()
                 if job.is_terminal or left <= 0:

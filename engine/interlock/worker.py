@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from interlock.attempts import Attempts, Tracked
 from interlock.clock import Clock, boot_id
-from interlock.errors import InterlockError, StoreUnavailable
+from interlock.errors import InterlockError, NotGuarded, StoreUnavailable
 from interlock.job import Job
 from interlock.lifecycle import row_of
 from interlock.observation import Launch
@@ -111,12 +111,19 @@ class Worker:
         self._wakeup.wake()
 
     def run(self) -> None:
-        """Work until `stop` and the end of the last job."""
+        """Work until `stop` and the end of the last job.
+
+        Raises:
+            NotGuarded: a job module runs itself when it is imported.
+        """
         try:
             self._begin()
             while not (self._stops and not self._attempts.all):
                 self.turn()
             self._store.forget_worker(self.id)
+        except NotGuarded:
+            self._store.forget_worker(self.id)
+            raise
         finally:
             self._runner.close()
             self._wakeup.close()

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from interlock import errors
+from interlock import discovery, errors, imports
 from interlock.engine import Engine
+from interlock.registry import importing
 
 if TYPE_CHECKING:
     from interlock_adapters.http.client import Client
 
 Database = Annotated[
     str | None,
-    typer.Option("--database", help="URL [INTERLOCK_DATABASE_URL, ./interlock.db]"),
+    typer.Option(
+        "--database",
+        help="URL [INTERLOCK_DATABASE_URL, pyproject.toml, ./interlock.db]",
+    ),
 ]
 Server = Annotated[
     str | None,
@@ -54,7 +58,7 @@ _CODES: Final = (
 )
 
 out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def import_modules(modules: list[str] | None) -> list[str]:
@@ -66,20 +70,24 @@ def import_modules(modules: list[str] | None) -> list[str]:
     names = modules or Settings().module_names()
     for name in names:
         try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise  # a module that the module needs
-            message = f"there is no module {name!r} in this folder or environment"
-            raise errors.InvalidOption("--module", name, message) from None
+            with importing():
+                importlib.import_module(name)
+        except (Exception, SystemExit) as error:
+            message = imports.failed(name, error)
+            raise errors.InvalidOption.because("--module", message) from error
     return names
 
 
-def database_url(database: str | None) -> str | None:
-    """Return the database that the flags or the settings name, if they do."""
+def database_url(database: str | None) -> str:
+    """Return the URL of the flag, of INTERLOCK_DATABASE_URL, of pyproject.toml.
+
+    Every command asks here: two readers of a setting would find two databases.
+    """
     from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
 
-    return database or Settings().database_url
+    if database is None:
+        database = Settings().database_url
+    return discovery.database_url(database)
 
 
 @contextmanager
@@ -103,28 +111,29 @@ def desk(
     """Open the engine that the flags name, or a client of the server that they name."""
     from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
 
-    if database and server:
-        raise errors.InvalidOption("--server", server, "left out with --database")
+    if database is not None and server is not None:
+        message = "--server and --database exclude each other. Leave one of them out."
+        raise errors.InvalidOption.because("--server", message)
     settings = Settings()
-    url = server or (None if database else settings.server)
+    url = server or (None if database is not None else settings.server)
     if url is None:
         with engine(database, modules, create=create) as opened:
             yield opened
         return
-    with needs_http():
+    with needs_http("--server"):
         from interlock_adapters.http.client import Client  # noqa: PLC0415  (when asked)
     with Client(url, token=settings.token) as client:
         yield client
 
 
 @contextmanager
-def needs_http() -> Iterator[None]:
+def needs_http(what: str) -> Iterator[None]:
     """Say what is missing where the extra `http` is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
-        allowed = 'installed: pip install "interlock-jobs[http]"'
-        raise errors.InvalidOption("module", error.name, allowed) from None
+        message = imports.lacking(what, error)
+        raise errors.InvalidOption.because("module", message) from None
 
 
 @contextmanager

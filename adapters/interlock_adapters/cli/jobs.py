@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,13 +30,18 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds to wait at most")]
 By = Annotated[str | None, typer.Option(help="Who does it")]
 _FOLLOW_S = 0.2
+#: A worker that was not seen for so long is gone: twice the default lease.
+_SILENT = timedelta(seconds=60)
 
 
 def _param(text: str) -> tuple[str, object]:
     """Return `key=value`; the value is JSON, or text if it is none."""
     key, equals, value = text.partition("=")
     if not equals:
-        raise InvalidOption("parameter", text, "key=value")
+        message = (
+            f"The parameter {text!r} has no value. Write NAME=VALUE, for example a=2."
+        )
+        raise InvalidOption.because("parameter", message)
     try:
         return key, json.loads(value)
     except ValueError:
@@ -58,7 +64,10 @@ def _look_again(engine: "Engine | Client", job_id: str) -> None:
 def _finish(
     engine: "Engine | Client", job_id: str, timeout: float | None, *, as_json: bool
 ) -> None:
-    """Wait with a progress bar, print the job, leave with its exit code."""
+    """Wait with a progress bar; print the result, leave with the job's exit code.
+
+    What is for people goes to stderr: a program reads the result alone from stdout.
+    """
     from rich.progress import Progress  # noqa: PLC0415  (only with a wait)
 
     with Progress(console=context.err, transient=True) as bar:
@@ -72,8 +81,20 @@ def _finish(
                 bar.update(task, completed=seen.completed or 0, total=seen.total)
             bar.update(task, description=f"{job.status} {show.progress_text(job)}")
             _look_again(engine, job_id)
-    _print(job, as_json=as_json)
-    engine.result(job_id, timeout=0)
+    if as_json:
+        _print(job, as_json=True)
+        engine.result(job_id, timeout=0)
+    else:
+        err.print(show.jobs_table([job]))
+        show.print_json(engine.result(job_id, timeout=0))
+
+
+def _warn_without_worker(engine: "Engine | Client") -> None:
+    """Say at once that nobody is there who would run it: else it waits in silence."""
+    since = datetime.now(UTC) - _SILENT
+    if not any(worker.seen_at >= since for worker in engine.workers()):
+        words = "No worker is running; waiting for one. Start it: interlock worker"
+        err.print(f"{words} MODULE", markup=False)
 
 
 def submit(
@@ -106,6 +127,7 @@ def submit(
         handle = engine.submit(name, values, **options)
         if wait:
             err.print(handle.id)  # at once: whoever stops waiting can come back to it
+            _warn_without_worker(engine)
             _finish(engine, handle.id, None, as_json=as_json)
         elif as_json:
             show.print_json(show.as_dict(handle.job()))

@@ -1,7 +1,10 @@
 """`interlock`: the commands, each imported when it runs."""
 
+from typing import Annotated
+
 import typer
 
+import interlock
 from interlock_adapters.cli import jobs, operate, serve, top, work
 from interlock_adapters.cli.context import EXIT_CODES
 
@@ -13,6 +16,26 @@ app = typer.Typer(
     epilog=_EPILOG,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001  (Typer calls it)
+    if wanted:
+        print(f"interlock {interlock.__version__}")  # noqa: T201  (as it is)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Say which it is"
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 for module in (work, serve, jobs, operate, top):
     module.register(app)
 

@@ -118,9 +118,8 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
     for name in domain.STRENGTHS:
         found[f"containment {name}"] = _told(probe.works, name)
     found["containment auto"] = _told(probe.strongest)
-    url = context.database_url(database)
-    found["database"] = discovery.database_url(url)
     with context.errors_as_exit_codes():
+        url = found["database"] = context.database_url(database)
         try:
             found["store"] = _store(url)
         except InterlockError as error:
@@ -134,7 +133,7 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
                     out.print(f"{name}: {value}", markup=False)
 
 
-def _store(url: str | None) -> str:
+def _store(url: str) -> str:
     """Return what there is to say of the store; none is made."""
     if not discovery.store_exists(url):
         return "none yet; the first submit, worker or server makes it"

@@ -48,7 +48,8 @@ def serve(
         bool, typer.Option("--with-worker", help="Run jobs here too")
     ] = False,
     concurrency: Annotated[
-        int | None, typer.Option(help="Jobs at once, with --with-worker [cores]")
+        int | None,
+        typer.Option(help="Jobs at once, with --with-worker (default: CPU cores)"),
     ] = None,
     token: Tokens = None,
     token_file: TokenFile = None,
@@ -61,7 +62,7 @@ def serve(
 ) -> None:
     """Serve the HTTP API until SIGTERM or Ctrl-C; again stops its jobs at once."""
     with context.errors_as_exit_codes():
-        with context.needs_http():
+        with context.needs_http("`interlock serve`"):
             from interlock_adapters.http import serve as served  # noqa: PLC0415  (slow)
         settings = _settings(
             [*(token or []), *_lines(token_file)],
@@ -108,10 +109,11 @@ def _lines(file: Path | None) -> list[str]:
     try:
         lines = [line.strip() for line in file.read_text().splitlines()]
     except OSError as error:
-        allowed = f"a file that can be read ({error.strerror})"
-        raise InvalidOption("--token-file", str(file), allowed) from None
+        message = f"The token file {file} cannot be read: {error.strerror}."
+        raise InvalidOption.because("--token-file", message) from None
     if not any(lines):
-        raise InvalidOption("--token-file", str(file), "a file with a token")
+        message = f"The token file {file} has no token. Write one a line."
+        raise InvalidOption.because("--token-file", message)
     return [line for line in lines if line]
 
 

@@ -18,6 +18,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="INTERLOCK_",
+        env_ignore_empty=True,
         pyproject_toml_table_header=("tool", "interlock"),
         extra="ignore",
     )

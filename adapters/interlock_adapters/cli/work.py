@@ -20,7 +20,7 @@ def worker(
     ] = None,
     database: Database = None,
     concurrency: Annotated[
-        int | None, typer.Option(help="Jobs at once [cores]")
+        int | None, typer.Option(help="Jobs at once (default: CPU cores)")
     ] = None,
     lease: Annotated[float, typer.Option(help="Seconds until others take over")] = 30.0,
     queues: Annotated[str | None, typer.Option(help="Only these, with commas")] = None,
@@ -59,7 +59,8 @@ def worker(
 
 def demo(
     folder: Annotated[
-        Path | None, typer.Option(help="Where to keep the database [a new folder]")
+        Path | None,
+        typer.Option(help="Where to keep the database (default: a new folder)"),
     ] = None,
 ) -> None:
     """Show real jobs: a batch, retries, a timeout, a cancel with all it started."""

@@ -1,5 +1,6 @@
 """Serve an engine with uvicorn: on loopback, or elsewhere with a token."""
 
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -96,11 +97,11 @@ def refuse_open(host: str, settings: Settings) -> None:
         InvalidOption: which.
     """
     if not settings.tokens and not is_loopback(host):
-        allowed = (
-            "a loopback address such as 127.0.0.1; others reach any other one, so it "
-            "needs --token or --token-file"
+        message = (
+            f"Other machines can reach the address {host!r}, so it needs --token or "
+            "--token-file. Without a token use a loopback address such as 127.0.0.1."
         )
-        raise InvalidOption("--host", host, allowed)
+        raise InvalidOption.because("--host", message)
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -108,5 +109,9 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        allowed = f"an address and a port that are free here ({error.strerror})"
-        raise InvalidOption("--host, --port", f"{host}:{port}", allowed) from error
+        why = os.strerror(error.errno) if error.errno else str(error)
+        message = (
+            f"Port {port} of {host} cannot be opened: {why}. Choose a free one with "
+            "--port, and an address of this machine with --host."
+        )
+        raise InvalidOption.because("--host, --port", message) from error

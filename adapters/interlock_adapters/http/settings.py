@@ -8,6 +8,14 @@ from interlock.errors import InvalidOption
 #: What a browser or a program of this machine may call it. The last one is what
 #: starlette's TestClient says: no name that a domain could have.
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "testserver"})
+_NOT_SENDABLE: Final = (
+    "A token has a character that no header can carry. Write SECRET or NAME:SECRET, "
+    "with a secret of printable ASCII characters."
+)
+_TOO_SHORT: Final = (
+    "A token is empty or has a space in it. Write SECRET or NAME:SECRET, with a secret "
+    "of at least one character."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +28,9 @@ class Token:
 
     def __post_init__(self) -> None:
         if not self.secret.isascii() or not self.secret.isprintable():
-            raise InvalidOption("token", "...", "printable ASCII characters")
+            raise InvalidOption.because("token", _NOT_SENDABLE)
         if not self.secret or " " in self.secret:
-            raise InvalidOption("token", "...", "at least one character, no space")
+            raise InvalidOption.because("token", _TOO_SHORT)
 
     @classmethod
     def parse(cls, text: str, *, may_write: bool) -> Self:
@@ -33,7 +41,7 @@ class Token:
         """
         name, colon, secret = text.strip().rpartition(":")
         if colon and not name.isprintable():
-            raise InvalidOption("token", "...", "SECRET or NAME:SECRET")
+            raise InvalidOption.because("token", _NOT_SENDABLE)
         return cls(secret=secret, name=name or None, may_write=may_write)
 
 

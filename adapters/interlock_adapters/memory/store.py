@@ -54,7 +54,8 @@ class MemoryStore(Upkeep):
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
         """See `JobStore.add`."""
         if connection is not None:
-            raise InvalidOption("connection", connection, "None: memory has no tables")
+            message = "memory: has no tables to share a transaction with. Leave it out."
+            raise InvalidOption.because("connection", f"connection= with {message}")
         with self._lock, self.together():
             added = [self._add(new) for new in jobs]
         self._ring()

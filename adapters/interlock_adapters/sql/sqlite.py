@@ -186,7 +186,11 @@ class SqliteSchema:
 
     def grant(self, role: str) -> None:
         """Refuse it: who may write the file may write the database."""
-        raise InvalidOption("role", role, "for PostgreSQL; a SQLite file has no roles")
+        message = (
+            f"Nothing can be granted to {role!r}: a SQLite file has no roles. "
+            "Whoever may write the file may write the database."
+        )
+        raise InvalidOption.because("role", message)
 
     def current(self) -> str | None:
         """Return the schema's version, None for an empty database or no file."""

@@ -56,6 +56,11 @@ class Launcher:
         return self._pidfd >= 0
 
     @property
+    def ever_loaded(self) -> bool:
+        """Whether any zygote of this worker has imported the jobs."""
+        return self._loaded_at > 0
+
+    @property
     def is_there(self) -> bool:
         """Whether there is a zygote, which may still be about to import the jobs."""
         return self._link is not None

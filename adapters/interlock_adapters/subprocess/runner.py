@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from interlock.clock import boot
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, NotGuarded
 from interlock.lifecycle import Proof
 from interlock.observation import Launch
 from interlock.running import Execution, Source
@@ -150,6 +150,10 @@ class SubprocessRunner:
                 execution.gone(Proof(said["proof"]))
             else:  # a spare was killed: there are as many as before
                 self._drop_spare(said["gone"])
+        elif "not_guarded" in said:
+            if not self._launcher.ever_loaded:
+                raise NotGuarded(said["not_guarded"])
+            _log.error(said["not_guarded"])  # it was changed since; its jobs go on
         elif "failed" in said:
             words = "the job modules cannot be imported; no job is claimed until they"
             _log.error("%s can be:\n%s", words, said["failed"])

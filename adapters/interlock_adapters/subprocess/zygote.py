@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from interlock import hooks
+from interlock import hooks, imports
+from interlock.errors import NotGuarded
 from interlock_adapters.subprocess import (
     child,
     domain,
@@ -99,6 +100,9 @@ class Zygote:
             hooks.before_fork.run()
             joblogs.show()
             prepared = fork_safety.prepare(before, started)
+        except NotGuarded as error:
+            self._tell({"not_guarded": f"{error} ({imports.place_of(error)})"})
+            return False
         except BaseException:  # noqa: BLE001  (user code at import; it is reported)
             self._tell({"failed": traceback.format_exc()[-60_000:]})
             return False

@@ -89,8 +89,11 @@ def _call(wanted: Wanted) -> Submitted:
 def _body(call: Submitted) -> dict[str, Any]:
     name, params, options = call
     if options.get("connection") is not None:
-        allowed = "left out: a server has no part in your transaction"
-        raise InvalidOption("connection", "...", allowed)
+        message = (
+            "connection= cannot be used with a server, which has no part in your "
+            "transaction. Leave it out. Nothing was stored."
+        )
+        raise InvalidOption.because("connection", message)
     said = {k: _plain(v) for k, v in options.items() if k != "connection"}
     return {"name": name, "params": dict(params), "options": said}
 

@@ -35,7 +35,7 @@ def of(response: httpx.Response) -> errors.InterlockError:
     if error is None and response.status_code == _UNAVAILABLE:
         error = errors.StoreUnavailable(detail)
     if error is None and response.status_code in _UNFIT:
-        error = errors.InvalidOption("request", "...", detail)
+        error = errors.InvalidOption.because("request", detail)
     if error is None:
         error = ServerRefused(response.status_code, kind, detail)
     error.args = (detail,)
@@ -58,7 +58,7 @@ def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  
         case "invalid-params":
             return errors.InvalidParams(body["name"], body["problems"])
         case "invalid-option":
-            return errors.InvalidOption(body["option"], "...", "...")
+            return errors.InvalidOption.because(body["option"], str(body["detail"]))
         case "duplicate-job":
             return errors.DuplicateJob("a key", "...", body["job_id"], "...")
         case "schema-mismatch":

@@ -1,0 +1,16 @@
+"""`python -m interlock`: the command line, which an adapter brings."""
+
+import sys
+from importlib.metadata import entry_points
+
+
+def main() -> None:
+    """Run the console script `interlock`."""
+    found = entry_points(group="console_scripts", name="interlock")
+    if not found:
+        sys.exit("The command line is not installed. Run: pip install interlock-jobs")
+    next(iter(found)).load()()
+
+
+if __name__ == "__main__":
+    main()
