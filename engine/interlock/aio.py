@@ -1,11 +1,11 @@
 """`Engine` for asyncio: the same names, awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import ParamSpec, Self, TypeVar, Unpack, overload
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock.bounds import check_wait
 from interlock.clock import Clock
@@ -70,6 +70,14 @@ class AsyncEngine:
             raise
         return cls(opened[0])
 
+    @overload
+    async def submit(
+        self,
+        job: JobFunction[P, Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> AsyncJobHandle[R]: ...
     @overload
     async def submit(
         self, job: JobFunction[P, R], /, *args: P.args, **kwargs: P.kwargs
