@@ -95,6 +95,19 @@ class AsyncEngine:
         handle = await self._call(self.sync.submit, job, *args, **kwargs)
         return AsyncJobHandle(handle.id, self)
 
+    async def submit_from(
+        self,
+        parent_id: str,
+        name: str,
+        params: Mapping[str, object],
+        options: Options,
+    ) -> AsyncJobHandle[object]:
+        """See `Engine.submit_from`."""
+        handle = await self._call(
+            self.sync.submit_from, parent_id, name, params, options
+        )
+        return AsyncJobHandle(handle.id, self)
+
     async def submit_many(
         self, calls: Iterable[Wanted]
     ) -> list[AsyncJobHandle[object]]:
