@@ -15,6 +15,7 @@ from interlock.errors import (
     InterlockError,
     InvalidOption,
     InvalidParams,
+    InvalidResult,
     JobCanceled,
     JobFailed,
     JobNotFound,
@@ -31,7 +32,7 @@ from interlock.errors import (
 from interlock.job import Attempt, Failure, HistoryEntry, Job, Phase, Progress
 from interlock.lifecycle import Event, JobStatus, Reason, StopCause
 from interlock.registry import JobFunction, job  # `job` hides the module of that name
-from interlock.retry import Retry, TransientError
+from interlock.retry import PermanentError, Retry, TransientError
 
 if TYPE_CHECKING:
     from interlock.aio import AsyncEngine
@@ -54,6 +55,7 @@ __all__ = [
     "Interrupted",
     "InvalidOption",
     "InvalidParams",
+    "InvalidResult",
     "Job",
     "JobCanceled",
     "JobContext",
@@ -67,6 +69,7 @@ __all__ = [
     "LeaseLost",
     "NotGuarded",
     "Page",
+    "PermanentError",
     "Phase",
     "Progress",
     "Reason",

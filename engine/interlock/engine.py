@@ -15,9 +15,6 @@ from interlock.errors import (
     DuplicateJob,
     InterlockError,
     InvalidOption,
-    JobCanceled,
-    JobFailed,
-    JobTimedOut,
     NotGuarded,
     WaitTimeout,
 )
@@ -25,11 +22,12 @@ from interlock.handle import JobHandle
 from interlock.ids import refuse_malformed
 from interlock.job import Job, NewJob
 from interlock.job_requests import JobRequests
-from interlock.lifecycle import Event, row_of
+from interlock.lifecycle import Event
 from interlock.operations import Operations
 from interlock.options import Options, check_words
 from interlock.ports import JobStore
 from interlock.registry import JobFunction, called, find
+from interlock.results import value_of
 from interlock.settings import WorkerSettings
 from interlock.submission import Wanted, again, call_of, new_job
 from interlock.tracing import tracer
@@ -39,12 +37,6 @@ from interlock.worker import Worker
 _log = logging.getLogger("interlock.worker")
 P = ParamSpec("P")
 R = TypeVar("R")
-_SUCCEEDED = row_of(Event.SUCCEED).target
-_ENDED_BADLY = {
-    row_of(Event.FAIL).target: JobFailed,
-    row_of(Event.CANCEL).target: JobCanceled,
-    row_of(Event.TIME_OUT).target: JobTimedOut,
-}
 
 
 class Engine(Operations):
@@ -214,16 +206,16 @@ class Engine(Operations):
             return self._waiting
 
     def result(self, job_id: str, timeout: float | None = None) -> object:
-        """Wait, and return what the function returned.
+        """Wait, and return what the function returned, as its annotation says.
+
+        As JSON, if this process has no job of its name.
 
         Raises:
             JobFailed, JobCanceled, JobTimedOut: it ended without a result.
+            InvalidResult: the result does not fit the function that is here.
             JobNotFound, WaitTimeout: as `wait`.
         """
-        job = self.wait(job_id, timeout)
-        if job.status is not _SUCCEEDED:
-            raise _ENDED_BADLY[job.status](job)
-        return job.result
+        return value_of(self.wait(job_id, timeout))
 
     def cancel(
         self,

@@ -18,6 +18,7 @@
   - JobFailed            `result` of a job that is FAILED
   - JobCanceled          `result` of a job that is CANCELED
   - JobTimedOut          `result` of a job that is TIMEOUT
+  - InvalidResult        `result` of a job whose result is not what its function says
 """
 
 from collections.abc import Iterable, Sequence
@@ -248,3 +249,18 @@ def _short(value: object) -> str:
     """Return a value as Python writes it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+class InvalidResult(InterlockError):
+    """The job SUCCEEDED, and its result does not fit the function's annotation here.
+
+    Another version of the function returned it. `job.result` has it as JSON.
+    """
+
+    def __init__(self, job: "Job", wanted: str, why: str) -> None:
+        super().__init__(
+            f"the result of job {job.id} ({job.name}) does not fit `{wanted}`, which "
+            f"the function returns here: {why}. Another version of it ran; `get` has "
+            "the result as JSON."
+        )
+        self.job = job

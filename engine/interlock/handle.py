@@ -52,13 +52,14 @@ class JobHandle(Generic[R_co]):
         return self._engine.wait(self.id, timeout=timeout)
 
     def result(self, timeout: float | None = None) -> R_co:
-        """Return what the function returned, as JSON carried it.
+        """Return what the function returned, as its annotation says.
 
         Raises:
             JobFailed, JobCanceled, JobTimedOut: it ended without a result.
+            InvalidResult: the result does not fit the function that is here.
             WaitTimeout: it did not end within `timeout` seconds.
         """
-        return self._engine.result(self.id, timeout=timeout)  # type: ignore[return-value]  # JSON of an R
+        return self._engine.result(self.id, timeout=timeout)  # type: ignore[return-value]  # by its annotation
 
     def cancel(
         self,

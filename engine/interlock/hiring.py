@@ -9,7 +9,7 @@ from interlock import discovery
 from interlock.clock import Clock
 from interlock.errors import InterlockError, InvalidOption
 from interlock.ports import JobStore
-from interlock.registry import refuse_while_importing, registered
+from interlock.registry import prepare, refuse_while_importing, registered
 from interlock.settings import WorkerSettings
 from interlock.worker import Answer, Worker
 
@@ -33,6 +33,7 @@ def new_worker(
             "no job is registered in this process: import the modules with @job "
             "first. No worker was started."
         )
+    prepare()  # refuse what no job could be started with
     _make_room(settings.concurrency)
     names = {job.function.__module__ for job in jobs.values()} | set(modules)
     main = _main() if "__main__" in names else None

@@ -9,13 +9,13 @@ from typing import Literal, TypedDict
 
 from interlock.errors import InvalidOption
 from interlock.retry import MAX_SECONDS, Retry
-from interlock.shape import MAX_DEPTH, is_deeper
+from interlock.shape import MAX_DEPTH, is_deeper, is_storable
 
 _MAX_TEXT = 255
 _MAX_WORDS = 2000
 _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _MAX_PRIORITY = 2**31 - 1
+_NEVER_NONE = frozenset({"grace", "queue", "priority", "run_at", "max_losses"})
 _MAX_JSON = 1024 * 1024
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -93,12 +93,11 @@ def check_json(option: str, value: object) -> None:
     )
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
-        size = len(text.encode())
         same = json.loads(text) == value
     except (TypeError, ValueError, RecursionError):
         raise InvalidOption(option, "...", allowed) from None
-    ok = isinstance(value, dict) and same and size <= _MAX_JSON
-    if not ok or is_deeper(value) or _NUL.search(text):
+    ok = isinstance(value, dict) and same and is_storable(text)
+    if not ok or is_deeper(value) or len(text.encode()) > _MAX_JSON:
         raise InvalidOption(option, "...", allowed)
 
 
@@ -136,7 +135,7 @@ def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
         known = f"one of {', '.join(sorted(Options.__annotations__))}"
         raise InvalidOption("option", unknown[0], known)
     for name, value in options.items():
-        if value is None and name not in {"grace", "queue", "priority", "run_at"}:
+        if value is None and name not in _NEVER_NONE:
             continue
         if name in {"timeout", "grace"}:
             _seconds(name, value, zero=name == "grace")

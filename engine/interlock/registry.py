@@ -4,31 +4,35 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
+from interlock import declaring
 from interlock import options as opts
+from interlock.annotations import are_plain, signature
+from interlock.declaring import Isolation
 from interlock.errors import (
     InterlockError,
     InvalidOption,
+    InvalidParams,
     NotGuarded,
     UnknownJobName,
 )
 from interlock.options import Options
+from interlock.retry import MAIN as MAIN  # noqa: PLC0414  (whoever imports it for jobs)
 from interlock.retry import Retry
+
+if TYPE_CHECKING:
+    from interlock.codecs import Codec
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-_LIMITS = frozenset({"memory_mb", "address_space_mb", "cpu_s", "file_mb", "open_files"})
-#: The script that declares jobs, as workers import it; multiprocessing does the same.
-MAIN = "__mp_main__"
-Isolation = Literal["process", "fork", "interpreter"]
+_BY_POSITION = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +47,7 @@ class JobFunction(Generic[P, R_co]):
     limits: Mapping[str, int] = field(default_factory=dict[str, int])
     secret: frozenset[str] = frozenset()
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
         return self.function(*args, **kwargs)
 
@@ -61,16 +65,32 @@ class JobFunction(Generic[P, R_co]):
         opts.check(options)
         return replace(self, defaults={**self.defaults, **options})
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> "Call[R_co]":
-        """Return one call of this job, for `Engine.submit_many`."""
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> "Call[R_co]":
+        """Return one call of this job, for `Engine.submit_many`.
+
+        Raises:
+            InvalidParams: as `bound`.
+        """
         return Call(job=self, params=self.bound(*args, **kwargs))
 
-    def bound(self, *args: object, **kwargs: object) -> dict[str, object]:
-        """Return the arguments by name; what does not fit stays for the check."""
+    def bound(self, /, *args: object, **kwargs: object) -> dict[str, object]:
+        """Return the arguments by name; whether they fit is checked at the submit.
+
+        Raises:
+            InvalidParams: there are too many by position, or one is given twice.
+        """
         names = _names(self.function)
+        problems = [
+            f"got multiple values for argument {name!r}"
+            for name, _ in zip(names, args, strict=False)
+            if name in kwargs
+        ]
         if len(args) > len(names):
-            extra = {f"argument {i + 1}": a for i, a in enumerate(args[len(names) :])}
-            return {**kwargs, **extra}
+            takes = f"{len(names)} positional argument{'s'[: len(names) != 1]}"
+            were = "was" if len(args) == 1 else "were"
+            problems.append(f"it takes {takes} but {len(args)} {were} given")
+        if problems:
+            raise InvalidParams(self.name, problems)
         return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
@@ -84,7 +104,35 @@ def _unpickled(module: str, name: str, defaults: Options) -> JobFunction[..., ob
 
 @cache
 def _names(function: Callable[..., object]) -> list[str]:
-    return list(inspect.signature(function).parameters)
+    """Return the parameters that may be given by position."""
+    found = signature(function).parameters.values()
+    return [each.name for each in found if each.kind is _BY_POSITION]
+
+
+@cache
+def codec_of(function: Callable[..., object]) -> "Codec | None":
+    """Return what converts a function's parameters and result.
+
+    None if they are plain JSON: then nothing is imported, and nothing converted.
+
+    Raises:
+        InvalidOption: an annotation cannot be used.
+    """
+    if are_plain(function):
+        return None
+    from interlock.codecs import codec  # noqa: PLC0415  (pydantic: where it is needed)
+
+    return codec(function)
+
+
+def prepare() -> None:
+    """Make ready what converts the parameters and results of all registered jobs.
+
+    Raises:
+        InvalidOption: an annotation of one cannot be used.
+    """
+    for each in registered().values():
+        codec_of(each.function)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +147,9 @@ _registered: dict[str, JobFunction[..., object]] = {}
 _is_importing = False
 
 
+@overload
+def job(function: Callable[P, R], /) -> JobFunction[P, R]: ...
+@overload
 def job(
     *,
     name: str | None = None,
@@ -111,11 +162,28 @@ def job(
     max_losses: int = 5,
     isolation: Isolation = "process",
     limits: Mapping[str, int] | None = None,
-    secret: tuple[str, ...] = (),
-) -> Callable[[Callable[P, R]], JobFunction[P, R]]:
-    """Make a module-level function a job.
+    secret: Collection[str] = (),
+) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
+def job(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    timeout: float | None = None,
+    grace: float = 2.0,
+    queue: str = "default",
+    priority: int = 0,
+    retry: Retry | None = None,
+    max_running: int | None = None,
+    max_losses: int = 5,
+    isolation: Isolation = "process",
+    limits: Mapping[str, int] | None = None,
+    secret: Collection[str] = (),
+) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
+    """Make a module-level function a job: `@job`, or with options `@job(...)`.
 
     Args:
+        function: given by Python where there are no options.
         name: a dotted identifier, stored with each job; `module.function` if None.
         timeout: seconds that an attempt may run, its start included; None: for ever.
         grace: seconds between SIGTERM and kill.
@@ -124,32 +192,33 @@ def job(
         retry: when to try again; None: never.
         max_running: how many run at once, over all workers; None: any number.
         max_losses: how many lost workers until the job is FAILED(lost).
-        isolation: "process" forks a prepared process; "interpreter" starts a fresh
-            Python, for code that cannot be forked.
-        limits: setrlimit(2) of each of its processes: memory_mb, cpu_s, file_mb,
-            open_files.
+        isolation: "process" forks a prepared process, and starts a fresh Python where
+            that cannot be forked; "fork" and "interpreter" say which.
+        limits: memory_mb is that of the whole tree; the others are setrlimit(2) of
+            each of its processes: address_space_mb, cpu_s, file_mb, open_files.
         secret: names of parameters that lists, logs and pages do not show.
 
     Raises:
-        InvalidOption: a value is out of its range, or the function is no module-level
-            function.
+        InvalidOption: a value is out of its range, an annotation can never be stored,
+            or the function is none that a worker could find and call.
     """
     defaults: Options = {
         "timeout": timeout,
         "grace": grace,
         "queue": queue,
         "priority": priority,
-        "retry": retry or Retry(),
+        "retry": Retry() if retry is None else retry,
         "max_losses": max_losses,
     }
     opts.check(defaults)
-    unknown = set(limits or {}) - _LIMITS
-    if unknown:
-        raise InvalidOption("limits", min(unknown), f"{sorted(_LIMITS)}")
-    if max_running is not None and max_running < 1:
-        raise InvalidOption("max_running", max_running, "1 or more, or None")
+    declaring.check_name(name)
+    declaring.check_max_running(max_running)
+    declaring.check_isolation(isolation)
+    declaring.check_limits(limits)
 
     def register(function: Callable[P, R]) -> JobFunction[P, R]:
+        declaring.check_function(function)
+        declaring.check_secret(secret, function)
         found: JobFunction[P, R] = JobFunction(
             function=function,
             name=_name_of(function, name),
@@ -159,12 +228,11 @@ def job(
             limits=dict(limits or {}),
             secret=frozenset(secret),
         )
-        _refuse_strange(function)
         _refuse_taken(found)
         _registered[found.name] = found
         return found
 
-    return register
+    return register if function is None else register(function)
 
 
 def _name_of(function: Callable[..., object], name: str | None) -> str:
@@ -173,11 +241,7 @@ def _name_of(function: Callable[..., object], name: str | None) -> str:
         if module in {"__main__", MAIN}:
             module = _main_name(sys.modules[module])
         name = f"{module}.{function.__name__}"
-    if not _DOTTED.fullmatch(name) or len(name) > 200:  # noqa: PLR2004  (said below)
-        allowed = (
-            "a dotted identifier such as 'photos.thumbnails', up to 200 characters"
-        )
-        raise InvalidOption("name", name, allowed)
+        declaring.check_name(name)
     return name
 
 
@@ -227,18 +291,6 @@ def refuse_while_importing(what: str) -> None:
             f"{what} is called while a worker imports this module for its jobs: put it "
             "under `if __name__ == '__main__':`. Nothing was stored or started."
         )
-
-
-def _refuse_strange(function: Callable[..., object]) -> None:
-    """Refuse what a worker could not find again or call by name."""
-    if "<locals>" in function.__qualname__:
-        allowed = "a plain function at the top level of a module"
-        raise InvalidOption("function", function.__qualname__, allowed)
-    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind not in (*by_name, inspect.Parameter.VAR_KEYWORD):
-            allowed = "parameters that can be passed by name"
-            raise InvalidOption("function", f"*{parameter.name}", allowed)
 
 
 def called(

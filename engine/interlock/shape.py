@@ -1,8 +1,11 @@
-"""How deep a JSON value may be nested: whatever reads it again must be able to."""
+"""What JSON every store can hold, and every reader read again."""
 
+import re
 from typing import Final
 
 MAX_DEPTH: Final = 64
+#: The escape of NUL, and not an escaped backslash before the same letters.
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def is_deeper(value: object, most: int = MAX_DEPTH) -> bool:
@@ -19,3 +22,15 @@ def is_deeper(value: object, most: int = MAX_DEPTH) -> bool:
             return False
         level = below
     return any(isinstance(each, dict | list | tuple) for each in level)
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database can hold a text of JSON that is not escaped to ASCII.
+
+    No NUL (PostgreSQL has none) and no half of a surrogate pair (UTF-8 has none).
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\\u0000" not in text or _NUL.search(text) is None

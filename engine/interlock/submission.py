@@ -31,6 +31,22 @@ def call_of(wanted: Wanted) -> tuple[JobFunction[..., object], Mapping[str, obje
     return (find(job) if isinstance(job, str) else job), params
 
 
+def encoded(
+    job: JobFunction[..., object], params: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the parameters of a job in JSON, known to fit.
+
+    Raises:
+        InvalidParams: they do not, and why.
+        InvalidOption: an annotation of the function cannot be used.
+    """
+    from interlock import codecs  # noqa: PLC0415  (pydantic: with the first one)
+
+    if not isinstance(params, Mapping):
+        raise InvalidParams(job.name, ["they are a mapping of names to values"])
+    return codecs.encoded(job.name, job.function, params, secret=job.secret)
+
+
 def new_job(
     job: JobFunction[..., object],
     params: Mapping[str, object],
@@ -43,11 +59,8 @@ def new_job(
     Raises:
         InvalidParams, InvalidOption: it must not be stored, and why.
     """
-    from interlock.params import checked  # noqa: PLC0415  (pydantic: with the first one)
-
-    if not isinstance(params, Mapping):
-        raise InvalidParams(job.name, ["they are a mapping of names to values"])
     refuse_while_importing("a submit")
+    stored = encoded(job, params)
     options = job.defaults
     opts.check(options)
     expires_at = options.get("expires_at")
@@ -57,7 +70,7 @@ def new_job(
     return NewJob(
         id=new_id(now),
         name=job.name,
-        params=checked(job, params),
+        params=stored,
         created_at=now,
         run_at=run_at,
         queue=options.get("queue", "default"),

@@ -32,7 +32,7 @@ def _hold(folder: str) -> None:
     name="chaos.work",
     grace=0.2,
     max_losses=1000,
-    retry=Retry(max_attempts=3, backoff=0.05),
+    retry=Retry(max_attempts=3, on=(), backoff=0.05),
 )
 def work(folder: str, kind: str, seconds: float) -> int:
     """Do as `kind` says: quick, slow, failing, hostile, or late: hostile too."""

@@ -229,7 +229,7 @@ def journal(path: str, seconds: float) -> int:
     return attempt
 
 
-@job(name="t.alone", retry=Retry(max_attempts=2), max_losses=1000)
+@job(name="t.alone", retry=Retry(max_attempts=2, on=()), max_losses=1000)
 def alone(folder: str, seconds: float) -> int:
     """Hold the job's lock, in two processes, as long as anything of it lives.
 

@@ -34,8 +34,8 @@ def run(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("INTERLOCK_MODULES", "e2e.sample_jobs")
     monkeypatch.chdir(tmp_path)
 
-    def call(*words: str, code: int = 0) -> Any:
-        done = CliRunner().invoke(app, list(words))
+    def call(*words: str, code: int = 0, stdin: str = "") -> Any:
+        done = CliRunner().invoke(app, list(words), input=stdin)
         assert done.exit_code == code, (done.output, done.exception)
         if "--json" not in words:
             return done.stdout
@@ -72,6 +72,29 @@ def test_submit_refuses_with_a_code_and_a_reason(run: Run) -> None:
     run("submit", "t.add", "left=1", "--unique-key", "k")
     run("submit", "t.add", "left=1", "--unique-key", "k", code=2)
     assert sum(job["name"] == "t.add" for job in run("list", "--json")) == 1
+
+
+def test_parameters_come_from_stdin_too(run: Run, engine: Engine) -> None:
+    job_id = run("submit", "t.add", "-", stdin='{"left": 1, "right": 5}').strip()
+    assert engine.get(job_id).params == {"left": 1, "right": 5}
+    for words, stdin in (
+        (("-", "right=5"), '{"left": 1}'),
+        (("-", "-"), '{"left": 1}'),
+        (("-",), "[1]"),
+        (("-",), "left=1"),
+        (("-",), ""),
+        (("-",), "[" * 100_000),
+        (("-",), '{"left": "1"}'),
+    ):
+        run("submit", "t.add", *words, code=2, stdin=stdin)
+    assert sum(engine.counts().values()) == 1
+
+
+def test_a_text_that_looks_like_json_is_text_for_a_text(
+    run: Run, engine: Engine
+) -> None:
+    job_id = run("submit", "t.size", "text=12345").strip()
+    assert engine.get(job_id).params == {"text": "12345"}
 
 
 def test_waiting_tells_how_it_ended_by_its_code(working: Run) -> None:

@@ -66,6 +66,13 @@ def test_a_job_is_the_same_from_near_and_from_afar(
     assert client.queues() == engine.queues()
 
 
+def test_what_is_no_json_needs_the_module_of_the_job(client: Client) -> None:
+    with pytest.raises(InvalidParams, match="import the module that declares the job"):
+        client.submit("not.here", {"when": datetime.now(UTC)})
+    with pytest.raises(UnknownJobName):
+        client.submit("not.here", {"when": "2026-01-01"})
+
+
 def test_every_option_arrives(client: Client, engine: Engine) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     options: dict[str, Any] = {

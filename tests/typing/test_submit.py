@@ -14,6 +14,10 @@ from interlock import AsyncEngine, AsyncJobHandle, Engine, JobHandle, job
 def f(folder: str, size: int = 1) -> dict[str, int]:
     return {folder: size}
 
+@job
+def bare(size: int = 1) -> str:
+    return str(size)
+
 engine: Engine
 awaited: AsyncEngine
 """
@@ -29,6 +33,8 @@ def test_a_wrong_argument_is_found_by_the_type_checker(tmp_path: Path) -> None:
         "engine.submit(f)": "call-overload",
         'engine.submit(f, folder="a", colour=2)': "call-overload",
         "f.options(timeot=5)": "call-arg",
+        "text: JobHandle[str] = engine.submit(bare, 2)": None,
+        'engine.submit(bare, "2")': "arg-type",
         'number: JobHandle[int] = engine.submit(f, "a")': "assignment",
     }
     assert_found(tmp_path, HEAD, lines)

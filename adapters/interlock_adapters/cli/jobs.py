@@ -1,6 +1,7 @@
 """Commands about jobs: submit, list, show, cancel, wait, history, log, rerun."""
 
 import json
+import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from interlock.engine import Engine
 from interlock.errors import InvalidOption, WaitTimeout
 from interlock.job import Job
 from interlock.options import Options
+from interlock.registry import registered
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import (
     AsJson,
@@ -34,8 +36,31 @@ _FOLLOW_S = 0.2
 _SILENT = timedelta(seconds=60)
 
 
-def _param(text: str) -> tuple[str, object]:
-    """Return `key=value`; the value is JSON, or text if it is none."""
+def _params(name: str, words: list[str]) -> dict[str, object]:
+    """Return the parameters that were given: `key=value` each, or `-`.
+
+    Raises:
+        InvalidOption: a word is neither, or `-` is not the only one.
+    """
+    if "-" not in words:
+        return dict(_param(name, text) for text in words)
+    if len(words) > 1:
+        allowed = "the only one: the JSON object on stdin has all parameters"
+        raise InvalidOption("parameter", "-", allowed)
+    try:
+        given = json.load(sys.stdin)
+    except (ValueError, RecursionError) as error:
+        raise InvalidOption("stdin", "...", f"a JSON object: {error}") from None
+    if not isinstance(given, dict):
+        raise InvalidOption("stdin", "...", "a JSON object of the parameters")
+    return given
+
+
+def _param(name: str, text: str) -> tuple[str, object]:
+    """Return `key=value`; the value is JSON, or text if it is none.
+
+    Text too, if the parameter takes that and not the JSON, such as 12345 for a str.
+    """
     key, equals, value = text.partition("=")
     if not equals:
         message = (
@@ -43,9 +68,19 @@ def _param(text: str) -> tuple[str, object]:
         )
         raise InvalidOption.because("parameter", message)
     try:
-        return key, json.loads(value)
-    except ValueError:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
         return key, value
+    function = registered().get(name)
+    if function is None or isinstance(found, str):
+        return key, found
+    from interlock.codecs import codec  # noqa: PLC0415  (pydantic: slow)
+
+    slot = codec(function.function).slot(key)
+    if slot is None or not slot.takes(value):
+        return key, found
+    is_exact = isinstance(found, float) and not slot.is_plain  # such as a Decimal
+    return key, value if is_exact or not slot.takes(found) else found
 
 
 def _print(job: Job, *, as_json: bool) -> None:
@@ -99,7 +134,9 @@ def _warn_without_worker(engine: "Engine | Client") -> None:
 
 def submit(
     name: str,
-    params: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
+    params: Annotated[
+        list[str] | None, typer.Argument(help="key=value ..., or -: JSON on stdin")
+    ] = None,
     database: Database = None,
     server: Server = None,
     module: Modules = None,
@@ -123,7 +160,7 @@ def submit(
             options["queue"] = queue
         if priority is not None:
             options["priority"] = priority
-        values = dict(_param(text) for text in params or [])
+        values = _params(name, params or [])
         handle = engine.submit(name, values, **options)
         if wait:
             err.print(handle.id)  # at once: whoever stops waiting can come back to it

@@ -15,7 +15,8 @@ class RetryOut(BaseModel):
     """When it is tried again."""
 
     max_attempts: int
-    on: list[str]
+    on: list[str] | None
+    never_on: list[str]
     backoff: float
     max_backoff: float
     on_timeout: bool

@@ -34,8 +34,13 @@ class RetryIn(_In):
     max_attempts: int = Field(
         default=1, ge=1, le=1000, description="The first one included"
     )
-    on: list[str] = Field(
-        default=[], max_length=100, description="Dotted names of exceptions"
+    on: list[str] | None = Field(
+        default=None,
+        max_length=100,
+        description="Names of exceptions, dotted or of builtins; null: every one",
+    )
+    never_on: list[str] = Field(
+        default=[], max_length=100, description="Names of those that `on` has not"
     )
     backoff: Seconds = Field(
         default=1.0, description="Seconds; doubles each time, with jitter"
@@ -67,7 +72,7 @@ class OptionsIn(_In):
         """Return the options that were said, for the engine."""
         said = {name: getattr(self, name) for name in self.model_fields_set}
         if self.retry is not None:
-            said["retry"] = Retry(**self.retry.model_dump() | {"on": (*self.retry.on,)})
+            said["retry"] = Retry(**self.retry.model_dump())
         if said.get("run_at", self) is None:
             del said["run_at"]
         return cast("Options", said)

@@ -117,7 +117,6 @@ def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
 def to_job(row: Row, *, now: datetime) -> Job:
     """Return the job of a row, as read at `now`."""
     progress = row["progress"]
-    retry = row["retry"]
     return Job(
         id=row["id"],
         name=row["name"],
@@ -129,7 +128,7 @@ def to_job(row: Row, *, now: datetime) -> Job:
         created_at=row["created_at"],
         run_at=row["run_at"],
         expires_at=row["expires_at"],
-        retry=Retry(**{**retry, "on": tuple(retry["on"])}),
+        retry=Retry.from_json(row["retry"]),
         max_losses=row["max_losses"],
         unique_key=row["unique_key"],
         idempotency_key=row["idempotency_key"],

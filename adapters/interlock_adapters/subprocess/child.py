@@ -113,8 +113,10 @@ class Main:
         self._finish = finish
         self._has_end_hooks = bool(hooks.job_end)
         self._modules = ending.modules()
+        self._codec = None
         try:
             function: Callable[..., object] = find(launch["name"]).function
+            self._codec = registry.codec_of(function)
             is_async = _is_async(function)
             self._function = (
                 partial(_in_loop, self._link, function) if is_async else function
@@ -170,12 +172,14 @@ class Main:
             result: object = None
             try:
                 with tracer().entered(launch["trace"]):
-                    result = self._function(**launch["params"])
+                    params, codec = launch["params"], self._codec
+                    called_with = params if codec is None else codec.params(params)
+                    result = self._function(**called_with)
             except BaseException as error:  # noqa: BLE001  (it says what follows)
                 self._raised(error)
             if self._has_end_hooks:
                 _end_hooks(hooks.Outcome(result=result))
-            answer = result_frame(result)
+            answer = result_frame(result, self._codec)
             if len(sys.modules) != self._modules or _callbacks() > 0 or self._left():
                 self._finish()
             link.end(answer)
@@ -185,7 +189,7 @@ class Main:
                 link.end(words)
             return code
         except BaseException as error:  # noqa: BLE001  (the child's edge)
-            retry = Retry(**launch["retry"])
+            retry = Retry.from_json(launch["retry"])
             link.end(frame(Kind.FAILURE, failure(error, retry)))
             return 1
         return 0

@@ -4,14 +4,18 @@ import json
 import re
 import sys
 import traceback
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from interlock.annotations import Misfit
 from interlock.errors import UnknownJobName
 from interlock.lifecycle import Reason
 from interlock.retry import Retry, type_name
 from interlock.shape import MAX_DEPTH, is_deeper
 from interlock_adapters.subprocess.protocol import MAX_RESULT, Kind, frame, framed
 from interlock_adapters.subprocess.stacks import OURS
+
+if TYPE_CHECKING:
+    from interlock.codecs import Codec
 
 _MAX_TEXT: Final = 64 * 1024  # of a message, and of a traceback
 #: The escape, and not an escaped backslash before the same letters.
@@ -20,10 +24,14 @@ _RESULT: Final = Kind.RESULT  # to ask an enum for it touches many pages in 3.11
 _to_json: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 
 
-def result_frame(result: object) -> bytes:
+def result_frame(result: object, codec: "Codec | None" = None) -> bytes:
     """Return the frame with a result, or with the failure that it is not one."""
     try:
+        if codec is not None:
+            result = codec.returned(result)
         text = _plain_json(result) or _storable_json(result)
+    except Misfit as error:
+        wrong = str(error)[:_MAX_TEXT]
     except (TypeError, ValueError, RecursionError) as error:
         kind = type(result).__name__
         wrong = f"the job returned a {kind} that is not JSON: {error}"
@@ -64,7 +72,7 @@ def failure(error: BaseException, retry: Retry) -> dict[str, object]:
         "message": _words(error)[:_MAX_TEXT] or type(error).__name__,
         "type": type_name(type(error)),
         "traceback": _traceback(error)[-_MAX_TEXT:],
-        "transient": retry.covers(error),
+        "transient": reason != Reason.SPAWN_ERROR and retry.covers(error),
     }
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from interlock import hooks, imports
+from interlock import hooks, imports, registry
 from interlock.errors import NotGuarded
 from interlock_adapters.subprocess import (
     child,
@@ -96,6 +96,7 @@ class Zygote:
             started = modules.load(
                 config["path"], config["modules"], config["main"], config["argv"]
             )
+            registry.prepare()  # once, before any fork
             hooks.worker_ready.run()
             hooks.before_fork.run()
             joblogs.show()

@@ -1,18 +1,20 @@
 """An engine that runs each job at once, in this process, without a database."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from interlock import context, discovery
+from interlock.annotations import Misfit
 from interlock.clock import Clock, SystemClock
 from interlock.context import JobContext
 from interlock.engine import Engine
 from interlock.handle import JobHandle
-from interlock.job import Exit, Failure
+from interlock.job import Exit, Failure, Job
 from interlock.lifecycle import Proof, Reason, StopCause
 from interlock.observation import ExitSeen, Launch, Observation, PidSeen, TreeDead
 from interlock.ports import JobStore
-from interlock.registry import JobFunction, find, registered
+from interlock.registry import JobFunction, codec_of, find, registered
 from interlock.retry import type_name
 from interlock.running import Execution, Source
 from interlock.settings import WorkerSettings
@@ -68,8 +70,11 @@ class InlineRunner:
         )
         try:
             with context.entered(here), tracer().entered(launch.trace):
-                result = find(job.name).function(**job.params)
+                result = _called(job)
             ended = ExitSeen(exit=Exit(code=0), result=result)
+        except Misfit as error:
+            failure = Failure(reason=Reason.BAD_RESULT, message=str(error))
+            ended = ExitSeen(exit=Exit(code=1), failure=failure)
         except Exception as error:  # noqa: BLE001  (the edge of the job)
             failure = Failure(
                 reason=Reason.ERROR,
@@ -99,6 +104,26 @@ class InlineRunner:
 
     def close(self) -> None:
         """See `Runner.close`."""
+
+
+def _called(job: Job) -> object:
+    """Call the function of a job; return its result as JSON carries it.
+
+    Raises:
+        Misfit: it is none.
+    """
+    function = find(job.name).function
+    codec = codec_of(function)
+    params = job.params if codec is None else codec.params(job.params)
+    result = function(**params)
+    if codec is not None:
+        result = codec.returned(result)
+    try:
+        return json.loads(json.dumps(result, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = type(result).__name__
+        why = f"the job returned a {kind} that is not JSON: {error}"
+        raise Misfit([why]) from error
 
 
 class InlineEngine(Engine):

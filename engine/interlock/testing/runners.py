@@ -101,7 +101,7 @@ class RunnerContract:
             created_at=now,
             run_at=now,
             attempt=3,
-            retry=Retry(max_attempts=2),
+            retry=Retry(max_attempts=2, on=()),
         )
         launch = Launch(
             job=job,

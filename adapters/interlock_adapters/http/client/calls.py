@@ -1,19 +1,20 @@
 """What each method asks of the server, and how it reads the answer. No network."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
-from interlock.errors import InvalidOption
+from interlock.errors import InvalidOption, InvalidParams
 from interlock.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.lifecycle import JobStatus
 from interlock.options import check
 from interlock.query import LogLine, Page, QueueInfo, WorkerInfo
-from interlock.registry import Call, JobFunction
+from interlock.registry import Call, JobFunction, registered
 from interlock.retry import Retry
-from interlock.submission import Wanted
+from interlock.submission import Wanted, encoded
 from interlock.tracing import tracer
 from interlock_adapters.http.client import values
 
@@ -45,12 +46,13 @@ def submitted(job: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sub
 
     Raises:
         InvalidOption: it is no job, or an option is out of its range.
+        InvalidParams: the parameters do not fit.
     """
     if isinstance(job, str):
         check(kwargs)  # type: ignore[arg-type]  # that is what it finds out
-        return job, (args[0] if args else None) or {}, kwargs
+        return job, _in_json(job, (args[0] if args else None) or {}), kwargs
     if isinstance(job, JobFunction):
-        return job.name, job.bound(*args, **kwargs), job.defaults
+        return job.name, encoded(job, job.bound(*args, **kwargs)), job.defaults
     raise InvalidOption("job", job, "a function with @job, or a job's name")
 
 
@@ -79,11 +81,28 @@ def submit_many(wanted: Iterable[Wanted]) -> Ask[list[str]]:
 
 def _call(wanted: Wanted) -> Submitted:
     if isinstance(wanted, Call):
-        return submitted(wanted.job, (), dict(wanted.params))
+        return wanted.job.name, encoded(wanted.job, wanted.params), wanted.job.defaults
     job, params = wanted
     if isinstance(job, str):
-        return job, params, {}
-    return job.name, params, job.defaults
+        return job, _in_json(job, params), {}
+    return job.name, encoded(job, params), job.defaults
+
+
+def _in_json(name: str, params: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the parameters in JSON; the server knows whether they fit.
+
+    Raises:
+        InvalidParams: they are no JSON, and this process has no job of the name.
+    """
+    known = registered().get(name)
+    if known is not None:
+        return encoded(known, params)
+    try:
+        json.dumps(params, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        why = f"{error}; import the module that declares the job, which says how"
+        raise InvalidParams(name, [f"they are not JSON: {why}"]) from error
+    return params
 
 
 def _body(call: Submitted) -> dict[str, Any]:
@@ -103,7 +122,7 @@ def _plain(value: object) -> object:
         case datetime():
             return value.isoformat()
         case Retry():
-            return {**value.to_json(), "on": list(map(str, value.on))}
+            return value.to_json()
         case Mapping():
             return dict(value)
         case _:

@@ -15,10 +15,10 @@ from interlock.lifecycle import JobStatus
 from interlock.options import Options
 from interlock.query import LogLine, Page, QueueInfo, WorkerInfo
 from interlock.registry import JobFunction
+from interlock.results import value_of
 from interlock.submission import Wanted
 from interlock_adapters.http.client import calls, errors, values
 from interlock_adapters.http.client.calls import Ask
-from interlock_adapters.http.client.endings import value_of
 
 P = ParamSpec("P")
 R = TypeVar("R")

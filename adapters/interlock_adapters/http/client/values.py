@@ -24,10 +24,6 @@ def _failure(value: Mapping[str, Any]) -> Failure:
     return Failure(**{**value, "reason": Reason(value["reason"])})
 
 
-def _retry(value: Mapping[str, Any]) -> Retry:
-    return Retry(**{**value, "on": tuple(value["on"])})
-
-
 _KINDS: Final[Mapping[str, Callable[[Any], object]]] = {
     "status": JobStatus,
     "source": JobStatus,
@@ -36,7 +32,7 @@ _KINDS: Final[Mapping[str, Callable[[Any], object]]] = {
     "proof": Proof,
     "outcome": Event,
     "error": _failure,
-    "retry": _retry,
+    "retry": Retry.from_json,
     "progress": lambda value: Progress(**value),
     "exit": lambda value: Exit(**value),
 }

@@ -1,0 +1,227 @@
+"""`@job` refuses what cannot work, in words; nothing is registered then."""
+
+import asyncio
+import functools
+import threading
+import types
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import IO, Any, TextIO, TypeVar
+
+import pytest
+
+from interlock import Engine, InvalidOption, Retry, job
+from interlock.registry import registered
+from interlock.testing.inline import inline_engine
+
+T = TypeVar("T")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_registered() -> Iterator[None]:
+    before = registered()
+    yield
+    assert registered() == before
+
+
+@job
+def bare(left: int, right: int = 1) -> int:
+    return left + right
+
+
+@job()
+def called() -> None: ...
+
+
+@job(name="declared.later")
+async def later(seconds: float) -> float:
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+def plain(password: str, size: int = 1) -> None: ...
+
+
+class Holder:
+    def method(self) -> None: ...
+
+    @staticmethod
+    def static() -> None: ...
+
+
+def generator() -> Iterator[int]:
+    yield 1
+
+
+async def async_generator() -> AsyncIterator[int]:
+    yield 1
+
+
+def by_position(first: int, /) -> None: ...
+
+
+def many(*numbers: int) -> None: ...
+
+
+def test_a_job_needs_no_parentheses() -> None:
+    assert (bare.name, called.name) == (f"{__name__}.bare", f"{__name__}.called")
+    assert bare(1) == 2
+    with inline_engine() as engine:
+        assert engine.submit(bare, 1, right=2).result(0) == 3
+
+
+def test_a_coroutine_function_is_a_job() -> None:
+    assert registered()["declared.later"] is later
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("photos.f", r"@job\(name='photos.f'\)"),
+        (functools.partial(plain, "x"), "partial"),
+        (Holder, "not a class"),
+        (Holder().method, "a worker has no object"),
+        (Holder.method, "call a method of"),
+        (Holder.static, "a worker has no object"),
+        (Holder.__dict__["static"], "move it out of the class"),
+        (len, "written in Python"),
+        (Holder(), "not an object of Holder"),
+        (bare, "not an object of JobFunction"),
+        (5, "not an object of int"),
+        (lambda: None, "a lambda has no name"),
+        (generator, "a generator has none"),
+        (async_generator, "a generator has none"),
+        (by_position, "parameter='first' refused: it must be one that"),
+        (many, r"parameter='\*numbers'"),
+    ],
+)
+def test_what_no_worker_could_call_is_refused(function: Any, words: str) -> None:
+    with pytest.raises(InvalidOption, match=words):
+        job(function)
+    with pytest.raises(InvalidOption, match=words):
+        job(name="declared.refused")(function)
+
+
+def test_a_function_inside_of_another_is_refused() -> None:
+    def inner() -> None: ...
+
+    with pytest.raises(InvalidOption, match="inside of another function"):
+        job(inner)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"secret": "ssn"}, r'secret=\'ssn\' refused: it must be names .*\("ssn",\)'),
+        ({"secret": 5}, r'names of parameters, such as \("password",\)'),
+        ({"secret": ("passwort",)}, r"a parameter of the function \(password, size\)"),
+        ({"isolation": "thread"}, '"process" or "fork" or "interpreter"'),
+        ({"isolation": None}, "isolation=None"),
+        ({"limits": 5}, "limits=5 refused: it must be a mapping"),
+        (
+            {"limits": {"memory": 5}},
+            "limits='memory' refused: it must be one",
+        ),
+        ({"limits": {1: 5}}, "limits=1 "),
+        ({"limits": {"cpu_s": 0}}, r"limits\['cpu_s'\]=0 .* a whole number"),
+        ({"limits": {"cpu_s": 1.5}}, r"limits\['cpu_s'\]=1.5"),
+        ({"limits": {"open_files": True}}, r"limits\['open_files'\]=True"),
+        ({"max_running": 1.5}, "max_running=1.5"),
+        ({"max_running": True}, "max_running=True"),
+        ({"max_running": 0}, "max_running=0"),
+        ({"max_running": "2"}, "max_running='2'"),
+        ({"timeout": "5"}, "timeout='5' refused: it must be a number of seconds"),
+        ({"timeout": True}, "timeout=True"),
+        ({"timeout": 0}, "timeout=0 refused: it must be more than 0 seconds"),
+        ({"grace": None}, "grace=None"),
+        ({"queue": 1}, "queue=1 refused: it must be 1 to 255 printable characters"),
+        ({"queue": None}, "queue=None"),
+        ({"priority": 1.5}, "priority=1.5 refused: it must be a whole number"),
+        ({"priority": None}, "priority=None"),
+        ({"retry": 0}, "retry=0 refused: it must be a Retry"),
+        ({"retry": 3}, "retry=3"),
+        ({"max_losses": 0}, "max_losses=0"),
+        ({"max_losses": None}, "max_losses=None"),
+        ({"name": 5}, "name=5 refused: it must be a dotted identifier"),
+        ({"name": "not a name"}, "a dotted identifier"),
+        ({"name": ""}, "name=''"),
+    ],
+)
+def test_options_are_checked_where_they_are_declared(
+    options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidOption, match=words):
+        job(**{"name": "declared.refused", **options})(plain)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *(Callable, Callable[[int], int], IO[str], TextIO, Iterator[int]),
+        *(Awaitable[int], types.ModuleType, type, type[int], list[type[int]]),
+        *(
+            Engine,
+            threading.Lock,
+            threading.Thread,
+            Holder,
+            dict[str, Holder],
+            T | Holder,
+        ),
+        *(bytearray, range, asyncio.Queue),
+    ],
+    ids=str,
+)
+def test_what_can_never_be_stored_is_refused(annotation: Any) -> None:
+    def refused(value: Any) -> Any: ...
+
+    refused.__qualname__ = "refused"
+    for name in ("value", "return"):
+        refused.__annotations__ = {name: annotation}
+        with pytest.raises(
+            InvalidOption, match=r"annotation='refused\(.*JSON can carry"
+        ):
+            job(refused)
+
+
+@dataclass
+class Tree:
+    planted: date
+    above: "Tree | None" = None
+
+
+@job(name="declared.forward")
+def forward(tree: Tree, other: "Further | None" = None) -> "Tree":
+    return tree if other is None else other.tree
+
+
+@dataclass
+class Further:
+    tree: Tree
+
+
+def test_a_class_that_is_defined_further_down_works() -> None:
+    young = Tree(date(2026, 1, 1), Tree(date(1990, 1, 1)))
+    with inline_engine() as engine:
+        assert engine.submit(forward, young).result(0) == young
+        assert engine.submit(forward, young, Further(young)).result(0) == young
+
+
+def test_options_that_are_right_are_kept() -> None:
+    options: dict[str, Any] = {
+        "limits": {"memory_mb": 5, "cpu_s": 1, "file_mb": 1, "open_files": 50},
+        "secret": ["password"],
+        "isolation": "fork",
+        "max_running": 2,
+        "retry": Retry(max_attempts=2),
+    }
+    options["limits"] |= {"open_files": 3, "address_space_mb": 500}
+    name = "declared.all"
+    try:
+        found = job(name=name, **options)(plain)
+        assert found.limits == options["limits"]
+        assert found.secret == frozenset({"password"})
+    finally:
+        from interlock import registry  # noqa: PLC0415  (to leave it as it was)
+
+        registry._registered.pop(name, None)
