@@ -92,7 +92,7 @@ class Main:
         steps: Sequence[Callable[[], object]] = (),
         lowest_fd: int = -1,
         find: Callable[[str], JobFunction[..., object]] = registry.find,
-        finish: Callable[[], object] = ending.finish,
+        is_rehearsed: bool = False,
     ) -> None:
         """Prepare a job.
 
@@ -103,15 +103,18 @@ class Main:
             steps: what a fork does first.
             lowest_fd: the lowest free descriptor when the function is called, -1: any.
             find: finds the job's function.
-            finish: what is done after it, before its result is told.
+            is_rehearsed: it runs in the zygote, where no hook is called and nothing is
+                finished.
         """
         _ear.missed = False  # one that was sent to the shim is not for this job
         self._launch = launch
         self._link = JobLink(result_fd, notice_fd)
         self._lowest_fd = lowest_fd
-        self._steps = [*steps, hooks.job_start.run] if hooks.job_start else steps
-        self._finish = finish
-        self._has_end_hooks = bool(hooks.job_end)
+        self._steps = steps
+        self._finish: Callable[[], object] = _nothing if is_rehearsed else ending.finish
+        self._has_end_hooks = bool(hooks.job_end) and not is_rehearsed
+        if hooks.job_start and not is_rehearsed:
+            self._steps = [*steps, hooks.job_start.run]
         self._modules = ending.modules()
         self._codec = None
         try:
@@ -273,11 +276,15 @@ def rehearse() -> None:
     launch |= {"params": {}, "limits": {}, "trace": {}}
     null = os.open(os.devnull, os.O_WRONLY)
     for _ in range(_REHEARSALS):
-        job = Main(launch, null, null, find=lambda _name: nothing, finish=lambda: None)
+        job = Main(launch, null, null, find=lambda _name: nothing, is_rehearsed=True)
         job.call()
         _flush()
     os.close(null)
     _ear.job = None
+
+
+def _nothing() -> None:
+    """Finish nothing."""
 
 
 def _refuse(error: UnknownJobName, /, **_params: object) -> None:
