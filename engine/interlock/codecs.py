@@ -246,22 +246,21 @@ def encoded(
     """
     own = codec(function)
     found: dict[str, object] = {}
-    problems = [f"{key} is missing" for key in own.slots if _lacks(own, params, key)]
-    for key, value in params.items():
+    problems = []
+    extra = [key for key in params if key not in own.slots]
+    for key in (*own.slots, *extra):  # in the order of the signature
+        if key not in params:
+            problems += [f"{key} is missing"] if key in own.required else []
+            continue
         slot = own.slot(key) if _is_name(key) else None
         if slot is None:
             problems.append(f"{ascii(key).strip(_QUOTES)} is unexpected")
             continue
         try:
-            found[key] = slot.to_json(value)
+            found[key] = slot.to_json(params[key])
         except Misfit as error:
-            lines = error.problems
-            if not _is_storable(value):
-                lines = (f": {_UNSTORABLE}",)
-            if key in secret:  # a validator may have put the value into its words
-                wanted = annotations.shown(slot.annotation)
-                lines = (f": it does not fit its annotation {wanted}",)
-            problems += [f"{key}{line}" for line in lines]
+            why = _words(slot, params[key], error, is_secret=key in secret)
+            problems += [f"{key}{line}" for line in why]
     if not problems:
         checked = _carried(found)
         if checked is not None:
@@ -277,8 +276,14 @@ def _is_name(key: object) -> bool:
     return isinstance(key, str)
 
 
-def _lacks(own: Codec, params: Mapping[str, object], name: str) -> bool:
-    return name in own.required and name not in params
+def _words(
+    slot: Slot, value: object, error: Misfit, *, is_secret: bool
+) -> tuple[str, ...]:
+    if is_secret:  # a validator may have put the value into its words
+        return (
+            f": it does not fit its annotation {annotations.shown(slot.annotation)}",
+        )
+    return error.problems if _is_storable(value) else (f": {_UNSTORABLE}",)
 
 
 def _is_storable(value: object) -> bool:
