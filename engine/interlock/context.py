@@ -5,12 +5,11 @@ with `current_job()`.
 """
 
 import contextvars
-import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from interlock.errors import InterlockError
 from interlock.job import Progress
@@ -22,9 +21,26 @@ if TYPE_CHECKING:
 
     from interlock.engine import Engine
     from interlock.handle import JobHandle
-    from interlock.job_client import JobClient
     from interlock.options import Options
     from interlock.registry import JobFunction
+
+    class JobClient(Protocol):
+        """The engine as a running job has it: see `job_client`."""
+
+        @property
+        def engine(self) -> Engine:
+            """See `JobContext.engine`."""
+            ...
+
+        def submit(
+            self,
+            job: JobFunction[..., object] | str,
+            args: Sequence[Any],
+            kwargs: Mapping[str, Any],
+        ) -> JobHandle[Any]:
+            """See `JobContext.submit`."""
+            ...
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,9 +83,10 @@ class JobContext:
     @property
     def tmpdir(self) -> "Path":
         """The folder for temporary files: this attempt's own, removed after it."""
-        from pathlib import Path  # noqa: PLC0415  (many pages in each fork)
+        import tempfile  # noqa: PLC0415  (many pages in each fork)
+        from pathlib import Path  # noqa: PLC0415
 
-        return Path(os.environ["TMPDIR"])
+        return Path(tempfile.gettempdir())
 
     @property
     def stop_requested(self) -> StopCause | None:

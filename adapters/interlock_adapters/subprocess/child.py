@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from interlock import context, hooks, registry
+from interlock import context, hooks, outcome, registry
+from interlock.annotations import Misfit
 from interlock.context import Interrupted, JobContext
 from interlock.errors import UnknownJobName
 from interlock.lifecycle import StopCause
@@ -24,12 +25,14 @@ from interlock.retry import Retry
 from interlock.tracing import tracer
 from interlock_adapters.subprocess import ending, stacks
 from interlock_adapters.subprocess.job_link import JobLink, interrupted
-from interlock_adapters.subprocess.outcome import exit_words, failure, result_frame
-from interlock_adapters.subprocess.protocol import Kind, frame
+from interlock_adapters.subprocess.protocol import Kind, frame, framed
+from interlock_adapters.subprocess.stacks import OURS
 
 if TYPE_CHECKING:
+    from interlock.codecs import Codec
     from interlock.job_client import JobClient
 
+_RESULT: Final = Kind.RESULT  # to ask an enum for it touches many pages in 3.11
 _REHEARSALS: Final = 16  # CPython 3.11 to 3.13 adapt within 8 calls
 _MAX_TASKS: Final = 64 * 1024
 CO_COROUTINE: Final = 0x80  # as `inspect` has it, which is many pages
@@ -182,18 +185,18 @@ class Main:
                 self._raised(error)
             if self._has_end_hooks:
                 _end_hooks(hooks.Outcome(result=result))
-            answer = result_frame(result, self._codec)
+            answer = _answer(result, self._codec)
             if len(sys.modules) != self._modules or _callbacks() > 0 or self._left():
                 self._finish()
             link.end(answer)
         except SystemExit as leaving:
-            code, words = exit_words(leaving)
-            if words is not None:
-                link.end(words)
+            code, said = outcome.left(leaving)
+            if said is not None:
+                link.end(frame(Kind.FAILURE, said))
             return code
         except BaseException as error:  # noqa: BLE001  (the child's edge)
             retry = Retry.from_json(launch["retry"])
-            link.end(frame(Kind.FAILURE, failure(error, retry)))
+            link.end(frame(Kind.FAILURE, outcome.failure(error, retry, ours=OURS)))
             return 1
         return 0
 
@@ -212,6 +215,14 @@ class Main:
                 _end_hooks(hooks.Outcome(error=error))
             self._finish()
         raise error
+
+
+def _answer(result: object, codec: "Codec | None") -> bytes:
+    """Return the frame with a result, or with the failure that it is none."""
+    try:
+        return framed(_RESULT, outcome.result_text(result, codec))
+    except Misfit as error:
+        return frame(Kind.FAILURE, outcome.bad_result(error))
 
 
 def _is_async(function: Callable[..., object]) -> bool:

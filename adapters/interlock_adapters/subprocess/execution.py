@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from interlock import outcome
 from interlock.clock import boot
 from interlock.job import Exit, Failure, Progress
 from interlock.lifecycle import Proof, Reason, StopCause
@@ -237,6 +238,7 @@ def failure(said: Any) -> Failure:
         message=str(said["message"]),
         type=None if kind is None else str(kind),
         traceback=None if trace is None else str(trace),
+        exit_code=said.get("exit_code"),
         transient=said.get("transient") is True,
     )
 
@@ -253,8 +255,7 @@ def unexplained(code: int) -> Failure:
             reason=Reason.SIGNAL, signal=-code, message=f"killed by signal {-code}"
         )
     if code > 0:
-        message = f"the process ended with exit code {code}"
-        return Failure(reason=Reason.EXIT_CODE, exit_code=code, message=message)
+        return failure(outcome.exited(code))
     return Failure(
         reason=Reason.BAD_RESULT,
         exit_code=0,

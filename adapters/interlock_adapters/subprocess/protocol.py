@@ -13,7 +13,6 @@ _HEAD: Final = struct.Struct("!cI")
 MAX_PAYLOAD: Final = (
     4 * 1024 * 1024
 )  # params, result and traceback are bounded below it
-MAX_RESULT: Final = 1024 * 1024
 
 
 class Kind(bytes, Enum):

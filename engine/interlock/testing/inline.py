@@ -1,25 +1,34 @@
 """An engine that runs each job at once, in this process, without a database."""
 
+import asyncio
+import contextvars
 import json
+import traceback
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
 
-from interlock import context, discovery
+from interlock import context, discovery, hooks, outcome
 from interlock.annotations import Misfit
-from interlock.clock import Clock, SystemClock
 from interlock.context import JobContext
 from interlock.engine import Engine
 from interlock.handle import JobHandle
 from interlock.job import Exit, Failure, Job
-from interlock.lifecycle import Proof, Reason, StopCause
+from interlock.lifecycle import Proof, StopCause
 from interlock.observation import ExitSeen, Launch, Observation, PidSeen, TreeDead
 from interlock.ports import JobStore
-from interlock.registry import JobFunction, codec_of, find, registered
-from interlock.retry import type_name
+from interlock.registry import JobFunction, called, codec_of, find, registered
 from interlock.running import Execution, Source
 from interlock.settings import WorkerSettings
+from interlock.testing.clock import ManualClock, TravelClock
 from interlock.tracing import tracer
 from interlock.worker import Worker
+
+if TYPE_CHECKING:
+    from interlock.codecs import Codec
 
 
 class _Done:
@@ -57,6 +66,9 @@ class InlineRunner:
     domain: str | None = None
     is_ready = True
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
     def start(self, launch: Launch) -> Execution:
         """See `Runner.start`."""
         seen: list[Observation] = []
@@ -66,23 +78,13 @@ class InlineRunner:
             name=job.name,
             attempt=job.attempt,
             deadline=launch.deadline_at,
+            parent_id=job.parent_id,
+            metadata=job.metadata,
             _report=seen.append,
+            _client=lambda: InlineClient(self._engine, job.id),
         )
-        try:
-            with context.entered(here), tracer().entered(launch.trace):
-                result = _called(job)
-            ended = ExitSeen(exit=Exit(code=0), result=result)
-        except Misfit as error:
-            failure = Failure(reason=Reason.BAD_RESULT, message=str(error))
-            ended = ExitSeen(exit=Exit(code=1), failure=failure)
-        except Exception as error:  # noqa: BLE001  (the edge of the job)
-            failure = Failure(
-                reason=Reason.ERROR,
-                message=str(error) or type(error).__name__,
-                type=type_name(type(error)),
-                transient=job.retry.covers(error),
-            )
-            ended = ExitSeen(exit=Exit(code=1), failure=failure)
+        with context.entered(here), tracer().entered(launch.trace):
+            ended = _run(job)
         return _Done([PidSeen(pid=0), *seen, ended, TreeDead(proof=Proof.INLINE)])
 
     def proved_empty(self, domain: str) -> bool:
@@ -106,34 +108,88 @@ class InlineRunner:
         """See `Runner.close`."""
 
 
-def _called(job: Job) -> object:
-    """Call the function of a job; return its result as JSON carries it.
+def _run(job: Job) -> ExitSeen:
+    """Call the function of a job; return what a process of its own would say."""
+    try:
+        hooks.job_start.run()
+        try:
+            codec, result = _call(job)
+        except BaseException as error:
+            _end_hooks(hooks.Outcome(error=error))
+            raise
+        _end_hooks(hooks.Outcome(result=result))
+        text = outcome.result_text(result, codec)
+        return ExitSeen(exit=Exit(code=0), result=json.loads(text))
+    except SystemExit as leaving:
+        code, said = outcome.left(leaving)
+        return _failed(code, said or outcome.exited(code))
+    except Misfit as error:
+        return _failed(0, outcome.bad_result(error))
+    except Exception as error:  # noqa: BLE001  (the edge of the job)
+        ours = str(Path(__file__).parent)
+        return _failed(1, outcome.failure(error, job.retry, ours=ours))
 
-    Raises:
-        Misfit: it is none.
-    """
+
+def _call(job: Job) -> "tuple[Codec | None, object]":
+    """Return what the function returns, and what makes JSON of it."""
     function = find(job.name).function
     codec = codec_of(function)
-    params = job.params if codec is None else codec.params(job.params)
-    result = function(**params)
-    if codec is not None:
-        result = codec.returned(result)
+    stored = json.loads(json.dumps(dict(job.params)))
+    params = stored if codec is None else codec.params(stored)
     try:
-        return json.loads(json.dumps(result, allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        kind = type(result).__name__
-        why = f"the job returned a {kind} that is not JSON: {error}"
-        raise Misfit([why]) from error
+        result = function(**params)
+        if isinstance(result, CoroutineType):
+            with ThreadPoolExecutor(1) as thread:  # a loop may run in this one
+                within = contextvars.copy_context()
+                result = thread.submit(within.run, asyncio.run, result).result()
+    except SystemExit as leaving:
+        if leaving.code not in {None, 0}:
+            raise
+        result = None
+    return codec, result
+
+
+def _end_hooks(ended: hooks.Outcome) -> None:
+    try:
+        hooks.job_end.run(ended)
+    except Exception:  # noqa: BLE001  (the function has ended as it has)
+        traceback.print_exc()
+
+
+def _failed(code: int, said: Mapping[str, Any]) -> ExitSeen:
+    return ExitSeen(exit=Exit(code=code), failure=Failure(**said))
+
+
+class InlineClient:
+    """See `JobClient`: the engine is here."""
+
+    def __init__(self, engine: Engine, job_id: str) -> None:
+        self.engine = engine
+        self._job_id = job_id
+
+    def submit(
+        self,
+        job: JobFunction[..., object] | str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> JobHandle[object]:
+        """See `JobContext.submit`."""
+        function, params = called(job, args, kwargs)
+        return self.engine.submit_from(
+            self._job_id, function.name, params, function.defaults
+        )
 
 
 class InlineEngine(Engine):
     """An `Engine` whose submit returns after the job has ended.
 
-    Jobs that are not due stay PENDING; `drain()` runs what has become due.
+    Jobs that are not due stay PENDING: `drain()` runs those that have become due, and
+    `drain(scheduled=True)` moves the engine's clock to the others and runs them too.
     """
 
-    def __init__(self, store: JobStore, *, clock: Clock | None = None) -> None:
+    def __init__(self, store: JobStore, clock: ManualClock | TravelClock) -> None:
         super().__init__(store, clock=clock)
+        self._time = clock
         self._worker_settings = WorkerSettings(concurrency=1)
 
     def _submit(
@@ -146,22 +202,43 @@ class InlineEngine(Engine):
         self.drain()
         return handle
 
-    def drain(self) -> None:
-        """Run every job that is due, retries without a backoff included."""
+    def drain(self, *, scheduled: bool = False) -> None:
+        """Run every job that is due.
+
+        Args:
+            scheduled: run also those that become due later (`run_at`, the backoff of a
+                retry), one after the other, as if the time had passed.
+        """
+        while self._run_due() or (scheduled and self._travel()):
+            pass
+
+    def _run_due(self) -> bool:
         worker = Worker(
             self._store,
-            InlineRunner(),
+            InlineRunner(self),
             registered(),
             self._worker_settings,
             self._clock,
         )
         while worker.turn(0.0):
             pass
+        return False
+
+    def _travel(self) -> bool:
+        """Move the clock to the next job that becomes due; return whether there is."""
+        now = self._clock.now()
+        due = self._store.next_due(now=now)
+        if due is not None:
+            self._time.advance((due - now).total_seconds())
+        return due is not None
 
 
 @contextmanager
-def inline_engine(clock: Clock | None = None) -> Iterator[InlineEngine]:
+def inline_engine(
+    clock: ManualClock | TravelClock | None = None,
+) -> Iterator[InlineEngine]:
     """Yield an engine in memory that runs each job at once, in this process."""
-    clock = clock or SystemClock()
-    with InlineEngine(discovery.open_store("memory:", clock), clock=clock) as engine:
+    clock = clock or TravelClock()
+    store = discovery.open_store("memory:", clock)
+    with InlineEngine(store, clock) as engine:
         yield engine

@@ -1,4 +1,7 @@
-"""What a job's process says of its end: the result in JSON, or what went wrong."""
+"""How a job's function ended, in JSON: its result, or what went wrong.
+
+Runners call it where the function ran, in whatever process that was.
+"""
 
 import json
 import re
@@ -11,38 +14,37 @@ from interlock.errors import UnknownJobName
 from interlock.lifecycle import Reason
 from interlock.retry import Retry, type_name
 from interlock.shape import MAX_DEPTH, is_deeper
-from interlock_adapters.subprocess.protocol import MAX_RESULT, Kind, frame, framed
-from interlock_adapters.subprocess.stacks import OURS
 
 if TYPE_CHECKING:
     from interlock.codecs import Codec
 
+MAX_RESULT: Final = 1024 * 1024  # bytes of JSON
 _MAX_TEXT: Final = 64 * 1024  # of a message, and of a traceback
 #: The escape, and not an escaped backslash before the same letters.
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_RESULT: Final = Kind.RESULT  # to ask an enum for it touches many pages in 3.11
 _to_json: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 
 
-def result_frame(result: object, codec: "Codec | None" = None) -> bytes:
-    """Return the frame with a result, or with the failure that it is not one."""
+def result_text(result: object, codec: "Codec | None") -> bytes:
+    """Return the JSON of what a function returned.
+
+    Raises:
+        Misfit: it has none that can be stored; the job is FAILED(bad_result).
+    """
     try:
         if codec is not None:
             result = codec.returned(result)
         text = _plain_json(result) or _storable_json(result)
-    except Misfit as error:
-        wrong = str(error)[:_MAX_TEXT]
     except (TypeError, ValueError, RecursionError) as error:
         kind = type(result).__name__
-        wrong = f"the job returned a {kind} that is not JSON: {error}"
-    else:
-        if len(text) > MAX_RESULT:
-            wrong = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
-        elif isinstance(result, dict | list | tuple) and is_deeper(result):
-            wrong = f"the result is nested deeper than {MAX_DEPTH} levels"
-        else:
-            return framed(_RESULT, text)
-    return frame(Kind.FAILURE, {"reason": Reason.BAD_RESULT, "message": wrong})
+        words = f"the job returned a {kind} that is not JSON: {error}"
+        raise Misfit([words]) from error
+    if len(text) > MAX_RESULT:
+        words = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
+        raise Misfit([words])
+    if isinstance(result, dict | list | tuple) and is_deeper(result):
+        raise Misfit([f"the result is nested deeper than {MAX_DEPTH} levels"])
+    return text
 
 
 def _plain_json(result: object) -> bytes | None:
@@ -59,14 +61,22 @@ def _storable_json(result: object) -> bytes:
     return text
 
 
-def failure(error: BaseException, retry: Retry) -> dict[str, object]:
-    """Return what is to be known of an exception, in JSON."""
+def bad_result(error: Misfit) -> dict[str, object]:
+    """Return what is to be known of a result that cannot be stored: a `Failure`."""
+    return {"reason": Reason.BAD_RESULT, "message": str(error)[:_MAX_TEXT]}
+
+
+def failure(error: BaseException, retry: Retry, *, ours: str) -> dict[str, object]:
+    """Return what is to be known of an exception: the fields of a `Failure`.
+
+    `ours` is the folder of the code that called the function: its frames are left out.
+    """
     reason = Reason.ERROR
     if isinstance(error, MemoryError):
         reason = Reason.OUT_OF_MEMORY
     elif isinstance(error, UnknownJobName):
         reason = Reason.SPAWN_ERROR
-    _leave_out_ours(error)
+    _leave_out(error, ours)
     return {
         "reason": reason,
         "message": _words(error)[:_MAX_TEXT] or type(error).__name__,
@@ -76,10 +86,10 @@ def failure(error: BaseException, retry: Retry) -> dict[str, object]:
     }
 
 
-def _leave_out_ours(error: BaseException) -> None:
-    """Let the traceback begin with the job's function: what called it is ours."""
+def _leave_out(error: BaseException, ours: str) -> None:
+    """Let the traceback begin with the job's function."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OURS):
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(ours):
         trace = trace.tb_next
     if trace is not None:
         error.__traceback__ = trace
@@ -102,13 +112,18 @@ def _traceback(error: BaseException) -> str:
         return "".join(["Traceback (most recent call last):\n", *frames, last])
 
 
-def exit_words(leaving: SystemExit) -> tuple[int, bytes | None]:
-    """Return the exit code of `sys.exit(...)`, and a frame if it said words."""
+def left(leaving: SystemExit) -> tuple[int, dict[str, object] | None]:
+    """Return the exit code of `sys.exit(...)`, and a `Failure` if it said words."""
     if leaving.code is None:
         return 0, None
     if isinstance(leaving.code, int):
         return leaving.code & 0xFF, None
     words = _words(leaving)
     print(words, file=sys.stderr)  # noqa: T201  (what Python does then)
-    told = {"reason": Reason.EXIT_CODE, "message": words[:_MAX_TEXT]}
-    return 1, frame(Kind.FAILURE, told)
+    return 1, {"reason": Reason.EXIT_CODE, "message": words[:_MAX_TEXT]}
+
+
+def exited(code: int) -> dict[str, object]:
+    """Return what is to be known of an exit code above 0: a `Failure`."""
+    words = f"the process ended with exit code {code}"
+    return {"reason": Reason.EXIT_CODE, "exit_code": code, "message": words}
