@@ -50,6 +50,14 @@ class Slot:
             self._is_wrapped = True  # its fields have our configuration then
             self._adapter = TypeAdapter(tuple[kind], config=_CONFIG)
 
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of what is stored. Raises PydanticUserError: none."""
+        found = self._adapter.json_schema(by_alias=False)
+        if not self._is_wrapped:
+            return found
+        (kind,) = found["prefixItems"]
+        return {**kind, "$defs": found.get("$defs", {})}
+
     def to_json(self, value: object) -> object:
         """Return a value as JSON; one that is right in JSON already is right too.
 
@@ -172,6 +180,19 @@ class Codec:
         """Return the slot of a parameter, None if the function has none."""
         return self.slots.get(name, self.rest)
 
+    def schema(self) -> dict[str, object]:
+        """Return the JSON Schema of the parameters, of what is stored of them."""
+        slots = dict(self.slots) if self.rest is None else {**self.slots, "": self.rest}
+        kinds, defs = _schemas(slots)
+        rest = kinds.pop("", {}) if self.rest is not None else False
+        return {
+            "type": "object",
+            "properties": kinds,
+            "required": sorted(self.required),
+            "additionalProperties": rest,
+            "$defs": defs,
+        }
+
     def params(self, stored: Mapping[str, object]) -> dict[str, object]:
         """Return what to call the function with.
 
@@ -209,6 +230,20 @@ class Codec:
                     f"its annotation `{wanted}`: {words}"
                 ]
             ) from error
+
+
+def _schemas(slots: Mapping[str, Slot]) -> tuple[dict[str, Any], Any]:
+    """Return the JSON Schema of each slot, and the definitions that they share."""
+    kinds: dict[str, Any] = {}
+    defs: dict[str, Any] = {}
+    for name, slot in slots.items():
+        try:
+            schema = slot.schema()
+        except PydanticUserError:  # it has none: the job judges
+            schema = {}
+        defs |= schema.pop("$defs", {})
+        kinds[name] = schema
+    return kinds, defs
 
 
 @cache
@@ -261,12 +296,19 @@ def encoded(
         except Misfit as error:
             why = _words(slot, params[key], error, is_secret=key in secret)
             problems += [f"{key}{line}" for line in why]
-    if not problems:
-        checked = _carried(found)
-        if checked is not None:
-            return checked
-        problems = _not_json(found, frozenset(secret))
-    raise InvalidParams(name, problems)
+    if problems:
+        raise InvalidParams(name, problems)
+    return storable(name, found, secret=secret)
+
+
+def storable(
+    name: str, found: dict[str, object], *, secret: Iterable[str] = ()
+) -> dict[str, object]:
+    """Return parameters as JSON carries them. Raises InvalidParams: it does not."""
+    stored = _carried(found)
+    if stored is None:
+        raise InvalidParams(name, _not_json(found, frozenset(secret)))
+    return stored
 
 
 _QUOTES: Final = "'\""

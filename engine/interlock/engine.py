@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
-from interlock import discovery, hiring
+from interlock import discovery, hiring, published
 from interlock.bounds import check_wait
 from interlock.canceling import CancelRequest, cancel, refuse_changed
 from interlock.clock import Clock, SystemClock
@@ -26,7 +26,7 @@ from interlock.lifecycle import Event
 from interlock.operations import Operations
 from interlock.options import Options, check_words
 from interlock.ports import JobStore
-from interlock.registry import JobFunction, called, find
+from interlock.registry import JobFunction, called, find, registered
 from interlock.results import value_of
 from interlock.settings import WorkerSettings
 from interlock.submission import Wanted, again, call_of, new_job
@@ -115,7 +115,20 @@ class Engine(Operations):
             DuplicateJob: the unique_key or idempotency_key is another job's.
             StoreUnavailable: the store cannot be used.
         """
+        if isinstance(job, str):
+            params = args[0] if args else {}
+            return self._submit(self._named(job).options(**kwargs), params)
         return self._submit(*called(job, args, kwargs))
+
+    def _named(self, name: str) -> JobFunction[..., object]:
+        """Return a registered job, or one that a live worker has published.
+
+        Raises:
+            UnknownJobName: there is none of the name.
+        """
+        if name in registered():
+            return find(name)
+        return published.find(name, self._store.workers(), self._clock.now())
 
     def submit_from(
         self,
@@ -125,7 +138,7 @@ class Engine(Operations):
         options: Options,
     ) -> JobHandle[object]:
         """Store a job that another one has submitted, by its name. See `submit`."""
-        return self._submit(find(name).options(**options), params, parent_id)
+        return self._submit(self._named(name).options(**options), params, parent_id)
 
     def _submit(
         self,
@@ -152,7 +165,7 @@ class Engine(Operations):
             As `submit`; nothing was stored.
         """
         now = self._clock.now()
-        wanted = [call_of(call) for call in calls]
+        wanted = [call_of(call, self._named) for call in calls]
         connections = {id(j.defaults.get("connection")) for j, _ in wanted}
         if len(connections) > 1:
             message = (

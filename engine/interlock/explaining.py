@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from interlock import published
 from interlock.job import Job, Phase
 from interlock.ports import JobStore
 from interlock.registry import registered
@@ -21,7 +22,7 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR091
             failed = f"It failed {job.failures} time(s)"
             return f"{failed} and is tried again in {_in(job.run_at, now)}."
         case Phase.QUEUED:
-            return _queued(store, job)
+            return _queued(store, job, now)
         case Phase.EXECUTING:
             return f"Attempt {job.attempt} runs on {job.worker_id}."
         case Phase.CANCEL_REQUESTED:
@@ -40,13 +41,19 @@ def _in(moment: datetime, now: datetime) -> str:
     return f"{max(0.0, (moment - now).total_seconds()):.1f} s"
 
 
-def _queued(store: JobStore, job: Job) -> str:
+def _queued(store: JobStore, job: Job, now: datetime) -> str:
     if any(q.name == job.queue and q.paused for q in store.queues()):
         return f"It waits: its queue {job.queue!r} is paused; resume it."
     running, allowed = store.limits().get(job.name, (0, None))
     if allowed is not None and running >= allowed:
         return f"It waits: {running} of {allowed} {job.name!r} jobs run already."
-    if not store.workers():
+    workers = published.live(store.workers(), now)
+    if workers and not published.is_known(job.name, workers):
+        return (
+            f"It waits: no running worker knows the job name {job.name!r}. Start one "
+            "with the job's module: `interlock worker MODULE`."
+        )
+    if not workers:
         known = "" if job.name in registered() else " (and import the job's module)"
         return f"It waits: there is no worker; start `interlock worker MODULE`{known}."
     return "It waits for a free worker that has this job."

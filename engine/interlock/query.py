@@ -188,7 +188,7 @@ class WorkerInfo:
     seen_at: datetime
     domain: str | None = None  # file in which its zygote leaves the proof of its end
     lease_s: float | None = None  # it is seen three times in it; None: an older one
-    jobs: Mapping[str, object] | None = None  # name -> JSON schema of its parameters
+    jobs: Mapping[str, object] | None = None  # what it publishes of each: `published`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """From a job function, its parameters and options to a `NewJob` that may be stored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from interlock import options as opts
@@ -9,14 +9,19 @@ from interlock.ids import new_id
 from interlock.job import Job, NewJob
 from interlock.lifecycle import Event
 from interlock.machine import legal
-from interlock.registry import Call, JobFunction, find, refuse_while_importing
+from interlock.published import PublishedJob
+from interlock.registry import Call, JobFunction, refuse_while_importing
 from interlock.retry import Retry
 
 Wanted = Call[object] | tuple["JobFunction[..., object] | str", Mapping[str, object]]
 
 
-def call_of(wanted: Wanted) -> tuple[JobFunction[..., object], Mapping[str, object]]:
+def call_of(
+    wanted: Wanted, named: Callable[[str], JobFunction[..., object]]
+) -> tuple[JobFunction[..., object], Mapping[str, object]]:
     """Return the job and the parameters that `submit_many` was given.
+
+    `named` finds the job of a name.
 
     Raises:
         UnknownJobName: no job has the name.
@@ -28,7 +33,7 @@ def call_of(wanted: Wanted) -> tuple[JobFunction[..., object], Mapping[str, obje
         job, params = wanted
     except (TypeError, ValueError):
         raise InvalidOption("job", wanted, "job.call(...) or (job, params)") from None
-    return (find(job) if isinstance(job, str) else job), params
+    return (named(job) if isinstance(job, str) else job), params
 
 
 def encoded(
@@ -44,6 +49,8 @@ def encoded(
 
     if not isinstance(params, Mapping):
         raise InvalidParams(job.name, ["they are a mapping of names to values"])
+    if isinstance(job, PublishedJob):
+        return codecs.storable(job.name, job.checked(params), secret=job.secret)
     return codecs.encoded(job.name, job.function, params, secret=job.secret)
 
 
@@ -93,7 +100,6 @@ def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
 
     Raises:
         IllegalTransition: it has not ended yet.
-        UnknownJobName: this process has no job of its name.
     """
     if not job.is_terminal:
         raise IllegalTransition(
@@ -103,7 +109,6 @@ def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
             job_id=job.id,
             unmet="only a job that has ended can be run again; cancel it first",
         )
-    find(job.name)
     fields = {name: getattr(job, name) for name in NewJob.__dataclass_fields__}
     fields |= {"id": new_id(now), "created_at": now, "run_at": now, "rerun_of": job.id}
     fields |= {"submitted_by": by or job.submitted_by}

@@ -22,6 +22,7 @@ from interlock.job import Job
 from interlock.lifecycle import row_of
 from interlock.observation import Launch
 from interlock.ports import JobStore
+from interlock.published import describe
 from interlock.query import ClaimRequest, WorkerInfo
 from interlock.reaper import Reaper
 from interlock.registry import JobFunction
@@ -89,6 +90,7 @@ class Worker:
         )
         self._reaper = Reaper(store, self.id, runner, self._attempts.ended)
         self._answer = answer or _refuse
+        self._published: Mapping[str, object] | None = None  # until it runs
         self._started_at = clock.now()
         self._boot_id = boot_id()
         self._stops = 0
@@ -133,6 +135,7 @@ class Worker:
         for job in self._jobs.values():
             if known.get(job.name, (0, None))[1] != job.max_running:
                 self._store.set_limit(job.name, job.max_running)
+        self._published = describe(self._jobs)
         self._register()
         self.ready.set()
 
@@ -151,6 +154,7 @@ class Worker:
                 seen_at=self._clock.now(),
                 domain=self._runner.domain,
                 lease_s=self._settings.lease,
+                jobs=self._published,
             )
         )
 
