@@ -7,6 +7,7 @@ alone: no baggage, whose values may be secrets. Likewise an error has its type i
 span, not its message.
 """
 
+import atexit
 import dataclasses
 import logging
 import threading
@@ -132,7 +133,11 @@ class _Tracer:
         In a thread, which ends with the process: an SDK may wait for its collector as
         long as it likes (issue 4568 of opentelemetry-python).
         """
-        flush = getattr(trace.get_tracer_provider(), "force_flush", None)
+        provider = trace.get_tracer_provider()
+        shutdown = getattr(provider, "shutdown", None)
+        if shutdown is not None:
+            atexit.unregister(shutdown)  # it waits as long
+        flush = getattr(provider, "force_flush", None)
         if flush is not None:
             thread = threading.Thread(target=flush, daemon=True)
             thread.start()

@@ -280,7 +280,8 @@ def test_the_version_is_told(python: Run) -> None:
     assert _said(python(*CLI, "--version")) == (0, expected, "")
     assert interlock.__version__ == version("interlock-jobs")
     light = (
-        "import interlock, sys; "
+        f"import sys; sys.path[:0] = {[entry for entry in sys.path if entry]}; "
+        "import interlock; "
         "sys.exit('importlib.metadata' in sys.modules or 'email' in sys.modules)"
     )
     assert _said(python("-S", "-c", light)) == (0, "", "")

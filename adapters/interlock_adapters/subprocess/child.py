@@ -114,7 +114,7 @@ class Main:
         self._link = JobLink(result_fd, notice_fd)
         self._lowest_fd = lowest_fd
         self._steps = steps
-        self._finish: Callable[[], object] = _nothing if is_rehearsed else ending.finish
+        self._finish: Callable[[], object] = _nothing if is_rehearsed else _finish
         self._has_end_hooks = bool(hooks.job_end) and not is_rehearsed
         if hooks.job_start and not is_rehearsed:
             self._steps = [*steps, hooks.job_start.run]
@@ -292,6 +292,12 @@ def rehearse() -> None:
         _flush()
     os.close(null)
     _ear.job = None
+
+
+def _finish() -> None:
+    """Do what an interpreter does at its end, after the spans are on their way."""
+    tracer().flush()
+    ending.finish()
 
 
 def _nothing() -> None:
