@@ -1,0 +1,74 @@
+"""A worker of any job modules, in a process of its own as people run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlock import Engine, Job, JobFunction, JobStatus
+
+
+@dataclass
+class OtherWorker:
+    """It is asked through its database, and what it warns of is in a file."""
+
+    engine: Engine
+    _log: Path
+
+    def said(self) -> str:
+        """Return what the worker and its zygote have written."""
+        return self._log.read_text()
+
+    def ended(self, job: JobFunction[[int], object], many: int) -> list[Job]:
+        """Run a job for each number from 0 on; return the ended ones in that order."""
+        handles = self.engine.submit_many([job.call(n) for n in range(many)])
+        return [handle.wait(100) for handle in handles]
+
+    def results(self, job: JobFunction[[int], object], many: int) -> list[object]:
+        """Run a job for each number from 0 on; all succeed; return their results."""
+        ended = self.ended(job, many)
+        wrong = [one.error for one in ended if one.status is not JobStatus.SUCCEEDED]
+        assert wrong == [], (wrong[:3], self.said())
+        return [one.result for one in ended]
+
+
+@contextmanager
+def worker_of(
+    module: str,
+    folder: Path,
+    *,
+    concurrency: int = 4,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[OtherWorker]:
+    """Run `interlock worker MODULE` on a SQLite file in a folder; stop it at the end."""
+    url, log = f"sqlite:///{folder}/jobs.db", folder / "worker.log"
+    program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker", module]
+    options = ["--database", url, "--concurrency", str(concurrency)]
+    with Engine.open(url) as engine, log.open("ab") as file:
+        process = subprocess.Popen(
+            [*program, *options],
+            cwd=Path(__file__).parent,
+            env={**os.environ, **(environment or {})},
+            stderr=file,
+        )
+        try:
+            yield OtherWorker(engine, log)
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0, log.read_text()
+        assert engine.verify() == []
+
+
+def start() -> str:
+    """Return how the process that asks was started: in a job, "fork" or "fresh".
+
+    A fork has the command line of the zygote.
+    """
+    words = Path("/proc/self/cmdline").read_bytes().split(b"\0")
+    module = words[words.index(b"-m") + 1].decode().rpartition(".")[2]
+    return {"zygote": "fork"}.get(module, module)
