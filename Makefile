@@ -1,17 +1,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
+SCIENCE := .venv-science/bin
 SECONDS ?= 60
 RUNS ?= 20
 # Most tests wait for processes: one more than there are cores.
 PROCESSES ?= $(shell $(PYTHON) -c "import os; print(min(4, 1 + os.cpu_count()))")
 
-.PHONY: demo test check format bench chaos simulate pictures diagrams openapi clean
+.PHONY: demo test science check format bench chaos simulate pictures diagrams openapi clean
 
 demo: $(BIN)/interlock
 	$(BIN)/interlock demo
 
 test: $(BIN)/interlock
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
+
+science: $(SCIENCE)/interlock
+	$(SCIENCE)/python -m pytest tests/science
 
 check: $(BIN)/interlock
 	$(BIN)/ruff format --check .
@@ -48,5 +52,10 @@ $(BIN)/interlock: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(SCIENCE)/interlock: pyproject.toml constraints.txt constraints-science.txt
+	$(PYTHON) -m venv .venv-science
+	$(SCIENCE)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -c constraints-science.txt -e '.[dev,science]'
+	touch $@
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-science

@@ -45,7 +45,7 @@ def worker_of(
     concurrency: int = 4,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[OtherWorker]:
-    """Run `interlock worker MODULE` on a SQLite file in a folder; stop it at the end."""
+    """Run `interlock worker MODULE` on a SQLite file; stop it at the end."""
     url, log = f"sqlite:///{folder}/jobs.db", folder / "worker.log"
     program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker", module]
     options = ["--database", url, "--concurrency", str(concurrency)]

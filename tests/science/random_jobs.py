@@ -18,7 +18,7 @@ SEEDED_LEGACY = np.random.RandomState(7)
 @job(name="science.drawn")
 def drawn(number: int) -> dict[str, float]:  # noqa: ARG001  (which of them it is)
     return {
-        "numpy": np.random.rand(),
+        "numpy": np.random.rand(),  # noqa: NPY002  (what it is about)
         "default_rng": OWN.random(),
         "RandomState": LEGACY.rand(),
         "torch": torch.rand(1).item(),

@@ -15,7 +15,7 @@ ABOVE = (POINTS[:, 0] > 0.5).astype(int)
 
 @job(name="science.work", timeout=60)
 def work(number: int) -> list[object]:
-    """Threads of Python, and of OpenMP."""
+    """Use threads of Python, and of OpenMP."""
     forest = RandomForestClassifier(4, n_jobs=2, random_state=number)
     boosted = HistGradientBoostingClassifier(max_iter=2)
     groups = KMeans(2, n_init=1, random_state=number).fit_predict(POINTS)
@@ -27,7 +27,7 @@ def work(number: int) -> list[object]:
 
 @job(name="science.search", timeout=90)
 def search(number: int) -> list[object]:
-    """Processes that joblib starts."""
+    """Use processes that joblib starts."""
     found = GridSearchCV(LogisticRegression(), {"C": [1.0, 10.0]}, n_jobs=2, cv=2)
     order = np.random.default_rng(number).permutation(200)
     found.fit(POINTS[order], ABOVE[order])
