@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from interlock import Engine, Job, JobFunction, JobStatus
+from interlock import Engine, Job, JobStatus
+from interlock.registry import Call
 
 
 @dataclass
@@ -24,14 +25,13 @@ class OtherWorker:
         """Return what the worker and its zygote have written."""
         return self._log.read_text()
 
-    def ended(self, job: JobFunction[[int], object], many: int) -> list[Job]:
-        """Run a job for each number from 0 on; return the ended ones in that order."""
-        handles = self.engine.submit_many([job.call(n) for n in range(many)])
-        return [handle.wait(100) for handle in handles]
+    def ended(self, calls: Iterable[Call[object]]) -> list[Job]:
+        """Run these; return the ended jobs in the same order."""
+        return [handle.wait(100) for handle in self.engine.submit_many(calls)]
 
-    def results(self, job: JobFunction[[int], object], many: int) -> list[object]:
-        """Run a job for each number from 0 on; all succeed; return their results."""
-        ended = self.ended(job, many)
+    def results(self, calls: Iterable[Call[object]]) -> list[object]:
+        """Run these; all succeed; return their results in the same order."""
+        ended = self.ended(calls)
         wrong = [one.error for one in ended if one.status is not JobStatus.SUCCEEDED]
         assert wrong == [], (wrong[:3], self.said())
         return [one.result for one in ended]

@@ -62,7 +62,7 @@ def test_a_hundred_forks_use_a_library_that_is_only_imported(
     library: str, tmp_path: Path
 ) -> None:
     with worker_of(f"science.{library}_jobs", tmp_path) as worker:
-        found = worker.results(work, 100)
+        found = worker.results(work.call(n) for n in range(100))
     assert found == [["fork", EXPECTED[library](n)] for n in range(100)]
     assert worker.said().count("started threads") == 0
 
@@ -70,7 +70,7 @@ def test_a_hundred_forks_use_a_library_that_is_only_imported(
 def test_forks_search_a_grid_in_processes_of_their_own(tmp_path: Path) -> None:
     """Four alone: each starts two interpreters that import scikit-learn."""
     with worker_of("science.sklearn_jobs", tmp_path, concurrency=2) as worker:
-        assert worker.results(search, 4) == [["fork", True]] * 4
+        assert worker.results(search.call(n) for n in range(4)) == [["fork", True]] * 4
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,12 @@ def test_a_library_used_at_import_gets_fresh_interpreters(
 ) -> None:
     module = f"science.used_{library}_jobs"
     with worker_of(module, tmp_path, concurrency=2) as worker:
-        found = worker.results(work, 2)
+        found = worker.results(work.call(n) for n in range(2))
         if library == "torch":
-            assert worker.results(forked, 2) == [["fork", 0], ["fork", 64_000_000]]
+            assert worker.results(forked.call(n) for n in range(2)) == [
+                ["fork", 0],
+                ["fork", 64_000_000],
+            ]
     assert found == [["fresh", one] for one in expected]
     said = worker.said()
     assert f"of {module}" in said
@@ -97,7 +100,7 @@ def test_generators_differ_unless_somebody_seeded_them(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir()
         with worker_of(f"science.{name}_jobs", folder) as worker:
-            drawings: list[object] = worker.results(drawn, 6)
+            drawings: list[object] = worker.results(drawn.call(n) for n in range(6))
         for drawing in {
             (key, value)
             for one in drawings

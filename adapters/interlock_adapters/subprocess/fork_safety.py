@@ -24,6 +24,12 @@ from interlock_adapters.subprocess.inherited import Step
 _PATIENCE_MS: Final = 10_000  # of the rehearsal; what hangs in it is killed
 _MOST_OBJECTS: Final = 5000  # looked at below each global of a module
 _NAMELESS: Final = "a job module"
+_BEGUN: Final = b" "  # the fork runs; JSON may begin with it
+_STUCK: Final = (
+    "a fork of the process that has imported the job modules did not come to run. "
+    "Look for a function that a module gives to os.register_at_fork() and that hangs "
+    "or ends the process"
+)
 _PYTHON: Final = (sys.base_prefix, os.path.dirname(os.__file__))
 _INSTALLED: Final = ("interlock", "interlock_adapters")
 
@@ -70,17 +76,24 @@ def _allow_forks_beside_threads() -> None:
 
 
 def _rehearse(remarks: Mapping[int, str], objects: Sequence[Any]) -> list[str]:
-    """Fork a child that names what it finds and ends; return what it wrote."""
+    """Fork a child that names what it finds and ends; return what it wrote.
+
+    Raises:
+        RuntimeError: the child never came to run. No job's process would.
+    """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
+            os.write(writer, _BEGUN)
             os.write(writer, json.dumps(list(_named(remarks, objects))).encode())
         finally:
             os._exit(0)
     os.close(writer)
     text = _read(reader, pid)
     os.waitpid(pid, 0)
+    if not text:
+        raise RuntimeError(_STUCK)
     try:
         named: list[str] = json.loads(text)
     except ValueError:  # it was killed, or worse
@@ -146,11 +159,14 @@ _PASSED: Final = (ModuleType, type, FunctionType, str, bytes, int, float)
 
 def _reached(root: Any, fds: frozenset[int]) -> Iterator[int]:
     """Yield the descriptors of what `root` refers to."""
+    logging: Any = sys.modules.get("logging")
+    # A logger leads to every handler there is, whoever's it may be.
+    passed = (*_PASSED, *((logging.Logger,) if logging else ()))
     seen: set[int] = set()
     waiting = deque([root])
     while waiting and len(seen) < _MOST_OBJECTS:
         one = waiting.popleft()
-        if id(one) in seen or libraries.of_kind(one, _PASSED):
+        if id(one) in seen or libraries.of_kind(one, passed):
             continue
         seen.add(id(one))
         if hasattr(type(one), "fileno"):

@@ -24,7 +24,13 @@ def needs_objects() -> bool:
 
 def steps(objects: Sequence[Any]) -> list[Step]:
     """Return what a job does first. `objects` are those that the collector knows."""
-    return [*_numpy(objects), *_random(objects), *_torch(), *_databases(objects)]
+    return [
+        *_numpy(objects),
+        *_random(objects),
+        *_torch(),
+        *_databases(objects),
+        *(_connecting_again(one) for one in _connected_handlers()),
+    ]
 
 
 def of_kind(one: object, kind: Any) -> bool:
@@ -101,7 +107,33 @@ def reconnecting(objects: Sequence[Any]) -> list[Any]:
     """Return what holds connections that `steps` takes care of."""
     django: Any = sys.modules.get("django.db")
     found = [] if django is None else list(django.connections.all())
-    return [*engines(objects), *found]
+    return [*engines(objects), *found, *_connected_handlers()]
+
+
+def _connected_handlers() -> list[Any]:
+    """Return the handlers of logging that have a connection.
+
+    Each would lose the first record that a job logs, without a word, and one of
+    `SysLogHandler` by TCP every record.
+    """
+    handlers: Any = sys.modules.get("logging.handlers")
+    if handlers is None:
+        return []
+    kinds = handlers.SocketHandler | handlers.SysLogHandler
+    found = (ref() for ref in handlers.logging._handlerList)
+    return [one for one in found if of_kind(one, kinds) and _socket_of(one)]
+
+
+def _socket_of(handler: Any) -> Any:
+    return handler.__dict__.get("sock") or handler.__dict__.get("socket")
+
+
+def _connecting_again(handler: Any) -> Step:
+    def connect_again() -> None:  # when it is used
+        _socket_of(handler).close()
+        vars(handler)["sock" if "sock" in vars(handler) else "socket"] = None
+
+    return connect_again
 
 
 def engines(objects: Sequence[Any]) -> list[Any]:
