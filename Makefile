@@ -27,8 +27,9 @@ format: $(BIN)/interlock
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(BIN)/interlock
+bench: $(BIN)/interlock $(SCIENCE)/interlock
 	$(BIN)/python bench/throughput.py
+	$(SCIENCE)/python bench/science.py
 	$(BIN)/python bench/claims.py
 	$(BIN)/python bench/web.py
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import noop_jobs
 
 from interlock import Engine, JobStatus
+from interlock.registry import JobFunction
 
 HERE = Path(__file__).parent
 AHEAD = 4
@@ -86,12 +87,19 @@ def worker(engine: Engine, url: str, module: str, concurrency: int) -> Iterator[
         process.wait()
 
 
-def throughput(engine: Engine, url: str, many: int, concurrency: int) -> float:
+def throughput(  # noqa: PLR0917  (a benchmark)
+    engine: Engine,
+    url: str,
+    many: int,
+    concurrency: int,
+    module: str = "noop_jobs",
+    job: JobFunction[[], int] = noop_jobs.noop,
+) -> float:
     """Return jobs per second of one worker, from the submit of all to the last end."""
-    with worker(engine, url, "noop_jobs", concurrency):
+    with worker(engine, url, module, concurrency):
         end = engine.counts()[JobStatus.SUCCEEDED] + many
         started = time.perf_counter()
-        engine.submit_many([noop_jobs.noop.call()] * many)
+        engine.submit_many([job.call()] * many)
         while engine.counts()[JobStatus.SUCCEEDED] < end:
             time.sleep(0.05)  # seldom: looking costs the worker's time
         return many / (time.perf_counter() - started)

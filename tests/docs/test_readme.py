@@ -26,6 +26,16 @@ def _block(words: str) -> str:
     return str(found)
 
 
+PAGE = (ROOT / "docs" / "job-process.md").read_text()
+
+
+def test_the_blocks_of_the_page_about_processes_run(tmp_path: Path) -> None:
+    for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
+        (tmp_path / "shop.py").write_text(block)
+        done = _run(tmp_path, "shop.py")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 OWN_TABLES = """
 from sqlmodel import Field, Session, SQLModel, create_engine
 from interlock import Engine
