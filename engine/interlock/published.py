@@ -67,13 +67,27 @@ class PublishedJob(JobFunction[..., object]):
         Raises:
             InvalidParams: they do not, one line for each problem.
         """
-        from jsonschema import Draft202012Validator as Validator  # noqa: PLC0415
-
-        found = Validator(self.schema, format_checker=Validator.FORMAT_CHECKER)
-        problems = [self._problem(error) for error in found.iter_errors(dict(params))]
+        problems = self._problems(params, self.schema)
         if problems:
             raise InvalidParams(self.name, problems[:_MAX_PROBLEMS])
         return dict(params)
+
+    def _problems(
+        self, params: Mapping[str, object], schema: Mapping[str, Any]
+    ) -> list[str]:
+        from jsonschema import Draft202012Validator as Validator  # noqa: PLC0415
+
+        found = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
+        return [self._problem(error) for error in found.iter_errors(dict(params))]
+
+    def takes(self, name: str, value: object) -> bool:
+        """Whether a value may be that of a parameter."""
+        properties = self.schema["properties"]
+        rest = self.schema["additionalProperties"]
+        schema = {**self.schema, "required": []}
+        if name not in properties and rest is False:
+            return False
+        return not self._problems({name: value}, schema)
 
     def _problem(self, error: Any) -> str:
         path = ".".join(str(part) for part in error.absolute_path)

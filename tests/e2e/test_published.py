@@ -84,3 +84,18 @@ def test_a_name_that_no_worker_knows_is_refused_and_explained(depot: Engine) -> 
         "It waits: no running worker knows the job name 't.graceless'. Start one with "
         "the job's module: `interlock worker MODULE`."
     )
+
+
+@pytest.mark.usefixtures("depot")
+def test_the_command_line_gives_text_to_what_takes_text(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "interlock_adapters.cli.main", "submit"]
+    words = ["depot.pack", "day=2026-11-27", "boxes=[]", "pin=1234", "mark=5"]
+    database = f"sqlite:///{tmp_path}/jobs.db"
+    done = subprocess.run(
+        [*program, *words, "--database", database, "--wait"],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "\"Friday 0 {'mark': 5}\"\n"

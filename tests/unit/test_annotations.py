@@ -258,13 +258,13 @@ def test_what_is_plain_json(annotation: object, *, plain: bool) -> None:
     ],
 )
 def test_text_of_the_command_line_is_what_the_parameter_takes(
-    text: str, value: object
+    engine: InlineEngine, text: str, value: object
 ) -> None:
     from interlock_adapters.cli.jobs import _param  # noqa: PLC0415
 
-    assert _param("odd.text", text) == (text.partition("=")[0], value)
+    assert _param(engine, "odd.text", text) == (text.partition("=")[0], value)
     if not isinstance(value, str):
-        assert _param("not.here", text)[1] == value
+        assert _param(engine, "not.here", text)[1] == value
 
 
 def test_the_stored_parameters_are_plain_json(engine: InlineEngine) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from interlock import published
 from interlock.engine import Engine
-from interlock.errors import InvalidOption, WaitTimeout
+from interlock.errors import InvalidOption, UnknownJobName, WaitTimeout
 from interlock.job import Job
 from interlock.options import Options
 from interlock.registry import registered
@@ -36,14 +37,16 @@ _FOLLOW_S = 0.2
 _SILENT = timedelta(seconds=60)
 
 
-def _params(name: str, words: list[str]) -> dict[str, object]:
+def _params(
+    engine: "Engine | Client", name: str, words: list[str]
+) -> dict[str, object]:
     """Return the parameters that were given: `key=value` each, or `-`.
 
     Raises:
         InvalidOption: a word is neither, or `-` is not the only one.
     """
     if "-" not in words:
-        return dict(_param(name, text) for text in words)
+        return dict(_param(engine, name, text) for text in words)
     if len(words) > 1:
         allowed = "the only one: the JSON object on stdin has all parameters"
         raise InvalidOption("parameter", "-", allowed)
@@ -56,7 +59,7 @@ def _params(name: str, words: list[str]) -> dict[str, object]:
     return given
 
 
-def _param(name: str, text: str) -> tuple[str, object]:
+def _param(engine: "Engine | Client", name: str, text: str) -> tuple[str, object]:
     """Return `key=value`; the value is JSON, or text if it is none.
 
     Text too, if the parameter takes that and not the JSON, such as 12345 for a str.
@@ -72,8 +75,10 @@ def _param(name: str, text: str) -> tuple[str, object]:
     except (ValueError, RecursionError):
         return key, value
     function = registered().get(name)
-    if function is None or isinstance(found, str):
+    if isinstance(found, str):
         return key, found
+    if function is None:
+        return key, value if _is_text(engine, name, key, found) else found
     from interlock.codecs import codec  # noqa: PLC0415  (pydantic: slow)
 
     slot = codec(function.function).slot(key)
@@ -81,6 +86,15 @@ def _param(name: str, text: str) -> tuple[str, object]:
         return key, found
     is_exact = isinstance(found, float) and not slot.is_plain  # such as a Decimal
     return key, value if is_exact or not slot.takes(found) else found
+
+
+def _is_text(engine: "Engine | Client", name: str, key: str, found: object) -> bool:
+    """Whether a parameter of a job that is not imported takes text, and not `found`."""
+    try:
+        job = published.find(name, engine.workers(), datetime.now(UTC))
+    except UnknownJobName:  # the submit says so
+        return False
+    return job.takes(key, "") and not job.takes(key, found)
 
 
 def _print(job: Job, *, as_json: bool) -> None:
@@ -160,7 +174,7 @@ def submit(
             options["queue"] = queue
         if priority is not None:
             options["priority"] = priority
-        values = _params(name, params or [])
+        values = _params(engine, name, params or [])
         handle = engine.submit(name, values, **options)
         if wait:
             err.print(handle.id)  # at once: whoever stops waiting can come back to it
