@@ -154,8 +154,9 @@ def graceless() -> None:
     dawdle()
 
 
-@job(name="t.fresh_dawdle", timeout=1.5, grace=1, isolation="interpreter")
+@job(name="t.fresh_dawdle", grace=5, isolation="interpreter")
 def fresh_dawdle() -> None:
+    print("begun")
     dawdle()
 
 
