@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from interlock.errors import InvalidParams, UnknownJobName
+from interlock.errors import InterlockError, InvalidParams, UnknownJobName
 from interlock.options import Options
 from interlock.query import WorkerInfo
 from interlock.registry import JobFunction, registered
@@ -124,4 +124,4 @@ def find(name: str, workers: Iterable[WorkerInfo], now: datetime) -> PublishedJo
 
 
 def _elsewhere(**_params: object) -> object:
-    raise NotImplementedError
+    raise InterlockError("the function of this job is not imported here: submit it.")
