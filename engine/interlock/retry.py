@@ -3,7 +3,8 @@
 import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from interlock.errors import InvalidOption
 
@@ -89,18 +90,14 @@ class Retry:
         """Return the policy as JSON values, for `from_json`."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> "Retry":
         """Return a policy that was stored, by an earlier version too.
 
         That took any name; one without a dot that is no builtin's never matched.
         """
-        kinds = {
-            option: tuple(n for n in stored[option] if "." in n or _is_builtin(n))
-            for option in ("on", "never_on")
-            if stored.get(option) is not None
-        }
-        return cls(**{**stored, **kinds})
+        given = [(n, tuple(v) if isinstance(v, list) else v) for n, v in stored.items()]
+        return _stored(tuple(given))
 
     def covers(self, error: BaseException) -> bool:
         """Whether `error` is worth another try."""
@@ -117,6 +114,16 @@ class Retry:
         """Return the seconds to wait after the `failures`-th failure (from 1)."""
         exponent = min(failures - 1, 64)  # 2**64 s is beyond every max_backoff
         return rng.uniform(0, min(self.max_backoff, self.backoff * 2.0**exponent))
+
+
+@lru_cache(maxsize=256)  # a worker reads the few policies of its jobs all the time
+def _stored(given: tuple[tuple[str, Any], ...]) -> Retry:
+    stored = dict(given)
+    for option in ("on", "never_on"):
+        if stored.get(option) is not None:
+            names = stored[option]
+            stored[option] = tuple(n for n in names if "." in n or _is_builtin(n))
+    return Retry(**stored)
 
 
 def _names(option: str, given: object) -> tuple[str, ...]:

@@ -23,9 +23,12 @@ _IN_NONBLOCK_CLOEXEC = os.O_NONBLOCK | os.O_CLOEXEC
 _SLOW_S: Final = 0.5
 _QUICK_S: Final = 0.02
 # The last write to the WAL comes before the fsync, and the commit is visible after it:
-# a write is a promise of a commit, so it is looked for closely for this long.
+# a write is a promise of a commit, so it is looked for closely for this long: at first
+# each 0.3 ms, then later and later, by a quarter of the time since.
 _CLOSELY_S: Final = 0.05
 _CLOSE_S: Final = 0.0003
+_LATER: Final = 4
+_TICK_S: Final = 0.001  # poll(2) counts in milliseconds
 
 
 def _inotify(folder: Path) -> int | None:
@@ -102,11 +105,13 @@ class SqliteWakeup:
         until = time.monotonic() + timeout_s
         while True:
             now = time.monotonic()
-            closely = now < self._written_at + _CLOSELY_S
-            left = 0.0 if closely else max(0.0, min(until - now, slice_s))
-            ready = {fd for fd, _ in poll.poll(left * 1000)}
-            if closely and not ready:
-                time.sleep(_CLOSE_S)  # poll(2) counts in milliseconds
+            since = now - self._written_at
+            closely = since < _CLOSELY_S
+            step_s = max(_CLOSE_S, since / _LATER) if closely else slice_s
+            left_s = max(0.0, min(until - now, step_s))
+            ready = {fd for fd, _ in poll.poll(left_s // _TICK_S)}
+            if not ready and left_s < _TICK_S:
+                time.sleep(left_s)
             self._drain(ready)
             if self._inotify in ready:
                 self._written_at = time.monotonic()

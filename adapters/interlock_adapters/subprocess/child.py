@@ -20,7 +20,6 @@ from interlock.annotations import Misfit
 from interlock.context import Interrupted, JobContext
 from interlock.errors import UnknownJobName
 from interlock.lifecycle import StopCause
-from interlock.registry import JobFunction
 from interlock.retry import Retry
 from interlock.tracing import tracer
 from interlock_adapters.subprocess import ending, stacks
@@ -94,7 +93,7 @@ class Main:
         *,
         steps: Sequence[Callable[[], object]] = (),
         lowest_fd: int = -1,
-        find: Callable[[str], JobFunction[..., object]] = registry.find,
+        find: Callable[[str], "_Callee"] | None = None,
         is_rehearsed: bool = False,
     ) -> None:
         """Prepare a job.
@@ -105,7 +104,7 @@ class Main:
             notice_fd: where to read what the shim says.
             steps: what a fork does first.
             lowest_fd: the lowest free descriptor when the function is called, -1: any.
-            find: finds the job's function.
+            find: finds what to call, `_find` if not given.
             is_rehearsed: it runs in the zygote, where no hook is called and nothing is
                 finished.
         """
@@ -121,12 +120,9 @@ class Main:
         self._modules = ending.modules()
         self._codec = None
         try:
-            function: Callable[..., object] = find(launch["name"]).function
-            self._codec = registry.codec_of(function)
-            is_async = _is_async(function)
-            self._function = (
-                partial(_in_loop, self._link, function) if is_async else function
-            )
+            self._function, self._codec, is_async = (find or _find)(launch["name"])
+            if is_async:
+                self._function = partial(_in_loop, self._link, self._function)
         except UnknownJobName as error:
             self._function = partial(_refuse, error)
         context.enter(self.here)
@@ -217,6 +213,17 @@ class Main:
         raise error
 
 
+#: A function, what converts its parameters and result, and whether it is async.
+_Callee = tuple[Callable[..., object], "Codec | None", bool]
+
+
+@cache  # jobs of one name follow each other in a shim, and each look touches pages
+def _find(name: str) -> _Callee:
+    """Return what a job calls. Raises UnknownJobName."""
+    function = registry.find(name).function
+    return function, registry.codec_of(function), _is_async(function)
+
+
 def _answer(result: object, codec: "Codec | None") -> bytes:
     """Return the frame with a result, or with the failure that it is none."""
     try:
@@ -282,7 +289,7 @@ def rehearse() -> None:
     The interpreter adapts bytecode in place as it runs (PEP 659). What it has adapted
     already no fork writes again, and what no fork writes is not copied.
     """
-    nothing = JobFunction(function=lambda: None, name="nothing")
+    nothing: _Callee = (lambda: None), None, False
     launch = {"id": "", "name": "nothing", "attempt": 0, "deadline": None}
     launch |= {"params": {}, "limits": {}, "trace": {}}
     null = os.open(os.devnull, os.O_WRONLY)

@@ -70,7 +70,8 @@ def unframed(text: bytes) -> Any:
         value = _decode(text.decode())
     except (ValueError, RecursionError) as error:
         raise GarbledError(str(error)) from error
-    if is_deeper(value, MAX_DEPTH + 1):  # what a frame says is in an object
+    most = MAX_DEPTH + 1  # what a frame says is in an object
+    if text.count(b"{") + text.count(b"[") > most and is_deeper(value, most):
         raise GarbledError("it is nested too deep")
     return _storable(value) if b"\\u" in text else value
 

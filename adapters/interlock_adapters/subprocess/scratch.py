@@ -9,6 +9,7 @@ from typing import Final
 
 _LONGEST: Final = 30  # characters: names of sockets have 108 in all (unix(7))
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  (a mount of the shim's own)
+_RESOLUTION_NS: Final = 100_000_000  # the kernel's clock of files ticks each 1 to 10 ms
 _YOUNG_S: Final = 60.0  # it may not be locked yet
 
 
@@ -57,19 +58,45 @@ class JobFolder:
     def __init__(self, path: str, *, own_memory: bool) -> None:
         """Make it; `own_memory`: /dev/shm is this shim's own too."""
         self.path = path
-        self._all = [path, *([_SHARED_MEMORY] if own_memory else [])]
         os.mkdir(path, mode=0o700)
+        self._all = [_Folder(path)]
+        if own_memory:
+            self._all.append(_Folder(_SHARED_MEMORY))
 
     def is_clean(self) -> bool:
         """Whether the last job left nothing."""
-        try:
-            return not any(os.listdir(one) for one in self._all)
-        except OSError:  # it has removed it
-            return False
+        return all(folder.is_empty() for folder in self._all)
 
     def close(self) -> None:
         """Remove it, with all that a job left."""
         remove(self.path)
+
+
+class _Folder:
+    """A folder that is empty nearly always, so that a look must be cheap."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._empty_since = 0  # its change time when it was listed, 0: too young
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it; it is listed only if it has changed.
+
+        No program can set the change time, and a change within the clock's
+        resolution is one of a folder that was young then.
+        """
+        changed = os.fstat(self._fd).st_ctime_ns
+        if changed == self._empty_since:
+            return True
+        try:
+            if os.listdir(self._path):
+                return False
+        except OSError:  # a job has removed it
+            return False
+        is_old = time.time_ns() - changed > _RESOLUTION_NS
+        self._empty_since = changed if is_old else 0
+        return True
 
 
 def remove(folder: str) -> None:

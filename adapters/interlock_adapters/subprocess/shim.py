@@ -34,6 +34,9 @@ from interlock_adapters.subprocess.usage import Usage
 Spawn = Callable[[Mapping[str, Any]], Pipes]
 
 _decoded: Final = json.JSONDecoder().raw_decode  # for what the worker has encoded
+_DEAD: Final = (
+    b'{"proof": "%s", "again": %s, "cpu_s": %f, "peak_bytes": %d, "where": %s}'
+)
 _CHUNK: Final = 65536
 _REAP_EVERY_S: Final = 1.0  # orphans that ended by themselves
 _UNCONFIRMED_AFTER_S: Final = 5.0
@@ -101,13 +104,12 @@ class Shim:
     def _say_dead(self) -> None:
         self._clean &= self._exit is not None and not self._orphan
         self._clean = self._clean and self._folder.is_clean()
-        where = None if self._stacks is None else self._stacks.where()
+        where = b"null"
+        if self._stacks is not None:
+            where = json.dumps(self._stacks.where()).encode()
         again = b"true" if self._clean else b"false"
         took = (self._usage.cpu_s, self._usage.peak_bytes)
-        said = (
-            b'{"proof": "%s", "again": %s, "cpu_s": %f, "peak_bytes": %d, "where": %s}'
-        )
-        text = said % (self._proof, again, *took, json.dumps(where).encode())
+        text = _DEAD % (self._proof, again, *took, where)
         self._say(Kind.DEAD, text)
 
     def _await_launch(self) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from typing import Any, NoReturn
 
@@ -33,12 +33,11 @@ def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
     """Return what starts a launch; `config` says how to import the job modules."""
     in_namespace = config["containment"] == domain.NAMESPACE
     forks = {"fork"} if prepared.unsafe else {"fork", "process"}
+    as_fork: Prepare = partial(_as_fork, prepared)
+    as_interpreter: Prepare = partial(_as_interpreter, config)
 
     def spawn(launch: Mapping[str, Any]) -> Pipes:
-        if launch["isolation"] in forks:
-            prepare: Prepare = partial(_as_fork, prepared)
-        else:
-            prepare = partial(_as_interpreter, config)
+        prepare = as_fork if launch["isolation"] in forks else as_interpreter
         return _fork(launch, prepare, in_namespace=in_namespace)
 
     return spawn
@@ -83,15 +82,19 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
 def _as_fork(
     prepared: Prepared, launch: Mapping[str, Any], result_fd: int, notice_fd: int
 ) -> Plan:
-    fds = {*prepared.fds, result_fd, notice_fd}
-    main = child.Main(
-        launch,
-        result_fd,
-        notice_fd,
-        steps=prepared.steps,
-        lowest_fd=next(fd for fd in count(3) if fd not in fds),
-    )
-    return Plan(main.run, sorted(fds))
+    fds, lowest_fd = _kept(prepared.fds, result_fd, notice_fd)
+    steps = prepared.steps
+    main = child.Main(launch, result_fd, notice_fd, steps=steps, lowest_fd=lowest_fd)
+    return Plan(main.run, fds)
+
+
+@cache  # in each job of a shim, the pipes have the same numbers
+def _kept(
+    of_modules: frozenset[int], result_fd: int, notice_fd: int
+) -> tuple[Sequence[int], int]:
+    """Return which descriptors a fork keeps, and the lowest that it has free."""
+    fds = {*of_modules, result_fd, notice_fd}
+    return sorted(fds), next(fd for fd in count(3) if fd not in fds)
 
 
 def _as_interpreter(
