@@ -14,12 +14,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from interlock.clock import SystemClock
-from interlock.lifecycle import Event
-from interlock.query import ClaimRequest
-from interlock.testing.scene import Scene
-from interlock_adapters.sql import postgres, sqlite, tables
-from interlock_adapters.sql.store import SqlStore
+from interlock.core.lifecycle import Event
+from interlock.core.records import ClaimRequest
+from interlock.ports.clock import SystemClock
+from interlock.testing.scenario import Scene
+from interlock_adapters.sql.postgres import postgres
+from interlock_adapters.sql.schema import tables
+from interlock_adapters.sql.sqlite import sqlite
+from interlock_adapters.sql.store.store import SqlStore
 
 FEW, MANY, WAITING, CLAIMS = 1_000, 1_000_000, 10_000, 300
 _SERIES = {

@@ -9,7 +9,7 @@ import numpy_jobs
 from throughput import ROUNDS, throughput
 
 from interlock import Engine
-from interlock.registry import JobFunction
+from interlock.jobs.registry import JobFunction
 
 MODULES: dict[str, JobFunction[[], int]] = {
     "noop_jobs": noop_jobs.noop,

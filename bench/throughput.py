@@ -22,7 +22,7 @@ from pathlib import Path
 import noop_jobs
 
 from interlock import Engine, JobStatus
-from interlock.registry import JobFunction
+from interlock.jobs.registry import JobFunction
 
 HERE = Path(__file__).parent
 AHEAD = 4

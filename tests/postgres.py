@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from interlock_adapters.sql.postgres import PostgresSchema
+from interlock_adapters.sql.postgres.postgres import PostgresSchema
 
 _numbers = itertools.count(1)
 _CANDIDATES = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from interlock import Engine, Job, JobStatus
-from interlock.registry import Call
+from interlock.jobs.registry import Call
 
 
 @dataclass

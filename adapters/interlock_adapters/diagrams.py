@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from interlock.lifecycle import (
+from interlock.core.lifecycle import (
     EDGES,
     EVENT_MEANING,
     INITIAL,

@@ -19,11 +19,11 @@ from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from interlock.errors import DuplicateJob
-from interlock.job import Job, Move, NewJob
-from interlock.lifecycle import Event
-from interlock.retry import type_name
-from interlock.tracing import Carrier, set_tracer
+from interlock.core.errors import DuplicateJob
+from interlock.core.job import Job, Move, NewJob
+from interlock.core.lifecycle import Event
+from interlock.core.retry import type_name
+from interlock.ports.tracing import Carrier, set_tracer
 
 Provider = Callable[[], trace.TracerProvider]
 Attributes = dict[str, str | int]

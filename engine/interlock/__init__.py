@@ -7,8 +7,7 @@ smaller a process is, the faster it is forked.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from interlock.context import Interrupted, JobContext, current_job
-from interlock.errors import (
+from interlock.core.errors import (
     DuplicateJob,
     IllegalTransition,
     InFlight,
@@ -29,16 +28,24 @@ from interlock.errors import (
     VersionChanged,
     WaitTimeout,
 )
-from interlock.job import Attempt, Failure, HistoryEntry, Job, Phase, Progress
-from interlock.lifecycle import Event, JobStatus, Reason, StopCause
-from interlock.registry import JobFunction, job  # `job` hides the module of that name
-from interlock.retry import PermanentError, Retry, TransientError
+from interlock.core.lifecycle import Event, JobStatus, Reason, StopCause
+from interlock.core.progress import Progress
+from interlock.core.retry import PermanentError, Retry, TransientError
+from interlock.jobs.context import Interrupted, JobContext, current_job
+from interlock.jobs.registry import JobFunction, job
 
 if TYPE_CHECKING:
-    from interlock.aio import AsyncEngine
-    from interlock.engine import Engine
-    from interlock.handle import AsyncJobHandle, JobHandle
-    from interlock.query import Page
+    from interlock.api.aio import AsyncEngine
+    from interlock.api.engine import Engine
+    from interlock.api.handle import AsyncJobHandle, JobHandle
+    from interlock.core.job import (
+        Attempt,
+        Failure,
+        HistoryEntry,
+        Job,
+        Phase,
+    )
+    from interlock.core.records import Page
 
 __all__ = [
     "AsyncEngine",
@@ -85,12 +92,15 @@ __all__ = [
     "job",
 ]
 
-_LATER = {
-    "AsyncEngine": "interlock.aio",
-    "AsyncJobHandle": "interlock.handle",
-    "Engine": "interlock.engine",
-    "JobHandle": "interlock.handle",
-    "Page": "interlock.query",
+_LATER = dict.fromkeys(
+    ("Attempt", "Failure", "HistoryEntry", "Job", "Phase"),
+    "interlock.core.job",
+) | {
+    "AsyncEngine": "interlock.api.aio",
+    "AsyncJobHandle": "interlock.api.handle",
+    "Engine": "interlock.api.engine",
+    "JobHandle": "interlock.api.handle",
+    "Page": "interlock.core.records",
 }
 
 

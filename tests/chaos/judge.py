@@ -9,8 +9,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from interlock.job import HistoryEntry, Job
-from interlock.lifecycle import SUBMIT, TABLE, TERMINAL, Event, JobStatus, Who, row_of
+from interlock.core.job import HistoryEntry, Job
+from interlock.core.lifecycle import (
+    SUBMIT,
+    TABLE,
+    TERMINAL,
+    Event,
+    JobStatus,
+    Who,
+    row_of,
+)
 
 from .linear import Call, unfit
 

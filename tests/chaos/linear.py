@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from interlock.job import HistoryEntry, Job
-from interlock.lifecycle import Event, JobStatus
+from interlock.core.job import HistoryEntry, Job
+from interlock.core.lifecycle import Event, JobStatus
 
 #: Status, attempt, and whether a cancel was requested.
 View = tuple[JobStatus, int, bool]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from interlock.job import HistoryEntry, Job
-from interlock.lifecycle import JobStatus
+from interlock.core.job import HistoryEntry, Job
+from interlock.core.lifecycle import JobStatus
 
 from .judge import Evidence, judge
 from .linear import Call

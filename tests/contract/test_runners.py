@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from interlock.running import Runner
+from interlock.ports.runner import Runner
 from interlock.testing import runner_jobs
 from interlock.testing.runners import RunnerContract
-from interlock_adapters.subprocess import probe
-from interlock_adapters.subprocess.runner import SubprocessRunner, open_runner
+from interlock_adapters.subprocess.runner import probe
+from interlock_adapters.subprocess.runner.runner import SubprocessRunner, open_runner
 
 
 def opened(containment: str) -> SubprocessRunner:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 import postgres
-from interlock.ports import JobStore
+from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
 from interlock.testing.stores import StoreContract
 from interlock_adapters.memory import MemoryStore
-from interlock_adapters.sql import postgres as postgres_store
-from interlock_adapters.sql.sqlite import open_store
+from interlock_adapters.sql.postgres import postgres as postgres_store
+from interlock_adapters.sql.sqlite.sqlite import open_store
 
 
 class TestMemoryStore(StoreContract):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from interlock.lifecycle import Event, JobStatus
-from interlock.query import Census, QueueInfo
-from interlock_adapters.http.meter import Meter
+from interlock.core.lifecycle import Event, JobStatus
+from interlock.core.records import Census, QueueInfo
 from interlock_adapters.http.routes.metrics import _Now
+from interlock_adapters.http.routes.metrics_collector import Meter
 
 FOLDER = Path(__file__).parents[2] / "docs" / "monitoring"
 

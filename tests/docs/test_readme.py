@@ -180,8 +180,8 @@ def test_help_imports_no_database(tmp_path: Path) -> None:
 
 def test_a_jobs_process_imports_no_database(tmp_path: Path) -> None:
     code = (
-        "import sys, interlock_adapters.subprocess.zygote, interlock_adapters."
-        "subprocess.fresh; print([m for m in ('sqlmodel','sqlalchemy','pydantic',"
+        "import sys, interlock_adapters.subprocess.zygote.zygote, interlock_adapters."
+        "subprocess.child.fresh; print([m for m in ('sqlmodel','sqlalchemy','pydantic',"
         "'fastapi','transitions') if m in sys.modules])"
     )
     assert _run(tmp_path, "-c", code).stdout.strip() == "[]"

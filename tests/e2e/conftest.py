@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from interlock import Engine
-from interlock_adapters.subprocess import probe
+from interlock_adapters.subprocess.runner import probe
 
 
 @pytest.fixture

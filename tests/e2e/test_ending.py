@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from interlock import Engine, JobStatus, Reason
-from interlock.job import Job
-from interlock.registry import Call
+from interlock.core.job import Job
+from interlock.jobs.registry import Call
 
 from . import ending_jobs as jobs
 from .processes import until

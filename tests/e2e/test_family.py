@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from interlock import Engine, JobFailed, JobStatus
-from interlock.settings import WorkerSettings
+from interlock.worker.settings import WorkerSettings
 
 from . import family_jobs as jobs
 
@@ -61,7 +61,7 @@ def test_what_cannot_be_is_refused_in_the_job(
         working.submit(jobs.parent, how).result(30)
     error = failed.value.job.error
     assert error is not None
-    assert error.type == f"interlock.errors.{kind}"
+    assert error.type == f"interlock.{kind}"
     assert words in error.message
     assert working.search(name=jobs.CHILD).items == ()
     assert not (tmp_path / "interlock.db").exists()

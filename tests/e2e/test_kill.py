@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from interlock import Engine, IllegalTransition, JobStatus, Reason
-from interlock.lifecycle import Event
-from interlock_adapters.subprocess.runner import SubprocessRunner
+from interlock.core.lifecycle import Event
+from interlock_adapters.subprocess.runner.runner import SubprocessRunner
 
 from . import sample_jobs as jobs
 from .processes import alive, parent_of, start_worker, until

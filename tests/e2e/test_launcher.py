@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from interlock.clock import boot
-from interlock.errors import InterlockError
-from interlock.job import Job
-from interlock.observation import Launch
+from interlock.core.errors import InterlockError
+from interlock.core.job import Job
+from interlock.core.observations import Launch
+from interlock.ports.clock import boot
 from interlock.testing.runners import Watched
-from interlock_adapters.subprocess import probe
-from interlock_adapters.subprocess.runner import SubprocessRunner, open_runner
+from interlock_adapters.subprocess.runner import probe
+from interlock_adapters.subprocess.runner.runner import SubprocessRunner, open_runner
 
 from . import sample_jobs
 from .processes import alive, below, until

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from interlock import Engine, JobHandle
-from interlock.registry import JobFunction
+from interlock.jobs.registry import JobFunction
 
 from . import log_jobs as jobs
 from .processes import until

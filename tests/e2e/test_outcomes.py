@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from interlock import Engine, JobFailed, JobStatus, Reason
-from interlock.lifecycle import Event
-from interlock_adapters.subprocess.output import LINE
+from interlock.core.lifecycle import Event
+from interlock_adapters.subprocess.shim.output import LINE
 
 from . import sample_jobs as jobs
 from .processes import alive, until
@@ -60,7 +60,7 @@ def test_the_last_try_fails_for_good(working: Engine) -> None:
     job = working.submit(jobs.flaky, times=9).wait(20)
     assert (job.status, job.attempt, job.failures) == (JobStatus.FAILED, 3, 2)
     assert job.error is not None
-    assert job.error.type == "interlock.retry.TransientError"
+    assert job.error.type == "interlock.TransientError"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_module_that_starts_threads_runs_in_a_fresh_interpreter(
         timeout=50,
         check=True,
     )
-    assert "interlock_adapters.subprocess.fresh" in done.stdout
+    assert "interlock_adapters.subprocess.child.fresh" in done.stdout
     assert "(Python thread 'Thread-1 (sleep)' of " in done.stderr
     assert "threads.py), and a fork would lose them" in done.stderr
 

@@ -16,7 +16,7 @@ from typer.main import get_command
 
 import interlock
 from interlock import Engine, InvalidOption, JobStatus
-from interlock.discovery import database_url
+from interlock.ports.discovery import database_url
 from interlock_adapters.cli.main import app
 from postgres import database
 
@@ -181,7 +181,7 @@ def test_a_script_without_its_guard_is_told_once_and_ends(
     assert (done.returncode, done.stdout) == (1, "")
     told = [row for row in done.stderr.splitlines() if "under `if __name__" in row]
     assert len(told) == 2, done.stderr  # in the log, and as the error of the script
-    assert told[1].startswith("interlock.errors.NotGuarded: ")
+    assert told[1].startswith("interlock.NotGuarded: ")
     assert f"({tmp_path / 'hasty.py'}, line {line})" in told[0]
     with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine:
         assert engine.workers() == []

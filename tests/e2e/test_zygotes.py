@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from interlock import Engine, JobStatus
-from interlock.clock import boot
-from interlock.job import Exit, Job
-from interlock.lifecycle import StopCause
-from interlock.observation import ExitSeen, Launch, PidSeen
+from interlock.core.job import Exit, Job
+from interlock.core.lifecycle import StopCause
+from interlock.core.observations import ExitSeen, Launch, PidSeen
+from interlock.ports.clock import boot
 from interlock.testing.runners import Watched
-from interlock_adapters.subprocess import linux
-from interlock_adapters.subprocess.runner import SubprocessRunner, open_runner
+from interlock_adapters.subprocess.kernel import linux
+from interlock_adapters.subprocess.runner.runner import SubprocessRunner, open_runner
 
 from . import sample_jobs as jobs
 from .processes import below, until

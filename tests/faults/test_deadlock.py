@@ -15,11 +15,11 @@ import postgres
 from e2e import sample_jobs as jobs
 from e2e.processes import until
 from interlock import Engine, IllegalTransition, Job, JobStatus, StoreUnavailable
-from interlock.job import Move
-from interlock.lifecycle import Event
-from interlock.ports import JobStore
-from interlock_adapters.sql import session
-from interlock_adapters.sql.store import SqlStore
+from interlock.core.job import Move
+from interlock.core.lifecycle import Event
+from interlock.ports.store import JobStore
+from interlock_adapters.sql.postgres import connection
+from interlock_adapters.sql.store.store import SqlStore
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ _LOCK = sa.text("SELECT FROM job WHERE id = :id FOR UPDATE")
 
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setitem(session._SERVER, "deadlock_timeout", "50ms")
+    monkeypatch.setitem(connection._SERVER, "deadlock_timeout", "50ms")
     with postgres.database() as made:
         yield made
 

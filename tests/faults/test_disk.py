@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from e2e import sample_jobs as jobs
 from e2e.processes import alive, until
 from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
-from interlock.clock import boot
-from interlock_adapters.sql.store import SqlStore
+from interlock.ports.clock import boot
+from interlock_adapters.sql.store.store import SqlStore
 
 from .disks import Disk, fill, mounted
 from .evidence import ENDS, ends, submitted, worker

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 import postgres
 from e2e import sample_jobs as jobs
 from interlock import Engine, JobStatus, StoreUnavailable
-from interlock_adapters.sql.listen import PostgresWakeup
-from interlock_adapters.sql.store import SqlStore
+from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
+from interlock_adapters.sql.store.store import SqlStore
 
 from .evidence import worker
 

@@ -15,7 +15,7 @@ import postgres
 from e2e import sample_jobs as jobs
 from e2e.processes import alive, below, until
 from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
-from interlock_adapters.sql import session
+from interlock_adapters.sql.postgres import connection
 
 from .evidence import ENDS, LEASE_S, ends, lease, submitted, worker
 from .wire import Wire
@@ -125,8 +125,8 @@ def test_a_worker_that_falls_silent_in_a_transaction_holds_nobody_up(
 def test_who_waits_for_a_silent_server_is_told_and_goes_on_afterwards(
     engine: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_ANSWER_S", 0.3)
-    monkeypatch.setattr(session, "_CONNECT_S", 2)
+    monkeypatch.setattr(connection, "_ANSWER_S", 0.3)
+    monkeypatch.setattr(connection, "_CONNECT_S", 2)
     with Engine.open(wire.url) as client:
         job = client.submit(jobs.add, 1).job()
         wire.silence()
@@ -144,7 +144,9 @@ def test_who_waits_for_a_silent_server_is_told_and_goes_on_afterwards(
 def test_a_transaction_that_was_left_open_is_told_as_such(
     server: postgres.OwnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(session._SERVER, "idle_in_transaction_session_timeout", "50ms")
+    monkeypatch.setitem(
+        connection._SERVER, "idle_in_transaction_session_timeout", "50ms"
+    )
     with Engine.open(server.url) as client:
 
         def dawdle() -> None:

@@ -13,7 +13,7 @@ from e2e import sample_jobs as jobs
 from e2e.processes import alive, until
 from faults.evidence import LOST_ONCE, ends, lease, submitted, worker
 from interlock import Engine
-from interlock.lifecycle import Event
+from interlock.core.lifecycle import Event
 
 from .lan import ADDRESS, Host, hosts
 

@@ -17,10 +17,10 @@ import pytest
 
 import postgres
 from interlock import Engine
-from interlock.aio import AsyncEngine
-from interlock.query import Place
+from interlock.api.aio import AsyncEngine
+from interlock.core.records import Place
 from interlock_adapters.http import Settings, create_app
-from interlock_adapters.http.tail import Tail
+from interlock_adapters.http.history_stream import Tail
 
 from .server import client_of, serving
 from .test_jobs import problem, submit
@@ -262,8 +262,8 @@ def test_a_change_costs_one_query_however_many_listen(engine: Engine) -> None:
 def test_a_slow_listener_reads_on_from_where_it_was(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interlock_adapters.http.tail._MOST", 3)
-    monkeypatch.setattr("interlock_adapters.http.tail._PAGE", 2)
+    monkeypatch.setattr("interlock_adapters.http.history_stream._MOST", 3)
+    monkeypatch.setattr("interlock_adapters.http.history_stream._PAGE", 2)
 
     async def listen() -> list[str]:
         tail = Tail(AsyncEngine(engine))

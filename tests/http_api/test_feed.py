@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 import postgres
 from interlock import Engine
-from interlock.query import Place
+from interlock.core.records import Place
 
 START = Place(0, "", 0)
 

@@ -11,7 +11,7 @@ import pytest
 from interlock import Engine, Job, JobStatus
 from interlock.testing.inline import inline_engine
 from interlock_adapters.http import create_app
-from interlock_adapters.http.answers import JobOut
+from interlock_adapters.http.schemas.responses import JobOut
 
 from .server import client_of
 

@@ -14,7 +14,7 @@ import pytest
 
 import postgres
 from interlock import Engine, InFlight, KeyReused
-from interlock.query import ClaimRequest, Page, Search
+from interlock.core.records import ClaimRequest, Page, Search
 from interlock_adapters.http import Settings, create_app
 
 from .server import client_of

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from interlock import Engine, JobStatus
-from interlock.lifecycle import TABLE
+from interlock.core.lifecycle import TABLE
 from interlock_adapters.diagrams import mermaid
 from interlock_adapters.http import Settings, create_app
 

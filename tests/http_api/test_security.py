@@ -14,8 +14,8 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 
 from interlock import Engine, InvalidOption
 from interlock_adapters.http import Guard, Settings, Token, create_app, router
-from interlock_adapters.http.access import Asked, admit
-from interlock_adapters.http.problems import Problem
+from interlock_adapters.http.schemas.problems import Problem
+from interlock_adapters.http.security.access import Asked, admit
 
 from .server import client_of
 from .test_jobs import problem, submit

@@ -196,8 +196,8 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     "code",
     [
         "import interlock_adapters.cli.main",
-        "import interlock_adapters.subprocess.zygote",
-        "import interlock_adapters.subprocess.child",
+        "import interlock_adapters.subprocess.zygote.zygote",
+        "import interlock_adapters.subprocess.child.child",
         "import interlock_adapters.http.client",
     ],
 )

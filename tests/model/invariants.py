@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
-from interlock.lifecycle import (
+from interlock.core.lifecycle import (
     INITIAL,
     TERMINAL,
     Event,

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from interlock.lifecycle import INITIAL, Event, JobStatus, StopCause, Transition, Who
+from interlock.core.lifecycle import (
+    INITIAL,
+    Event,
+    JobStatus,
+    StopCause,
+    Transition,
+    Who,
+)
 
 from .rules import Facts, Predicate, Rules, predicate
 from .state import WORKERS, Exit, Holder, Link, Row, State

@@ -5,7 +5,7 @@ Most are bugs that a job queue really had; the comment above names one.
 
 from typing import Final
 
-from interlock.lifecycle import TABLE, Event, Guard, Who
+from interlock.core.lifecycle import TABLE, Event, Guard, Who
 
 from .invariants import Promise
 from .rules import Rules

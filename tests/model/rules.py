@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self, assert_never
 
-from interlock.lifecycle import TABLE, Event, Guard, StopCause, Transition
+from interlock.core.lifecycle import TABLE, Event, Guard, StopCause, Transition
 
 from .state import MAX_ATTEMPTS, MAX_LOSSES, Row
 

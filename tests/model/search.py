@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from interlock.lifecycle import TERMINAL, Event
+from interlock.core.lifecycle import TERMINAL, Event
 
 from .invariants import Promise, broken_by_state, broken_by_step
 from .moves import By, Moves, Step

@@ -6,7 +6,7 @@ Named tuples, not dataclasses: a search hashes a million of them.
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
-from interlock.lifecycle import INITIAL, TERMINAL, JobStatus, StopCause
+from interlock.core.lifecycle import INITIAL, TERMINAL, JobStatus, StopCause
 
 WORKERS = 2
 MAX_ATTEMPTS = 2

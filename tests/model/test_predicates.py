@@ -5,10 +5,10 @@ from itertools import product
 
 import pytest
 
-from interlock import guards
-from interlock.job import Job
-from interlock.lifecycle import Guard, JobStatus, StopCause
-from interlock.retry import Retry
+from interlock.core import guards
+from interlock.core.job import Job
+from interlock.core.lifecycle import Guard, JobStatus, StopCause
+from interlock.core.retry import Retry
 
 from .rules import UNMODELLED, Facts, predicate
 from .state import MAX_ATTEMPTS, MAX_LOSSES, Row

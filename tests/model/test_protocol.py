@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from interlock.lifecycle import Event, Who, row_of
+from interlock.core.lifecycle import Event, Who, row_of
 
 from .invariants import Promise
 from .mutations import MUTATIONS, REAPED

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from interlock.lifecycle import TABLE, Event, Guard, JobStatus, StopCause, Who
+from interlock.core.lifecycle import TABLE, Event, Guard, JobStatus, StopCause, Who
 
 from .invariants import Promise
 from .moves import By, Moves

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from interlock.lifecycle import TABLE, Event, Guard, Who
+from interlock.core.lifecycle import TABLE, Event, Guard, Who
 from model.invariants import Promise
 from model.mutations import REAPED
 from model.rules import Rules

@@ -9,13 +9,14 @@ from itertools import count
 
 import pytest
 
-from interlock import attempts, guards, moving, reaper, supervision, worker
-from interlock.guards import Facts
-from interlock.job import Job, Move, NewJob
-from interlock.lifecycle import INITIAL, Event, Guard, JobStatus, row_of
-from interlock.query import Lost
-from interlock.settings import WorkerSettings
-from interlock.supervision import Decision, Supervised
+from interlock.core import guards
+from interlock.core.guards import Facts
+from interlock.core.job import Job, Move, NewJob
+from interlock.core.lifecycle import INITIAL, Event, Guard, JobStatus, row_of
+from interlock.core.records import Lost
+from interlock.worker import attempts, loop, moves, reaper, supervision
+from interlock.worker.settings import WorkerSettings
+from interlock.worker.supervision import Decision, Supervised
 from interlock_adapters.memory import MemoryStore
 from interlock_adapters.memory import rules as memory_rules
 from interlock_adapters.memory import store as memory_store
@@ -65,30 +66,30 @@ def end_before_death(patch: pytest.MonkeyPatch) -> None:
             return supervision._outcome(seen)
         return supervision.decide(seen, now=now)
 
-    for decider in (attempts, moving):
+    for decider in (attempts, moves):
         patch.setattr(decider, "decide", hasty)
 
 
 def count_from_the_answer(patch: pytest.MonkeyPatch) -> None:
     """Let a lease deadline run from when the claim was answered, not sent."""
-    real = worker.Worker._start
+    real = loop.Worker._start
 
-    def start(self: worker.Worker, job: Job, _claimed: float) -> None:
+    def start(self: loop.Worker, job: Job, _claimed: float) -> None:
         real(self, job, self._clock.boot())
 
-    patch.setattr(worker.Worker, "_start", start)
+    patch.setattr(loop.Worker, "_start", start)
 
 
 def time_from_the_question(patch: pytest.MonkeyPatch) -> None:
     """Let a timeout run from before the claim was sent."""
-    real = worker.Worker._start
+    real = loop.Worker._start
 
-    def start(self: worker.Worker, job: Job, claimed: float) -> None:
+    def start(self: loop.Worker, job: Job, claimed: float) -> None:
         real(self, job, claimed)
         if job.timeout_s is not None:
             self._attempts.all[job.id].seen.deadline = claimed + job.timeout_s
 
-    patch.setattr(worker.Worker, "_start", start)
+    patch.setattr(loop.Worker, "_start", start)
 
 
 def stay_armed(patch: pytest.MonkeyPatch) -> None:
@@ -99,7 +100,7 @@ def stay_armed(patch: pytest.MonkeyPatch) -> None:
 
 def never_stop(patch: pytest.MonkeyPatch) -> None:
     """Ignore that the worker is told to stop."""
-    patch.setattr(worker.Worker, "stop", lambda _self: None)
+    patch.setattr(loop.Worker, "stop", lambda _self: None)
 
 
 def trust_death(patch: pytest.MonkeyPatch) -> None:

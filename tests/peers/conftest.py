@@ -12,10 +12,10 @@ import pytest
 import postgres
 from e2e.processes import start_worker
 from interlock import Engine
-from interlock.discovery import open_store
+from interlock.ports.discovery import open_store
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
-from interlock_adapters.subprocess import probe
+from interlock.testing.scenario import Scene
+from interlock_adapters.subprocess.runner import probe
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,8 +9,8 @@ import pytest
 
 from e2e.processes import until
 from interlock import Engine, Event, IllegalTransition, JobStatus, StopCause
-from interlock.lifecycle import Proof
-from interlock.testing.scene import Scene
+from interlock.core.lifecycle import Proof
+from interlock.testing.scenario import Scene
 
 from . import peer_jobs as jobs
 

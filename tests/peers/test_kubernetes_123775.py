@@ -11,7 +11,7 @@ import pytest
 
 from e2e.processes import alive, until
 from interlock import Engine, JobStatus
-from interlock.job import Phase
+from interlock.core.job import Phase
 
 from . import peer_jobs as jobs
 

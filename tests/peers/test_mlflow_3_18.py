@@ -7,10 +7,10 @@ worker that really had the job was refused.
 from __future__ import annotations
 
 from interlock import Event, IllegalTransition, Job, JobStatus, LeaseLost
-from interlock.guards import NOT_MOVES
-from interlock.lifecycle import TABLE, Proof, Who
-from interlock.testing.scene import Scene
-from interlock.testing.situations import LEASE
+from interlock.core.guards import NOT_MOVES
+from interlock.core.lifecycle import TABLE, Proof, Who
+from interlock.testing.guard_cases import LEASE
+from interlock.testing.scenario import Scene
 
 WRITES = [row.event for row in TABLE if row.who is Who.WORKER]
 

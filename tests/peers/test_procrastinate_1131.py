@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 from interlock import Engine, Event, IllegalTransition, JobStatus, Reason, Retry
-from interlock.job import Failure
-from interlock.lifecycle import Proof
-from interlock.testing.scene import Scene
+from interlock.core.job import Failure
+from interlock.core.lifecycle import Proof
+from interlock.testing.scenario import Scene
 
 from . import peer_jobs as jobs
 

@@ -7,10 +7,10 @@ Its UPDATE looked at the id alone, so a completed row went back to `retryable`; 
 from __future__ import annotations
 
 from interlock import Event, IllegalTransition, Job, JobStatus, LeaseLost
-from interlock.lifecycle import Proof
-from interlock.reaper import loss
-from interlock.testing.scene import Scene
-from interlock.testing.situations import LEASE
+from interlock.core.lifecycle import Proof
+from interlock.testing.guard_cases import LEASE
+from interlock.testing.scenario import Scene
+from interlock.worker.reaper import loss
 
 
 def test_a_rescue_from_an_old_reading_changes_nothing(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from interlock import Engine, Event, JobStatus
-from interlock.testing.scene import Scene
+from interlock.testing.scenario import Scene
 
 from . import peer_jobs as jobs
 from .race import at_once

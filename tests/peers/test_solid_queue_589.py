@@ -9,11 +9,11 @@ from __future__ import annotations
 import pytest
 
 from interlock import Event, IllegalTransition, Job, JobStatus, Reason
-from interlock.job import Move
-from interlock.lifecycle import TERMINAL, Proof
-from interlock.reaper import loss
-from interlock.testing.scene import Scene
-from interlock.testing.situations import LEASE
+from interlock.core.job import Move
+from interlock.core.lifecycle import TERMINAL, Proof
+from interlock.testing.guard_cases import LEASE
+from interlock.testing.scenario import Scene
+from interlock.worker.reaper import loss
 
 from .race import at_once
 

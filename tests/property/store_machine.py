@@ -9,10 +9,10 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from interlock.errors import InterlockError
-from interlock.guards import Facts, unmet
-from interlock.job import Failure, Job
-from interlock.lifecycle import (
+from interlock.core.errors import InterlockError
+from interlock.core.guards import Facts, unmet
+from interlock.core.job import Failure, Job
+from interlock.core.lifecycle import (
     INITIAL,
     TABLE,
     Event,
@@ -22,11 +22,11 @@ from interlock.lifecycle import (
     Who,
     row_of,
 )
-from interlock.ports import JobStore
-from interlock.query import ClaimRequest, KillUnconfirmed, Search
-from interlock.retry import Retry
+from interlock.core.records import ClaimRequest, KillUnconfirmed, Search
+from interlock.core.retry import Retry
+from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
+from interlock.testing.scenario import Scene
 
 CLAIM: Final = row_of(Event.CLAIM)
 WORKERS: Final = ("w1", "w2")

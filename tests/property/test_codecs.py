@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from interlock.codecs import Slot
+from interlock.jobs.codecs import Slot
 
 
 class Colour(Enum):

@@ -11,9 +11,10 @@ from pathlib import Path
 from hypothesis import settings
 
 import postgres as server
-from interlock.ports import JobStore
+from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
-from interlock_adapters.sql import postgres, sqlite
+from interlock_adapters.sql.postgres import postgres
+from interlock_adapters.sql.sqlite import sqlite
 from property.store_machine import StoreMachine
 
 

@@ -8,16 +8,16 @@ from datetime import timedelta
 from itertools import count
 from typing import Final, cast
 
-from interlock.engine import Engine
-from interlock.errors import (
+from interlock.api.engine import Engine
+from interlock.core.errors import (
     IllegalTransition,
     InvalidOption,
     JobNotFound,
     StoreUnavailable,
 )
-from interlock.options import Options
-from interlock.ports import JobStore
-from interlock.retry import Retry
+from interlock.core.retry import Retry
+from interlock.jobs.options import Options
+from interlock.ports.store import JobStore
 
 from .jobs import narrow, work
 from .network import Link

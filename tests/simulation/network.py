@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
-from interlock.errors import StoreUnavailable
-from interlock.running import Source, Wakeup
+from interlock.core.errors import StoreUnavailable
+from interlock.ports.runner import Source, Wakeup
 
 from .processes import Process
 from .shim import Shim

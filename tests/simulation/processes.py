@@ -8,7 +8,7 @@ from typing import Final
 
 from greenlet import greenlet  # type: ignore[import-untyped]  # it has no types
 
-from interlock.errors import StoreUnavailable
+from interlock.core.errors import StoreUnavailable
 
 from .world import HostClock, World
 

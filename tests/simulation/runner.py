@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from interlock.observation import Launch
-from interlock.running import Execution, Source
+from interlock.core.observations import Launch
+from interlock.ports.runner import Execution, Source
 
 from .processes import Process
 from .shim import Shim

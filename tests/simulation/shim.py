@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
-from interlock.job import Exit, Failure, Progress
-from interlock.lifecycle import Proof, Reason, StopCause
-from interlock.observation import (
+from interlock.core.job import Exit, Failure
+from interlock.core.lifecycle import Proof, Reason, StopCause
+from interlock.core.observations import (
     ExitSeen,
     Launch,
     Observation,
@@ -21,6 +21,7 @@ from interlock.observation import (
     TreeDead,
     Unconfirmed,
 )
+from interlock.core.progress import Progress
 
 from .processes import Process
 from .trees import End, Forest, Tree

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count
 from typing import Final
 
-from interlock.settings import WorkerSettings
+from interlock.worker.settings import WorkerSettings
 
 from .client import QUEUES, Client
 from .network import Link, Network

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
 
-from interlock.ports import JobStore
-from interlock.settings import WorkerSettings
-from interlock.worker import Worker
+from interlock.ports.store import JobStore
+from interlock.worker.loop import Worker
+from interlock.worker.settings import WorkerSettings
 
 from .jobs import narrow, work
 from .network import Link, Network

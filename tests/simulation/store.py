@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from interlock.errors import InterlockError
-from interlock.job import Job, Move, NewJob
-from interlock.lifecycle import Event, row_of
-from interlock.query import ClaimRequest, Lost
+from interlock.core.errors import InterlockError
+from interlock.core.job import Job, Move, NewJob
+from interlock.core.lifecycle import Event, row_of
+from interlock.core.records import ClaimRequest, Lost
 from interlock_adapters.memory import MemoryStore
 
 from .world import HostClock

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.lifecycle import TABLE, JobStatus
+from interlock.core.lifecycle import TABLE, JobStatus
 
 from .simulation import Report, simulate
 

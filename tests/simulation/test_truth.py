@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import pytest
 
-from interlock.job import Job
-from interlock.lifecycle import Event, JobStatus, Proof, StopCause, row_of
-from interlock.query import ClaimRequest
-from interlock.testing.scene import Scene
+from interlock.core.job import Job
+from interlock.core.lifecycle import Event, JobStatus, Proof, StopCause, row_of
+from interlock.core.records import ClaimRequest
+from interlock.testing.scenario import Scene
 
 from .jobs import NARROW
 from .store import WatchedStore

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from chaos.judge import Evidence, judge
-from interlock.job import Job, Move
-from interlock.lifecycle import TERMINAL, Event, JobStatus, StopCause, Who, row_of
+from interlock.core.job import Job, Move
+from interlock.core.lifecycle import TERMINAL, Event, JobStatus, StopCause, Who, row_of
 from interlock.testing.clock import START
 
 from .jobs import NARROW, NARROW_LIMIT

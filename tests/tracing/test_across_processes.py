@@ -77,7 +77,7 @@ def test_each_attempt_has_a_span_with_its_outcome(spans: Spans) -> None:
     (submit,) = spans.below(spans.order(), "submit traced.flaky")
     first, second = spans.below(submit, "run traced.flaky")
     assert first["status"] == {"status_code": "ERROR", "description": "error"}
-    assert first["attributes"]["error.type"] == "interlock.retry.TransientError"
+    assert first["attributes"]["error.type"] == "interlock.TransientError"
     assert second["status"]["status_code"] == "UNSET"
     told = [span["attributes"]["interlock.event"] for span in (first, second)]
     assert told == ["retry", "succeed"]

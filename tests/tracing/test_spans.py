@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from e2e import sample_jobs as jobs
 from interlock import DuplicateJob, Engine
+from interlock.ports.tracing import set_tracer, tracer
 from interlock.testing.inline import inline_engine
-from interlock.tracing import set_tracer, tracer
 from interlock_adapters.opentelemetry import instrument
 
 _SPANS = InMemorySpanExporter()
@@ -72,7 +72,7 @@ def test_a_refused_submit_tells_its_type_and_no_message(
     refused = spans.get_finished_spans()[1]
     assert refused.status.is_unset  # whoever asks for a key asks for this answer
     assert refused.attributes is not None
-    assert refused.attributes["error.type"] == "interlock.errors.DuplicateJob"
+    assert refused.attributes["error.type"] == "interlock.DuplicateJob"
     assert "s3cret" not in refused.to_json()
 
 

@@ -14,9 +14,9 @@ from typing import Protocol
 import psycopg
 
 import postgres
-from interlock.clock import boot_id
-from interlock_adapters.sql.columns import to_us
-from interlock_adapters.sql.flavor import POSTGRES
+from interlock.ports.clock import boot_id
+from interlock_adapters.sql.schema.column_types import to_us
+from interlock_adapters.sql.schema.flavor import POSTGRES
 
 _DUMPS = Path(__file__).parent / "schemas"
 #: How many jobs of each status every dump holds.

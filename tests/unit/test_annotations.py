@@ -13,8 +13,9 @@ import pytest
 from freezegun import freeze_time
 from pydantic import SecretStr
 
-from interlock import InvalidOption, InvalidParams, InvalidResult, job, registry
-from interlock.annotations import is_plain
+from interlock import InvalidOption, InvalidParams, InvalidResult, job
+from interlock.jobs import registry
+from interlock.jobs.annotations import is_plain
 from interlock.testing.inline import InlineEngine, inline_engine
 
 from . import annotated_jobs as jobs

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from interlock import Engine, InvalidOption, JobStatus, job
-from interlock.query import Place
+from interlock.core.records import Place
 
 
 @job(name="bounds.f")

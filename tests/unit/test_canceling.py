@@ -2,12 +2,12 @@
 
 import pytest
 
-from interlock.canceling import CancelRequest, cancel
-from interlock.errors import VersionChanged
-from interlock.job import Job
+from interlock.api.cancel import CancelRequest, cancel
+from interlock.core.errors import VersionChanged
+from interlock.core.job import Job
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
-from interlock.testing.situations import LEASE
+from interlock.testing.guard_cases import LEASE
+from interlock.testing.scenario import Scene
 from interlock_adapters.memory import MemoryStore
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from interlock.lifecycle import Event
+from interlock.core.lifecycle import Event
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
-from interlock_adapters.sql.sqlite import open_store
-from interlock_adapters.sql.store import SqlStore
+from interlock.testing.scenario import Scene
+from interlock_adapters.sql.sqlite.sqlite import open_store
+from interlock_adapters.sql.store.store import SqlStore
 
 FEW, MANY = 20, 3000
 

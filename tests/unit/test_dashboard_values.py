@@ -6,13 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from interlock.job import Attempt, HistoryEntry, Job
-from interlock.lifecycle import EDGES, JobStatus, row_of
-from interlock.query import Ending
-from interlock_adapters.http.pages.charts import MINUTES, charts
-from interlock_adapters.http.pages.look import span
-from interlock_adapters.http.pages.picture import HEIGHT, WIDTH, edges, nodes, walked
-from interlock_adapters.http.pages.timeline import timeline
+from interlock.core.job import Attempt, HistoryEntry, Job
+from interlock.core.lifecycle import EDGES, JobStatus, row_of
+from interlock.core.records import Ending
+from interlock_adapters.http.dashboard.charts import MINUTES, charts
+from interlock_adapters.http.dashboard.render import span
+from interlock_adapters.http.dashboard.state_diagram import (
+    HEIGHT,
+    WIDTH,
+    edges,
+    nodes,
+    walked,
+)
+from interlock_adapters.http.dashboard.timeline import timeline
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

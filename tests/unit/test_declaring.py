@@ -12,7 +12,7 @@ from typing import IO, Any, TextIO, TypeVar
 import pytest
 
 from interlock import Engine, InvalidOption, Retry, job
-from interlock.registry import registered
+from interlock.jobs.registry import registered
 from interlock.testing.inline import inline_engine
 
 T = TypeVar("T")
@@ -222,6 +222,6 @@ def test_options_that_are_right_are_kept() -> None:
         assert found.limits == options["limits"]
         assert found.secret == frozenset({"password"})
     finally:
-        from interlock import registry  # noqa: PLC0415  (to leave it as it was)
+        from interlock.jobs import registry  # noqa: PLC0415  (to leave it as it was)
 
         registry._registered.pop(name, None)

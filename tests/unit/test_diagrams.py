@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.lifecycle import EDGES, TABLE, Event
+from interlock.core.lifecycle import EDGES, TABLE, Event
 from interlock_adapters import diagrams
 
 ROOT = Path(__file__).parents[2]

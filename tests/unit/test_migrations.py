@@ -9,9 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from interlock_adapters.sql import released, schema
-from interlock_adapters.sql.sqlite import open_store
-from interlock_adapters.sql.tables import Base
+from interlock_adapters.sql.schema import guard_digests, upgrade
+from interlock_adapters.sql.schema.tables import Base
+from interlock_adapters.sql.sqlite.sqlite import open_store
 
 TABLES = Base.metadata.tables
 
@@ -40,7 +40,7 @@ def _listed(connection: sa.Connection, kind: str) -> dict[str, str]:
         "SELECT name, sql FROM sqlite_master WHERE type = :kind AND sql IS NOT NULL"
         " AND tbl_name <> :version"
     )
-    found = connection.execute(query, {"kind": kind, "version": schema.VERSION_TABLE})
+    found = connection.execute(query, {"kind": kind, "version": upgrade.VERSION_TABLE})
     return {row.name: row.sql for row in found}
 
 
@@ -49,7 +49,7 @@ def test_autogenerate_finds_nothing_to_do(connection: sa.Connection) -> None:
     context = MigrationContext.configure(
         connection,
         opts={
-            "version_table": schema.VERSION_TABLE,
+            "version_table": upgrade.VERSION_TABLE,
             "include_object": lambda _object, _name, kind, *_: kind != "index",
         },
     )
@@ -100,12 +100,12 @@ def test_tables_without_a_rowid_are_the_same(
 
 
 def test_the_head_is_the_last_migration_and_every_one_is_known() -> None:
-    scripts = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+    scripts = ScriptDirectory(str(Path(upgrade.__file__).parent / "migrations"))
     revisions = [script.revision for script in scripts.walk_revisions()]
-    assert scripts.get_heads() == [schema.HEAD]
-    assert sorted(revisions) == sorted(released.GUARDS)
+    assert scripts.get_heads() == [upgrade.HEAD]
+    assert sorted(revisions) == sorted(guard_digests.GUARDS)
 
 
 def test_the_file_says_which_schema_it_has(connection: sa.Connection) -> None:
-    assert schema.current(connection) == schema.HEAD
-    assert schema.check(connection)
+    assert upgrade.current(connection) == upgrade.HEAD
+    assert upgrade.check(connection)

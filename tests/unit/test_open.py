@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 import postgres
-from interlock import AsyncEngine, Engine, StoreUnavailable, discovery
+from interlock import AsyncEngine, Engine, StoreUnavailable
+from interlock.ports import discovery
 from interlock_adapters.cli.main import app
 
 READING = (

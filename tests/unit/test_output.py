@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock_adapters.subprocess.output import EVERY_S, LINE, SOON_S, Capture
+from interlock_adapters.subprocess.shim.output import EVERY_S, LINE, SOON_S, Capture
 
 TEXT = st.text(alphabet="ab é€😀\r\n\t", max_size=60)
 CUTS = st.lists(st.integers(0, 200), max_size=8)

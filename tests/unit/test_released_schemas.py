@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from interlock_adapters.sql import released, schema, seal
-from interlock_adapters.sql.flavor import POSTGRES, SQLITE
-from interlock_adapters.sql.tables import LIFECYCLE_ROWS
+from interlock_adapters.sql.schema import guard_digests, installed_guards, upgrade
+from interlock_adapters.sql.schema.flavor import POSTGRES, SQLITE
+from interlock_adapters.sql.schema.tables import LIFECYCLE_ROWS
 
-MIGRATIONS = Path(schema.__file__).parent / "migrations" / "versions"
+MIGRATIONS = Path(upgrade.__file__).parent / "migrations" / "versions"
 #: Databases were made by these very files: a fix of one is another migration.
 FROZEN = {
     "0001_first_schema.py": (
@@ -26,8 +26,8 @@ FROZEN = {
 
 @pytest.mark.parametrize("dialect", [SQLITE, POSTGRES])
 def test_the_guards_of_the_head_are_those_recorded(dialect: str) -> None:
-    now = seal.digest(seal.wanted(dialect))
-    assert now == released.GUARDS[released.HEAD][dialect], (
+    now = installed_guards.digest(installed_guards.wanted(dialect))
+    assert now == guard_digests.GUARDS[guard_digests.HEAD][dialect], (
         "the guards changed; write a migration and record its digest in released.py: "
         f"{dialect} {now}"
     )
@@ -42,12 +42,18 @@ def test_no_migration_that_was_released_changes() -> None:
 
 
 def test_a_digest_sees_every_trigger_and_every_row() -> None:
-    wanted = seal.wanted(SQLITE)
-    whole = seal.digest(wanted)
+    wanted = installed_guards.wanted(SQLITE)
+    whole = installed_guards.digest(wanted)
     for name in wanted:
-        assert seal.digest({**wanted, name: "weaker"}) != whole
-        assert seal.digest({k: v for k, v in wanted.items() if k != name}) != whole
+        assert installed_guards.digest({**wanted, name: "weaker"}) != whole
+        assert (
+            installed_guards.digest({k: v for k, v in wanted.items() if k != name})
+            != whole
+        )
     rows = LIFECYCLE_ROWS
-    assert seal.digest(wanted, rows[1:]) != whole
-    assert seal.digest(wanted, [*rows[1:], {**rows[0], "who": "anybody"}]) != whole
-    assert seal.digest(wanted, rows[::-1]) == whole
+    assert installed_guards.digest(wanted, rows[1:]) != whole
+    assert (
+        installed_guards.digest(wanted, [*rows[1:], {**rows[0], "who": "anybody"}])
+        != whole
+    )
+    assert installed_guards.digest(wanted, rows[::-1]) == whole

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from interlock.clock import boot
-from interlock_adapters.subprocess import domain
+from interlock.ports.clock import boot
+from interlock_adapters.subprocess.kernel import kill_domain
 from interlock_adapters.subprocess.protocol import Decoder, Kind, frame
-from interlock_adapters.subprocess.scratch import JobFolder
-from interlock_adapters.subprocess.shim import _MAX_OUTBOX, Shim
+from interlock_adapters.subprocess.shim.shim import _MAX_OUTBOX, Shim
+from interlock_adapters.subprocess.shim.temporary_folders import JobFolder
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def ends(tmp_path: Path) -> Iterator[tuple[Shim, socket.socket]]:
     worker = os.pidfd_open(os.getppid())
     ours.settimeout(0)
     folder = JobFolder(str(tmp_path / "job"), own_memory=False)
-    yield Shim(ours, worker, domain.NAMESPACE, folder), theirs
+    yield Shim(ours, worker, kill_domain.NAMESPACE, folder), theirs
     os.close(worker)
     ours.close()
     theirs.close()

@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from interlock.errors import DuplicateJob, InvalidOption, JobNotFound
-from interlock.lifecycle import INITIAL
+from interlock.core.errors import DuplicateJob, InvalidOption, JobNotFound
+from interlock.core.lifecycle import INITIAL
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
-from interlock_adapters.sql.sqlite import open_store
-from interlock_adapters.sql.store import SqlStore
+from interlock.testing.scenario import Scene
+from interlock_adapters.sql.sqlite.sqlite import open_store
+from interlock_adapters.sql.store.store import SqlStore
 
 
 @pytest.fixture

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from interlock.errors import SchemaMismatch, StoreUnavailable
-from interlock.job import Job
-from interlock.lifecycle import Event
-from interlock.query import Search
+from interlock.core.errors import SchemaMismatch, StoreUnavailable
+from interlock.core.job import Job
+from interlock.core.lifecycle import Event
+from interlock.core.records import Search
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
-from interlock_adapters.sql import schema, sqlite, tables
-from interlock_adapters.sql.sqlite import open_store
-from interlock_adapters.sql.store import SqlStore
+from interlock.testing.scenario import Scene
+from interlock_adapters.sql.schema import tables, upgrade
+from interlock_adapters.sql.sqlite import sqlite
+from interlock_adapters.sql.sqlite.sqlite import open_store
+from interlock_adapters.sql.store.store import SqlStore
 
 Mount = Callable[..., Path]
 
@@ -81,14 +82,14 @@ def _is_kept(path: Path) -> None:
 
 
 def test_a_schema_that_is_newer_is_refused(filled: Path) -> None:
-    version = f"UPDATE {schema.VERSION_TABLE} SET version_num = "
+    version = f"UPDATE {upgrade.VERSION_TABLE} SET version_num = "
     _run(filled, f"{version} '9999'")
     before = filled.read_bytes()
     with pytest.raises(SchemaMismatch, match=r"has schema 9999, .* knows up to") as e:
         _open(filled)
     assert "Nothing was changed" in str(e.value)
     assert filled.read_bytes() == before
-    _run(filled, f"{version} '{schema.HEAD}'")
+    _run(filled, f"{version} '{upgrade.HEAD}'")
     _is_kept(filled)
 
 
@@ -261,7 +262,7 @@ def test_many_may_open_a_new_file_at_once(path: Path) -> None:
 OPEN_MANY = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from interlock_adapters.sql.sqlite import open_store
+from interlock_adapters.sql.sqlite.sqlite import open_store
 with ThreadPoolExecutor(4) as pool:
     urls = [f"sqlite:///{sys.argv[1]}/{number}.db" for number in range(8)]
     stores = list(pool.map(open_store, urls))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from interlock.errors import StoreUnavailable
-from interlock_adapters.sql import sqlite
-from interlock_adapters.sql.sqlite import filesystem, open_store
+from interlock.core.errors import StoreUnavailable
+from interlock_adapters.sql.sqlite import sqlite
+from interlock_adapters.sql.sqlite.sqlite import filesystem, open_store
 
 MOUNTS = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw

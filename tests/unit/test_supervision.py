@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from interlock.job import Exit, Failure, Job
-from interlock.lifecycle import Event, JobStatus, Proof, Reason, StopCause
-from interlock.retry import Retry
-from interlock.supervision import (
+from interlock.core.job import Exit, Failure, Job
+from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause
+from interlock.core.retry import Retry
+from interlock.worker.supervision import (
     Ask,
     Decision,
     Finish,

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from interlock_adapters.sql.turns import Turns
+from interlock_adapters.sql.sqlite.write_queue import Turns
 
 
 def _queue_up(

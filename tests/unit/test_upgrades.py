@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from interlock import Engine, JobStatus, SchemaMismatch, discovery
-from interlock.clock import boot_id
-from interlock.job import NewJob
-from interlock.query import ClaimRequest, WorkerInfo
-from interlock_adapters.sql import live_workers, released, schema, seal
-from interlock_adapters.sql.flavor import POSTGRES, SQLITE
-from interlock_adapters.sql.store import SqlStore
+from interlock import Engine, JobStatus, SchemaMismatch
+from interlock.core.job import NewJob
+from interlock.core.records import ClaimRequest, WorkerInfo
+from interlock.ports import discovery
+from interlock.ports.clock import boot_id
+from interlock_adapters.sql.schema import (
+    guard_digests,
+    installed_guards,
+    live_workers,
+    upgrade,
+)
+from interlock_adapters.sql.schema.flavor import POSTGRES, SQLITE
+from interlock_adapters.sql.store.store import SqlStore
 
 from .old_databases import (
     COUNTS,
@@ -89,14 +95,14 @@ def test_the_guards_of_an_old_database_are_those_recorded(
     engine = sa.create_engine(old.url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         assert connection.dialect.name == kind
-        assert seal.faults(connection, "0002") == []
-        assert not schema.check(connection)
+        assert installed_guards.faults(connection, "0002") == []
+        assert not upgrade.check(connection)
     engine.dispose()
 
 
 def test_db_upgrade_keeps_the_jobs(old: OldDatabase) -> None:
     assert discovery.upgrade_store(old.url) == []
-    assert old.version() == released.HEAD
+    assert old.version() == guard_digests.HEAD
     with Engine.open(old.url, create=False) as engine:
         _is_whole(engine)
 
@@ -106,7 +112,7 @@ def test_an_application_upgrades_an_older_file_when_it_opens_it(tmp_path: Path) 
         old_database(SQLITE, tmp_path, "0002") as old,
         Engine.open(old.url) as engine,
     ):
-        assert old.version() == released.HEAD
+        assert old.version() == guard_digests.HEAD
         _is_whole(engine)
 
 
@@ -160,7 +166,7 @@ def test_an_upgrade_refuses_while_an_older_worker_lives(
         assert old.version() == "0002"
     old.run("DELETE FROM worker")
     discovery.upgrade_store(old.url)
-    assert old.version() == released.HEAD
+    assert old.version() == guard_digests.HEAD
 
 
 def test_a_worker_that_was_not_seen_for_a_lease_holds_nothing_up(
@@ -168,7 +174,7 @@ def test_a_worker_that_was_not_seen_for_a_lease_holds_nothing_up(
 ) -> None:
     old.run(worker_seen(kind, datetime.now(UTC) - timedelta(seconds=31)))
     discovery.upgrade_store(old.url)
-    assert old.version() == released.HEAD
+    assert old.version() == guard_digests.HEAD
 
 
 def test_a_worker_whose_process_is_gone_holds_no_file_up(tmp_path: Path) -> None:
@@ -178,7 +184,7 @@ def test_a_worker_whose_process_is_gone_holds_no_file_up(tmp_path: Path) -> None
         old.run(worker_seen(SQLITE, datetime.now(UTC), pid=gone.pid))
         old.run(worker_seen(SQLITE, datetime.now(UTC), id="w-boot", boot_id="before"))
         Engine.open(old.url).close()
-        assert old.version() == released.HEAD
+        assert old.version() == guard_digests.HEAD
 
 
 def test_a_process_of_another_host_cannot_be_looked_for(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import sqlalchemy as sa
 from rich.console import Console
 
-from interlock.job import Attempt, Job
-from interlock.query import Note, Started, Used
+from interlock.core.job import Attempt, Job
+from interlock.core.records import Note, Started, Used
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
+from interlock.testing.scenario import Scene
 from interlock_adapters.cli import show
-from interlock_adapters.http.pages import look
-from interlock_adapters.sql.sqlite import open_store
+from interlock_adapters.http.dashboard import render
+from interlock_adapters.sql.sqlite.sqlite import open_store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -70,7 +70,7 @@ def test_show_says_what_each_attempt_used() -> None:
 
 
 def test_a_size_is_written_for_people() -> None:
-    assert [look.size(many) for many in (None, 0, 3 * 2**19)] == [
+    assert [render.size(many) for many in (None, 0, 3 * 2**19)] == [
         "",
         "0.0 MiB",
         "1.5 MiB",

@@ -9,11 +9,10 @@ from typing import Final
 
 import pytest
 
-from interlock.errors import StoreUnavailable
-from interlock.job import Exit, Job, NewJob
-from interlock.lifecycle import JobStatus, Proof, StopCause
-from interlock.notebook import Notebook
-from interlock.observation import (
+from interlock.core.errors import StoreUnavailable
+from interlock.core.job import Exit, Job, NewJob
+from interlock.core.lifecycle import JobStatus, Proof, StopCause
+from interlock.core.observations import (
     ExitSeen,
     Launch,
     Observation,
@@ -21,14 +20,15 @@ from interlock.observation import (
     PidSeen,
     TreeDead,
 )
-from interlock.query import ClaimRequest, Running
-from interlock.reaper import loss
-from interlock.registry import JobFunction
-from interlock.running import Source, Wakeup
-from interlock.settings import WorkerSettings
+from interlock.core.records import ClaimRequest, Running
+from interlock.jobs.registry import JobFunction
+from interlock.ports.runner import Source, Wakeup
 from interlock.testing.clock import ManualClock
 from interlock.testing.inline import InlineRunner
-from interlock.worker import Worker
+from interlock.worker.loop import Worker
+from interlock.worker.outbox import Notebook
+from interlock.worker.reaper import loss
+from interlock.worker.settings import WorkerSettings
 from interlock_adapters.memory import MemoryStore
 
 TIMEOUT_S: Final = 5.0

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from interlock import discovery, errors, imports
-from interlock.engine import Engine
-from interlock.registry import importing
+from interlock.api.engine import Engine
+from interlock.core import errors, import_errors
+from interlock.jobs.registry import importing
+from interlock.ports import discovery
 
 if TYPE_CHECKING:
     from interlock_adapters.http.client import Client
@@ -73,7 +74,7 @@ def import_modules(modules: list[str] | None) -> list[str]:
             with importing():
                 importlib.import_module(name)
         except (Exception, SystemExit) as error:
-            message = imports.failed(name, error)
+            message = import_errors.failed(name, error)
             raise errors.InvalidOption.because("--module", message) from error
     return names
 
@@ -132,7 +133,7 @@ def needs_http(what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        message = imports.lacking(what, error)
+        message = import_errors.lacking(what, error)
         raise errors.InvalidOption.because("module", message) from None
 
 

@@ -12,10 +12,10 @@ from rich.live import Live
 from rich.table import Table
 
 from interlock import Engine, Job
-from interlock.handle import JobHandle
+from interlock.api.handle import JobHandle
 from interlock_adapters.cli import demo_jobs as jobs
 from interlock_adapters.cli import show
-from interlock_adapters.subprocess import leftovers
+from interlock_adapters.subprocess.kernel import leftovers
 
 _FOLDERS: Final = ("", "asyncio", "concurrent", "email", "encodings", "html", "http")
 _FOLDERS_TOO: Final = ("importlib", "json", "logging", "multiprocessing", "unittest")

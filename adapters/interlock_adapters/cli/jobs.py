@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interlock import published
-from interlock.engine import Engine
-from interlock.errors import InvalidOption, UnknownJobName, WaitTimeout
-from interlock.job import Job
-from interlock.options import Options
-from interlock.registry import registered
+from interlock.api.engine import Engine
+from interlock.core.errors import InvalidOption, UnknownJobName, WaitTimeout
+from interlock.core.job import Job
+from interlock.jobs import published, serialize
+from interlock.jobs.options import Options
+from interlock.jobs.registry import registered
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import (
     AsJson,
@@ -79,7 +79,7 @@ def _param(engine: "Engine | Client", name: str, text: str) -> tuple[str, object
         return key, found
     if function is None:
         return key, value if _is_text(engine, name, key, found) else found
-    from interlock.codecs import codec  # noqa: PLC0415  (pydantic: slow)
+    from interlock.jobs.codecs import codec  # noqa: PLC0415  (pydantic: slow)
 
     slot = codec(function.function).slot(key)
     if slot is None or not slot.takes(value):
@@ -99,7 +99,7 @@ def _is_text(engine: "Engine | Client", name: str, key: str, found: object) -> b
 
 def _print(job: Job, *, as_json: bool) -> None:
     if as_json:
-        show.print_json(show.as_dict(job))
+        show.print_json(serialize.job(job))
     else:
         out.print(show.jobs_table([job]))
 
@@ -181,7 +181,7 @@ def submit(
             _warn_without_worker(engine)
             _finish(engine, handle.id, None, as_json=as_json)
         elif as_json:
-            show.print_json(show.as_dict(handle.job()))
+            show.print_json(serialize.job(handle.job()))
         else:
             out.print(handle.id)
 
@@ -207,7 +207,7 @@ def list_(
         )
         if as_json:
             for job in page.items:
-                show.print_json(show.as_dict(job))
+                show.print_json(serialize.job(job))
             return
         out.print(show.jobs_table(page.items))
         if page.next_cursor:
@@ -228,7 +228,7 @@ def show_(
     ):
         job = engine.get(job_id)
         if as_json:
-            show.print_json(show.as_dict(job))
+            show.print_json(serialize.job(job))
         else:
             attempts, why = engine.attempts(job_id), engine.explain(job_id)
             out.print(show.job_sheet(job, attempts, why))

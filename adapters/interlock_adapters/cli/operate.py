@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from interlock import discovery
-from interlock.errors import InterlockError
+from interlock.core.errors import InterlockError
+from interlock.ports import discovery
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import AsJson, Database, Server, out
 
@@ -112,10 +112,11 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
     """Say what works on this machine: containment, Python, store."""
     import platform  # noqa: PLC0415  (only when asked for)
 
-    from interlock_adapters.subprocess import domain, probe  # noqa: PLC0415
+    from interlock_adapters.subprocess.kernel import kill_domain  # noqa: PLC0415
+    from interlock_adapters.subprocess.runner import probe  # noqa: PLC0415
 
     found: dict[str, object] = {"python": platform.python_version()}
-    for name in domain.STRENGTHS:
+    for name in kill_domain.STRENGTHS:
         found[f"containment {name}"] = _told(probe.works, name)
     found["containment auto"] = _told(probe.strongest)
     with context.errors_as_exit_codes():

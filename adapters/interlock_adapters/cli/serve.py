@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interlock.errors import InvalidOption
-from interlock.worker import Worker
+from interlock.core.errors import InvalidOption
+from interlock.worker.loop import Worker
 from interlock_adapters.cli import context, logs
 from interlock_adapters.cli.context import Database, err
 from interlock_adapters.cli.logs import LogFormat, LogOption

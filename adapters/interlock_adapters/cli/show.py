@@ -3,20 +3,19 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from rich.table import Table
 from rich.text import Text
 
-from interlock.job import Attempt, Job
-from interlock.lifecycle import Event, JobStatus, row_of
-from interlock.registry import registered
+from interlock.core.job import Attempt, Job
+from interlock.core.lifecycle import Event, JobStatus, row_of
+from interlock.jobs import serialize
 from interlock_adapters.cli.context import out
 
 #: Widths below which a column says nothing.
 _LEAST: Final = {"status": 9, "try": 3}
-HIDDEN: Final = "***"
 _COLOURS: Final = {
     row_of(Event.SUCCEED).target: "green",
     row_of(Event.FAIL).target: "red",
@@ -26,33 +25,9 @@ _COLOURS: Final = {
 }
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, frozenset):
-        return sorted(value)
-    return str(value)
-
-
 def print_json(value: object) -> None:
     """Print a value as JSON on one line a record."""
-    print(json.dumps(value, default=_plain))  # noqa: T201  (rich would wrap it)
-
-
-def redacted(job: Job) -> dict[str, object]:
-    """Return the params with the secret ones hidden."""
-    function = registered().get(job.name)
-    secret = function.secret if function else frozenset()
-    return {k: HIDDEN if k in secret else v for k, v in job.params.items()}
-
-
-def as_dict(job: Job) -> dict[str, Any]:
-    """Return every field of a job, and its derived phase."""
-    fields = asdict(job)
-    del fields["read_at"]
-    return {**fields, "params": redacted(job), "phase": job.phase}
+    print(json.dumps(serialize.plain(value)))  # noqa: T201  (rich would wrap it)
 
 
 def status_text(status: JobStatus) -> Text:
@@ -129,13 +104,13 @@ def _used(attempt: Attempt) -> str:
 def job_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> Table:
     """Return everything about one job."""
     table = Table(show_header=False, box=None)
-    for name, value in as_dict(job).items():
+    for name, value in serialize.job(job).items():
         if value is None or value in ({}, "", False):
             continue
         if name == "error" and job.error is not None:
             text = job.error.traceback or job.error.message
         elif isinstance(value, dict):
-            text = json.dumps(value, default=_plain)
+            text = json.dumps(value)
         else:
             text = _short(value)
         table.add_row(name, Text(text))

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from interlock.lifecycle import Event, row_of
+from interlock.core.lifecycle import Event, row_of
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import Database, Server, out
 

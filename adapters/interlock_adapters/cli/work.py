@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from interlock.settings import WorkerSettings
+from interlock.worker.settings import WorkerSettings
 from interlock_adapters.cli import context, logs
 from interlock_adapters.cli.context import Database, err
 from interlock_adapters.cli.logs import LogFormat, LogOption

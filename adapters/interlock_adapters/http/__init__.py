@@ -11,12 +11,12 @@ from interlock_adapters.http.settings import Settings, Token
 
 if TYPE_CHECKING:
     from interlock_adapters.http.app import create_app, router
-    from interlock_adapters.http.guard import Guard
+    from interlock_adapters.http.security.middleware import Guard
 
 __all__ = ["Guard", "Settings", "Token", "create_app", "router"]
 
 _LATER = {
-    "Guard": "interlock_adapters.http.guard",
+    "Guard": "interlock_adapters.http.security.middleware",
     "create_app": "interlock_adapters.http.app",
     "router": "interlock_adapters.http.app",
 }

@@ -9,15 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from interlock.aio import AsyncEngine
-from interlock.engine import Engine
-from interlock_adapters.http import problems
-from interlock_adapters.http.api import Api
-from interlock_adapters.http.body import Route, StrictRoute
-from interlock_adapters.http.guard import Guard
+from interlock.api.aio import AsyncEngine
+from interlock.api.engine import Engine
+from interlock_adapters.http.dashboard.routes import Pages
+from interlock_adapters.http.dependencies import Api
 from interlock_adapters.http.openapi import App
-from interlock_adapters.http.pages.room import Pages
-from interlock_adapters.http.problems import Problem
 from interlock_adapters.http.routes.bulk import Bulk
 from interlock_adapters.http.routes.events import Events
 from interlock_adapters.http.routes.health import Health
@@ -25,6 +21,10 @@ from interlock_adapters.http.routes.jobs import Jobs
 from interlock_adapters.http.routes.metrics import Metrics
 from interlock_adapters.http.routes.operate import Operate
 from interlock_adapters.http.routes.records import Records
+from interlock_adapters.http.schemas import problems
+from interlock_adapters.http.schemas.problems import Problem
+from interlock_adapters.http.security.body import Route, StrictRoute
+from interlock_adapters.http.security.middleware import Guard
 from interlock_adapters.http.settings import Settings, Token
 
 #: Each adds its routes with `add_to(router)`; pages and metrics find their place here.

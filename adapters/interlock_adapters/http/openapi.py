@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from interlock.engine import Engine
-from interlock.job import Job
-from interlock.lifecycle import Event, Proof, Reason, row_of
-from interlock_adapters.http import wire
-from interlock_adapters.http.answers import EXAMPLE_ID, ProblemOut
+from interlock.api.engine import Engine
+from interlock.core.job import Job
+from interlock.core.lifecycle import Event, Proof, Reason, row_of
+from interlock.jobs import serialize
+from interlock_adapters.http.schemas.responses import EXAMPLE_ID, ProblemOut
 
 _NOON: Final = datetime(2026, 1, 2, 12, tzinfo=UTC)
 _EXAMPLE: Final = Job(
@@ -53,7 +53,7 @@ def complete(document: dict[str, Any]) -> None:
     components = document["components"]
     components["schemas"] |= problem.pop("$defs")
     components["schemas"][ProblemOut.__name__] = problem
-    components["schemas"]["JobOut"]["examples"] = [wire.job(_EXAMPLE)]
+    components["schemas"]["JobOut"]["examples"] = [serialize.job(_EXAMPLE)]
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer"},
         "password": {"type": "http", "scheme": "basic"},

@@ -10,10 +10,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from interlock.engine import Engine
-from interlock.errors import InvalidOption
-from interlock_adapters.http.access import is_loopback
+from interlock.api.engine import Engine
+from interlock.core.errors import InvalidOption
 from interlock_adapters.http.app import create_app
+from interlock_adapters.http.security.access import is_loopback
 from interlock_adapters.http.settings import Settings
 
 _PATIENCE_S = 10  # for requests under way, after SIGTERM

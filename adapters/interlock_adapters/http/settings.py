@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from interlock.errors import InvalidOption
+from interlock.core.errors import InvalidOption
 
 #: What a browser or a program of this machine may call it. The last one is what
 #: starlette's TestClient says: no name that a domain could have.

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from interlock.clock import Clock, SystemClock
-from interlock.errors import JobNotFound
-from interlock.fold import faults
-from interlock.job import Attempt, HistoryEntry, Job, Rejection
-from interlock.lifecycle import INITIAL, Event, JobStatus, row_of
-from interlock.query import (
+from interlock.core.errors import JobNotFound
+from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.core.lifecycle import INITIAL, Event, JobStatus, row_of
+from interlock.core.records import (
     Answer,
     Census,
     Ending,
@@ -26,7 +24,9 @@ from interlock.query import (
     Search,
     WorkerInfo,
 )
-from interlock.running import Source
+from interlock.core.replay import faults
+from interlock.ports.clock import Clock, SystemClock
+from interlock.ports.runner import Source
 from interlock_adapters.memory.rules import matches
 
 _CLAIM = row_of(Event.CLAIM)

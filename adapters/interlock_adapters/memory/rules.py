@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from interlock.job import Job, Move, NewJob
-from interlock.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
-from interlock.machine import destination
-from interlock.query import Search
+from interlock.core.job import Job, Move, NewJob
+from interlock.core.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
+from interlock.core.machine import destination
+from interlock.core.records import Search
 
 _SUCCEEDED = row_of(Event.SUCCEED).target
 

@@ -7,14 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from interlock.clock import Clock
-from interlock.errors import (
+from interlock.core.errors import (
     DuplicateJob,
     InterlockError,
     InvalidOption,
     JobNotFound,
 )
-from interlock.guards import (
+from interlock.core.guards import (
     NOT_MOVES,
     Facts,
     facts_of,
@@ -22,10 +21,10 @@ from interlock.guards import (
     unmet,
     version_changed,
 )
-from interlock.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
-from interlock.lifecycle import SUBMIT, Event, JobStatus, row_of
-from interlock.machine import legal
-from interlock.query import (
+from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
+from interlock.core.lifecycle import SUBMIT, Event, JobStatus, row_of
+from interlock.core.machine import legal
+from interlock.core.records import (
     ClaimRequest,
     KillUnconfirmed,
     LogLine,
@@ -35,7 +34,8 @@ from interlock.query import (
     Started,
     Used,
 )
-from interlock.running import Wakeup
+from interlock.ports.clock import Clock
+from interlock.ports.runner import Wakeup
 from interlock_adapters.memory.reads import MemoryWakeup, as_running
 from interlock_adapters.memory.rules import moved, same_call
 from interlock_adapters.memory.upkeep import Upkeep

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from interlock.guards import undeletable
-from interlock.query import Answer, WorkerInfo
+from interlock.core.guards import undeletable
+from interlock.core.records import Answer, WorkerInfo
 from interlock_adapters.memory.reads import Shelves
 
 

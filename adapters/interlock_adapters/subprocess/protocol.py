@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final
 
-from interlock.shape import MAX_DEPTH, is_deeper
+from interlock.core.json_limits import MAX_DEPTH, is_deeper
 
 _HEAD: Final = struct.Struct("!cI")
 MAX_PAYLOAD: Final = (

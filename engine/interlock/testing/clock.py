@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from interlock.clock import SystemClock
+from interlock.ports.clock import SystemClock
 
 START: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

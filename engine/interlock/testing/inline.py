@@ -11,24 +11,26 @@ from pathlib import Path
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from interlock import context, discovery, hooks, outcome
-from interlock.annotations import Misfit
-from interlock.context import JobContext
-from interlock.engine import Engine
-from interlock.handle import JobHandle
-from interlock.job import Exit, Failure, Job
-from interlock.lifecycle import Proof, StopCause
-from interlock.observation import ExitSeen, Launch, Observation, PidSeen, TreeDead
-from interlock.ports import JobStore
-from interlock.registry import JobFunction, called, codec_of, find, registered
-from interlock.running import Execution, Source
-from interlock.settings import WorkerSettings
+from interlock import hooks
+from interlock.api.engine import Engine
+from interlock.api.handle import JobHandle
+from interlock.core.job import Exit, Failure, Job
+from interlock.core.lifecycle import Proof, StopCause
+from interlock.core.observations import ExitSeen, Launch, Observation, PidSeen, TreeDead
+from interlock.jobs import context, outcome
+from interlock.jobs.annotations import Misfit
+from interlock.jobs.context import JobContext
+from interlock.jobs.registry import JobFunction, called, codec_of, find, registered
+from interlock.ports import discovery
+from interlock.ports.runner import Execution, Source
+from interlock.ports.store import JobStore
+from interlock.ports.tracing import tracer
 from interlock.testing.clock import ManualClock, TravelClock
-from interlock.tracing import tracer
-from interlock.worker import Worker
+from interlock.worker.loop import Worker
+from interlock.worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from interlock.codecs import Codec
+    from interlock.jobs.codecs import Codec
 
 
 class _Done:

@@ -9,9 +9,9 @@ import signal
 import time
 from pathlib import Path
 
-from interlock.context import Interrupted, current_job
-from interlock.registry import job
-from interlock.retry import TransientError
+from interlock.core.retry import TransientError
+from interlock.jobs.context import Interrupted, current_job
+from interlock.jobs.registry import job
 
 _BEAT_S = 0.02
 

@@ -25,10 +25,9 @@ from pathlib import Path
 
 import pytest
 
-from interlock.clock import boot
-from interlock.job import Exit, Job, Progress
-from interlock.lifecycle import Reason, StopCause
-from interlock.observation import (
+from interlock.core.job import Exit, Job
+from interlock.core.lifecycle import Reason, StopCause
+from interlock.core.observations import (
     ExitSeen,
     Launch,
     Observation,
@@ -36,8 +35,10 @@ from interlock.observation import (
     PidSeen,
     TreeDead,
 )
-from interlock.retry import Retry
-from interlock.running import Execution, Runner
+from interlock.core.progress import Progress
+from interlock.core.retry import Retry
+from interlock.ports.clock import boot
+from interlock.ports.runner import Execution, Runner
 
 _PATIENCE_S = 20.0
 _ids = itertools.count(1)

@@ -6,11 +6,11 @@ from typing import Final
 
 import pytest
 
-from interlock.errors import IllegalTransition, LeaseLost
-from interlock.lifecycle import INITIAL, Event, JobStatus, Proof, Reason, StopCause
-from interlock.query import KillUnconfirmed, Running
-from interlock.testing.scene import Scene
-from interlock.testing.situations import LEASE
+from interlock.core.errors import IllegalTransition, LeaseLost
+from interlock.core.lifecycle import INITIAL, Event, JobStatus, Proof, Reason, StopCause
+from interlock.core.records import KillUnconfirmed, Running
+from interlock.testing.guard_cases import LEASE
+from interlock.testing.scenario import Scene
 
 _LEASE_S: Final = LEASE.total_seconds()
 

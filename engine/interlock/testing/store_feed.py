@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from interlock.errors import IllegalTransition, JobNotFound
-from interlock.lifecycle import INITIAL, Event, Proof
-from interlock.query import Answer, Ending, Place
-from interlock.testing.scene import Scene
-from interlock.testing.situations import LEASE
+from interlock.core.errors import IllegalTransition, JobNotFound
+from interlock.core.lifecycle import INITIAL, Event, Proof
+from interlock.core.records import Answer, Ending, Place
+from interlock.testing.guard_cases import LEASE
+from interlock.testing.scenario import Scene
 
 _START = Place(0, "", 0)
 

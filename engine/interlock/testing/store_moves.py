@@ -6,15 +6,15 @@ from typing import Final
 
 import pytest
 
-from interlock.errors import (
+from interlock.core.errors import (
     IllegalTransition,
     InterlockError,
     JobNotFound,
     LeaseLost,
     VersionChanged,
 )
-from interlock.job import HistoryEntry, Job, Rejection
-from interlock.lifecycle import (
+from interlock.core.job import HistoryEntry, Job, Rejection
+from interlock.core.lifecycle import (
     EDGES,
     INITIAL,
     SUBMIT,
@@ -28,10 +28,10 @@ from interlock.lifecycle import (
     Who,
     row_of,
 )
-from interlock.machine import legal
-from interlock.ports import JobStore
-from interlock.testing.scene import ACTORS, ROADS, WORDS, Scene, reason_of
-from interlock.testing.situations import LEASE, met, unmet
+from interlock.core.machine import legal
+from interlock.ports.store import JobStore
+from interlock.testing.guard_cases import LEASE, met, unmet
+from interlock.testing.scenario import ACTORS, ROADS, WORDS, Scene, reason_of
 
 _MOVES: Final = tuple(r for r in TABLE if r.event not in (Event.CLAIM, Event.RENEW))
 _HELD: Final = tuple(row for row in _MOVES if Guard.HELD in row.guards)

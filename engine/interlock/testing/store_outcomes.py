@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from interlock.errors import IllegalTransition
-from interlock.job import Exit, Failure
-from interlock.lifecycle import (
+from interlock.core.errors import IllegalTransition
+from interlock.core.job import Exit, Failure
+from interlock.core.lifecycle import (
     EDGES,
     INITIAL,
     TABLE,
@@ -21,9 +21,9 @@ from interlock.lifecycle import (
     Who,
     row_of,
 )
-from interlock.retry import Retry
-from interlock.testing.scene import Scene, reason_of
-from interlock.testing.situations import LEASE, met
+from interlock.core.retry import Retry
+from interlock.testing.guard_cases import LEASE, met
+from interlock.testing.scenario import Scene, reason_of
 
 _BACK: Final = tuple(row for row in EDGES if row.target is INITIAL)
 _CLIENT: Final = tuple(row for row in TABLE if row.who is Who.CLIENT)

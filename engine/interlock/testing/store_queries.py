@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from interlock.lifecycle import Event, JobStatus, Proof
-from interlock.query import Page, QueueInfo, Search
-from interlock.testing.scene import ROADS, Scene
+from interlock.core.lifecycle import Event, JobStatus, Proof
+from interlock.core.records import Page, QueueInfo, Search
+from interlock.testing.scenario import ROADS, Scene
 
 _STORED: Final[dict[str, object]] = {
     "size": 128,

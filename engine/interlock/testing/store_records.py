@@ -8,16 +8,11 @@ from typing import Final
 
 import pytest
 
-from interlock.errors import DuplicateJob, IllegalTransition, JobNotFound
-from interlock.job import Attempt, Exit, Job, Progress
-from interlock.lifecycle import (
-    SUBMIT,
-    Event,
-    Proof,
-    row_of,
-)
-from interlock.ports import JobStore
-from interlock.query import (
+from interlock.core.errors import DuplicateJob, IllegalTransition, JobNotFound
+from interlock.core.job import Attempt, Exit, Job
+from interlock.core.lifecycle import SUBMIT, Event, Proof, row_of
+from interlock.core.progress import Progress
+from interlock.core.records import (
     LogLine,
     ProgressNote,
     Search,
@@ -25,9 +20,10 @@ from interlock.query import (
     Used,
     WorkerInfo,
 )
-from interlock.retry import Retry
-from interlock.testing.scene import ROADS, Scene
-from interlock.testing.situations import LEASE
+from interlock.core.retry import Retry
+from interlock.ports.store import JobStore
+from interlock.testing.guard_cases import LEASE
+from interlock.testing.scenario import ROADS, Scene
 
 _TERMINAL_ROADS: Final = tuple(
     road for road in ROADS if road != SUBMIT and row_of(Event(road)).target.is_terminal

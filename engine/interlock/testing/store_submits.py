@@ -4,12 +4,12 @@ from dataclasses import fields
 
 import pytest
 
-from interlock.errors import DuplicateJob, JobNotFound
-from interlock.job import HistoryEntry, Job
-from interlock.lifecycle import INITIAL, SUBMIT, Event, JobStatus, Proof, StopCause
-from interlock.retry import Retry
-from interlock.testing.scene import ROADS, Scene
-from interlock.testing.situations import LEASE
+from interlock.core.errors import DuplicateJob, JobNotFound
+from interlock.core.job import HistoryEntry, Job
+from interlock.core.lifecycle import INITIAL, SUBMIT, Event, JobStatus, Proof, StopCause
+from interlock.core.retry import Retry
+from interlock.testing.guard_cases import LEASE
+from interlock.testing.scenario import ROADS, Scene
 
 
 class SubmitsContract:

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from interlock.ports import JobStore
+from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
+from interlock.testing.scenario import Scene
 from interlock.testing.store_claims import ClaimsContract
 from interlock.testing.store_feed import FeedContract
 from interlock.testing.store_moves import MovesContract

@@ -11,11 +11,11 @@ import pytest
 
 import postgres
 from interlock import SchemaMismatch
-from interlock.lifecycle import EDGES, Event
+from interlock.core.lifecycle import EDGES, Event
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
-from interlock.testing.situations import met
-from interlock_adapters.sql.postgres import open_store
+from interlock.testing.guard_cases import met
+from interlock.testing.scenario import Scene
+from interlock_adapters.sql.postgres.postgres import open_store
 from unit.sqlite_guard import test_edges
 from unit.sqlite_guard.raw import Raw, move
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from interlock.testing.clock import ManualClock
-from interlock.testing.scene import Scene
-from interlock_adapters.sql.sqlite import open_store
+from interlock.testing.scenario import Scene
+from interlock_adapters.sql.sqlite.sqlite import open_store
 
 from .raw import Raw
 

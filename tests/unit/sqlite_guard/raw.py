@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from interlock.job import Job
-from interlock.lifecycle import INITIAL, Counter, Event, JobStatus, row_of
-from interlock.testing.scene import Scene
+from interlock.core.job import Job
+from interlock.core.lifecycle import INITIAL, Counter, Event, JobStatus, row_of
+from interlock.testing.scenario import Scene
 
 GUARDED = ("job", "history", "attempt", "lifecycle")
 SUBMITTED: Final = (

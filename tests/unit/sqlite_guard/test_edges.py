@@ -4,9 +4,9 @@ from itertools import product
 
 import pytest
 
-from interlock.guards import Facts, holds
-from interlock.job import Job
-from interlock.lifecycle import (
+from interlock.core.guards import Facts, holds
+from interlock.core.job import Job
+from interlock.core.lifecycle import (
     EDGES,
     TABLE,
     Event,
@@ -17,8 +17,8 @@ from interlock.lifecycle import (
     Who,
     row_of,
 )
-from interlock.testing.scene import ROADS
-from interlock.testing.situations import Situation, met, unmet
+from interlock.testing.guard_cases import Situation, met, unmet
+from interlock.testing.scenario import ROADS
 
 from .raw import Raw, move
 

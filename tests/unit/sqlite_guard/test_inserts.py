@@ -3,8 +3,8 @@
 from itertools import product
 from typing import Final
 
-from interlock.lifecycle import SUBMIT, JobStatus
-from interlock.testing.scene import ROADS
+from interlock.core.lifecycle import SUBMIT, JobStatus
+from interlock.testing.scenario import ROADS
 
 from .raw import FREE, SUBMITTED, Raw, other
 

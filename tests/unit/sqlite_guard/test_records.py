@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 
-from interlock.lifecycle import Event, JobStatus
-from interlock.testing.scene import ROADS
+from interlock.core.lifecycle import Event, JobStatus
+from interlock.testing.scenario import ROADS
 
 from .raw import Raw, move
 

@@ -4,8 +4,8 @@ from typing import Final
 
 import pytest
 
-from interlock.job import Job
-from interlock.lifecycle import (
+from interlock.core.job import Job
+from interlock.core.lifecycle import (
     EDGES,
     SUBMIT,
     Counter,
@@ -15,9 +15,9 @@ from interlock.lifecycle import (
     StopCause,
     row_of,
 )
-from interlock.retry import Retry
-from interlock.testing.scene import ROADS
-from interlock.testing.situations import met
+from interlock.core.retry import Retry
+from interlock.testing.guard_cases import met
+from interlock.testing.scenario import ROADS
 
 from .raw import FREE, SUBMITTED, Raw, move, other
 

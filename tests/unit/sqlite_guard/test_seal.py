@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from interlock.errors import SchemaMismatch
-from interlock.lifecycle import EDGES, TERMINAL, Event, JobStatus, Transition
+from interlock.core.errors import SchemaMismatch
+from interlock.core.lifecycle import EDGES, TERMINAL, Event, JobStatus, Transition
 from interlock.testing.clock import ManualClock
-from interlock_adapters.sql import guard, schema, trigger_rules, triggers
-from interlock_adapters.sql.sqlite import open_store
-from interlock_adapters.sql.store import SqlStore
+from interlock_adapters.sql.schema import guard_sql, trigger_rules, triggers, upgrade
+from interlock_adapters.sql.sqlite.sqlite import open_store
+from interlock_adapters.sql.store.store import SqlStore
 
 from .raw import Raw, move
 
@@ -43,7 +43,7 @@ def _refused_until_repaired(store: SqlStore, path: Path, name: str) -> None:
     with pytest.raises(SchemaMismatch, match=rf"removed or changed: {name}\."):
         _open(path)
     with store._writer.begin() as connection:
-        schema.upgrade(connection, now=NOW)
+        upgrade.upgrade(connection, now=NOW)
     store.close()
     _open(path).close()
 
@@ -89,7 +89,7 @@ def test_a_file_with_an_edge_more_is_refused_until_upgraded(
     with pytest.raises(SchemaMismatch):
         _open(path)
     with store._writer.begin() as connection:
-        schema.upgrade(connection, now=NOW)
+        upgrade.upgrade(connection, now=NOW)
     store.close()
     _open(path).close()
 
@@ -99,9 +99,9 @@ def test_an_upgrade_of_a_sound_file_keeps_its_jobs(raw: Raw) -> None:
     store = raw.scene.store
     assert isinstance(store, SqlStore)
     with store._writer.begin() as connection:
-        assert schema.check(connection)
-        schema.upgrade(connection, now=NOW)
-        assert schema.check(connection)
+        assert upgrade.check(connection)
+        upgrade.upgrade(connection, now=NOW)
+        assert upgrade.check(connection)
     assert [store.get(job.id) for job in jobs] == jobs
     assert store.verify() == []
 
@@ -109,8 +109,8 @@ def test_an_upgrade_of_a_sound_file_keeps_its_jobs(raw: Raw) -> None:
 @pytest.mark.parametrize("row", EDGES, ids=lambda row: str(row.event))
 def test_every_guard_that_a_row_can_show_is_in_the_triggers(row: Transition) -> None:
     text = WANTED[f"{triggers.PREFIX}job_update"]
-    conditions = guard.visible(row.event)
-    clocked = [g for g in row.guards if "now" in guard.SQL[g]]
+    conditions = guard_sql.visible(row.event)
+    clocked = [g for g in row.guards if "now" in guard_sql.SQL[g]]
     assert len(conditions) >= len(row.guards) - len(clocked)
     if conditions:
         fault = (
@@ -124,7 +124,7 @@ def test_the_triggers_change_with_the_table(
     row: Transition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = f"the guards of {row.event} are not met"
-    shown = bool(guard.visible(row.event))
+    shown = bool(guard_sql.visible(row.event))
     assert (words in "".join(WANTED.values())) is shown
     less = tuple(other for other in EDGES if other is not row)
     monkeypatch.setattr(trigger_rules, "EDGES", less)

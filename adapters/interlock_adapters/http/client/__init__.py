@@ -1,6 +1,6 @@
 """Talk to a server of Interlock with the library's names, values and errors."""
 
-from interlock.handle import AsyncJobHandle
+from interlock.api.handle import AsyncJobHandle
 from interlock_adapters.http.client.aio import AsyncClient
 from interlock_adapters.http.client.errors import ServerRefused
 from interlock_adapters.http.client.sync import Client

@@ -8,15 +8,15 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 import httpx
 
-from interlock.errors import StoreUnavailable, WaitTimeout
-from interlock.handle import AsyncJobHandle
-from interlock.job import Attempt, HistoryEntry, Job, Rejection
-from interlock.lifecycle import JobStatus
-from interlock.options import Options
-from interlock.query import LogLine, Page, QueueInfo, WorkerInfo
-from interlock.registry import JobFunction
-from interlock.results import value_of
-from interlock.submission import Wanted
+from interlock.api.handle import AsyncJobHandle
+from interlock.api.results import value_of
+from interlock.core.errors import StoreUnavailable, WaitTimeout
+from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.core.lifecycle import JobStatus
+from interlock.core.records import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.jobs.options import Options
+from interlock.jobs.registry import JobFunction
+from interlock.jobs.submission import Wanted
 from interlock_adapters.http.client import calls, errors, values
 from interlock_adapters.http.client.calls import Ask
 

@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
-from interlock.errors import InvalidOption, InvalidParams
-from interlock.job import Attempt, HistoryEntry, Job, Rejection
-from interlock.lifecycle import JobStatus
-from interlock.options import check
-from interlock.query import LogLine, Page, QueueInfo, WorkerInfo
-from interlock.registry import Call, JobFunction, registered
-from interlock.retry import Retry
-from interlock.submission import Wanted, encoded
-from interlock.tracing import tracer
+from interlock.core.errors import InvalidOption, InvalidParams
+from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.core.lifecycle import JobStatus
+from interlock.core.records import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.core.retry import Retry
+from interlock.jobs.options import check
+from interlock.jobs.registry import Call, JobFunction, registered
+from interlock.jobs.submission import Wanted, encoded
+from interlock.ports.tracing import tracer
 from interlock_adapters.http.client import values
 
 T = TypeVar("T")

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import httpx
 
-from interlock import errors
-from interlock.lifecycle import Event, JobStatus
+from interlock.core import errors
+from interlock.core.lifecycle import Event, JobStatus
 
 _PREFIX: Final = "urn:interlock:problem:"
 _UNAVAILABLE: Final = 503

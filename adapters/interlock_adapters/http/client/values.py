@@ -5,10 +5,11 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from interlock.job import Attempt, Exit, Failure, HistoryEntry, Job, Progress, Rejection
-from interlock.lifecycle import Event, JobStatus, Proof, Reason, StopCause
-from interlock.query import LogLine, Page, QueueInfo, WorkerInfo
-from interlock.retry import Retry
+from interlock.core.job import Attempt, Exit, Failure, HistoryEntry, Job, Rejection
+from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause
+from interlock.core.progress import Progress
+from interlock.core.records import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.core.retry import Retry
 
 T = TypeVar("T")
 _MOMENTS: Final = frozenset(

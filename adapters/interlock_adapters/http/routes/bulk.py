@@ -4,18 +4,19 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from interlock.errors import InterlockError, StoreUnavailable
-from interlock.job import Job
-from interlock.lifecycle import TERMINAL, Event, JobStatus, row_of
-from interlock.options import Options
-from interlock_adapters.http import cursors, reply, wire
-from interlock_adapters.http.answers import BatchOut, BulkCancelOut
-from interlock_adapters.http.api import Api, OnceKey, actor, refusals
-from interlock_adapters.http.filters import refuse_secret, search
-from interlock_adapters.http.guard import principal_of
-from interlock_adapters.http.problems import Problem
-from interlock_adapters.http.reply import Reply
-from interlock_adapters.http.requests import BatchIn, BulkCancelIn, SubmitIn
+from interlock.core.errors import InterlockError, StoreUnavailable
+from interlock.core.job import Job
+from interlock.core.lifecycle import TERMINAL, Event, JobStatus, row_of
+from interlock.jobs import serialize
+from interlock.jobs.options import Options
+from interlock_adapters.http.dependencies import Api, OnceKey, actor, refusals
+from interlock_adapters.http.schemas import cursors, reply
+from interlock_adapters.http.schemas.filters import refuse_secret, search
+from interlock_adapters.http.schemas.problems import Problem
+from interlock_adapters.http.schemas.reply import Reply
+from interlock_adapters.http.schemas.requests import BatchIn, BulkCancelIn, SubmitIn
+from interlock_adapters.http.schemas.responses import BatchOut, BulkCancelOut
+from interlock_adapters.http.security.middleware import principal_of
 
 _RUNNING = row_of(Event.CLAIM).target
 _LIVE = [status for status in JobStatus if status not in TERMINAL]
@@ -75,7 +76,7 @@ class Bulk:
     def _stored(self, call: SubmitIn, by: str) -> dict[str, object]:
         options: Options = {**call.options.given(), "by": by}
         handle = self._engine.submit(call.name, call.params, **options)
-        return {"status": 201, "job": wire.job(handle.job())}
+        return {"status": 201, "job": serialize.job(handle.job())}
 
     def _judged(self, call: SubmitIn, by: str) -> dict[str, object]:
         try:

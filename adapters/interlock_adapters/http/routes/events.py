@@ -6,12 +6,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
-from interlock.errors import JobNotFound
-from interlock.job import HistoryEntry
-from interlock.query import Place
-from interlock_adapters.http import sse, wire
-from interlock_adapters.http.api import Api, refusals
-from interlock_adapters.http.redaction import Redaction
+from interlock.core.errors import JobNotFound
+from interlock.core.job import HistoryEntry
+from interlock.core.records import Place
+from interlock.jobs import serialize
+from interlock.jobs.redaction import Redaction
+from interlock_adapters.http.dependencies import Api, refusals
+from interlock_adapters.http.routes import sse
 from interlock_adapters.http.routes.jobs import JobId
 
 LastEventId = Annotated[
@@ -84,7 +85,7 @@ class Events:
                         return
                     yield sse.ALIVE
                     continue
-                yield sse.frame(str(entry.seq), wire.history(entry, hidden))
+                yield sse.frame(str(entry.seq), serialize.history(entry, hidden))
                 if entry.target.is_terminal:
                     return
 
@@ -131,13 +132,13 @@ class Events:
 
     async def _shown(self, entry: HistoryEntry) -> dict[str, Any]:
         """Return an entry; people's words in it are read for secrets of the job."""
-        if not wire.has_words(entry):
-            return wire.history(entry, None)
+        if not serialize.has_words(entry):
+            return serialize.history(entry, None)
         try:
             hidden = Redaction(await self._engine.get(entry.job_id))
         except JobNotFound:
-            return {**wire.history(entry, None), "reason": None}
-        return wire.history(entry, hidden)
+            return {**serialize.history(entry, None), "reason": None}
+        return serialize.history(entry, hidden)
 
 
 class _EventStream(Response):

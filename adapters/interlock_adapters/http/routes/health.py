@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from interlock.errors import SchemaMismatch, StoreUnavailable
-from interlock_adapters.http.api import Api, refusals
-from interlock_adapters.http.overview import AliveOut, ReadyOut
+from interlock.core.errors import SchemaMismatch, StoreUnavailable
+from interlock_adapters.http.dependencies import Api, refusals
+from interlock_adapters.http.schemas.overview import AliveOut, ReadyOut
 
 
 class Health:

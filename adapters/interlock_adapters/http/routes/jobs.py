@@ -7,11 +7,10 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from interlock.lifecycle import JobStatus
-from interlock.options import Options
-from interlock_adapters.http import cursors, reply, wire
-from interlock_adapters.http.answers import EXAMPLE_ID, JobOut, PageOut
-from interlock_adapters.http.api import (
+from interlock.core.lifecycle import JobStatus
+from interlock.jobs import serialize
+from interlock.jobs.options import Options
+from interlock_adapters.http.dependencies import (
     Api,
     IfMatch,
     OnceKey,
@@ -19,10 +18,10 @@ from interlock_adapters.http.api import (
     refusals,
     version,
 )
-from interlock_adapters.http.filters import refuse_secret, search
-from interlock_adapters.http.guard import principal_of
-from interlock_adapters.http.reply import Reply
-from interlock_adapters.http.requests import (
+from interlock_adapters.http.schemas import cursors, json_responses, reply
+from interlock_adapters.http.schemas.filters import refuse_secret, search
+from interlock_adapters.http.schemas.reply import Reply
+from interlock_adapters.http.schemas.requests import (
     CancelIn,
     Key,
     Moment,
@@ -30,6 +29,8 @@ from interlock_adapters.http.requests import (
     SearchIn,
     SubmitIn,
 )
+from interlock_adapters.http.schemas.responses import EXAMPLE_ID, JobOut, PageOut
+from interlock_adapters.http.security.middleware import principal_of
 
 JobId = Annotated[str, Path(description="Id of the job", examples=[EXAMPLE_ID])]
 Wait = Annotated[
@@ -113,8 +114,8 @@ class Jobs:
     async def get(self, job_id: JobId, wait: Wait = None) -> Response:
         """Return a job; with `wait`, when it has ended or the time is over."""
         if wait:
-            return wire.job_response(await self._api.waited(job_id, wait))
-        return wire.job_response(await self._engine.get(job_id))
+            return json_responses.job_response(await self._api.waited(job_id, wait))
+        return json_responses.job_response(await self._engine.get(job_id))
 
     async def list_(  # noqa: PLR0917  (FastAPI reads the signature)
         self,
@@ -150,8 +151,8 @@ class Jobs:
             limit=wanted.limit,
             cursor=cursors.decode(wanted.cursor, filters),
         )
-        items = [wire.job(job) for job in page.items]
-        return wire.page(items, cursors.encode(page.next_cursor, filters))
+        items = [serialize.job(job) for job in page.items]
+        return json_responses.page(items, cursors.encode(page.next_cursor, filters))
 
     async def cancel(
         self,

@@ -11,9 +11,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from interlock.query import Census, QueueInfo, WorkerInfo
-from interlock_adapters.http.api import Api, refusals
-from interlock_adapters.http.meter import Meter
+from interlock.core.records import Census, QueueInfo, WorkerInfo
+from interlock_adapters.http.dependencies import Api, refusals
+from interlock_adapters.http.routes.metrics_collector import Meter
 
 _PAGE: Final = 1000
 

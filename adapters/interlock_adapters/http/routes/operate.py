@@ -6,17 +6,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from starlette.responses import JSONResponse, Response
 
-from interlock.lifecycle import (
+from interlock.core.lifecycle import (
     EVENT_MEANING,
     INITIAL,
     STATUS_MEANING,
     TABLE,
     JobStatus,
 )
-from interlock.machine import legal
+from interlock.core.machine import legal
+from interlock.jobs import serialize
 from interlock_adapters import diagrams
-from interlock_adapters.http import overview, wire
-from interlock_adapters.http.api import Api, refusals
+from interlock_adapters.http.dependencies import Api, refusals
+from interlock_adapters.http.schemas import json_responses, overview
 
 QueueName = Annotated[
     str, Path(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\ufffd]+$")
@@ -52,7 +53,9 @@ class Operate:
 
     async def queues(self) -> Response:
         """List the queues: their depth, and whether they are paused."""
-        return wire.page(wire.plain(asdict(q)) for q in await self._engine.queues())
+        return json_responses.page(
+            serialize.plain(asdict(q)) for q in await self._engine.queues()
+        )
 
     async def pause(self, queue: QueueName) -> Response:
         """Let no job of this queue start; those that run go on."""
@@ -66,15 +69,17 @@ class Operate:
 
     async def _queue(self, queue: str) -> Response:
         found = next(q for q in await self._engine.queues() if q.name == queue)
-        return JSONResponse(wire.plain(asdict(found)))
+        return JSONResponse(serialize.plain(asdict(found)))
 
     async def workers(self) -> Response:
         """List the registered workers."""
-        return wire.page(wire.plain(asdict(w)) for w in await self._engine.workers())
+        return json_responses.page(
+            serialize.plain(asdict(w)) for w in await self._engine.workers()
+        )
 
     async def counts(self) -> Response:
         """Count the jobs by status."""
-        return JSONResponse(wire.plain(await self._engine.counts()))
+        return JSONResponse(serialize.plain(await self._engine.counts()))
 
     async def lifecycle(self) -> Response:
         """Return the table of transitions, and its picture in Mermaid."""
@@ -91,8 +96,8 @@ class Operate:
         return JSONResponse(
             {
                 "initial": INITIAL,
-                "statuses": wire.plain(statuses),
-                "transitions": wire.plain(rows),
+                "statuses": serialize.plain(statuses),
+                "transitions": serialize.plain(rows),
                 "mermaid": diagrams.mermaid(),
             }
         )

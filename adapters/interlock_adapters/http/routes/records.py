@@ -8,15 +8,17 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from interlock.errors import JobNotFound
-from interlock.job import Job
-from interlock.lifecycle import Event, row_of
-from interlock.query import LogLine
-from interlock_adapters.http import answers, sse, wire
-from interlock_adapters.http.api import Api, refusals
-from interlock_adapters.http.problems import Problem
-from interlock_adapters.http.redaction import Redaction
+from interlock.core.errors import JobNotFound
+from interlock.core.job import Job
+from interlock.core.lifecycle import Event, row_of
+from interlock.core.records import LogLine
+from interlock.jobs import serialize
+from interlock.jobs.redaction import Redaction
+from interlock_adapters.http.dependencies import Api, refusals
+from interlock_adapters.http.routes import sse
 from interlock_adapters.http.routes.jobs import JobId, Wait
+from interlock_adapters.http.schemas import json_responses, responses
+from interlock_adapters.http.schemas.problems import Problem
 
 _SUCCEEDED = row_of(Event.SUCCEED).target
 _POLL_S = 0.5  # PostgreSQL announces no lines
@@ -40,12 +42,12 @@ class Records:
         none: dict[int | str, dict[str, Any]] = {}
         read: dict[int | str, dict[str, Any]] = {200: stream}
         for name, endpoint, model, more in (
-            ("history", self.history, answers.HistoryPageOut, none),
-            ("attempts", self.attempts, answers.AttemptPageOut, none),
-            ("rejections", self.rejections, answers.RejectionPageOut, none),
-            ("log", self.log, answers.LogPageOut, read),
-            ("result", self.result, answers.ResultOut, refusals(409)),
-            ("explain", self.explain, answers.ExplanationOut, none),
+            ("history", self.history, responses.HistoryPageOut, none),
+            ("attempts", self.attempts, responses.AttemptPageOut, none),
+            ("rejections", self.rejections, responses.RejectionPageOut, none),
+            ("log", self.log, responses.LogPageOut, read),
+            ("result", self.result, responses.ResultOut, refusals(409)),
+            ("explain", self.explain, responses.ExplanationOut, none),
         ):
             router.add_api_route(
                 f"/v1/jobs/{{job_id}}/{name}",
@@ -63,19 +65,21 @@ class Records:
         """Return every logged event of a job, in order."""
         hidden = await self._hidden(job_id)
         entries = await self._engine.history(job_id)
-        return wire.page(wire.history(entry, hidden) for entry in entries)
+        return json_responses.page(
+            serialize.history(entry, hidden) for entry in entries
+        )
 
     async def attempts(self, job_id: JobId) -> Response:
         """Return the attempts of a job, in order."""
         hidden = await self._hidden(job_id)
         found = await self._engine.attempts(job_id)
-        return wire.page(wire.attempt(each, hidden) for each in found)
+        return json_responses.page(serialize.attempt(each, hidden) for each in found)
 
     async def rejections(self, job_id: JobId) -> Response:
         """Return the events that were refused for a job."""
         hidden = await self._hidden(job_id)
         found = await self._engine.rejections(job_id)
-        return wire.page(wire.rejection(each, hidden) for each in found)
+        return json_responses.page(serialize.rejection(each, hidden) for each in found)
 
     async def result(self, job_id: JobId, wait: Wait = None) -> Response:
         """Return what the function returned; 409 while, or when, there is none."""
@@ -85,7 +89,7 @@ class Records:
             job = await self._engine.get(job_id)
         if job.status is not _SUCCEEDED:
             raise _no_result(job)
-        return JSONResponse({"result": wire.job(job)["result"]})
+        return JSONResponse({"result": serialize.job(job)["result"]})
 
     async def explain(self, job_id: JobId) -> Response:
         """Return in a sentence what a job does now, and why it does not run."""
@@ -114,10 +118,12 @@ class Records:
             return sse.response(self._followed(job_id, start, hidden))
         if tail is not None:
             last = await self._last(job_id, tail)
-            return wire.page(wire.line(line, hidden) for line in last)
+            return json_responses.page(serialize.line(line, hidden) for line in last)
         lines = await self._engine.log(job_id, after=after, limit=limit)
         cursor = str(lines[-1].seq) if len(lines) == limit else None
-        return wire.page((wire.line(line, hidden) for line in lines), cursor)
+        return json_responses.page(
+            (serialize.line(line, hidden) for line in lines), cursor
+        )
 
     async def _last(self, job_id: str, many: int) -> Iterable[LogLine]:
         last: deque[LogLine] = deque(maxlen=many)
@@ -143,7 +149,7 @@ class Records:
                     return  # purged meanwhile
                 for line in lines:
                     after = line.seq
-                    yield sse.frame(str(line.seq), wire.line(line, hidden))
+                    yield sse.frame(str(line.seq), serialize.line(line, hidden))
                 if job.is_terminal and not lines:
                     return
                 silent_s = 0.0 if lines else silent_s + _POLL_S
@@ -156,7 +162,7 @@ class Records:
 
 def _no_result(job: Job) -> Problem:
     why = f"It is {job.status}" + (f" ({job.reason})." if job.reason else ".")
-    error = wire.job(job)["error"]
+    error = serialize.job(job)["error"]
     more = {"job_id": job.id, "job_status": job.status, "reason": job.reason}
     more |= {"error": error}
     return Problem(409, "no-result", f"Job {job.id} has no result. {why}", more)

@@ -1,0 +1,113 @@
+"""What ended when, and how long it took: numbers and the geometry of two charts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from interlock.core.lifecycle import TERMINAL, JobStatus
+from interlock.core.records import Ending
+
+MINUTES: Final = 30
+WIDTH, HEIGHT = 600, 120
+_STEP: Final = WIDTH // MINUTES
+_BY: Final = timedelta(minutes=1)
+SPAN: Final = MINUTES * _BY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """The jobs of one status that ended in one minute."""
+
+    status: JobStatus
+    many: int
+    x: int
+    y: float
+    width: int
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charts:
+    """Everything that the page draws."""
+
+    bars: Sequence[Bar]
+    most: int  # jobs a minute, at the top of the chart
+    per_minute: float
+    totals: Sequence[tuple[JobStatus, int]]
+    lines: Sequence[tuple[str, list[str], float | None]]  # points; seconds of the last
+    longest_s: float  # at the top of the chart
+
+
+def charts(endings: Sequence[Ending], *, now: datetime) -> Charts:
+    """Draw the last minutes."""
+    minutes: list[list[Ending]] = [[] for _ in range(MINUTES)]
+    for ending in endings:
+        age = int((now - ending.finished_at) / _BY)
+        if 0 <= age < MINUTES:
+            minutes[MINUTES - 1 - age].append(ending)
+    most = max(1, *map(len, minutes))
+    totals = Counter(ending.status for minute in minutes for ending in minute)
+    quantiles = {
+        name: [_quantile(minute, share) for minute in minutes]
+        for name, share in (("p50", 0.5), ("p95", 0.95))
+    }
+    known = [s for values in quantiles.values() for s in values if s is not None]
+    longest = max(known, default=1.0) or 1.0
+    return Charts(
+        bars=_bars(minutes, most),
+        most=most,
+        per_minute=round(totals.total() / MINUTES, 1),
+        totals=[(status, totals[status]) for status in JobStatus if totals[status]],
+        lines=[
+            (name, _points(values, longest), _last(values))
+            for name, values in quantiles.items()
+        ],
+        longest_s=longest,
+    )
+
+
+def _bars(minutes: Sequence[Sequence[Ending]], most: int) -> list[Bar]:
+    found = []
+    for place, minute in enumerate(minutes):
+        bottom = float(HEIGHT)
+        many = Counter(ending.status for ending in minute)
+        for status in JobStatus:
+            if status in TERMINAL and many[status]:
+                height = round(HEIGHT * many[status] / most, 2)
+                bottom -= height
+                found.append(
+                    Bar(
+                        status=status,
+                        many=many[status],
+                        x=place * _STEP + 1,
+                        y=round(bottom, 2),
+                        width=_STEP - 2,
+                        height=height,
+                    )
+                )
+    return found
+
+
+def _quantile(minute: Sequence[Ending], share: float) -> float | None:
+    """Return the seconds within which this share of the jobs ran (nearest rank)."""
+    ran = sorted(
+        (ending.finished_at - ending.started_at).total_seconds()
+        for ending in minute
+        if ending.started_at is not None
+    )
+    return ran[min(len(ran) - 1, int(share * len(ran)))] if ran else None
+
+
+def _points(values: Sequence[float | None], longest: float) -> list[str]:
+    top, left = 4, _STEP // 2
+    return [
+        f"{place * _STEP + left},{HEIGHT - top - (HEIGHT - 2 * top) * s / longest:.1f}"
+        for place, s in enumerate(values)
+        if s is not None
+    ]
+
+
+def _last(values: Sequence[float | None]) -> float | None:
+    return next((value for value in reversed(values) if value is not None), None)

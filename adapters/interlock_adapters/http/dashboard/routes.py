@@ -1,0 +1,166 @@
+"""The routes of the pages: overview, jobs, one job; and what they load."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from interlock.core.errors import JobNotFound
+from interlock.core.job import HistoryEntry
+from interlock.core.lifecycle import TERMINAL, JobStatus
+from interlock.jobs import serialize
+from interlock.jobs.redaction import Redaction
+from interlock_adapters.http.dashboard import render
+from interlock_adapters.http.dashboard.charts import SPAN, charts
+from interlock_adapters.http.dashboard.state_diagram import Pair, walked
+from interlock_adapters.http.dashboard.timeline import timeline
+from interlock_adapters.http.dependencies import Api
+from interlock_adapters.http.schemas import cursors
+
+_LINES: Final = 500  # of a log, the last ones
+_RECENT: Final = 2000  # events from which the rates are counted
+_ENDINGS: Final = 20_000  # from which the charts are drawn
+_MINUTE: Final = timedelta(minutes=1)
+_KINDS: Final = {"css": "text/css", "js": "text/javascript", "txt": "text/plain"}
+_STATIC: Final = files("interlock_adapters.http.dashboard") / "static"
+
+
+class Pages:
+    """`/`, `/jobs`, `/jobs/{id}`: read here, changed through the API like anything."""
+
+    def __init__(self, api: Api) -> None:
+        self._engine = api.engine
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes; they are no part of the API's description."""
+        for path, page in (
+            ("/", self.overview),
+            ("/jobs", self.jobs),
+            ("/jobs/{job_id}", self.job),
+            ("/static/{name}", self.static),
+        ):
+            router.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+
+    async def overview(self) -> Response:
+        """Show what happens now: the live diagram, charts, queues, workers."""
+        now = datetime.now(UTC)
+        engine = self._engine
+        counts, queues, workers, recent, endings = await asyncio.gather(
+            engine.counts(),
+            engine.queues(),
+            engine.workers(),
+            engine.recent(_RECENT),
+            engine.endings(since=now - SPAN, limit=_ENDINGS),
+        )
+        return render.page(
+            "overview.html",
+            now=now,
+            counts=counts,
+            rates=_per_minute(recent, now),
+            charts=charts(endings, now=now),
+            queues=queues,
+            workers=workers,
+            events=recent[:12],
+        )
+
+    async def jobs(  # noqa: PLR0917  (FastAPI reads the signature)
+        self,
+        request: Request,
+        name: Annotated[str, Query(max_length=200)] = "",
+        queue: Annotated[str, Query(max_length=200)] = "",
+        submitted_by: Annotated[str, Query(max_length=200)] = "",
+        status: Annotated[list[JobStatus] | None, Query(max_length=20)] = None,
+        cursor: Annotated[str | None, Query(max_length=500)] = None,
+    ) -> Response:
+        """List jobs by the filters of the address; an id leads to its job."""
+        chosen = status or []
+        filters: dict[str, Any] = {
+            "name": name or None,
+            "queue": queue or None,
+            "submitted_by": submitted_by or None,
+            "statuses": chosen,
+        }
+        before = cursors.decode(cursor, filters)
+        found = await self._engine.search(**filters, limit=50, cursor=before)
+        following = cursors.encode(found.next_cursor, filters)
+        return render.page(
+            "jobs.html",
+            now=datetime.now(UTC),
+            jobs=found.items,
+            filters={"name": name, "queue": queue, "submitted_by": submitted_by},
+            chosen=chosen,
+            matching=_cancelable(filters, chosen),
+            url=str(request.url.include_query_params()),
+            following=following
+            and str(request.url.include_query_params(cursor=following)),
+            first=str(request.url.remove_query_params("cursor")) if cursor else None,
+        )
+
+    async def job(self, job_id: str) -> Response:
+        """Show everything about one job."""
+        engine = self._engine
+        try:
+            found, history, attempts, lines, why, refused = await asyncio.gather(
+                engine.get(job_id),
+                engine.history(job_id),
+                engine.attempts(job_id),
+                engine.log(job_id),
+                engine.explain(job_id),
+                engine.rejections(job_id),
+            )
+        except JobNotFound as error:
+            return render.page("problem.html", 404, title="No such job", detail=error)
+        hidden = Redaction(found)
+        return render.page(
+            "job.html",
+            now=found.read_at,
+            job=found,
+            shown=serialize.job(found),
+            history=[serialize.history(entry, hidden) for entry in history],
+            walked=walked(history),
+            stretches=timeline(found, attempts),
+            attempts=[serialize.attempt(attempt, hidden) for attempt in attempts],
+            lines=[serialize.line(line, hidden) for line in lines[-_LINES:]],
+            dropped=max(0, len(lines) - _LINES),
+            why=why,
+            refused=[serialize.rejection(one, hidden) for one in refused],
+        )
+
+    async def static(self, name: str) -> Response:
+        """Send a style or a script of ours."""
+        file = _STATIC / name
+        kind = _KINDS.get(name.rpartition(".")[2])
+        if kind is None or "/" in name or not file.is_file():
+            return render.page("problem.html", 404, title="No such file", detail=name)
+        cached = {"Cache-Control": "public, max-age=3600"}
+        return Response(file.read_bytes(), media_type=kind, headers=cached)
+
+
+def _cancelable(
+    filters: Mapping[str, object], chosen: list[JobStatus]
+) -> Mapping[str, object] | None:
+    """Return filters that mean jobs to cancel, None where these mean none, or all."""
+    live = [status for status in chosen if status not in TERMINAL]
+    if (chosen and not live) or not any(filters.values()):
+        return None
+    return {**filters, "statuses": live}
+
+
+def _per_minute(recent: list[HistoryEntry], now: datetime) -> Mapping[Pair, int]:
+    """Return the moves a minute along each arrow, from the newest events."""
+    fresh = [entry for entry in recent if entry.at > now - _MINUTE]
+    moved = Counter(
+        (entry.source, entry.target)
+        for entry in fresh
+        if entry.source is not None and entry.source is not entry.target
+    )
+    if len(fresh) < _RECENT:
+        return moved
+    seconds = max((now - fresh[-1].at).total_seconds(), 0.001)
+    return {pair: round(many * 60 / seconds) for pair, many in moved.items()}

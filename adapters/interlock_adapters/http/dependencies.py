@@ -1,0 +1,146 @@
+"""What every route needs: the engine, the settings, and who asks."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import Header
+from starlette.requests import Request
+
+from interlock.api.aio import AsyncEngine
+from interlock.core.job import Job
+from interlock.jobs.registry import registered
+from interlock_adapters.http.history_stream import Tail
+from interlock_adapters.http.schemas.problems import MEDIA_TYPE, Problem
+from interlock_adapters.http.schemas.reply import Reply, settled
+from interlock_adapters.http.schemas.requests import SubmitIn
+from interlock_adapters.http.schemas.responses import ProblemOut
+from interlock_adapters.http.security.limits import Limits
+from interlock_adapters.http.security.middleware import principal_of
+from interlock_adapters.http.settings import Settings
+
+IfMatch = Annotated[
+    str | None,
+    Header(description='ETag of the job as you saw it; another version is 412: `"3"`'),
+]
+OnceKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="Repeat it with the request: the first answer comes again, for a"
+        " day. Another request is 422, one that is under way 409",
+    ),
+]
+_MAX_KEY: Final = 255
+#: What the guard and the framework may say of any request.
+_ALWAYS: Final = (401, 403, 422, 503)
+_WITH_BODY: Final = (413, 415)
+_WHAT: Final[Mapping[int, str]] = {
+    401: "No token, or a wrong one",
+    403: "Wrong host, another site's page, or a token that may not write",
+    404: "No job has this id",
+    409: "The job's status does not allow it, or a key is taken",
+    412: "The job has changed since that ETag",
+    413: "The body is too large",
+    415: "The body is not declared as JSON",
+    422: "The request does not fit; nothing was stored",
+    429: "Too many submissions; see Retry-After",
+    503: "The store cannot be used, or the queue is full; see Retry-After",
+}
+
+
+class Api:
+    """One server's parts, and the two ways in which it acts."""
+
+    def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.limits = Limits(settings)
+        self.tail = Tail(engine)
+
+    async def act(self, request: Request, act: Callable[[], Reply]) -> Reply:
+        """Act in a thread; at most once, if the request has an Idempotency-Key.
+
+        A repeat gets the first answer, also from another server of the same store, and
+        also after a restart.
+        """
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            return await asyncio.shield(asyncio.to_thread(act))
+        if not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
+            detail = f"Idempotency-Key is 1 to {_MAX_KEY} printable ASCII characters."
+            raise Problem(422, "invalid-idempotency-key", detail)
+        who = principal_of(request.scope).name or ""
+        text = await self.engine.once(
+            f"{who} {key}",
+            await _digest(request),
+            lambda: settled(act).to_text(),
+            kept=self.settings.answers_kept,
+        )
+        return Reply.from_text(text)
+
+    def let_in(self, *calls: SubmitIn) -> None:
+        """Let calls into their queues. Raises Problem: one is full (503)."""
+        queues: Counter[str] = Counter()
+        for call in calls:
+            own = registered().get(call.name)
+            default = own.defaults.get("queue", "default") if own else "default"
+            said = "queue" in call.options.model_fields_set
+            queues[call.options.queue if said else default] += 1
+        for queue, many in queues.items():
+            self.limits.queue_up(queue, many, partial(self._backlog, queue))
+
+    def _backlog(self, queue: str, limit: int) -> int:
+        return self.engine.sync.backlog(queue, limit=limit)
+
+    async def waited(self, job_id: str, wait: float) -> Job:
+        """Return a job when it has ended, or the time is over; no thread waits."""
+        self.limits.refuse_full()
+        with self.limits.stream():
+            return await self.tail.ended(job_id, min(wait, self.settings.max_wait))
+
+
+async def _digest(request: Request) -> str:
+    """Return what tells a request from others."""
+    parts = (request.method, request.url.path, request.url.query)
+    condition = request.headers.get("if-match", "")
+    head = "\n".join((*parts, condition, request.headers.get("x-actor", "")))
+    return hashlib.sha256(head.encode() + b"\n" + await request.body()).hexdigest()
+
+
+def actor(request: Request, claimed: str | None) -> str:
+    """Return who does it, for the history: by token, else by its own word."""
+    return principal_of(request.scope).actor(claimed or request.headers.get("x-actor"))
+
+
+def version(if_match: str | None) -> int | None:
+    """Return the version that an If-Match names, None where any will do.
+
+    Raises:
+        Problem: it is no ETag of ours: then it matches nothing (412).
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    text = if_match.strip().removeprefix('"').removesuffix('"')
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):  # noqa: PLR2004  (64 bits)
+        detail = f'{if_match!r} is no ETag of a job, such as "3".'
+        raise Problem(412, "version-changed", detail)
+    return int(text)
+
+
+def refusals(*codes: int, body: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return the problems that a route documents, beside those of every route."""
+    every = (*_ALWAYS, *codes, *(_WITH_BODY if body else ()))
+    return {
+        code: {
+            "description": _WHAT[code],
+            "content": {MEDIA_TYPE: {"schema": _REF}},
+        }
+        for code in sorted(every)
+    }
+
+
+_REF: Final = {"$ref": f"#/components/schemas/{ProblemOut.__name__}"}

@@ -1,0 +1,27 @@
+"""Responses with JSON of the engine's values, and their entity tags."""
+
+from collections.abc import Iterable
+
+from starlette.responses import JSONResponse
+
+from interlock.core.job import Job
+from interlock.jobs import serialize
+
+
+def etag(found: Job) -> str:
+    """Return the entity tag of a job: its version."""
+    return f'"{found.version}"'
+
+
+def job_response(
+    found: Job, status: int = 200, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Return a job as a response that can be made a condition of the next request."""
+    return JSONResponse(
+        serialize.job(found), status, {"ETag": etag(found), **(headers or {})}
+    )
+
+
+def page(items: Iterable[object], next_cursor: str | None = None) -> JSONResponse:
+    """Return a list of records as a response."""
+    return JSONResponse({"items": list(items), "next_cursor": next_cursor})

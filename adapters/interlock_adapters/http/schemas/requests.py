@@ -1,0 +1,177 @@
+"""The shapes of requests, for checks and for OpenAPI."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from interlock.core.lifecycle import INITIAL, JobStatus
+from interlock.core.retry import Retry
+from interlock.jobs.options import Options
+
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _sane(moment: datetime) -> datetime:
+    if not _FIRST <= moment <= _LAST:
+        raise ValueError("must be between the years 1970 and 9000")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+Seconds = Annotated[float, Field(ge=0, le=315_360_000, allow_inf_nan=False)]
+Words = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
+Key = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RetryIn(_In):
+    """When to try again: the arguments of `interlock.Retry`."""
+
+    max_attempts: int = Field(
+        default=1, ge=1, le=1000, description="The first one included"
+    )
+    on: list[str] | None = Field(
+        default=None,
+        max_length=100,
+        description="Names of exceptions, dotted or of builtins; null: every one",
+    )
+    never_on: list[str] = Field(
+        default=[], max_length=100, description="Names of those that `on` has not"
+    )
+    backoff: Seconds = Field(
+        default=1.0, description="Seconds; doubles each time, with jitter"
+    )
+    max_backoff: Seconds = 300.0
+    on_timeout: bool = False
+
+
+class OptionsIn(_In):
+    """What a submit may say beside the parameters; what is left out is the job's."""
+
+    timeout: Annotated[float, Field(gt=0, le=315_360_000)] | None = None
+    grace: Seconds = 2.0
+    queue: Key = "default"
+    priority: int = Field(default=0, ge=-(2**31) + 1, le=2**31 - 1)
+    run_at: Moment | None = None
+    expires_at: Moment | None = None
+    retry: RetryIn | None = None
+    max_losses: int = Field(default=5, ge=1, le=1000)
+    unique_key: Key | None = None
+    on_conflict: Literal["raise", "return"] = "raise"
+    idempotency_key: Key | None = None
+    by: Key | None = Field(
+        default=None, description="Who submits, if the token does not say"
+    )
+    metadata: dict[str, Any] = {}
+
+    def given(self) -> Options:
+        """Return the options that were said, for the engine."""
+        said = {name: getattr(self, name) for name in self.model_fields_set}
+        if self.retry is not None:
+            said["retry"] = Retry(**self.retry.model_dump())
+        if said.get("run_at", self) is None:
+            del said["run_at"]
+        return cast("Options", said)
+
+
+class SubmitIn(_In):
+    """A job to run."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "thumbnails",
+                    "params": {"folder": "/photos", "size": 128},
+                    "options": {"timeout": 60, "by": "anna"},
+                }
+            ]
+        },
+    )
+
+    name: Key = Field(description="Of a registered job")
+    params: dict[str, Any] = Field(default={}, description="By the job's signature")
+    options: OptionsIn = OptionsIn()
+
+
+class FiltersIn(_In):
+    """Which jobs; filters combine by AND."""
+
+    name: Key | None = None
+    queue: Key | None = None
+    statuses: list[JobStatus] = Field(default=[], max_length=20)
+    params: dict[str, Any] = Field(
+        default={}, description="Contained in the job's params"
+    )
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+    submitted_by: Key | None = None
+
+
+class SearchIn(FiltersIn):
+    """A page of jobs, newest first."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"name": "thumbnails", "params": {"size": 128}, "limit": 20}]
+        },
+    )
+
+    limit: int = Field(default=50, ge=1, le=1000)
+    cursor: str | None = Field(default=None, max_length=500)
+
+
+class CancelIn(_In):
+    """Why, and by whom."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"reason": "not needed", "by": "anna"}]},
+    )
+
+    reason: Words | None = None
+    by: Key | None = Field(
+        default=None, description="Who cancels, if the token does not say"
+    )
+
+
+class RerunIn(_In):
+    """By whom."""
+
+    by: Key | None = None
+
+
+class BatchIn(_In):
+    """Jobs to run; each is judged by itself."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"jobs": [{"name": "thumbnails", "params": {"folder": "/a"}}]}]
+        },
+    )
+
+    jobs: list[SubmitIn] = Field(min_length=1, max_length=10_000)
+    atomic: bool = Field(default=False, description="All or none: one refusal is all")
+
+
+class BulkCancelIn(FiltersIn):
+    """Which jobs to cancel, why, and by whom; at least one filter is needed."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"queue": "fast", "statuses": [INITIAL], "reason": "full"}]
+        },
+    )
+
+    reason: Words | None = None
+    by: Key | None = None
+    limit: int = Field(default=500, ge=1, le=1000)
+    cursor: str | None = Field(default=None, max_length=500)

@@ -1,0 +1,4 @@
+"""Who may ask, and how much: the middleware before every route.
+
+Imports `schemas` and the settings.
+"""

@@ -1,0 +1,162 @@
+"""Who asks, from where: names of the host, tokens, sites of browsers. Pure."""
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from interlock_adapters.http.schemas.problems import Problem
+from interlock_adapters.http.settings import LOCAL_HOSTS, Settings, Token
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_READS_BY_POST = ("/v1/jobs/search",)
+# Basic first: Chromium reads only the first scheme of a list, and asks for a password.
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="interlock", Bearer realm="interlock"'}
+#: What a form of an HTML page can send without asking (fetch.spec.whatwg.org).
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who a request comes from: a token's name, or an address."""
+
+    name: str | None
+    address: str
+
+    def actor(self, claimed: str | None) -> str:
+        """Return what the history says: a token's name cannot be claimed away."""
+        if self.name is None:
+            return claimed or "http"
+        return (
+            self.name if claimed in {None, self.name} else f"{claimed} via {self.name}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What of a request the guard judges."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    client: str
+    server: str | None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something."""
+        return self.method not in _SAFE and self.path not in _READS_BY_POST
+
+
+def admit(asked: Asked, settings: Settings) -> Principal:
+    """Return who asks.
+
+    Raises:
+        Problem: 401, 403 or 415; nothing of the request has reached the application.
+    """
+    _check_host(asked, settings)
+    principal = _check_token(asked, settings)
+    if asked.method not in _SAFE:
+        _check_site(asked, settings)
+        _check_type(asked)
+    return principal
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or a name is of this machine alone."""
+    if host in LOCAL_HOSTS:
+        return True
+    address = _address(host)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address is not None and (mapped or address).is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+
+
+def _check_host(asked: Asked, settings: Settings) -> None:
+    """Refuse names that are not ours: DNS rebinding needs a name of the attacker.
+
+    A literal address is none, whichever it is.
+    """
+    host = asked.headers.get("host", "").lower()
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    known = name in LOCAL_HOSTS or name in settings.hosts
+    if not known and _address(name) is None:
+        detail = (
+            f"This server is not called {name!r}. Start it with --allow-host if it is."
+        )
+        raise Problem(403, "wrong-host", detail)
+
+
+def _check_token(asked: Asked, settings: Settings) -> Principal:
+    if not settings.tokens:
+        if asked.server is not None and not is_loopback(asked.server):
+            detail = "Without a token this server answers on loopback addresses only."
+            raise Problem(403, "token-needed", detail)
+        return Principal(name=None, address=asked.client)
+    token = _matching(_secret_in(asked.headers), settings.tokens)
+    if token is None:
+        detail = "A token is needed: Authorization: Bearer TOKEN."
+        raise Problem(401, "unauthorized", detail, headers=dict(_CHALLENGE))
+    if asked.writes and not token.may_write:
+        raise Problem(403, "read-only-token", "This token may read, and not write.")
+    return Principal(name=token.name, address=asked.client)
+
+
+def _matching(secret: str, tokens: Iterable[Token]) -> Token | None:
+    """Return the token of a secret, in a time that tells nothing about either."""
+    digest = hashlib.sha256(secret.encode()).digest()
+    found = None
+    for token in tokens:
+        own = hashlib.sha256(token.secret.encode()).digest()
+        if hmac.compare_digest(own, digest):
+            found = token
+    return found
+
+
+def _secret_in(headers: Mapping[str, str]) -> str:
+    """Return the secret of a request: as Bearer, or as a browser's Basic password."""
+    scheme, _, rest = headers.get("authorization", "").partition(" ")
+    rest = rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            rest = base64.b64decode(rest, validate=True).decode().partition(":")[2]
+        except ValueError:
+            return ""
+        return rest
+    return rest if scheme.lower() == "bearer" else ""
+
+
+def _check_site(asked: Asked, settings: Settings) -> None:
+    """Refuse what the page of another site sends, with a body or without one."""
+    origin = asked.headers.get("origin")
+    if origin is not None and origin in settings.origins:
+        return
+    site = asked.headers.get("sec-fetch-site", "none")
+    own = {
+        f"{scheme}://{asked.headers.get('host', '')}" for scheme in ("http", "https")
+    }
+    if site not in {"none", "same-origin"} or (
+        origin is not None and origin not in own
+    ):
+        detail = "A page of another site may not do this."
+        raise Problem(403, "cross-site", detail)
+
+
+def _check_type(asked: Asked) -> None:
+    """Refuse what a form can send; a body must say that it is JSON."""
+    kind = asked.headers.get("content-type")
+    length = asked.headers.get("content-length", "0")
+    has_body = length != "0" or "transfer-encoding" in asked.headers
+    if kind is None and not has_body:
+        return
+    if (kind or "").partition(";")[0].strip().lower() != _JSON:
+        detail = f"Send the body as {_JSON}."
+        raise Problem(415, "unsupported-media-type", detail)

@@ -1,0 +1,89 @@
+"""Read a request more strictly than the framework does, and answer with problems."""
+
+import json
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from typing import Any, Final, Never
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from interlock.core import json_limits
+from interlock.core.errors import InterlockError
+from interlock.ports.tracing import tracer
+from interlock_adapters.http.schemas import problems
+from interlock_adapters.http.schemas.problems import Problem
+
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_API: Final = "/v1/"
+MAX_DEPTH: Final = "interlock.max_depth"  # in the scope, by the guard
+
+
+class Route(APIRoute):
+    """A route whose every error is a problem, in whatever application it is mounted."""
+
+    #: Whether to refuse query parameters that it does not know.
+    is_strict = False
+
+    def get_route_handler(self) -> _Handler:
+        """Return the handler, with our reading of bodies and our errors around it."""
+        handle = super().get_route_handler()
+        known = {field.alias for field in self.dependant.query_params}
+
+        async def answer(request: Request) -> Response:
+            try:
+                if self.is_strict and _API in self.path:  # a page's links are decorated
+                    _refuse_unknown(request.query_params, known)
+                with tracer().entered(request.headers):
+                    return await handle(_Strict(request.scope, request.receive))
+            except Problem as problem:
+                return problem.response()
+            except InterlockError as error:
+                return problems.of(error).response()
+            except RequestValidationError as error:
+                return problems.of_validation(error).response()
+            except HTTPException as error:
+                return problems.of_http(error).response()
+
+        return answer
+
+
+class StrictRoute(Route):
+    """A route of an application that is ours alone: nobody else reads its query."""
+
+    is_strict = True
+
+
+def _refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a filter that would be passed over: its answer would have too much."""
+    for name in given:
+        if name not in known:
+            there = ", ".join(sorted(known)) or "none"
+            detail = f"query.{name[:100]}: unknown; this route knows {there}"
+            raise Problem(422, "invalid-request", detail)
+
+
+class _Strict(Request):
+    async def json(self) -> Any:
+        """Return the body; what JSON (RFC 8259) has not, or too deep, is refused."""
+        most = self.scope.get(MAX_DEPTH, json_limits.MAX_DEPTH)
+        try:
+            value = json.loads(await self.body(), parse_constant=_refuse)
+        except RecursionError:
+            raise _too_deep(most) from None
+        except ValueError as error:
+            message = f"the body is no JSON: {error}"
+            raise HTTPException(422, message) from None
+        if json_limits.is_deeper(value, most):
+            raise _too_deep(most)
+        return value
+
+
+def _refuse(constant: str) -> Never:
+    raise ValueError(f"{constant} is no number")
+
+
+def _too_deep(most: int) -> HTTPException:
+    return HTTPException(422, f"the body is nested deeper than {most} levels")

@@ -1,0 +1,102 @@
+"""How much one server takes on: submissions a second, jobs that wait, open streams."""
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from interlock_adapters.http.schemas.problems import Problem
+from interlock_adapters.http.security.access import Principal
+from interlock_adapters.http.settings import Settings
+
+_MOST_BUCKETS: Final = 10_000
+_TRUSTED_S: Final = 0.5  # a count of a backlog, plus what was added since
+_FULL_RETRY_S: Final = 10
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """A token bucket: what may be submitted now, and when that was so."""
+
+    left: float
+    at: float
+
+
+@dataclass(slots=True)
+class _Counted:
+    waiting: int
+    at: float
+
+
+class Limits:
+    """The bounds of `Settings`, as they stand now. `queue_up` may be in any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._counted: dict[str, _Counted] = {}
+        self._streams = 0
+        self._lock = threading.Lock()
+
+    def take(self, who: Principal, many: int) -> None:
+        """Count submissions of somebody.
+
+        Raises:
+            Problem: they are too many for now (429).
+        """
+        rate, now = self._settings.submits_per_s, time.monotonic()
+        most = max(2 * rate, float(self._settings.max_batch))
+        name = who.name or who.address
+        bucket = self._buckets.setdefault(name, _Bucket(most, now))
+        self._buckets.move_to_end(name)
+        if len(self._buckets) > _MOST_BUCKETS:
+            self._buckets.popitem(last=False)
+        bucket.left = min(most, bucket.left + (now - bucket.at) * rate)
+        bucket.at = now
+        if bucket.left < many:
+            wait = math.ceil((many - bucket.left) / rate)
+            detail = f"More than {rate:g} submissions a second. Nothing was stored."
+            headers = {"Retry-After": str(wait)}
+            raise Problem(429, "too-many-submissions", detail, headers=headers)
+        bucket.left -= many
+
+    def queue_up(self, queue: str, many: int, count: Callable[[int], int]) -> None:
+        """Let jobs into a queue; `count` tells its length, counted up to a limit.
+
+        Raises:
+            Problem: it is full (503).
+        """
+        most, now = self._settings.max_pending, time.monotonic()
+        with self._lock:
+            known = self._counted.get(queue)
+            trusted = known is not None and now - known.at < _TRUSTED_S
+            if known is None or not trusted:
+                if len(self._counted) > _MOST_BUCKETS:
+                    self._counted.clear()
+                known = self._counted[queue] = _Counted(count(most), now)
+            fits = known.waiting + many <= most
+            known.waiting += many if fits else 0
+        if not fits:
+            detail = f"{most} jobs wait in queue {queue!r} already. Nothing was stored."
+            headers = {"Retry-After": str(_FULL_RETRY_S)}
+            raise Problem(503, "queue-full", detail, headers=headers)
+
+    def refuse_full(self) -> None:
+        """Refuse a stream when there are too many. Raises Problem (503)."""
+        if self._streams >= self._settings.max_streams:
+            detail = f"{self._settings.max_streams} streams are open already."
+            headers = {"Retry-After": str(_FULL_RETRY_S)}
+            raise Problem(503, "too-many-streams", detail, headers=headers)
+
+    @contextmanager
+    def stream(self) -> Iterator[None]:
+        """Count an open stream, from its first byte to its end."""
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1

@@ -1,0 +1,124 @@
+"""The one door: every request passes this ASGI middleware before any route sees it.
+
+What it does not know it denies: a route that is added later is behind it too.
+"""
+
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from interlock_adapters.http.schemas.problems import Problem
+from interlock_adapters.http.security.access import Asked, Principal, admit
+from interlock_adapters.http.security.body import MAX_DEPTH
+from interlock_adapters.http.settings import Settings
+
+PRINCIPAL: Final = "interlock.principal"  # in the scope, for the routes
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Guard:
+    """Tokens, host names, origins and sizes, for an application behind it."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it with a problem."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._judge(scope, receive, _with_headers(send))
+        else:  # nothing here speaks WebSocket
+            await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
+
+    async def _judge(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        asked = Asked(
+            method=scope["method"],
+            path=scope["path"].removeprefix(scope.get("root_path", "")),
+            headers=headers,
+            client=(scope.get("client") or ("",))[0],
+            server=_address_of(scope),
+        )
+        try:
+            principal = admit(asked, self._settings)
+            body = await self._body(headers, receive) if asked.method != "GET" else b""
+        except Problem as problem:
+            await problem.response()(scope, receive, send)
+            return
+        if body is None:
+            return
+        scope[PRINCIPAL] = principal
+        scope[MAX_DEPTH] = self._settings.max_depth
+        await self._app(scope, _replayed(body, receive), send)
+
+    async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
+        """Return the whole body, None when the client went away meanwhile.
+
+        Raises:
+            Problem: it is larger than allowed; what is left of it is not read.
+        """
+        most = self._settings.max_body
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > most:
+            raise _too_large(most)
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            body += message.get("body", b"")
+            if len(body) > most:
+                raise _too_large(most)
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+def principal_of(scope: Scope) -> Principal:
+    """Return who asks; an application without the guard has its own ways to know."""
+    known = scope.get(PRINCIPAL)
+    if isinstance(known, Principal):
+        return known
+    return Principal(name=None, address=(scope.get("client") or ("",))[0])
+
+
+def _address_of(scope: Scope) -> str | None:
+    """Return the address that was connected to; None: a socket of the file system."""
+    host, port = scope.get("server") or (None, None)
+    return None if port is None else host
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, "too-large", f"The body is larger than {most} bytes.")
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    told = False
+
+    async def again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

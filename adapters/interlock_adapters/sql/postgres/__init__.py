@@ -1,0 +1,1 @@
+"""PostgreSQL: how a server is connected to, and listened to."""

@@ -1,0 +1,186 @@
+"""Open a PostgreSQL database: many workers, many machines, leases by its clock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+import sqlalchemy as sa
+
+from interlock.core.errors import StoreUnavailable
+from interlock.ports.clock import Clock, SystemClock
+from interlock.ports.runner import Wakeup
+from interlock_adapters.sql.postgres import connection
+from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
+from interlock_adapters.sql.schema import upgrade
+from interlock_adapters.sql.schema.flavor import POSTGRES, Flavor
+from interlock_adapters.sql.store.database import Undone
+from interlock_adapters.sql.store.store import SqlStore
+
+_CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_GRANTS: Final = (
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON job, history, attempt, rejection, log,"
+    " queue, job_name, worker, answer",
+    f"GRANT SELECT ON lifecycle, {upgrade.VERSION_TABLE}",
+    "GRANT USAGE ON SEQUENCE rejection_id_seq, log_seq_seq",
+)
+_UPGRADE_LOCK: Final = 7_305_102  # one process at a time creates or upgrades a schema
+
+#: Classes of SQLSTATE (appendix A of its manual) that are not a bug of ours.
+_PLAIN: Final = {
+    "08": "cannot be reached",
+    "53": "has no resources left",
+    "57": "was shut down or canceled the statement",
+    "58": "has an error of its system",
+    "25006": "cannot be written: it is read-only",
+    "25P": "ended a transaction that was left open for too long",
+    "28": "refuses this user or password",
+    "3D": "does not exist",
+    "40": "undid the transaction to let another one go on",
+    "42704": "has no such role",
+    "42501": "does not permit that to this user",
+    "XX": "is damaged, or has an error of its own",
+    "55P03": "kept a row locked for too long",
+}
+
+
+class PostgresDialect:
+    """See `Dialect`. A clock that is not the system's is a test's: it judges then."""
+
+    def __init__(self, url: sa.URL, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        own = isinstance(clock, SystemClock)
+        self.flavor = Flavor(POSTGRES, _CLOCK if own else None)
+
+    def lease_clock(self) -> tuple[int | None, str]:
+        """See `Dialect.lease_clock`."""
+        if self.flavor.lease_now is not None:
+            return None, POSTGRES
+        return round(self._clock.boot() * 1_000_000), POSTGRES
+
+    def watch(self) -> Wakeup:
+        """See `Dialect.watch`."""
+        return PostgresWakeup(self._url)
+
+    def unavailable(self, error: Exception) -> StoreUnavailable | None:
+        """See `Dialect.unavailable`."""
+        return unavailable(self._url, error)
+
+    def refuse_damage(self, connection: sa.Connection) -> None:
+        """See `Dialect.refuse_damage`: its pages have checksums."""
+
+
+def unavailable(url: sa.URL, error: Exception) -> StoreUnavailable | None:
+    """Return what an error of PostgreSQL means, None if it is a bug of ours."""
+    cause = getattr(error, "orig", None)
+    state = getattr(cause, "sqlstate", None) or ""
+    words = _PLAIN.get(state) or _PLAIN.get(state[:3]) or _PLAIN.get(state[:2])
+    if isinstance(error, sa.exc.TimeoutError):  # of the pool
+        words, cause = "has no connection left for this thread", error
+    if words is None and isinstance(cause, psycopg.OperationalError):
+        words = "cannot be reached"
+    if words is None:
+        return None
+    where = url.render_as_string(hide_password=True)
+    kind = Undone if state.startswith("40") else StoreUnavailable
+    return kind(
+        f"{where} {words} ({cause}). Nothing was written by this call, unless the "
+        "connection broke while it was committing; what was acknowledged is kept."
+    )
+
+
+def _engine(url: str) -> tuple[sa.URL, sa.Engine]:
+    parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(
+        parsed, pool_pre_ping=True, max_overflow=20, connect_args=connection.arguments()
+    )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(
+        _dialect: object, _record: object, cargs: list[Any], cparams: dict[str, Any]
+    ) -> connection.Impatient:
+        return connection.Impatient.connect(*cargs, **cparams)
+
+    return parsed, engine
+
+
+@contextmanager
+def _explained(url: sa.URL, engine: sa.Engine) -> Iterator[None]:
+    """Close the engine after an error, and say what the error means."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        raise unavailable(url, error) or error from error
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def open_store(
+    url: str, clock: Clock | None = None, *, create: bool = True
+) -> SqlStore:
+    """Open the database of `url`, and create the schema if it is empty.
+
+    Raises:
+        StoreUnavailable: the database cannot be used, and why; without `create` also if
+            it is empty.
+        SchemaMismatch: its schema is older (`interlock db upgrade`), newer or weakened.
+    """
+    clock = clock or SystemClock()
+    parsed, engine = _engine(url)
+    with _explained(parsed, engine):
+        with engine.connect() as connection:
+            ready = upgrade.check(connection)
+            version = upgrade.current(connection)
+        where = parsed.render_as_string(hide_password=True)
+        if not ready and version is not None:
+            raise upgrade.older(where, version)
+        if not ready and not create:
+            raise upgrade.none_there(f"{where} is empty")
+        if not ready:
+            _upgrade(engine)
+    return SqlStore(engine, PostgresDialect(parsed, clock), clock)
+
+
+def _upgrade(engine: sa.Engine) -> list[str]:
+    with engine.begin() as connection:
+        lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
+        connection.execute(lock, {"key": _UPGRADE_LOCK})
+        return upgrade.upgrade(connection, now=SystemClock().now())
+
+
+class PostgresSchema:
+    """What `interlock db` does: entry point `postgresql`."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._engine = _engine(url)
+
+    def upgrade(self) -> list[str]:
+        """Bring the schema to this version, and put weakened guards back: which."""
+        with _explained(self._url, self._engine):
+            weak = _upgrade(self._engine)
+            self._engine.dispose()
+        return weak
+
+    def grant(self, role: str) -> None:
+        """Let a role use the store and not weaken it: it owns nothing here.
+
+        Raises:
+            StoreUnavailable: there is no such role, or it may not be granted.
+        """
+        name = self._engine.dialect.identifier_preparer.quote_identifier(role)
+        with _explained(self._url, self._engine):
+            with self._engine.begin() as connection:
+                for statement in _GRANTS:
+                    connection.exec_driver_sql(f"{statement} TO {name}")
+            self._engine.dispose()
+
+    def current(self) -> str | None:
+        """Return the schema's version, None for an empty database."""
+        with _explained(self._url, self._engine):
+            with self._engine.connect() as connection:
+                version = upgrade.current(connection)
+            self._engine.dispose()
+        return version

@@ -1,0 +1,91 @@
+"""Know at once that somebody has committed to a PostgreSQL database.
+
+The guard's triggers announce what waiters may care about (NOTIFY, at commit); one
+connection a waiter listens. A lost connection is a change: who waits looks for himself,
+and the next wait connects again.
+"""
+
+import contextlib
+import os
+import select
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+import psycopg
+import sqlalchemy as sa
+
+from interlock.ports.runner import Source
+from interlock_adapters.sql.postgres import connection
+from interlock_adapters.sql.schema.plpgsql import CHANNEL
+
+_AGAIN_S: Final = 1.0  # between two attempts to connect
+
+
+class PostgresWakeup:
+    """`Wakeup` for one PostgreSQL database."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[Any] | None = None
+        self._retry_at = 0.0
+        self._bell, self._ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._connect()
+
+    def _connect(self) -> None:
+        """Listen, or try again later: meanwhile there is the worker's slow poll."""
+        if time.monotonic() < self._retry_at:
+            return
+        self._retry_at = time.monotonic() + _AGAIN_S
+        with contextlib.suppress(psycopg.Error):  # away, or a standby for now
+            opened = connection.connect(self._url)
+            try:
+                opened.execute(f"LISTEN {CHANNEL}")
+            except psycopg.Error:
+                opened.close()
+                raise
+            self._connection = opened
+
+    def wait(self, timeout_s: float, sources: Iterable[Source] = ()) -> bool:
+        """See `Wakeup.wait`."""
+        lost = self._connection is None
+        if lost:
+            self._connect()
+        back = lost and self._connection is not None
+        poll = select.poll()
+        for fd in (self._bell, self._fd(), *(s.fileno() for s in sources)):
+            if fd >= 0:
+                poll.register(fd, select.POLLIN)
+        most_s = min(timeout_s, _AGAIN_S) if self._connection is None else timeout_s
+        ready = {fd for fd, _ in poll.poll(0 if back else max(0.0, most_s) * 1000)}
+        if self._bell in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._bell, 65536)
+        return back or self._heard(ready)
+
+    def _fd(self) -> int:
+        return -1 if self._connection is None else self._connection.fileno()
+
+    def _heard(self, ready: set[int]) -> bool:
+        """Take in what was announced; whether there was anything."""
+        if self._connection is None or self._connection.fileno() not in ready:
+            return False
+        try:
+            return bool(list(self._connection.notifies(timeout=0)))
+        except psycopg.Error:
+            self._connection.close()
+            self._connection = None
+            return True
+
+    def wake(self) -> None:
+        """See `Wakeup.wake`."""
+        with contextlib.suppress(OSError):  # full: it will wake anyway; or closed
+            os.write(self._ring, b"!")
+
+    def close(self) -> None:
+        """See `Wakeup.close`."""
+        if self._connection is not None:
+            self._connection.close()
+        for fd in (self._bell, self._ring):
+            os.close(fd)
+        self._ring = -1

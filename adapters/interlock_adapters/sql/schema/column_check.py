@@ -1,0 +1,71 @@
+"""Compare the columns of a database with those that the tables describe."""
+
+from functools import cache
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock_adapters.sql.schema.flavor import POSTGRES
+from interlock_adapters.sql.schema.tables import Base
+
+_TABLES: Final = Base.metadata.tables
+_OURS: Final[sa.BindParameter[list[str]]] = sa.bindparam(
+    "ours", list(_TABLES), expanding=True
+)
+_SQLITE: Final = """
+SELECT place.name AS place, field.name AS name, field.type AS type,
+  field."notnull" AS filled
+FROM sqlite_master AS place JOIN pragma_table_xinfo(place.name) AS field
+WHERE place.type = 'table' AND place.name IN :ours
+"""
+_POSTGRES: Final = """
+SELECT place.relname AS place, field.attname AS name,
+  upper(format_type(field.atttypid, field.atttypmod)) AS type,
+  field.attnotnull AS filled
+FROM pg_class AS place JOIN pg_attribute AS field ON field.attrelid = place.oid
+WHERE place.relnamespace = current_schema()::regnamespace AND place.relkind = 'r'
+  AND place.relname IN :ours AND field.attnum > 0 AND NOT field.attisdropped
+"""
+#: How PostgreSQL names what it was asked for (chapter "Data Types" of its manual).
+_NAMES: Final = {"VARCHAR": "CHARACTER VARYING", "FLOAT": "DOUBLE PRECISION"}
+
+Columns = dict[tuple[str, str], tuple[str, bool]]  # (table, name): (type, not null)
+
+
+def faults(connection: sa.Connection) -> list[str]:
+    """Return which columns of our tables are missing, changed or not ours."""
+    postgres = connection.dialect.name == POSTGRES
+    query = sa.text(_POSTGRES if postgres else _SQLITE).bindparams(_OURS)
+    found: Columns = {
+        (row.place, row.name): (row.type, bool(row.filled))
+        for row in connection.execute(query)
+    }
+    wanted = _wanted(connection.dialect.name)
+    return [
+        f"column {table}.{name} {_words(found.get(key), wanted.get(key))}"
+        for key in sorted({*found, *wanted})
+        if found.get(key) != wanted.get(key)
+        for table, name in [key]
+    ]
+
+
+@cache
+def _wanted(kind: str) -> Columns:
+    dialect = sa.make_url(f"{kind}://").get_dialect()()
+    names = _NAMES if kind == POSTGRES else {}
+    return {
+        (table.name, column.name): (names.get(text, text), not column.nullable)
+        for table in _TABLES.values()
+        for column in table.c
+        for text in [column.type.compile(dialect)]
+    }
+
+
+def _words(found: tuple[str, bool] | None, wanted: tuple[str, bool] | None) -> str:
+    if found is None:
+        return "is missing"
+    if wanted is None:
+        return "is not Interlock's"
+    if found[0] != wanted[0]:
+        return f"is {found[0] or 'without a type'}, not {wanted[0]}"
+    return "may be NULL" if wanted[1] else "may not be NULL"

@@ -1,0 +1,27 @@
+"""The guards of every schema that was released: a digest a kind of database.
+
+An entry never changes: it tells a database that is only older from one whose guards
+were removed or changed. A change of a rule or a column needs a migration and an entry.
+"""
+
+from typing import Final
+
+from interlock_adapters.sql.schema.flavor import POSTGRES, SQLITE
+
+#: By version; made by `seal.digest` of what the code of that version installed. Of 0001
+#: it is the code that came last: earlier states of that time were never released.
+GUARDS: Final = {
+    "0001": {
+        SQLITE: "5a00413a63cfacf8a418b0dc1876040be6e2f9102560a69451eb5b436046fbbb",
+        POSTGRES: "5c35f6d5672433e11f10fc7ec57598a733a7c4120274414d1745c73da8ab1b04",
+    },
+    "0002": {
+        SQLITE: "fcf8a32be56d17c199011f7edbdba15a4f8af574d13304e72a210dbc454b5565",
+        POSTGRES: "e771f074711d05d4b28d4cc27bc2f8fe44898dd097cb44837f4a03d16fbf7829",
+    },
+    "0003": {
+        SQLITE: "5c243d884d1b9763fb6b06ce3e5dbaf0e39ce36d6c4b37a489d0799f37a13c38",
+        POSTGRES: "55ed678267101863671714f93ee6f55f2f4a8bd3d819834a19aaa4a431c6f709",
+    },
+}
+HEAD: Final = max(GUARDS)

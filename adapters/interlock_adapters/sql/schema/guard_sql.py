@@ -1,0 +1,98 @@
+"""The guards of the table as SQL, for statements and for triggers.
+
+In a statement `{o}` is the row itself and the caller's facts are another table's; in a
+trigger `{o}` is OLD and the same facts stand in NEW's token columns.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from interlock.core.lifecycle import Event, Guard, StopCause, row_of
+from interlock_adapters.sql.schema.flavor import Flavor
+from interlock_adapters.sql.schema.row_rules import RUNNING
+
+_STOP = StopCause
+
+#: What a guard needs to know from the caller, as the UPDATE of a move is told it.
+MOVE_FACTS: Final = {
+    name: f"fact.{name}"
+    for name in (
+        *("attempt", "proof", "failed", "now"),
+        *("lease_now", "lease_epoch", "domain_empty"),
+    )
+}
+
+#: The same for a claim, which binds it.
+CLAIM_FACTS: Final = {"now": ":p_now"}
+
+#: The same, as a trigger reads it. A trigger cannot read the lease clock.
+TRIGGER_FACTS: Final = {
+    "attempt": "NEW.write_attempt",
+    "proof": "NEW.write_proof",
+    "failed": "NEW.error IS NOT NULL",
+}
+
+SQL: Final = {
+    Guard.DUE: "{o}run_at <= {now}",
+    Guard.FRESH: "({o}expires_at IS NULL OR {o}expires_at >= {now})",
+    Guard.OVERDUE: "{o}expires_at < {now}",
+    Guard.QUEUE_OPEN: "NOT EXISTS (SELECT 1 FROM queue"
+    " WHERE queue.name = {o}queue AND queue.paused)",
+    Guard.SLOT_FREE: "NOT EXISTS (SELECT 1 FROM job_name WHERE job_name.name = {o}name"
+    " AND job_name.max_running <= (SELECT count(*) FROM job AS peer"
+    f" WHERE peer.status = '{RUNNING}' AND peer.name = {{o}}name))",
+    Guard.HELD: "{o}attempt = {attempt}",
+    Guard.LEASED: "{o}lease_until_us > {lease_now} AND {o}lease_epoch = {lease_epoch}",
+    Guard.NOT_STOPPED: "{o}stop_cause IS NULL",
+    Guard.STOPPED_BY_TIMEOUT: f"{{o}}stop_cause = '{_STOP.TIMEOUT}'",
+    Guard.STOPPED_BY_SHUTDOWN: f"{{o}}stop_cause = '{_STOP.SHUTDOWN}'",
+    Guard.STOPPED_OR_FAILED: f"({{o}}stop_cause IN ('{_STOP.CANCEL}',"
+    f" '{_STOP.SHUTDOWN}') OR ({{o}}stop_cause IS NULL AND ({{failed}})))",
+    Guard.MAY_RETRY: "({o}stop_cause IS NULL OR"
+    f" ({{o}}stop_cause = '{_STOP.TIMEOUT}' AND {{o}}retry_on_timeout))",
+    Guard.NOT_BY_TIMEOUT: "({o}stop_cause IS NULL OR"
+    f" {{o}}stop_cause <> '{_STOP.TIMEOUT}')",
+    Guard.CANCEL_REQUESTED: "{o}cancel_requested_at IS NOT NULL",
+    Guard.NO_CANCEL: "{o}cancel_requested_at IS NULL",
+    Guard.PROVED: "{proof} IS NOT NULL",
+    Guard.LOST: "(({domain_empty}) OR {o}lease_until_us <= {lease_now}"
+    " OR {o}lease_epoch <> {lease_epoch}) AND NOT {o}kill_unconfirmed",
+    Guard.FAILURES_LEFT: "{o}failures + 1 < {o}max_attempts",
+    Guard.LOSSES_LEFT: "{o}losses + 1 < {o}max_losses",
+    Guard.LOSSES_SPENT: "{o}losses + 1 >= {o}max_losses",
+}
+
+
+def move_facts(flavor: Flavor) -> dict[str, str]:
+    """Return the facts of a move, the clock being the database's where it has one."""
+    clock = flavor.lease_now
+    return MOVE_FACTS if clock is None else {**MOVE_FACTS, "lease_now": clock}
+
+
+def where(
+    event: Event,
+    facts: Mapping[str, str],
+    *,
+    skip: frozenset[Guard] = frozenset(),
+) -> str:
+    """Return the WHERE of a statement that applies `event`: source and all guards."""
+    row = row_of(event)
+    # The cast keeps SQLite from walking all jobs of the status to look for the ids.
+    conditions = [f"CAST(job.status AS TEXT) = '{row.source}'"]
+    conditions += [
+        f"({SQL[guard].format(o='job.', **facts)})"
+        for guard in row.guards
+        if guard not in skip
+    ]
+    return " AND ".join(conditions)
+
+
+def visible(event: Event, facts: Mapping[str, str] = TRIGGER_FACTS) -> list[str]:
+    """Return those guards of `event` that OLD and NEW can show, for a trigger."""
+    found = []
+    for guard in row_of(event).guards:
+        try:
+            found.append(f"({SQL[guard].format(o='OLD.', **facts)})")
+        except KeyError:  # needs a clock, which a trigger has not
+            continue
+    return found

@@ -1,0 +1,67 @@
+"""Refuse an upgrade while older workers live: they know nothing of the new schema."""
+
+import os
+import socket
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from interlock.core.errors import SchemaMismatch
+from interlock.ports.clock import boot_id
+from interlock.worker.settings import DEFAULT_LEASE_S
+from interlock_adapters.sql.schema.column_types import UtcDateTime
+from interlock_adapters.sql.schema.flavor import SQLITE
+
+#: Every column that there is: an older schema has fewer.
+_ALL: Final = sa.text("SELECT * FROM worker").columns(seen_at=UtcDateTime)
+
+
+def refuse(connection: sa.Connection, version: str, *, now: datetime) -> None:
+    """Refuse to go on while a worker of an older version lives.
+
+    Raises:
+        SchemaMismatch: which workers, and what to do.
+    """
+    on_this_host = connection.dialect.name == SQLITE
+    found = connection.execute(_ALL).mappings().all()
+    live = sorted(
+        f"{row['id']} (process {row['pid']} on {row['host']}, seen"
+        f" {(now - row['seen_at']).total_seconds():.0f} s ago)"
+        for row in found
+        if _is_live(row, now, on_this_host=on_this_host)
+    )
+    if live:
+        raise SchemaMismatch(
+            f"the database has the older schema {version}, and workers still use it: "
+            f"{', '.join(live)}. Stop them, then try again. A worker that was killed "
+            "counts as gone when it was last seen a lease ago. Nothing was changed."
+        )
+
+
+def _is_live(row: Mapping[Any, Any], now: datetime, *, on_this_host: bool) -> bool:
+    """Whether a worker was seen within its lease (it is seen three times a lease)."""
+    lease_s = row.get("lease_s") or DEFAULT_LEASE_S
+    if now - row["seen_at"] > timedelta(seconds=lease_s):
+        return False
+    if not on_this_host:
+        return True
+    if row["boot_id"] != boot_id():
+        return False
+    elsewhere = row["host"] != _host()  # a container: its pids are not ours
+    return elsewhere or _runs(row["pid"])
+
+
+def _host() -> str:
+    return socket.gethostname().encode("utf-8", "replace").decode()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,29 @@
+"""What one row of `job` shows by itself, and constants of the table as SQL."""
+
+from interlock.core.lifecycle import INITIAL, TERMINAL, Event, JobStatus, row_of
+
+
+def quoted(words: object) -> str:
+    """Return a list of constants as SQL literals."""
+    return ", ".join(f"'{word}'" for word in sorted(words))  # type: ignore[call-overload]  # any iterable of StrEnum
+
+
+RUNNING = row_of(Event.CLAIM).target
+SUCCEEDED = row_of(Event.SUCCEED).target
+LIVE = frozenset(JobStatus) - TERMINAL
+
+#: Rules that one row shows by itself; CHECKs here, and again in the triggers, since
+#: SQLite can be told to ignore CHECKs (PRAGMA ignore_check_constraints).
+ROW_RULES = {
+    "status": f"{{r}}status IN ({quoted(JobStatus)})",
+    "finished": f"({{r}}status IN ({quoted(TERMINAL)}))"
+    " = ({r}finished_at IS NOT NULL)",
+    "leased": f"({{r}}status = '{RUNNING}') = ({{r}}lease_until_us IS NOT NULL"
+    " AND {r}lease_epoch IS NOT NULL)",
+    "owned": f"{{r}}status <> '{RUNNING}' OR ({{r}}worker_id IS NOT NULL"
+    " AND {r}started_at IS NOT NULL)",
+    "result": f"{{r}}result IS NULL OR {{r}}status = '{SUCCEEDED}'",
+    "pending": f"{{r}}status <> '{INITIAL}' OR ({{r}}stop_cause IS NULL"
+    " AND {r}proof IS NULL AND {r}lease_until_us IS NULL AND {r}lease_epoch IS NULL)",
+    "counters": "{r}attempt >= 0 AND {r}failures >= 0 AND {r}losses >= 0",
+}

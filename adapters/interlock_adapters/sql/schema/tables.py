@@ -1,0 +1,300 @@
+"""The tables. Rows never leave this package: `rows` turns them into values."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Column, Field, Index, MetaData, SQLModel
+
+from interlock.core.lifecycle import EDGES, INITIAL
+from interlock_adapters.sql.schema.column_types import JsonText, UtcDateTime
+from interlock_adapters.sql.schema.indexes import partial_index
+from interlock_adapters.sql.schema.row_rules import LIVE, ROW_RULES, RUNNING, quoted
+
+_NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(SQLModel):
+    """Own metadata, so that an application's SQLModel tables stay apart."""
+
+    metadata = MetaData(naming_convention=_NAMING)
+
+
+def _json(name: str | None = None, *, nullable: bool = True) -> Any:
+    return Field(
+        default=None,
+        sa_column=Column(name, JsonText, nullable=nullable)
+        if name
+        else Column(JsonText, nullable=nullable),
+    )
+
+
+def _when(*, nullable: bool = True) -> Any:
+    return Field(default=None, sa_column=Column(UtcDateTime, nullable=nullable))
+
+
+class JobRow(Base, table=True):
+    """The `job` table: the fields of `interlock.job.Job`, and the writer's tokens."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        *(
+            sa.CheckConstraint(rule.format(r=""), name=name)
+            for name, rule in ROW_RULES.items()
+        ),
+        partial_index(
+            "ix_job_claim",
+            "queue",
+            "name",
+            "priority DESC",
+            "id",
+            where=f"status = '{INITIAL}' AND ready = 1",
+        ),
+        partial_index(
+            "ix_job_due", "run_at", where=f"status = '{INITIAL}' AND ready = 0"
+        ),
+        partial_index(
+            "ix_job_expiry",
+            "expires_at",
+            where=f"status = '{INITIAL}' AND expires_at IS NOT NULL",
+        ),
+        partial_index(
+            "ix_job_running", "name", "worker_id", where=f"status = '{RUNNING}'"
+        ),
+        partial_index(
+            "ix_job_finished",
+            "finished_at",
+            "id",
+            where="finished_at IS NOT NULL",
+        ),
+        partial_index(
+            "uq_job_unique_key",
+            "unique_key",
+            unique=True,
+            where=f"unique_key IS NOT NULL AND status IN ({quoted(LIVE)})",
+        ),
+        partial_index(
+            "uq_job_idempotency_key",
+            "idempotency_key",
+            unique=True,
+            where="idempotency_key IS NOT NULL",
+        ),
+        Index("ix_job_status", "status", "id"),
+        Index("ix_job_name", "name", "id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    id: str = Field(primary_key=True)
+    name: str
+    queue: str
+    params: dict[str, Any] = _json(nullable=False)
+    priority: int
+    timeout_s: float | None = None
+    grace_s: float
+    created_at: datetime = _when(nullable=False)
+    run_at: datetime = _when(nullable=False)
+    expires_at: datetime | None = _when()
+    max_attempts: int
+    retry_on_timeout: bool
+    retry: dict[str, Any] = _json(nullable=False)
+    max_losses: int
+    unique_key: str | None = None
+    idempotency_key: str | None = None
+    submitted_by: str | None = None
+    meta: dict[str, Any] = _json("metadata", nullable=False)
+    rerun_of: str | None = None
+    parent_id: str | None = None
+
+    status: str
+    reason: str | None = None
+    attempt: int
+    failures: int
+    losses: int
+    started_at: datetime | None = _when()
+    finished_at: datetime | None = _when()
+    worker_id: str | None = None
+    lease_until_us: int | None = Field(default=None, sa_type=sa.BigInteger)
+    lease_epoch: str | None = None  # what the lease's clock counts from: the boot id
+    cancel_requested_at: datetime | None = _when()
+    cancel_requested_by: str | None = None
+    cancel_reason: str | None = None
+    stop_cause: str | None = None
+    proof: str | None = None
+    kill_unconfirmed: bool
+    result: Any = _json()
+    error: dict[str, Any] | None = _json()
+    progress: dict[str, Any] | None = _json()
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    ready: int  # 1 once `run_at` has come: what is not due stays out of ix_job_claim
+
+    # The tokens that every write of the engine presents, for the triggers to judge.
+    write_seq: int
+    write_attempt: int | None = None
+    write_proof: str | None = None
+    event: str
+    event_at: datetime = _when(nullable=False)
+    event_reason: str | None = None
+    actor: str
+
+
+class AttemptRow(Base, table=True):
+    """One row a claim; begun and ended by the triggers."""
+
+    __tablename__ = "attempt"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    job_id: str = Field(primary_key=True)
+    attempt: int = Field(primary_key=True)
+    worker_id: str
+    claimed_at: datetime = _when(nullable=False)
+    pid: int | None = None
+    containment: str | None = None
+    started_at: datetime | None = _when()
+    ended_at: datetime | None = _when()
+    outcome: str | None = None
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    proof: str | None = None
+    error: dict[str, Any] | None = _json()
+    peak_memory_bytes: int | None = Field(default=None, sa_type=sa.BigInteger)
+    cpu_seconds: float | None = None
+
+
+class HistoryRow(Base, table=True):
+    """Append-only, and written by the triggers alone."""
+
+    __tablename__ = "history"
+    __table_args__ = (
+        Index("ix_history_feed", "position", "job_id", "seq"),
+        {"sqlite_with_rowid": False},
+    )
+
+    job_id: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    event: str
+    source: str | None = None
+    target: str
+    at: datetime = _when(nullable=False)
+    actor: str
+    reason: str | None = None
+    attempt: int
+    position: int = Field(  # the order over all jobs: see `feed`
+        sa_column=Column(sa.BigInteger, nullable=False, server_default=sa.text("0"))
+    )
+
+
+class LifecycleRow(Base, table=True):
+    """The table of transitions itself, for the triggers; sealed."""
+
+    __tablename__ = "lifecycle"
+
+    event: str = Field(primary_key=True)
+    source: str
+    target: str
+    who: str
+
+
+class RejectionRow(Base, table=True):
+    """An event that was refused."""
+
+    __tablename__ = "rejection"
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str = Field(index=True)
+    event: str
+    status: str
+    at: datetime = _when(nullable=False)
+    actor: str
+    attempt: int | None = None
+    why: str
+
+
+class LogRow(Base, table=True):
+    """A line that a job wrote."""
+
+    __tablename__ = "log"
+    __table_args__ = (Index("ix_log_job_id_seq", "job_id", "seq"),)
+
+    seq: int | None = Field(default=None, primary_key=True)
+    job_id: str
+    attempt: int
+    at: datetime = _when(nullable=False)
+    stream: str
+    text: str
+
+
+class QueueRow(Base, table=True):
+    """A queue that is, or was, paused."""
+
+    __tablename__ = "queue"
+
+    name: str = Field(primary_key=True)
+    paused: bool
+
+
+class JobNameRow(Base, table=True):
+    """A job name with a limit."""
+
+    __tablename__ = "job_name"
+
+    name: str = Field(primary_key=True)
+    max_running: int
+
+
+class AnswerRow(Base, table=True):
+    """What was answered to a request that named a key; no text: it is under way."""
+
+    __tablename__ = "answer"
+    __table_args__ = (Index("ix_answer_until", "until"),)
+
+    key: str = Field(primary_key=True)
+    request: str
+    text: str | None = None
+    until: datetime = _when(nullable=False)
+
+
+class WorkerRow(Base, table=True):
+    """A worker that is registered."""
+
+    __tablename__ = "worker"
+
+    id: str = Field(primary_key=True)
+    host: str
+    pid: int
+    boot_id: str
+    containment: str
+    concurrency: int
+    queues: list[str] | None = _json()
+    started_at: datetime = _when(nullable=False)
+    seen_at: datetime = _when(nullable=False)
+    domain: str | None = None
+    lease_s: float | None = None
+    jobs: dict[str, Any] | None = _json()
+
+
+job = Base.metadata.tables["job"]
+attempt = Base.metadata.tables["attempt"]
+history = Base.metadata.tables["history"]
+lifecycle = Base.metadata.tables["lifecycle"]
+rejection = Base.metadata.tables["rejection"]
+log = Base.metadata.tables["log"]
+queue = Base.metadata.tables["queue"]
+job_name = Base.metadata.tables["job_name"]
+worker = Base.metadata.tables["worker"]
+answer = Base.metadata.tables["answer"]
+
+
+LIFECYCLE_ROWS = [
+    {
+        "event": r.event.value,
+        "source": r.source.value,
+        "target": r.target.value,
+        "who": r.who.value,
+    }
+    for r in EDGES
+]

@@ -1,0 +1,274 @@
+"""What must not be: the rules of the triggers, generated from the table.
+
+Each rule is a condition on OLD and NEW that must not hold, and the words to say then.
+Known holes that the rules close: INSERT OR REPLACE deletes without firing a DELETE
+trigger (sqlite.org/lang_replace.html), so inserts look for every unique key; CHECKs can
+be switched off, so `ROW_RULES` stand here too; tables are WITHOUT ROWID, so that a row
+has no second name.
+"""
+
+from typing import Final
+
+from interlock.core.lifecycle import (
+    EDGES,
+    INITIAL,
+    SUBMIT,
+    TERMINAL,
+    Counter,
+    Event,
+    Proof,
+    StopCause,
+    Who,
+)
+from interlock_adapters.sql.schema import guard_sql
+from interlock_adapters.sql.schema.row_rules import LIVE, ROW_RULES, RUNNING, quoted
+
+MOVED: Final = "NEW.status <> OLD.status"
+TOKEN: Final = "NEW.write_seq = OLD.write_seq + 1"  # noqa: S105  (not a password)
+CLAIMED: Final = f"{MOVED} AND NEW.event = '{Event.CLAIM}'"
+ASKED: Final = "NEW.cancel_requested_at IS NOT OLD.cancel_requested_at"
+STOPPED: Final = "NEW.stop_cause IS NOT NULL AND OLD.stop_cause IS NULL"
+_TIMES = ("run_at", "started_at", "finished_at", "cancel_requested_at", "event_at")
+_LEASE = ("lease_until_us", "lease_epoch", "worker_id")
+
+IMMUTABLE: Final = (
+    *("id", "name", "params", "queue", "priority", "timeout_s", "grace_s"),
+    *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
+    *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
+    *("rerun_of", "parent_id"),
+)
+
+Rule = tuple[str, str]  # (what must not be, words)
+
+
+def differ(*columns: str) -> str:
+    """Return the condition that one of the columns changes."""
+    return "(" + " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in columns) + ")"
+
+
+def _only_with(changed: str, *events: Event, extra: str = "TRUE") -> str:
+    """Return the fault that `changed` happens without one of `events`."""
+    return f"{changed} AND NOT (NEW.event IN ({quoted(events)}) AND {extra})"
+
+
+def update_rules() -> list[Rule]:
+    """Return what an UPDATE of `job` must not do."""
+    leaving = [row for row in EDGES if row.source == RUNNING]
+    client = quoted(row.event for row in EDGES if row.who is Who.CLIENT)
+    rules = [
+        (f"OLD.status IN ({quoted(TERMINAL)})", "a terminal job never changes"),
+        (differ(*IMMUTABLE), "what was submitted never changes"),
+        (
+            "NEW.write_seq NOT IN (OLD.write_seq, OLD.write_seq + 1)",
+            "write_seq moves by one",
+        ),
+        (
+            f"{MOVED} AND NOT EXISTS (SELECT 1 FROM lifecycle AS row WHERE"
+            " row.event = NEW.event AND row.source = OLD.status"
+            " AND row.target = NEW.status)",
+            "illegal transition",
+        ),
+        (
+            f"{MOVED} AND NEW.event NOT IN ({client}) AND NOT ({TOKEN})",
+            "a worker's event needs the token of its attempt",
+        ),
+    ]
+    for row in EDGES:
+        conditions = guard_sql.visible(row.event)
+        if conditions:
+            rules.append(
+                (
+                    f"{MOVED} AND NEW.event = '{row.event}'"
+                    f" AND ({' AND '.join(conditions)}) IS NOT TRUE",
+                    f"the guards of {row.event} are not met",
+                )
+            )
+    for counter in Counter:
+        counting = quoted(row.event for row in EDGES if row.counts is counter)
+        rules.append(
+            (
+                f"NEW.{counter} <> OLD.{counter} + CASE WHEN {MOVED}"
+                f" AND NEW.event IN ({counting}) THEN 1 ELSE 0 END",
+                f"{counter} moves by one, with its event",
+            )
+        )
+    stop = f"NEW.status = OLD.status AND {TOKEN} AND NEW.write_attempt = OLD.attempt"
+    rules += [
+        (
+            _only_with(ASKED, Event.REQUEST_CANCEL, Event.CANCEL)
+            + " OR "
+            + f"(NEW.status = OLD.status AND {ASKED} AND OLD.status <> '{RUNNING}')",
+            "a cancel is requested by its event",
+        ),
+        (
+            f"OLD.cancel_requested_at IS NOT NULL AND {ASKED}",
+            "an accepted cancel stays",
+        ),
+        (
+            f"NOT ({ASKED}) AND {differ('cancel_requested_by', 'cancel_reason')}",
+            "who canceled and why is written once",
+        ),
+        (
+            _only_with(STOPPED, Event.STOP, extra=stop),
+            "stop_cause is set by the attempt's stop",
+        ),
+        (
+            "OLD.stop_cause IS NOT NULL AND NEW.stop_cause IS NOT OLD.stop_cause"
+            f" AND NOT ({MOVED} AND NEW.status = '{INITIAL}')",
+            "stop_cause is set once an attempt",
+        ),
+        (
+            f"NEW.status = OLD.status AND {differ(*_LEASE)} AND NOT (NEW.event ="
+            f" '{Event.RENEW}' AND {TOKEN} AND NEW.write_attempt = OLD.attempt"
+            " AND NEW.worker_id IS OLD.worker_id)",
+            "a lease moves only by its attempt's renewal",
+        ),
+        (
+            f"NEW.started_at IS NOT OLD.started_at AND NOT ({CLAIMED})",
+            "started_at moves only with a claim",
+        ),
+        (
+            f"NEW.proof IS NOT OLD.proof AND NOT ({MOVED} AND NEW.event IN"
+            f" ({quoted(row.event for row in leaving)}))",
+            "a proof comes with the end of its attempt",
+        ),
+        (
+            f"NOT ({TOKEN}) AND {differ('error', 'exit_code', 'run_at')}"
+            f" AND NOT ({MOVED} AND NEW.event IN ({client}))",
+            "an outcome is written by the engine",
+        ),
+    ]
+    lost = quoted(row.event for row in EDGES if row.who is Who.REAPER)
+    engine_only = (
+        *("error", "reason", "exit_code", "exit_signal", "run_at", "result"),
+        *("kill_unconfirmed", "event", "event_at", "event_reason", "actor"),
+        *("write_attempt", "write_proof"),
+    )
+    rules += [
+        (
+            f"{MOVED} AND NEW.event IN ({lost}) AND OLD.kill_unconfirmed",
+            "the death of the attempt is not confirmed",
+        ),
+        (
+            f"OLD.kill_unconfirmed AND NOT NEW.kill_unconfirmed AND NOT ({MOVED})",
+            "an unconfirmed kill stays until the attempt ends",
+        ),
+        (
+            f"NEW.stop_cause NOT IN ({quoted(StopCause)})"
+            f" OR NEW.proof NOT IN ({quoted(Proof)})",
+            "there is no such stop_cause or proof",
+        ),
+        (
+            f"{MOVED} AND NEW.event = '{Event.CANCEL}'"
+            " AND NEW.cancel_requested_at IS NULL",
+            "a cancel says when",
+        ),
+        (
+            " OR ".join(f"typeof(NEW.{c}) NOT IN ('integer', 'null')" for c in _TIMES),
+            "times are microseconds since 1970",
+        ),
+        (
+            f"NOT ({TOKEN}) AND NOT ({MOVED} OR {ASKED}) AND {differ(*engine_only)}",
+            "an event is written by the engine",
+        ),
+    ]
+    rules += [
+        (f"NOT ({rule.format(r='NEW.')})", f"row rule '{name}'")
+        for name, rule in ROW_RULES.items()
+    ]
+    return rules
+
+
+def insert_rules() -> list[Rule]:
+    """Return what a new row of `job` must not be."""
+    clean = (
+        *("started_at", "finished_at", "worker_id", "lease_until_us", "lease_epoch"),
+        *("cancel_requested_at", "cancel_requested_by", "cancel_reason", "stop_cause"),
+        *("result", "error", "reason", "progress", "proof", "exit_code", "exit_signal"),
+        *("write_attempt", "write_proof", "event_reason"),
+    )
+    return [
+        (
+            f"NEW.status <> '{INITIAL}' OR NEW.event <> '{SUBMIT}'"
+            " OR NEW.attempt <> 0 OR NEW.failures <> 0 OR NEW.losses <> 0"
+            " OR NEW.write_seq <> 0 OR NEW.kill_unconfirmed",
+            f"a job is born {INITIAL}",
+        ),
+        (
+            " OR ".join(f"NEW.{column} IS NOT NULL" for column in clean),
+            "a new job has no past",
+        ),
+        ("EXISTS (SELECT 1 FROM job WHERE id = NEW.id)", "the id is taken"),
+        (
+            "EXISTS (SELECT 1 FROM history WHERE job_id = NEW.id)",
+            "the id was used before",
+        ),
+        (
+            "EXISTS (SELECT 1 FROM attempt WHERE job_id = NEW.id)",
+            "the id was used before",
+        ),
+        (
+            "NEW.unique_key IS NOT NULL AND EXISTS (SELECT 1 FROM job WHERE"
+            f" unique_key = NEW.unique_key AND status IN ({quoted(LIVE)}))",
+            "the unique_key is taken",
+        ),
+        (
+            "NEW.idempotency_key IS NOT NULL AND EXISTS (SELECT 1 FROM job WHERE"
+            " idempotency_key = NEW.idempotency_key)",
+            "the idempotency_key is taken",
+        ),
+    ]
+
+
+def history_rules() -> list[Rule]:
+    """Return what a new row of `history` must not be."""
+    last = "(SELECT target FROM history WHERE job_id = NEW.job_id ORDER BY seq DESC LIMIT 1)"  # noqa: E501
+    status = "(SELECT status FROM job WHERE id = NEW.job_id)"
+    once = "EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id AND {set} IS NOT NULL) AND"
+    once += " NOT EXISTS (SELECT 1 FROM history WHERE job_id = NEW.job_id"
+    once += " AND event = NEW.event{same})"
+    asked = once.format(set="cancel_requested_at", same="")
+    stopped = once.format(set="stop_cause", same=" AND attempt = NEW.attempt")
+    return [
+        (
+            "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM history"
+            " WHERE job_id = NEW.job_id)",
+            "history is append-only",
+        ),
+        (
+            "NOT EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id"
+            " AND event = NEW.event AND attempt = NEW.attempt)",
+            "history is written by the job's own changes",
+        ),
+        (
+            f"NEW.target IS NOT {status} OR NEW.source IS NOT {last} OR NOT ("
+            f"NEW.source IS NULL OR NEW.source <> NEW.target"
+            f" OR (NEW.event = '{Event.REQUEST_CANCEL}' AND {asked})"
+            f" OR (NEW.event = '{Event.STOP}' AND {stopped}))",
+            "history is written by the job's own changes",
+        ),
+    ]
+
+
+def attempt_rules() -> list[Rule]:
+    """Return what an UPDATE of `attempt` must not do."""
+    return [
+        (differ("job_id", "attempt", "worker_id", "claimed_at"), "an attempt stays"),
+        ("OLD.outcome IS NOT NULL", "an ended attempt never changes"),
+        (
+            differ(
+                *("outcome", "ended_at", "exit_code", "exit_signal", "proof", "error")
+            )
+            + " AND EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id"
+            f" AND attempt = OLD.attempt AND status = '{RUNNING}')",
+            "an attempt ends with its job's event",
+        ),
+    ]
+
+
+#: An attempt that no claim has made.
+UNCLAIMED: Final = (
+    "EXISTS (SELECT 1 FROM attempt WHERE job_id = NEW.job_id AND attempt ="
+    " NEW.attempt) OR NOT EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id AND"
+    f" attempt = NEW.attempt AND status = '{RUNNING}')"
+)

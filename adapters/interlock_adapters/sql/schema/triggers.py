@@ -1,0 +1,138 @@
+"""The second wall: what the database itself refuses, whoever writes. Never edited.
+
+Guards refuse before a row is written (`trigger_rules`); writers keep the history and
+the attempts, so that raw SQL is logged too. Each kind of database renders them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from interlock_adapters.sql.schema.row_rules import LIVE, RUNNING, quoted
+from interlock_adapters.sql.schema.trigger_rules import (
+    ASKED,
+    CLAIMED,
+    MOVED,
+    STOPPED,
+    TOKEN,
+    UNCLAIMED,
+    Rule,
+    attempt_rules,
+    history_rules,
+    insert_rules,
+    update_rules,
+)
+
+PREFIX: Final = "interlock_"
+#: Whose triggers are part of the guard.
+TABLES: Final = ("job", "history", "attempt", "lifecycle")
+_NEXT = "(SELECT coalesce(max(position), 0) + 1 FROM history)"
+_NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Refuses an `event` on a table when a rule is broken; nothing is written then."""
+
+    name: str
+    event: str
+    table: str
+    rules: list[Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes along with an `event` on the table `job`, if `when` holds."""
+
+    name: str
+    event: str
+    when: str
+    statement: str
+
+
+def guards() -> list[Guard]:
+    """Return every guard."""
+    has_job = "EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id)"
+    sealed = [("TRUE", "the lifecycle table is sealed")]
+    gone = [(has_job, "records of a job go with the job")]
+    frozen = [("TRUE", "history is append-only")]
+    unclaimed = [(UNCLAIMED, "claims make attempts")]
+    live = [(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")]
+    return [
+        Guard("job_insert", "INSERT", "job", insert_rules()),
+        Guard("job_update", "UPDATE", "job", update_rules()),
+        Guard("job_delete", "DELETE", "job", live),
+        Guard("history_insert", "INSERT", "history", history_rules()),
+        Guard("history_update", "UPDATE", "history", frozen),
+        Guard("history_delete", "DELETE", "history", gone),
+        Guard("attempt_insert", "INSERT", "attempt", unclaimed),
+        Guard("attempt_update", "UPDATE", "attempt", attempt_rules()),
+        Guard("attempt_delete", "DELETE", "attempt", gone),
+        Guard("lifecycle_insert", "INSERT", "lifecycle", sealed),
+        Guard("lifecycle_update", "UPDATE", "lifecycle", sealed),
+        Guard("lifecycle_delete", "DELETE", "lifecycle", sealed),
+    ]
+
+
+def writers(now: str, position: str) -> list[Writer]:
+    """Return every writer.
+
+    Args:
+        now: the wall clock in SQL, for what raw SQL does.
+        position: in SQL, the place of a history row in the order over all jobs.
+    """
+    attempt_begins = (
+        "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at)"
+        " VALUES (NEW.id, NEW.attempt, NEW.worker_id, NEW.started_at)"
+    )
+    attempt_ends = (
+        "UPDATE attempt SET outcome = NEW.event, ended_at = NEW.event_at,"
+        " exit_code = NEW.exit_code, exit_signal = NEW.exit_signal,"
+        " proof = NEW.write_proof, error = NEW.error"
+        " WHERE job_id = NEW.id AND attempt = OLD.attempt"
+    )
+    leaves = f"{MOVED} AND OLD.status = '{RUNNING}'"
+    logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED})"
+    return [
+        Writer("job_insert_log", "INSERT", "TRUE", _log("NULL", "TRUE", now, position)),
+        Writer(
+            "job_update_log", "UPDATE", logged, _log("OLD.status", TOKEN, now, position)
+        ),
+        Writer("job_claim", "UPDATE", CLAIMED, attempt_begins),
+        Writer("job_leave", "UPDATE", leaves, attempt_ends),
+    ]
+
+
+def _log(source: str, token: str, now: str, position: str) -> str:
+    return (
+        "INSERT INTO history (job_id, seq, event, source, target, at, actor, reason,"
+        " attempt, position) VALUES (NEW.id,"
+        " (SELECT coalesce(max(seq), 0) + 1 FROM history"
+        f" WHERE job_id = NEW.id), NEW.event, {source}, NEW.status,"
+        f" CASE WHEN {token} THEN NEW.event_at ELSE {now} END,"
+        f" CASE WHEN {token} THEN NEW.actor ELSE 'sql' END,"
+        f" CASE WHEN {token} THEN NEW.event_reason END, NEW.attempt, {position})"
+    )
+
+
+def said(words: str) -> str:
+    """Return what a guard says, as the inside of a SQL literal."""
+    return f"interlock: {words.replace(chr(39), chr(39) * 2)}. Nothing was written."
+
+
+def triggers() -> dict[str, str]:
+    """Return every trigger by name, as SQLite stores its text."""
+    found = {}
+    for guard in guards():
+        body = "\n".join(
+            f"  SELECT RAISE(ABORT, '{said(words)}') WHERE {fault};"
+            for fault, words in guard.rules
+        )
+        when = f"BEFORE {guard.event} ON {guard.table}"
+        name = PREFIX + guard.name
+        found[name] = f"CREATE TRIGGER {name} {when} BEGIN\n{body}\nEND"
+    for writer in writers(_NOW_US, _NEXT):
+        when = f"AFTER {writer.event} ON job WHEN {writer.when}"
+        name = PREFIX + writer.name
+        body = f"  {writer.statement};"
+        found[name] = f"CREATE TRIGGER {name} {when} BEGIN\n{body}\nEND"
+    return found

@@ -1,0 +1,143 @@
+"""The schema of a database: created, upgraded, checked and never weakened."""
+
+import threading
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock.core.errors import SchemaMismatch, StoreUnavailable
+from interlock_adapters.sql.schema import (
+    column_check,
+    guard_digests,
+    installed_guards,
+    live_workers,
+)
+from interlock_adapters.sql.schema.tables import Base
+
+VERSION_TABLE: Final = "interlock_schema_version"
+HEAD: Final = guard_digests.HEAD
+_alembic: Final = threading.Lock()  # it keeps its context in a global
+
+
+def current(connection: sa.Connection) -> str | None:
+    """Return the schema's version, None for an empty database.
+
+    Raises:
+        SchemaMismatch: it has a table with a name of ours that is not ours.
+    """
+    names = set(sa.inspect(connection).get_table_names())
+    if VERSION_TABLE in names:
+        query = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")
+        version: str | None = connection.scalar(query)
+        return version
+    foreign = sorted(names & set(Base.metadata.tables))
+    if foreign:
+        raise SchemaMismatch(
+            f"the database has a table named {foreign[0]!r} that Interlock did not "
+            "make. Use another database. Nothing was changed."
+        )
+    return None
+
+
+def check(connection: sa.Connection) -> bool:
+    """Return whether the schema is the one of this version and whole.
+
+    False: it is older, or the database is empty; `upgrade` helps.
+
+    Raises:
+        SchemaMismatch: it is newer or foreign, its guards were weakened or its columns
+            changed.
+    """
+    version = refuse_newer(connection)
+    if version is None:
+        return False
+    weak = installed_guards.faults(connection, version)
+    if weak:
+        raise SchemaMismatch(
+            f"guards of the database were removed or changed: {', '.join(weak)}. "
+            "Put them back with `interlock db upgrade`, then look at what was written "
+            "meanwhile (`interlock verify`). Nothing was changed."
+        )
+    if version != HEAD:
+        return False
+    refuse_changed_columns(connection)
+    return True
+
+
+def refuse_changed_columns(connection: sa.Connection) -> None:
+    """Refuse tables of ours with other columns than this version's.
+
+    Raises:
+        SchemaMismatch: which columns.
+    """
+    changed = column_check.faults(connection)
+    if changed:
+        raise SchemaMismatch(
+            f"tables of the database were changed: {', '.join(changed)}. Undo that, or "
+            "put a backup in its place. Nothing was changed."
+        )
+
+
+def none_there(what: str) -> StoreUnavailable:
+    """Return what to tell of a database that is not there and is not to be made."""
+    return StoreUnavailable(
+        f"{what}. Check the URL (--database, INTERLOCK_DATABASE_URL). The first "
+        "submit, worker or server makes a database, and so does `interlock db "
+        "upgrade`. Nothing was created."
+    )
+
+
+def older(where: str, version: str) -> SchemaMismatch:
+    """Return what to tell of a database that is older and is not to be upgraded."""
+    return SchemaMismatch(
+        f"{where} has the older schema {version}; this version of Interlock needs "
+        f"{HEAD}. Stop its workers, then run `interlock db upgrade`. Nothing was "
+        "changed."
+    )
+
+
+def refuse_newer(connection: sa.Connection) -> str | None:
+    """Return the schema's version.
+
+    Raises:
+        SchemaMismatch: this version of the package does not know it.
+    """
+    version = current(connection)
+    if version is not None and version not in guard_digests.GUARDS:
+        raise SchemaMismatch(
+            f"the database has schema {version}, this version of Interlock knows up to "
+            f"{HEAD}. Upgrade the package `interlock-jobs`. Nothing was changed."
+        )
+    return version
+
+
+def upgrade(connection: sa.Connection, *, now: datetime) -> list[str]:
+    """Bring the schema to this version and its guards to this table.
+
+    Returns:
+        What had been removed or changed of its guards, and is back.
+
+    Raises:
+        SchemaMismatch: it is newer, older workers still use it, or its columns are not
+            those of the upgraded version. Undo the transaction then.
+    """
+    version = refuse_newer(connection)
+    if version not in (None, HEAD):
+        live_workers.refuse(connection, version, now=now)
+    weak = [] if version is None else installed_guards.faults(connection, version)
+    _migrate(connection)
+    installed_guards.install(connection)
+    refuse_changed_columns(connection)
+    return weak
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command  # noqa: PLC0415  (a second of import, seldom needed)
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "interlock_adapters:sql/schema/migrations")
+    config.attributes["connection"] = connection
+    with _alembic:
+        command.upgrade(config, HEAD)

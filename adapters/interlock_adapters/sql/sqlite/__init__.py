@@ -1,0 +1,1 @@
+"""SQLite: how a file is opened, written in turns, and watched."""

@@ -1,0 +1,56 @@
+"""Know which file has a name: a disk may be mounted anew, a backup put in its place.
+
+A connection that is open keeps the old file, and would go on to read and write what
+nobody else sees.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock.core.errors import StoreUnavailable
+
+_INFO: Final = "file"
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from any other, None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def keep(engine: sa.Engine, path: Path) -> None:
+    """Let the engine's connections be to the file that has the name now.
+
+    Once there was a file, no connection makes an empty one: its disk may be away.
+    """
+    seen: set[tuple[int, int]] = set()
+
+    def look() -> tuple[int, int] | None:
+        found = identity(path)
+        if found is not None:
+            seen.add(found)
+        elif seen:
+            raise StoreUnavailable(
+                f"{path} is gone: it was moved or deleted, or its disk is not mounted. "
+                "Put it back, and work goes on by itself. Nothing was written."
+            )
+        return found
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(*_: object) -> None:
+        look()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _checkout(
+        _connection: object, record: sa.pool.ConnectionPoolEntry, _proxy: object
+    ) -> None:
+        found = look()
+        if record.info.setdefault(_INFO, found) is None:
+            record.info[_INFO] = found  # SQLite makes a new file with the first access
+        if record.info[_INFO] != found:
+            raise sa.exc.DisconnectionError("another file has its name now")

@@ -1,0 +1,192 @@
+"""A database that is open: its connections, its clocks, its way to wait."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from json import JSONDecodeError
+from typing import Final, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from interlock.core.errors import StoreUnavailable
+from interlock.ports.clock import Clock
+from interlock.ports.runner import Wakeup
+from interlock_adapters.sql.schema.flavor import Flavor
+
+T = TypeVar("T")
+
+_log = logging.getLogger("interlock.store")
+_TRIES: Final = 5
+#: What a driver raises, and what its values become where a file is damaged.
+UNUSABLE: Final = (
+    *(sa.exc.DBAPIError, sa.exc.TimeoutError),
+    *(UnicodeDecodeError, JSONDecodeError),
+)
+
+
+class Undone(StoreUnavailable):
+    """The database undid a transaction, as it had to choose one: it may be repeated."""
+
+
+class Dialect(Protocol):
+    """What differs between databases."""
+
+    @property
+    def flavor(self) -> Flavor:
+        """What statements must know of it."""
+        ...
+
+    def lease_clock(self) -> tuple[int | None, str]:
+        """Return now in microseconds of the lease clock, and what it counts from.
+
+        None where the clock is the database's own (`Flavor.lease_now`).
+        """
+        ...
+
+    def watch(self) -> Wakeup:
+        """Return a new source of wake-ups."""
+        ...
+
+    def unavailable(self, error: Exception) -> StoreUnavailable | None:
+        """Return what to tell of an error of the database, None for a bug of ours."""
+        ...
+
+    def refuse_damage(self, connection: sa.Connection) -> None:
+        """Look at the whole database, where it does not do so by itself.
+
+        Raises:
+            StoreUnavailable: it is damaged.
+        """
+        ...
+
+
+class Database:
+    """The connections that the parts of `SqlStore` share."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        dialect: Dialect,
+        clock: Clock,
+        *,
+        turns: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._turns = turns  # of the writers of this process
+        self._engine = engine
+        self._dialect = dialect
+        self._flavor = dialect.flavor
+        self._clock = clock
+        self._joined = threading.local()
+        self._writer = engine.execution_options(write=True)
+        self._relaxed = engine.execution_options(write=True, relaxed=True)
+        self._asker = engine.execution_options(alone=True)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """See `JobStore.together`. The transaction begins with the first write."""
+        if self._is_joined:  # within a block: a part of it, which may be undone alone
+            with self._write() as connection, connection.begin_nested():
+                yield
+            return
+        with ExitStack() as stack:
+            self._joined.stack = stack
+            try:
+                yield
+            finally:
+                self._joined.stack = self._joined.connection = None
+
+    @property
+    def _is_joined(self) -> bool:
+        """Whether this thread is inside of `together`."""
+        return getattr(self._joined, "stack", None) is not None
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether this thread has written inside of `together` already."""
+        return getattr(self._joined, "connection", None) is not None
+
+    @contextmanager
+    def _write(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+        """Yield a connection in a write transaction; commit, or undo everything.
+
+        One that need not be `durable` survives every crash of processes, but a power
+        cut may undo it. Inside of `together` all are.
+        """
+        stack: ExitStack | None = getattr(self._joined, "stack", None)
+        if stack is None:
+            with self._transaction(durable=durable) as connection:
+                yield connection
+            return
+        shared: sa.Connection | None = getattr(self._joined, "connection", None)
+        if shared is None:
+            shared = stack.enter_context(self._transaction())
+            self._joined.connection = shared
+        yield shared
+
+    def _repeated(
+        self, work: Callable[[sa.Connection], T], *, durable: bool = True
+    ) -> T:
+        """Return what `work` returns of a write transaction of its own.
+
+        It is repeated as a whole when the database undid it, because of a deadlock for
+        instance. Inside of `together` it is not: that block is the transaction.
+        """
+        tries = 1 if self._is_joined else _TRIES
+        while True:
+            tries -= 1
+            try:
+                with self._write(durable=durable) as connection:
+                    return work(connection)
+            except Undone as undone:
+                if not tries:
+                    raise
+                _log.warning("the transaction is repeated: %s", undone)
+
+    @contextmanager
+    def _transaction(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+        writer = self._writer if durable else self._relaxed
+        try:
+            with self._turns(), writer.begin() as connection:
+                yield connection
+        except UNUSABLE as error:
+            raise self._told(error) from error
+
+    def _told(self, error: Exception) -> Exception:
+        """Return what to tell of an error, and open a SQLite file anew after it.
+
+        A disk that failed and was mounted again holds another file in its place.
+        """
+        told = self._dialect.unavailable(error)
+        if told is not None and not self._flavor.is_postgres:
+            self._engine.dispose()
+        return told or error
+
+    @contextmanager
+    def _read(self, *, alone: bool = False) -> Iterator[sa.Connection]:
+        """Yield a connection for SELECTs: the joined one if there is one.
+
+        They see one state of the database. A SELECT that is `alone` does so by itself.
+        """
+        joined = getattr(self._joined, "connection", None)
+        if joined is not None:
+            yield joined
+            return
+        try:
+            with (self._asker if alone else self._engine).connect() as connection:
+                yield connection
+        except UNUSABLE as error:
+            raise self._told(error) from error
+
+    def _rows(
+        self, statement: sa.Executable, facts: Mapping[str, object] | None = None
+    ) -> list[sa.RowMapping]:
+        with self._read(alone=True) as connection:
+            return list(connection.execute(statement, facts).mappings())
+
+    def _lease_now(self, connection: sa.Connection) -> tuple[int, str]:
+        """Return what the lease clock says, asking the database if it is its own."""
+        now, epoch = self._dialect.lease_clock()
+        if now is None:
+            now = int(connection.scalar(sa.text(f"SELECT {self._flavor.lease_now}")))
+        return now, epoch

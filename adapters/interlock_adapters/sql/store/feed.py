@@ -1,0 +1,96 @@
+"""What happened to many jobs, in the order in which it may be told.
+
+SQLite has one writer, so its positions are the order of the commits. In PostgreSQL the
+position is the id of the transaction: an older one may commit after a newer one,
+so only what lies below every transaction that runs in this database is told.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock.core.job import HistoryEntry
+from interlock.core.lifecycle import INITIAL
+from interlock.core.records import Place
+from interlock_adapters.sql.schema.tables import history
+from interlock_adapters.sql.statements import rows
+from interlock_adapters.sql.store.statistics import Overview
+
+#: The oldest transaction that runs, else the next one. `pg_snapshot_xmin` would wait
+#: for other databases of the server too; what is not known to be of one counts.
+_XMIN: Final = (
+    "(SELECT coalesce(min(CAST(CAST(x AS text) AS bigint)),"
+    " CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint))"
+    " FROM pg_snapshot_xip(pg_current_snapshot()) AS x WHERE NOT EXISTS ("
+    "SELECT 1 FROM pg_locks AS held JOIN pg_stat_activity AS who ON who.pid = held.pid"
+    " JOIN pg_database AS here ON here.datname = current_database()"
+    " WHERE held.locktype = 'transactionid' AND held.mode = 'ExclusiveLock'"
+    " AND held.granted AND held.transactionid = CAST(x AS xid)"
+    " AND who.datid <> here.oid))"
+)
+_END: Final = {
+    True: f"SELECT {_XMIN} AS position",
+    False: "SELECT coalesce(max(position), 0) + 1 AS position FROM history",
+}
+_EACH: Final = {
+    True: "jsonb_each_text(CAST(:jobs AS jsonb)) AS w JOIN history AS h"
+    " ON h.job_id = w.key AND h.seq > CAST(w.value AS integer)",
+    False: "json_each(:jobs) AS w CROSS JOIN history AS h"
+    " ON h.job_id = w.key AND h.seq > w.value",
+}
+#: With the condition twice, so that either database seeks its index.
+_BEYOND: Final = (
+    "position >= :position AND (position > :position OR job_id > :job_id"
+    " OR (job_id = :job_id AND seq > :seq))"
+)
+
+
+def _typed(text: str) -> sa.TextualSelect:
+    columns = {column.name: column.type for column in history.c}
+    return sa.text(text).columns(**columns)
+
+
+class Feed(Overview):
+    """Reading on from where a reader was."""
+
+    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """See `JobStore.news`."""
+        each = _EACH[self._flavor.is_postgres]
+        query = _typed(f"SELECT h.* FROM {each} ORDER BY h.job_id, h.seq")
+        found = self._rows(query, {"jobs": json.dumps(dict(after))})
+        return [rows.to_history(row) for row in found]
+
+    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+        """See `JobStore.feed`."""
+        settled = f" AND position < {_XMIN}" if self._flavor.is_postgres else ""
+        query = _typed(
+            f"SELECT * FROM history WHERE {_BEYOND}{settled}"
+            " ORDER BY position, job_id, seq LIMIT :limit"
+        )
+        found = self._rows(query, {**after._asdict(), "limit": limit})
+        return [
+            (Place(row["position"], row["job_id"], row["seq"]), rows.to_history(row))
+            for row in found
+        ]
+
+    def feed_end(self) -> Place:
+        """See `JobStore.feed_end`."""
+        (row,) = self._rows(sa.text(_END[self._flavor.is_postgres]))
+        return Place(row["position"], "", 0)
+
+    def backlog(self, queue: str, *, limit: int) -> int:
+        """See `JobStore.backlog`."""
+        by = self._flavor.by_index
+        waits = f"status = '{INITIAL}'"
+        query = sa.text(
+            "SELECT count(*) AS many FROM (SELECT 1 FROM ("
+            f" SELECT queue FROM job {by('ix_job_claim')}"
+            f" WHERE {waits} AND ready = 1 AND queue = :queue UNION ALL"
+            f" SELECT queue FROM job {by('ix_job_due')}"
+            f" WHERE {waits} AND ready = 0 AND queue = :queue"
+            ") AS waiting LIMIT :limit) AS counted"
+        )
+        (row,) = self._rows(query, {"queue": queue, "limit": limit})
+        return int(row["many"])

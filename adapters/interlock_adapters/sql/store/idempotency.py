@@ -1,0 +1,60 @@
+"""Answers that are kept for the keys of their requests."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from interlock.core.records import Answer
+from interlock_adapters.sql.schema.tables import answer
+from interlock_adapters.sql.store.feed import Feed
+
+_NEW = sa.text(
+    "INSERT INTO answer (key, request, text, until)"
+    " VALUES (:key, :request, :text, :until) ON CONFLICT (key) DO NOTHING"
+).bindparams(sa.bindparam("until", type_=answer.c.until.type))
+
+
+class Answers(Feed):
+    """Keys of requests. What is past its time is forgotten by the next one."""
+
+    def reserve(self, wanted: Answer, *, now: datetime) -> Answer | None:
+        """See `JobStore.reserve`."""
+
+        def reserved(connection: sa.Connection) -> Answer | None:
+            connection.execute(sa.delete(answer).where(answer.c.until < now))
+            kept = sa.select(answer).where(answer.c.key == wanted.key)
+            while not connection.execute(_NEW, asdict(wanted)).rowcount:
+                found = connection.execute(kept).mappings().first()
+                if found is not None:  # else it was freed between the two
+                    return Answer(**found)
+            return None
+
+        return self._repeated(reserved)
+
+    def keep(self, kept: Answer, *, reserved: Answer) -> bool:
+        """See `JobStore.keep`."""
+        put = sa.update(answer).where(*_is(reserved)).values(**asdict(kept))
+        done = self._repeated(lambda connection: connection.execute(put).rowcount)
+        return done == 1
+
+    def forget(self, reserved: Answer) -> None:
+        """See `JobStore.forget`."""
+        gone = sa.delete(answer).where(*_is(reserved))
+        self._repeated(lambda connection: connection.execute(gone))
+
+    def _upsert(
+        self, table: sa.Table, key: dict[str, object], values: dict[str, object]
+    ) -> None:
+        """Insert or change a row in one statement: somebody else may insert it too."""
+        insert = postgresql.insert if self._flavor.is_postgres else sqlite.insert
+        new = insert(table).values({**key, **values})
+        made = new.on_conflict_do_update(index_elements=list(key), set_=values)
+        self._repeated(lambda connection: connection.execute(made))
+
+
+def _is(reserved: Answer) -> list[sa.ColumnElement[bool]]:
+    """Return what tells a reservation from a later one of its key."""
+    same = answer.c.until == reserved.until
+    return [answer.c.key == reserved.key, answer.c.text.is_(None), same]

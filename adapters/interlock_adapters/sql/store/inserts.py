@@ -1,0 +1,151 @@
+"""Insert new jobs, in the store's own transaction or in the caller's."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from interlock.core.errors import DuplicateJob, InvalidOption
+from interlock.core.job import Job, NewJob
+from interlock_adapters.sql.schema.flavor import POSTGRES
+from interlock_adapters.sql.schema.row_rules import LIVE
+from interlock_adapters.sql.schema.tables import job
+from interlock_adapters.sql.statements import rows
+
+_TRIES = 3
+_INSERT = sa.insert(job)
+_LIVE = [status.value for status in LIVE]
+
+
+def borrowed(connection: object) -> sa.Connection:
+    """Return the caller's connection, also out of its Session; never committed here.
+
+    Raises:
+        InvalidOption: it is neither a Connection nor a Session of SQLAlchemy.
+    """
+    if isinstance(connection, Session):
+        return connection.connection()
+    if isinstance(connection, sa.Connection):
+        return connection
+    allowed = "a SQLAlchemy Connection, or a SQLAlchemy or SQLModel Session"
+    raise InvalidOption("connection", connection, allowed)
+
+
+def add(
+    connection: sa.Connection, jobs: Sequence[NewJob], *, now: datetime
+) -> list[Job]:
+    """See `JobStore.add`: every key is looked up before the first row is written.
+
+    Where others write at the same time, one of them may take a key meanwhile: then the
+    savepoint is undone, and the one who has it is found. SQLite has one writer, and a
+    caller's transaction that its driver may not have begun: no savepoint there.
+    """
+    tries = _TRIES
+    while True:
+        tries -= 1
+        places, values = _places(connection, jobs, now=now)
+        try:
+            with _savepoint(connection):
+                if values:
+                    connection.execute(_INSERT, values)
+        except sa.exc.IntegrityError as error:
+            _refuse_taken_ids(connection, jobs, error)
+            if not tries:
+                raise
+        else:
+            return [places[new.id] for new in jobs]
+
+
+def _savepoint(connection: sa.Connection) -> AbstractContextManager[object]:
+    postgres = connection.dialect.name == POSTGRES
+    return connection.begin_nested() if postgres else nullcontext()
+
+
+def _places(
+    connection: sa.Connection, jobs: Sequence[NewJob], *, now: datetime
+) -> tuple[dict[str, Job], list[dict[str, object]]]:
+    """Return the job that stands for each id, and the rows to insert."""
+    places: dict[str, Job] = {}
+    keys: dict[tuple[str, str], NewJob] = {}
+    values = []
+    for new in jobs:
+        existing = _in_batch(keys, new, now=now) or _holder(connection, new, now=now)
+        if existing is None:
+            values.append(rows.to_row(new, now=now))
+        places[new.id] = existing or as_stored(new, now=now)
+    return places, values
+
+
+def _refuse_taken_ids(
+    connection: sa.Connection, jobs: Sequence[NewJob], error: sa.exc.IntegrityError
+) -> None:
+    ids = [new.id for new in jobs]
+    row = _first(connection, job.c.id.in_(ids))
+    twice = [i for i in ids if ids.count(i) > 1]
+    taken = [str(row["id"])] if row is not None else twice
+    if taken:
+        raise DuplicateJob("id", taken[0], taken[0], "ids are used once") from error
+    if connection.dialect.name != POSTGRES:
+        raise error
+
+
+def _in_batch(
+    keys: dict[tuple[str, str], NewJob], new: NewJob, *, now: datetime
+) -> Job | None:
+    """Return the job of the same batch that this call makes already.
+
+    Raises:
+        DuplicateJob: a key is taken by another call of the batch.
+    """
+    for name in ("idempotency_key", "unique_key"):
+        key = getattr(new, name)
+        if key is None:
+            continue
+        other = keys.setdefault((name, key), new)
+        if other is new:
+            continue
+        if name == "idempotency_key" and rows.same_call(as_row(other), new):
+            return as_stored(other, now=now)
+        raise DuplicateJob(name, key, other.id, "it is in the same call")
+    return None
+
+
+def as_row(new: NewJob) -> dict[str, object]:
+    """Return what `same_call` compares."""
+    return {"name": new.name, "params": new.params}
+
+
+def as_stored(new: NewJob, *, now: datetime) -> Job:
+    """Return a job that was just inserted, without reading it back."""
+    fields = {name: getattr(new, name) for name in new.__dataclass_fields__}
+    return Job(**fields, read_at=now)
+
+
+def _holder(connection: sa.Connection, new: NewJob, *, now: datetime) -> Job | None:
+    """Return the job that this call already made, by its idempotency key.
+
+    Raises:
+        DuplicateJob: a key is taken by another call.
+    """
+    if new.idempotency_key is not None:
+        row = _first(connection, job.c.idempotency_key == new.idempotency_key)
+        if row is not None and rows.same_call(row, new):
+            return rows.to_job(row, now=now)
+        if row is not None:
+            why = "it has another name or other params"
+            raise DuplicateJob("idempotency_key", new.idempotency_key, row["id"], why)
+    if new.unique_key is not None:
+        live = job.c.status.in_(_LIVE)
+        row = _first(connection, job.c.unique_key == new.unique_key, live)
+        if row is not None:
+            why = f"it is {row['status']}"
+            raise DuplicateJob("unique_key", new.unique_key, row["id"], why)
+    return None
+
+
+def _first(
+    connection: sa.Connection, *where: sa.ColumnElement[bool]
+) -> sa.RowMapping | None:
+    return connection.execute(sa.select(job).where(*where)).mappings().first()

@@ -1,0 +1,168 @@
+"""The part of the store that reapers, operators and workers use beside the hot path."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from interlock.core.guards import undeletable
+from interlock.core.job import HistoryEntry, Job
+from interlock.core.lifecycle import INITIAL
+from interlock.core.records import Fault, Lost, WorkerInfo
+from interlock.core.replay import faults
+from interlock_adapters.sql.schema import tables
+from interlock_adapters.sql.schema.column_types import UtcDateTime
+from interlock_adapters.sql.schema.row_rules import RUNNING
+from interlock_adapters.sql.schema.tables import job
+from interlock_adapters.sql.statements import rows
+from interlock_adapters.sql.store.idempotency import Answers
+
+_NOW = sa.bindparam("now", type_=UtcDateTime())
+_RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
+
+
+class Upkeep(Answers):
+    """Reaping, limits, purging and checking."""
+
+    def lost(self, *, now: datetime, limit: int) -> list[Lost]:
+        """See `JobStore.lost`."""
+        with self._read() as connection:
+            lease_now, epoch = self._lease_now(connection)
+        expired = "(lease_until_us <= :lease_now OR lease_epoch <> :epoch)"
+        query = self._jobs(
+            f"status = '{RUNNING}' AND NOT kill_unconfirmed"
+            f" ORDER BY {expired} DESC, id LIMIT :limit",
+            by="ix_job_running",
+        )
+        bound = {"lease_now": lease_now, "epoch": epoch, "limit": limit}
+        return [
+            Lost(
+                job=rows.to_job(row, now=now),
+                lease_expired=row["lease_until_us"] <= lease_now
+                or row["lease_epoch"] != epoch,
+            )
+            for row in self._rows(query, bound)
+        ]
+
+    def overdue(self, *, now: datetime, limit: int) -> list[Job]:
+        """See `JobStore.overdue`."""
+        query = self._jobs(
+            f"status = '{INITIAL}' AND expires_at IS NOT NULL AND expires_at < :now"
+            " LIMIT :limit",
+            by="ix_job_expiry",
+        )
+        found = self._rows(query.bindparams(_NOW), {"now": now, "limit": limit})
+        return [rows.to_job(row, now=now) for row in found]
+
+    def _jobs(self, where: str, *, by: str) -> sa.TextualSelect:
+        index = self._flavor.by_index(by)
+        text = sa.text(f"SELECT * FROM job {index} WHERE {where}")
+        return text.columns(**{column.name: column.type for column in job.c})
+
+    def next_due(self, *, now: datetime) -> datetime | None:
+        """See `JobStore.next_due`."""
+        by = self._flavor.by_index("ix_job_due")
+        query = sa.text(
+            f"SELECT min(run_at) AS due FROM job {by}"
+            f" WHERE status = '{INITIAL}' AND ready = 0 AND run_at > :now"
+        )
+        typed = query.bindparams(_NOW).columns(due=UtcDateTime)
+        (row,) = self._rows(typed, {"now": now})
+        due: datetime | None = row["due"]
+        return due
+
+    def set_paused(self, queue: str, *, paused: bool) -> None:
+        """See `JobStore.set_paused`."""
+        self._upsert(tables.queue, {"name": queue}, {"paused": paused})
+
+    def set_limit(self, name: str, max_running: int | None) -> None:
+        """See `JobStore.set_limit`."""
+        if max_running is not None:
+            self._upsert(tables.job_name, {"name": name}, {"max_running": max_running})
+            return
+        table = tables.job_name
+        gone = sa.delete(table).where(table.c.name == name)
+        self._repeated(lambda connection: connection.execute(gone))
+
+    def see_worker(self, worker: WorkerInfo) -> None:
+        """See `JobStore.see_worker`."""
+        values = asdict(worker)
+        self._upsert(tables.worker, {"id": values.pop("id")}, values)
+
+    def forget_worker(self, worker_id: str) -> None:
+        """See `JobStore.forget_worker`."""
+        table = tables.worker
+        gone = sa.delete(table).where(table.c.id == worker_id)
+        self._repeated(lambda connection: connection.execute(gone))
+
+    def delete(self, job_id: str) -> None:
+        """See `JobStore.delete`."""
+        found = self.get(job_id)
+        if not found.is_terminal:
+            raise undeletable(found)
+        self._repeated(lambda connection: _delete(connection, [job_id]))
+
+    def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
+        """See `JobStore.purge`."""
+        old = (
+            sa.select(job.c.id)
+            .where(job.c.finished_at.is_not(None), job.c.finished_at < finished_before)
+            .order_by(job.c.finished_at, job.c.id)
+            .limit(limit)
+        )
+
+        def some(connection: sa.Connection) -> int:
+            ids = list(connection.scalars(old))
+            _delete(connection, ids)
+            return len(ids)
+
+        return self._repeated(some)
+
+    def verify(self) -> list[Fault]:
+        """See `JobStore.verify`."""
+        now = self._clock.now()
+        with self._read() as connection:
+            self._dialect.refuse_damage(connection)
+            found = [
+                fault
+                for row, entries in _with_histories(connection)
+                for fault in faults(rows.to_job(row, now=now), entries)
+            ]
+            every = sa.select(tables.history.c.job_id).distinct()
+            orphans = every.where(tables.history.c.job_id.not_in(sa.select(job.c.id)))
+            found += [
+                Fault(job_id=job_id, what="has a history but no row")
+                for job_id in connection.scalars(orphans)
+            ]
+        return found
+
+
+def _delete(connection: sa.Connection, ids: list[str]) -> None:
+    for start in range(0, len(ids), 500):  # below SQLite's limit of bound variables
+        some = ids[start : start + 500]
+        connection.execute(sa.delete(job).where(job.c.id.in_(some)))
+        for table in _RECORDS:
+            connection.execute(sa.delete(table).where(table.c.job_id.in_(some)))
+
+
+def _with_histories(
+    connection: sa.Connection,
+) -> Iterator[tuple[sa.RowMapping, list[HistoryEntry]]]:
+    """Yield each job with its history, a thousand at a time."""
+    last = ""
+    while True:
+        some = sa.select(job).where(job.c.id > last).order_by(job.c.id).limit(1000)
+        found = list(connection.execute(some).mappings())
+        if not found:
+            return
+        first, last = found[0]["id"], found[-1]["id"]
+        table = tables.history
+        query = sa.select(table).where(table.c.job_id.between(first, last))
+        query = query.order_by(table.c.job_id, table.c.seq)
+        entries = defaultdict(list)
+        for row in connection.execute(query).mappings():
+            entries[row["job_id"]].append(rows.to_history(row))
+        for row in found:
+            yield row, entries[row["id"]]

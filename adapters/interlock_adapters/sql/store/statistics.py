@@ -1,0 +1,57 @@
+"""What is read to look at everything at once: the newest, and how many of what."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from interlock.core.job import HistoryEntry
+from interlock.core.lifecycle import Event
+from interlock.core.records import Census, Ending
+from interlock_adapters.sql.schema.row_rules import RUNNING
+from interlock_adapters.sql.schema.tables import history, job, rejection
+from interlock_adapters.sql.statements import rows
+from interlock_adapters.sql.store.reads import Reads
+
+_MANY = sa.func.count().label("many")
+_ENDING = (job.c.name, job.c.status, job.c.created_at, job.c.started_at)
+
+
+class Overview(Reads):
+    """Reads over all jobs. Part of `SqlStore`."""
+
+    def recent(self, limit: int) -> list[HistoryEntry]:
+        """See `JobStore.recent`."""
+        place = (history.c.position, history.c.job_id, history.c.seq)
+        query = sa.select(history).order_by(*(part.desc() for part in place))
+        return [rows.to_history(row) for row in self._rows(query.limit(limit))]
+
+    def endings(self, since: datetime, *, limit: int) -> list[Ending]:
+        """See `JobStore.endings`."""
+        query = (
+            sa.select(*_ENDING, job.c.finished_at)
+            .where(job.c.finished_at >= since)
+            .order_by(job.c.finished_at.desc(), job.c.id.desc())
+            .limit(limit)
+        )
+        return [rows.to_ending(row) for row in self._rows(query)]
+
+    def census(self) -> Census:
+        """See `JobStore.census`."""
+        jobs = sa.select(job.c.name, job.c.status, _MANY).group_by(
+            job.c.name, job.c.status
+        )
+        refused = sa.select(rejection.c.event, _MANY).group_by(rejection.c.event)
+        first = sa.select(sa.func.min(job.c.lease_until_us).label("first"))
+        with self._read() as connection:
+            least = connection.scalar(first.where(job.c.status == RUNNING.value))
+            now, _ = self._lease_now(connection)
+            return Census(
+                jobs={
+                    (row.name, rows.to_status(row.status)): row.many
+                    for row in connection.execute(jobs)
+                },
+                rejections={
+                    Event(row.event): row.many for row in connection.execute(refused)
+                },
+                lease_slack_s=None if least is None else (least - now) / 1_000_000,
+            )

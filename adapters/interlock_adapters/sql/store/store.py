@@ -1,0 +1,239 @@
+"""`JobStore` on a SQL database. What differs between databases is in a `Dialect`."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from interlock.core.errors import InterlockError, JobNotFound
+from interlock.core.guards import NOT_MOVES, refusal
+from interlock.core.job import Job, Move, NewJob
+from interlock.core.records import (
+    ClaimRequest,
+    KillUnconfirmed,
+    LogLine,
+    Note,
+    ProgressNote,
+    Running,
+    Started,
+    Used,
+)
+from interlock.ports.runner import Wakeup
+from interlock_adapters.sql.schema import row_rules, tables
+from interlock_adapters.sql.statements import move_facts, rows, updates
+from interlock_adapters.sql.store import claims, inserts
+from interlock_adapters.sql.store.maintenance import Upkeep
+from interlock_adapters.sql.store.reads import ONE
+
+_MICROSECONDS = 1_000_000
+
+
+class SqlStore(Upkeep):
+    """Jobs in tables; every change of status is one guarded UPDATE."""
+
+    def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+        """See `JobStore.add`."""
+        now = self._clock.now()
+        if connection is not None:
+            return inserts.add(inserts.borrowed(connection), jobs, now=now)
+        return self._repeated(lambda own: inserts.add(own, jobs, now=now))
+
+    def claim(self, request: ClaimRequest) -> list[Job]:
+        """See `JobStore.claim`."""
+        if not self._has_begun:
+            with self._read() as connection:
+                if not claims.is_any(connection, request, self._flavor):
+                    return []
+        # No sync: a power cut that undoes the claim has ended its attempt as well.
+        return self._repeated(
+            lambda connection: self._claim(connection, request), durable=False
+        )
+
+    def _claim(self, connection: sa.Connection, request: ClaimRequest) -> list[Job]:
+        now, epoch = self._dialect.lease_clock()
+        return claims.claim(
+            connection, request, self._flavor, lease_now=now, epoch=epoch
+        )
+
+    def apply(self, move: Move) -> Job:
+        """See `JobStore.apply`."""
+        (outcome,) = self.commit([move])
+        if isinstance(outcome, InterlockError):
+            raise outcome
+        return outcome
+
+    def commit(
+        self, moves: Sequence[Move], notes: Sequence[Note] = ()
+    ) -> list[Job | InterlockError]:
+        """See `JobStore.commit`."""
+        if not moves and not notes:
+            return []
+        return self._repeated(lambda connection: self._commit(connection, moves, notes))
+
+    def _commit(
+        self, connection: sa.Connection, moves: Sequence[Move], notes: Sequence[Note]
+    ) -> list[Job | InterlockError]:
+        _store_notes(connection, notes)
+        outcomes: list[Job | InterlockError] = []
+        for some in _runs(moves):
+            outcomes += self._move(connection, some)
+        return outcomes
+
+    def _move(
+        self, connection: sa.Connection, moves: Sequence[Move]
+    ) -> list[Job | InterlockError]:
+        """Apply moves of different jobs; refuse those that their UPDATE left out."""
+        now, epoch = self._dialect.lease_clock()
+        told = defaultdict(list)
+        for move in moves:
+            if move.event not in NOT_MOVES:
+                told[move.event].append(
+                    move_facts.of_move(move, lease_now=now, lease_epoch=epoch)
+                )
+        done: dict[str, Job] = {}
+        for event, each in told.items():
+            given = move_facts.parameter(each, self._flavor)
+            found = connection.execute(updates.move(event, self._flavor), given)
+            for row in found.mappings():
+                done[row["id"]] = rows.to_job(row, now=moves[0].now)
+        return [
+            done.get(move.job_id) or self._refuse(connection, move) for move in moves
+        ]
+
+    def _refuse(self, connection: sa.Connection, move: Move) -> InterlockError:
+        """Record why a move was refused, and return the error that says it."""
+        found = connection.execute(ONE, {"job_id": move.job_id})
+        row = found.mappings().first()
+        if row is None:
+            return JobNotFound(move.job_id)
+        now, epoch = self._lease_now(connection)
+        live = row["lease_epoch"] == epoch and (row["lease_until_us"] or 0) > now
+        error = refusal(move, rows.to_job(row, now=move.now), lease_live=live)
+        connection.execute(
+            sa.insert(tables.rejection).values(
+                job_id=move.job_id,
+                event=move.event.value,
+                status=row["status"],
+                at=move.now,
+                actor=move.actor,
+                attempt=move.attempt,
+                why=str(error),
+            )
+        )
+        return error
+
+    def renew(
+        self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
+    ) -> list[Running]:
+        """See `JobStore.renew`."""
+
+        def extend(connection: sa.Connection) -> list[Running]:
+            now, epoch = self._dialect.lease_clock()
+            each = [
+                {
+                    "job_id": job_id,
+                    "attempt": attempt,
+                    "worker": worker_id,
+                    "lease_now": now,
+                    "lease_epoch": epoch,
+                    "lease_us": round(lease.total_seconds() * _MICROSECONDS),
+                }
+                for job_id, attempt in attempts.items()
+            ]
+            given = move_facts.parameter(each, self._flavor)
+            found = connection.execute(updates.renew(self._flavor), given)
+            return [
+                Running(
+                    job_id=row.id,
+                    attempt=row.attempt,
+                    cancel_requested=row.cancel_requested_at is not None,
+                )
+                for row in found
+            ]
+
+        return self._repeated(extend)
+
+    def watch(self) -> Wakeup:
+        """See `JobStore.watch`."""
+        return self._dialect.watch()
+
+    def close(self) -> None:
+        """See `JobStore.close`."""
+        self._engine.dispose()
+
+
+def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
+    """Yield the moves in their order, cut where a job comes a second time."""
+    run: list[Move] = []
+    seen: set[str] = set()
+    for move in moves:
+        if move.job_id in seen:
+            yield run
+            run, seen = [], set()
+        run.append(move)
+        seen.add(move.job_id)
+    if run:
+        yield run
+
+
+def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
+    lines = [note for note in notes if isinstance(note, LogLine)]
+    if lines:
+        names = ("job_id", "attempt", "at", "stream", "text")
+        values = [{f"p_{n}": getattr(line, n) for n in names} for line in lines]
+        connection.execute(updates.log_line(), values)
+    noted = _attempts_noted(notes)
+    if noted:
+        connection.execute(updates.attempt_noted(), noted)
+    for note in notes:
+        match note:
+            case ProgressNote():
+                _update_running(connection, note, progress=asdict(note.progress))
+            case KillUnconfirmed():
+                _update_running(
+                    connection,
+                    note,
+                    kill_unconfirmed=True,
+                    write_seq=tables.job.c.write_seq + 1,
+                    write_attempt=note.attempt,
+                )
+            case LogLine() | Started() | Used():
+                continue  # stored above, all at once
+
+
+def _attempts_noted(notes: Sequence[Note]) -> list[dict[str, object]]:
+    """Return one row of parameters an attempt: all that its notes tell of it."""
+    found: dict[tuple[str, int], dict[str, object]] = {}
+    for note in notes:
+        match note:
+            case Started():
+                told = {
+                    "pid": note.pid,
+                    "containment": note.containment,
+                    "started_at": note.at,
+                }
+            case Used():
+                told = {
+                    "peak_memory_bytes": note.peak_memory_bytes,
+                    "cpu_seconds": note.cpu_seconds,
+                }
+            case _:
+                continue
+        row = found.get((note.job_id, note.attempt))
+        if row is None:
+            row = dict.fromkeys(f"p_{name}" for name in updates.ATTEMPT_NOTED)
+            row |= {"p_job_id": note.job_id, "p_attempt": note.attempt}
+            found[note.job_id, note.attempt] = row
+        row |= {f"p_{name}": value for name, value in told.items() if value is not None}
+    return list(found.values())
+
+
+def _update_running(
+    connection: sa.Connection, note: ProgressNote | KillUnconfirmed, **values: object
+) -> None:
+    table = tables.job
+    same = (table.c.id == note.job_id, table.c.attempt == note.attempt)
+    running = table.c.status == row_rules.RUNNING.value
+    connection.execute(sa.update(table).where(*same, running).values(values))

@@ -1,0 +1,139 @@
+"""The job's end of its pipes to the shim: reports, requests, and the word to stop."""
+
+import _thread
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, Final
+
+from interlock.core.errors import InterlockError
+from interlock.core.lifecycle import StopCause
+from interlock.core.progress import Progress
+from interlock.jobs.context import Interrupted
+from interlock_adapters.subprocess.protocol import Decoder, Kind, frame
+
+_MAX_WORDS: Final = 200  # of a progress report: a frame fits PIPE_BUF, so it is atomic
+_PROGRESS_EVERY_S: Final = 0.05
+_CHUNK: Final = 65536
+_LOOK_MS: Final = 50  # another thread may have read the answer
+
+
+class JobLink:
+    """What a job says to its shim and hears from it."""
+
+    def __init__(self, result_fd: int, notice_fd: int) -> None:
+        self.result_fd = result_fd
+        self._notice_fd = notice_fd
+        self._decoder = Decoder()
+        self._pid = 0  # of the job's main process, once it runs
+        self._over = False  # the function has ended
+        self._last_progress = 0.0
+        self._writing = _thread.allocate_lock()  # `threading` has hooks in every fork
+        self._reading = _thread.allocate_lock()
+        self._asking = _thread.allocate_lock()
+        self._requests = 0
+        self._replies: dict[int, Mapping[str, Any]] = {}
+        self.stop_cause: StopCause | None = None
+        self.interrupt: Callable[[StopCause], object] = interrupted
+
+    def begin(self) -> None:
+        """Speak for this process from now on."""
+        self._pid = os.getpid()
+
+    @property
+    def _is_main(self) -> bool:
+        return os.getpid() == self._pid
+
+    def end(self, data: bytes) -> None:
+        """Say the last word. No SIGTERM interrupts it: half a frame is none."""
+        self._over = True
+        while data and os.getpid() == self._pid:
+            data = data[os.write(self.result_fd, data) :]
+
+    def _say(self, data: bytes) -> None:
+        """Write a frame; only the main process may: a fork of it has no say."""
+        with self._writing:  # threads may speak at once
+            while data and self._is_main:
+                data = data[os.write(self.result_fd, data) :]
+
+    def progress(self, progress: Progress) -> None:
+        """Report progress, unless the last report was just now and more will come."""
+        now = time.monotonic()
+        last = progress.total is not None and progress.completed == progress.total
+        if last or now - self._last_progress >= _PROGRESS_EVERY_S:
+            self._last_progress = now
+            values = {
+                name: value[:_MAX_WORDS] if isinstance(value, str) else value
+                for name, value in asdict(progress).items()
+            }
+            self._say(frame(Kind.PROGRESS, values))
+
+    def ask(self, request: Mapping[str, object]) -> Mapping[str, Any]:
+        """Have the worker do something, and return its answer once it has committed.
+
+        Raises:
+            InterlockError: this is not the job's main process, or the worker is gone.
+        """
+        if not self._is_main:
+            raise InterlockError(
+                "only the job's main process can ask its worker; this is another "
+                "process. Do it in the job's function. Nothing was stored."
+            )
+        with self._asking:
+            self._requests += 1
+            number = self._requests
+            self._replies.clear()  # of one that was interrupted while it waited
+            self._say(frame(Kind.REQUEST, {"number": number, **request}))
+            poll = select.poll()
+            poll.register(self._notice_fd, select.POLLIN)
+            while number not in self._replies:
+                poll.poll(_LOOK_MS)
+                self._read()
+            return self._replies.pop(number)
+
+    def stop_asked(self) -> StopCause | None:
+        """Return why the job is to stop, if the shim has said so."""
+        if self.stop_cause is None and self._is_main:
+            self._read()
+        return self.stop_cause
+
+    def _read(self) -> None:
+        """Take in what the shim has said, unless another thread is doing so."""
+        if not self._reading.acquire(blocking=False):
+            return
+        try:
+            with suppress(BlockingIOError):
+                data = os.read(self._notice_fd, _CHUNK)
+                if not data:
+                    raise InterlockError("the worker of this job is gone.")
+                for kind, text in self._decoder.feed(data):
+                    if kind is Kind.NOTICE:
+                        self.stop_cause = StopCause(json.loads(text))
+                    elif kind is Kind.REPLY:
+                        reply = json.loads(text)
+                        self._replies[reply["number"]] = reply
+        finally:
+            self._reading.release()
+
+    def on_sigterm(self) -> None:
+        """Turn the shim's SIGTERM into Interrupted; any other one is just that."""
+        if self._is_main:
+            if self._over:
+                return
+            with suppress(InterlockError):
+                cause = self.stop_asked()
+                if cause is not None:
+                    self.interrupt(cause)
+                    return
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def interrupted(cause: StopCause) -> None:
+    """Raise Interrupted where the main thread is."""
+    raise Interrupted(cause)

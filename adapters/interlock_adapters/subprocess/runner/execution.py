@@ -1,0 +1,264 @@
+"""One attempt as the worker sees it: frames of its shim in, observations out."""
+
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from interlock.core.job import Exit, Failure
+from interlock.core.lifecycle import Proof, Reason, StopCause
+from interlock.core.observations import (
+    ExitSeen,
+    Observation,
+    Output,
+    PidSeen,
+    Request,
+    TreeDead,
+    Unconfirmed,
+)
+from interlock.core.progress import Progress
+from interlock.jobs import outcome
+from interlock.ports.clock import boot
+from interlock_adapters.subprocess.protocol import (
+    FROM_JOB,
+    Decoder,
+    GarbledError,
+    Kind,
+    frame,
+    unframed,
+)
+from interlock_adapters.subprocess.runner.launcher import hang_up
+
+_CHUNK: Final = 262_144
+_SEND_S: Final = 1.0
+
+
+class ProcessExecution:
+    """See `Execution`."""
+
+    def __init__(self, launch: dict[str, object], proof: Proof) -> None:
+        self._launch = launch
+        self._proof = proof  # of its death, before it has begun
+        self._link: socket.socket | None = None
+        self._pidfd = -1
+        self._decoder = Decoder()
+        self._outbox = bytearray()  # what the shim has not taken yet
+        self._result: object = None
+        self._has_result = False
+        self._failure: Failure | None = None
+        self._seen: list[Observation] = []
+        self._done = False
+        self._again = False  # the shim waits for another job
+
+    def attach(self, link: socket.socket, pidfd: int) -> None:
+        """Give the execution its shim; it starts."""
+        self._link = link
+        self._pidfd = pidfd
+        self._outbox[:0] = frame(Kind.LAUNCH, self._launch)
+        link.settimeout(_SEND_S)  # a large one takes several turns of the shim
+        self._flush()
+        link.settimeout(0)
+
+    def gone(self, proof: Proof) -> None:
+        """Say that the shim was killed, or never was, and its tree is proved dead."""
+        if not self._done:
+            self._drain()
+        if not self._done:
+            self._seen.append(TreeDead(proof=proof))
+            self._done = True
+        self.close()
+
+    @property
+    def done(self) -> bool:
+        """Whether the tree is known to be dead."""
+        return self._done
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether nothing of it was ever started."""
+        return self._link is None and self._pidfd == -1 and not self._done
+
+    @property
+    def supervised(self) -> bool:
+        """See `Execution.supervised`."""
+        return self._done or self._link is not None or self._pidfd == -1
+
+    def fileno(self) -> int:
+        """See `Execution.fileno`."""
+        return -1 if self._link is None else self._link.fileno()
+
+    def observe(self) -> list[Observation]:
+        """See `Execution.observe`."""
+        self._flush()
+        self._drain()
+        seen, self._seen = self._seen, []
+        return seen
+
+    def _drain(self) -> None:
+        while self._link is not None:
+            try:
+                data = self._link.recv(_CHUNK)
+                if not data:
+                    self._unlink()
+                    return
+                for kind, text in self._decoder.feed(data):
+                    self._hear(kind, text)
+            except BlockingIOError:
+                return
+            except (OSError, GarbledError):
+                self._unlink()
+
+    def _hear(self, kind: Kind, text: bytes) -> None:
+        """Take a frame; one from the job itself may be nonsense, and is dropped."""
+        try:
+            self._take(kind, unframed(text))
+        except (GarbledError, AttributeError, LookupError, TypeError, ValueError):
+            if kind not in FROM_JOB:
+                raise
+
+    def _take(self, kind: Kind, said: Any) -> None:
+        match kind:
+            case Kind.STARTED:
+                age_s = max(0.0, boot() - said["boot"])
+                self._seen.append(PidSeen(pid=said["pid"], age_s=age_s))
+            case Kind.OUTPUT:
+                lines = tuple(said["lines"])
+                self._seen.append(Output(stream=said["stream"], lines=lines))
+            case Kind.PROGRESS:
+                self._seen.append(progress(said))
+            case Kind.REQUEST:
+                int(said["number"])  # TypeError, KeyError: it is none
+                self._seen.append(Request(body=said))
+            case Kind.RESULT:
+                self._result, self._has_result = said, True
+            case Kind.FAILURE:
+                self._failure = failure(said)
+            case Kind.EXITED:
+                self._seen.append(self._exit(said["code"]))
+            case Kind.UNCONFIRMED:
+                self._seen.append(Unconfirmed())
+            case Kind.DEAD:
+                self._seen.append(
+                    TreeDead(
+                        proof=Proof(said["proof"]),
+                        cpu_seconds=said["cpu_s"],
+                        peak_memory_bytes=said["peak_bytes"] or None,
+                        where=said["where"],
+                    )
+                )
+                self._done = True
+                self._again = bool(said["again"])
+            case _:
+                raise GarbledError(f"a shim does not say {kind}")
+
+    def _exit(self, code: int) -> ExitSeen:
+        ended = Exit(code=code) if code >= 0 else Exit(signal=-code)
+        if code == 0 and self._has_result and self._failure is None:
+            return ExitSeen(exit=ended, result=self._result)
+        return ExitSeen(exit=ended, failure=self._failure or unexplained(code))
+
+    def _send(self, data: bytes) -> None:
+        self._outbox += data
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what the shim takes; the rest, not even half a frame, is never lost."""
+        with suppress(OSError):  # it takes no more now; or it ended: the zygote says so
+            while self._outbox and self._link is not None:
+                del self._outbox[: self._link.send(self._outbox)]
+
+    def stop(self, cause: StopCause, grace_s: float) -> None:
+        """See `Execution.stop`."""
+        if self._is_waiting:
+            self.gone(self._proof)
+            return
+        self._send(frame(Kind.STOP, {"cause": cause, "grace_s": grace_s}))
+
+    def kill(self) -> None:
+        """See `Execution.kill`."""
+        if self._is_waiting:
+            self.gone(self._proof)
+            return
+        self._send(frame(Kind.KILL, {}))
+
+    def reply(self, answer: Mapping[str, object]) -> None:
+        """See `Execution.reply`."""
+        if self._link is not None:
+            self._send(frame(Kind.REPLY, answer))
+
+    def extend(self, lease_deadline: float) -> None:
+        """See `Execution.extend`."""
+        self._launch["lease_deadline"] = lease_deadline
+        if self._link is not None:
+            self._send(frame(Kind.EXTEND, {"lease_deadline": lease_deadline}))
+
+    def detach(self) -> tuple[socket.socket, int] | None:
+        """Give the shim back, if it can take another job; else close its link."""
+        if not self._again or self._link is None or self._outbox:
+            self.close()
+            return None
+        shim = (self._link, self._pidfd)
+        self._link, self._pidfd = None, -2
+        return shim
+
+    def _unlink(self) -> None:
+        if self._link is not None:
+            hang_up(self._link)
+            self._link = None
+
+    def close(self) -> None:
+        """Release the descriptors; a shim that lives takes it for the worker's end."""
+        self._unlink()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -2
+
+
+def progress(said: Any) -> Progress:
+    """Return the progress that a job reports.
+
+    Raises:
+        TypeError: it is none.
+    """
+    words = {name: said.get(name) for name in ("phase", "unit", "message")}
+    numbers = {name: said.get(name) for name in ("completed", "total")}
+    if not all(isinstance(word, str | None) for word in words.values()):
+        raise TypeError("words of a progress are text")
+    if not all(isinstance(number, int | float | None) for number in numbers.values()):
+        raise TypeError("numbers of a progress are numbers")
+    return Progress(**words, **numbers)
+
+
+def failure(said: Any) -> Failure:
+    """Return the failure that a job reports. Raises as `progress`."""
+    kind, trace = said.get("type"), said.get("traceback")
+    return Failure(
+        reason=Reason(said["reason"]),
+        message=str(said["message"]),
+        type=None if kind is None else str(kind),
+        traceback=None if trace is None else str(trace),
+        exit_code=said.get("exit_code"),
+        transient=said.get("transient") is True,
+    )
+
+
+def unexplained(code: int) -> Failure:
+    """Return the failure of a process that ended without a word."""
+    if code < 0:
+        with suppress(ValueError):
+            name = signal.Signals(-code).name
+            return Failure(
+                reason=Reason.SIGNAL, signal=-code, message=f"killed by {name}"
+            )
+        return Failure(
+            reason=Reason.SIGNAL, signal=-code, message=f"killed by signal {-code}"
+        )
+    if code > 0:
+        return failure(outcome.exited(code))
+    return Failure(
+        reason=Reason.BAD_RESULT,
+        exit_code=0,
+        message="the process ended with exit code 0, but the function did not return",
+    )

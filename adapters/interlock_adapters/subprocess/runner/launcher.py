@@ -1,0 +1,202 @@
+"""The zygote's process as its worker has it: started, heard, replaced."""
+
+import json
+import logging
+import os
+import select
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from interlock.ports.clock import boot
+from interlock_adapters.subprocess.zygote.zygote import BIND_NOW
+
+_log = logging.getLogger("interlock.runner")
+_MAX_MESSAGE: Final = 1024 * 1024
+_END_MS: Final = 5000
+_NUMBERS: Final = 2**32
+#: Between the ends of zygotes that were of no use; it doubles.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
+_USEFUL_S, _SOON_S = 1.0, 1.0
+#: What must not reach a job: the database's URL and the tokens of this project.
+_PRIVATE: Final = "INTERLOCK_"
+
+
+class Launcher:
+    """One zygote after the other. Each numbers its shims from `first` on."""
+
+    def __init__(
+        self,
+        config: Mapping[str, object],
+        path: list[str],
+        *,
+        domains: Path,
+        scratch: Path,
+    ) -> None:
+        self._config = config
+        self._path = path
+        self._domains = domains  # the folder of domain files
+        self._scratch = scratch  # the folder of temporary files
+        self._link: socket.socket | None = None
+        self._pidfd = -1  # of the zygote that is ready
+        self._pause_s = 0.0
+        self._again_at = 0.0
+        self._loaded_at = 0.0
+        self.first = 0
+        self._start()
+
+    @property
+    def has_loaded(self) -> bool:
+        """Whether there is a zygote that has imported the jobs."""
+        return self._pidfd >= 0
+
+    @property
+    def ever_loaded(self) -> bool:
+        """Whether any zygote of this worker has imported the jobs."""
+        return self._loaded_at > 0
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a zygote, which may still be about to import the jobs."""
+        return self._link is not None
+
+    @property
+    def comes_soon(self) -> bool:
+        """Whether what waits for a zygote is not to wait for long."""
+        return self.is_there or self._pause_s <= _SOON_S
+
+    def _start(self) -> None:
+        name = uuid.uuid4().hex
+        self.domain = self._domains / name
+        self.first += _NUMBERS  # no two shims of ours ever have the same number
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(_PRIVATE)
+        }
+        environment |= {BIND_NOW: "1", "PYTHONPATH": os.pathsep.join(self._path)}
+        config = {**self._config, "domain": str(self.domain), "first": self.first}
+        config["scratch"] = str(self._scratch / name[:8])
+        program = [sys.executable, "-m", "interlock_adapters.subprocess.zygote.zygote"]
+        with ExitStack() as opened:
+            me = os.pidfd_open(os.getpid())
+            opened.callback(os.close, me)
+            pair = socket.socketpair(type=socket.SOCK_SEQPACKET)
+            link, theirs = map(opened.enter_context, pair)
+            self.process = subprocess.Popen(  # noqa: S603  (our own module)
+                [*program, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+            with suppress(OSError):  # it has ended already: `heard` says so
+                socket.send_fds(link, [json.dumps(config).encode()], [me])
+            link.settimeout(0)
+            self._link = socket.socket(fileno=link.detach())
+
+    def order(self, many: int) -> bool:
+        """Have so many shims made, at most 4096; return whether that was taken."""
+        if self._link is None:
+            return False
+        try:
+            self._link.send(b"+" * many)
+        except OSError:  # it is full; or it has ended: `heard` says so
+            return False
+        return True
+
+    def sources(self) -> list[socket.socket]:
+        """Return what is readable when there is something to hear."""
+        return [] if self._link is None else [self._link]
+
+    def heard(self) -> Iterator[tuple[Mapping[str, Any], list[int]] | None]:
+        """Yield what the zygote says, with descriptors; None at its end."""
+        while self._link is not None:
+            try:
+                data, fds, _, _ = socket.recv_fds(self._link, _MAX_MESSAGE, 2)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:
+                continue  # it ended with orders unread; now comes what it has said
+            except OSError:
+                data, fds = b"", []
+            if not data:
+                yield None
+                return
+            yield json.loads(data), fds
+
+    def is_ready(self, pidfd: int) -> None:
+        """Take note that the zygote has imported the jobs; `pidfd` is its own."""
+        self._pidfd = pidfd
+        self._loaded_at = boot()
+
+    def bury(self) -> bool:
+        """Release the zygote that has ended; return whether its namespace has too.
+
+        pid_namespaces(7): the init of a namespace ends as its last process.
+        """
+        gone = self._is_gone()
+        was_useful = self.has_loaded and boot() - self._loaded_at > _USEFUL_S
+        self._pause_s = 0.0 if was_useful else self._longer_pause_s()
+        self._again_at = boot() + self._pause_s
+        self.close()
+        if not was_useful:
+            words = "what starts the jobs has ended (%s); it is tried again in %g s"
+            _log.warning(words, self.process.returncode, self._pause_s)
+        return gone
+
+    def _longer_pause_s(self) -> float:
+        return min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, self._pause_s * 2))
+
+    def try_again(self) -> bool:
+        """Start another zygote, unless the last ones were of no use just now."""
+        if boot() < self._again_at:
+            return False
+        try:
+            self._start()
+        except OSError as error:  # no process or descriptor is to be had now
+            self._pause_s = self._longer_pause_s()
+            self._again_at = boot() + self._pause_s
+            _log.error("jobs cannot be started: %s; it is tried again", error)
+            return False
+        return True
+
+    def _is_gone(self) -> bool:
+        """Whether the zygote has ended, which it is about to do; bounded in time."""
+        if self._pidfd < 0:  # it never said that it was ready: nothing runs in it
+            return True
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(_END_MS))
+
+    def _release(self) -> None:
+        if self._link is not None:
+            hang_up(self._link)
+            self._link = None
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+    def close(self) -> None:
+        """Let the zygote end, after all that it has started, and wait for that.
+
+        Not for ever: it may hang in a module's import, or beside a process that the
+        kernel does not let die.
+        """
+        self._release()
+        try:
+            self.process.wait(_END_MS / 1000)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.domain.unlink(missing_ok=True)
+
+
+def hang_up(link: socket.socket) -> None:
+    """Close a link for both sides, also where a fork of this process has it too."""
+    with suppress(OSError):
+        link.shutdown(socket.SHUT_RDWR)
+    link.close()

@@ -1,0 +1,147 @@
+"""Try a containment for real: a daemonised grandchild, a kill, a proof.
+
+`python -m interlock_adapters.subprocess.runner.probe STRENGTH` prints its verdict: it
+works here, or how the kernel refuses it. A process that is killed prints none.
+"""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import Final
+
+from interlock.core.errors import InterlockError
+from interlock_adapters.subprocess.kernel import kill_domain, linux
+from interlock_adapters.subprocess.zygote.zygote import enter_namespace
+
+_PATIENCE_S: Final = 10
+_TRIES: Final = 10
+_WORKS: Final = "works"
+_REFUSED: Final = "refused: "
+#: What the kernel says when it has too little just now; it says nothing of us.
+_PASSING: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+
+
+def strongest() -> str:
+    """Return the strongest containment that the kernel does not refuse, tried live.
+
+    Raises:
+        InterlockError: as `works`.
+    """
+    return next(name for name in kill_domain.STRENGTHS if works(name) is None)
+
+
+def works(containment: str) -> str | None:
+    """Return None if a containment works here, else how the kernel refuses it.
+
+    A try without a verdict, as somebody killed a process of it or it took too long, is
+    repeated: no accident makes a worker settle for less.
+
+    Raises:
+        InterlockError: none of the tries had a verdict.
+    """
+    wrong = ""
+    for _ in range(_TRIES):
+        said, wrong = _try(containment)
+        if said == _WORKS:
+            return None
+        if said.startswith(_REFUSED):
+            return said.removeprefix(_REFUSED)
+    raise InterlockError(
+        f"it could not be found out whether containment {containment!r} works here, in "
+        f"{_TRIES} tries ({wrong}). No job was started. Try again, or choose a weaker "
+        "one by its name; `interlock doctor` tries each."
+    )
+
+
+def _try(containment: str) -> tuple[str, str]:
+    """Return the verdict, empty if there is none, and else what went wrong."""
+    program = [
+        sys.executable,
+        "-m",
+        "interlock_adapters.subprocess.runner.probe",
+        containment,
+    ]
+    try:
+        done = subprocess.run(  # noqa: S603  (our own module)
+            program, capture_output=True, timeout=_PATIENCE_S, check=False, text=True
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"no answer within {_PATIENCE_S} s"
+    lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return done.stdout, lines[-1]
+
+
+def _daemonise(told: int) -> None:
+    """Have a grandchild that nobody's process group reaches; it says when it is."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(told, b"!")
+            time.sleep(_PATIENCE_S)
+        os._exit(0)
+
+
+def _kill_and_prove(containment: str) -> bool:
+    ready, told = os.pipe()
+    job = os.fork()
+    if job == 0:
+        os.setsid()
+        if containment == kill_domain.GROUP:  # which would leave it behind
+            os.write(told, b"!")
+        else:
+            _daemonise(told)
+        time.sleep(_PATIENCE_S)
+        os._exit(0)
+    os.read(ready, 1)
+    until = time.monotonic() + _PATIENCE_S / 2
+    gone: set[int] = set()
+    while not kill_domain.reap(lambda pid, _code: gone.add(pid)):
+        kill_domain.kill_all(containment, None if job in gone else job)
+        time.sleep(0.001)
+        if time.monotonic() > until:
+            return False
+    return True
+
+
+def _enter(containment: str) -> None:
+    """Enter it as a zygote and a shim would."""
+    if containment == kill_domain.NAMESPACE:
+        enter_namespace()
+        linux.unshare(linux.NEWPID)
+        shim = os.fork()
+        if shim:
+            os.waitpid(shim, 0)
+            os._exit(0)
+        linux.private_proc()
+    elif containment == kill_domain.SUBREAPER:
+        linux.become_subreaper()
+        linux.children(os.getpid())
+    else:
+        with suppress(OSError):
+            os.setsid()
+
+
+def _say(verdict: str) -> None:
+    os.write(1, verdict.encode())
+
+
+def main() -> None:
+    """Enter the containment, try it, and say the verdict."""
+    containment = sys.argv[1]
+    try:
+        _enter(containment)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            raise
+        _say(f"{_REFUSED}{str(error) or type(error).__name__}")
+        os._exit(0)
+    if _kill_and_prove(containment):
+        _say(_WORKS)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,298 @@
+"""`Runner` with a zygote: hands launches to shims that wait, and minds the zygote."""
+
+import logging
+import os
+import socket
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from interlock.core.errors import InterlockError, NotGuarded
+from interlock.core.lifecycle import Proof
+from interlock.core.observations import Launch
+from interlock.ports.clock import boot
+from interlock.ports.runner import Execution, Source
+from interlock_adapters.subprocess.kernel import kill_domain, leftovers
+from interlock_adapters.subprocess.runner.execution import ProcessExecution
+from interlock_adapters.subprocess.runner.launcher import Launcher, hang_up
+from interlock_adapters.subprocess.runner.probe import strongest, works
+from interlock_adapters.subprocess.shim import temporary_folders
+from interlock_adapters.subprocess.zygote.zygote import EMPTY
+
+_log = logging.getLogger("interlock.runner")
+_MAX_AHEAD: Final = 8
+_MAX_ORDER: Final = 1000
+_NO_DESCRIPTORS: Final = "no descriptors are left in this process: raise `ulimit -n`"
+_SHORT_S: Final = 1.0  # until it is tried again, without descriptors
+
+
+class SubprocessRunner:
+    """See `Runner`. Not thread-safe: one loop uses it."""
+
+    def __init__(
+        self,
+        *,
+        containment: str,
+        modules: Sequence[str],
+        main: Mapping[str, str] | None,
+        ahead: int,
+    ) -> None:
+        self.containment = containment
+        self._proof = Proof(kill_domain.proof_of(containment))
+        self._ahead = min(ahead, _MAX_AHEAD)
+        path = [entry or str(Path.cwd()) for entry in sys.path]
+        config: dict[str, object] = {
+            "containment": containment,
+            "path": path,
+            "modules": list(modules),
+            "main": main,
+            "argv": list(sys.argv),
+            "ahead": self._ahead,
+        }
+        self._waiting: deque[ProcessExecution] = deque()
+        self._spares: deque[tuple[int, socket.socket, int]] = deque()
+        self._running: dict[int, ProcessExecution] = {}
+        self._ordered = self._ahead  # shims that the zygote is making
+        self._missing = 0  # of these, for lack of descriptors
+        self._order_again_at = 0.0
+        self._launcher = Launcher(
+            config,
+            path,
+            domains=own_folder(
+                os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+            ),
+            scratch=own_folder(temporary_folders.base(tempfile.gettempdir())),
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """See `Runner.is_ready`."""
+        return self._launcher.has_loaded
+
+    @property
+    def domain(self) -> str | None:
+        """See `Runner.domain`: while a shim of an earlier zygote runs, none has all."""
+        if any(number < self._launcher.first for number in self._running):
+            return None
+        return str(self._launcher.domain)
+
+    def start(self, launch: Launch) -> Execution:
+        """See `Runner.start`."""
+        execution = ProcessExecution(_order(launch), self._proof)
+        self._waiting.append(execution)
+        self._reclaim()
+        self._match()
+        return execution
+
+    def _match(self) -> None:
+        """Give waiting launches the shims that are ready; order what is lacking."""
+        self._waiting = deque(one for one in self._waiting if not one.done)
+        while self._waiting and self._spares:
+            number, link, pidfd = self._spares.popleft()
+            execution = self._waiting.popleft()
+            self._running[number] = execution
+            execution.attach(link, pidfd)
+        there = len(self._spares) + len(self._running)
+        wanted = max(self._ahead - there, len(self._waiting)) - self._ordered
+        if wanted > 0 and self._launcher.order(min(wanted, _MAX_ORDER)):
+            self._ordered += min(wanted, _MAX_ORDER)
+
+    def _reclaim(self) -> None:
+        """Take back the shims whose jobs are dead and that can take another.
+
+        Not those of an earlier zygote: `domain` would never prove their trees dead.
+        """
+        for number, execution in list(self._running.items()):
+            is_old = number < self._launcher.first
+            if execution.done or (is_old and not execution.supervised):
+                del self._running[number]
+                shim = execution.detach()
+                if shim is not None and is_old:
+                    _drop(shim)
+                elif shim is not None:
+                    self._spares.append((number, *shim))
+
+    def proved_empty(self, domain: str) -> bool:
+        """See `Runner.proved_empty`."""
+        try:
+            return Path(domain).read_text(encoding="ascii") == EMPTY
+        except OSError:
+            return False
+
+    def sweep(self, attempts: Collection[tuple[str, int]]) -> set[str]:
+        """See `Runner.sweep`."""
+        return leftovers.sweep(attempts)
+
+    def sources(self) -> Sequence[Source]:
+        """See `Runner.sources`."""
+        return self._launcher.sources()
+
+    def tend(self) -> None:
+        """See `Runner.tend`."""
+        if not self._launcher.is_there:
+            self._restart()
+        for heard in self._launcher.heard():
+            if heard is None:
+                self._bury_zygote()
+            else:
+                self._hear(*heard)
+        if self._missing and boot() >= self._order_again_at:
+            self._ordered, self._missing = self._ordered - self._missing, 0
+        self._reclaim()
+        self._match()
+
+    def _hear(self, said: Mapping[str, Any], fds: list[int]) -> None:
+        if "gone" in said:
+            execution = self._running.pop(said["gone"], None)
+            if execution is not None:
+                execution.gone(Proof(said["proof"]))
+            else:  # a spare was killed: there are as many as before
+                self._drop_spare(said["gone"])
+        elif "not_guarded" in said:
+            if not self._launcher.ever_loaded:
+                raise NotGuarded(said["not_guarded"])
+            _log.error(said["not_guarded"])  # it was changed since; its jobs go on
+        elif "failed" in said:
+            words = "the job modules cannot be imported; no job is claimed until they"
+            _log.error("%s can be:\n%s", words, said["failed"])
+        elif "shim" in said:
+            if len(fds) == 2:  # noqa: PLR2004  (its link and its pidfd)
+                self._ordered -= 1
+                link, pidfd = socket.socket(fileno=fds[0]), fds[1]
+                self._spares.append((said["shim"], link, pidfd))
+            else:
+                self._lack_descriptors(fds)
+        elif fds:
+            self._launcher.is_ready(fds[0])
+            _warn(said["threads"], said["remarks"])
+        else:
+            _log.error(_NO_DESCRIPTORS)
+            self._launcher.process.kill()  # without its pidfd we could not see its end
+            self._bury_zygote()
+
+    def _lack_descriptors(self, fds: list[int]) -> None:
+        """Let go of what the kernel could hand over in part alone; it ends then."""
+        _log.error(_NO_DESCRIPTORS)
+        for fd in fds:
+            os.close(fd)
+        self._missing += 1
+        self._order_again_at = boot() + _SHORT_S
+
+    def _drop_spare(self, number: int) -> None:
+        for spare in [s for s in self._spares if s[0] == number]:
+            self._spares.remove(spare)
+            _drop(spare[1:])
+
+    def _drop_spares(self) -> None:
+        while self._spares:
+            _drop(self._spares.popleft()[1:])
+
+    def _bury_zygote(self) -> None:
+        """Know what the end of a zygote proves, and start another."""
+        gone = self._launcher.bury()
+        self._drop_spares()
+        if gone and self.containment == kill_domain.NAMESPACE:
+            for execution in self._running.values():
+                execution.gone(self._proof)  # in the others shims go on, and report
+            self._running.clear()
+        self._restart()
+
+    def _restart(self) -> None:
+        """Start a zygote if it is time; what would wait for long others may begin."""
+        if self._launcher.try_again():
+            self._ordered, self._missing = self._ahead, 0
+        if not self._launcher.comes_soon:
+            for execution in self._waiting:
+                execution.gone(self._proof)
+            self._waiting.clear()
+
+    def close(self) -> None:
+        """See `Runner.close`."""
+        for execution in self._running.values():
+            execution.close()  # the shim takes it for our end, and kills its tree
+        self._drop_spares()
+        self._launcher.close()
+
+
+def _drop(shim: tuple[socket.socket, int]) -> None:
+    """Let a shim go that has no job: it ends when its link does."""
+    link, pidfd = shim
+    hang_up(link)
+    os.close(pidfd)
+
+
+def _warn(threads: Sequence[str], remarks: Sequence[str]) -> None:
+    if threads:
+        _log.warning(
+            "importing the job modules started threads (%s), and a fork would lose "
+            "them: each job gets a fresh interpreter, which is slower. Start threads "
+            "in the job instead, or stop them in a function with @hooks.before_fork. "
+            'If forks are known to be safe, say @job(isolation="fork").',
+            ", ".join(threads),
+        )
+    for remark in remarks:
+        _log.warning("%s.", remark)
+
+
+def _order(launch: Launch) -> dict[str, object]:
+    job = launch.job
+    return {
+        "id": job.id,
+        "name": job.name,
+        "params": dict(job.params),
+        "attempt": job.attempt,
+        "parent_id": job.parent_id,
+        "metadata": dict(job.metadata),
+        "retry": job.retry.to_json(),
+        "deadline": launch.deadline_at and launch.deadline_at.timestamp(),
+        "lease_deadline": launch.lease_deadline,
+        "isolation": launch.isolation,
+        "limits": dict(launch.limits),
+        "trace": dict(launch.trace),
+    }
+
+
+def own_folder(root: str) -> Path:
+    """Return this user's own folder in `root`: of domain files, of temporary files.
+
+    Raises:
+        InterlockError: it belongs to somebody else.
+    """
+    folder = Path(root) / f"interlock-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
+        raise InterlockError(f"{folder} belongs to somebody else; remove it first.")
+    return folder
+
+
+def open_runner(
+    *,
+    containment: str = "auto",
+    modules: Sequence[str],
+    main: Mapping[str, str] | None,
+    ahead: int,
+) -> SubprocessRunner:
+    """Open the runner of this machine (entry point `subprocess`).
+
+    Raises:
+        InterlockError: the containment that was asked for does not work here, or it
+            could not be found out.
+    """
+    if containment == "auto":
+        containment = strongest()
+    elif containment not in kill_domain.STRENGTHS:
+        known = ", ".join(("auto", *kill_domain.STRENGTHS))
+        raise InterlockError(f"no containment {containment!r}; there are {known}.")
+    else:
+        wrong = works(containment)
+        if wrong is not None:
+            raise InterlockError(
+                f"containment {containment!r} does not work here: {wrong}. "
+                "Use 'auto', or see `interlock doctor`."
+            )
+    return SubprocessRunner(
+        containment=containment, modules=modules, main=main, ahead=ahead
+    )

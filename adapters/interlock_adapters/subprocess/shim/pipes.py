@@ -1,0 +1,80 @@
+"""The pipes between a job's main process and its shim."""
+
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from interlock.ports.clock import boot
+from interlock_adapters.subprocess.shim.output import Capture
+
+_CHUNK: Final = 65536
+_CHUNKS: Final = 16
+_NEVER: Final = float("inf")
+
+
+class Pipes:
+    """The job's main process and the shim's ends of its pipes."""
+
+    def __init__(
+        self, out: int, err: int, result: int, notice: int, theirs: Sequence[int]
+    ) -> None:
+        self.pid = 0  # until it is forked
+        self.started = 0.0
+        self._theirs = theirs  # the job's ends, which the shim has too at first
+        self.result = result
+        self.notice = notice
+        self.streams = {out: "stdout", err: "stderr"}
+        self.captures: dict[str, Capture] = {}  # of the streams that said something
+        self.open = {out, err, result}  # until their end: a job may close its side
+        for fd in (out, err, result, notice):
+            os.set_blocking(fd, False)
+
+    def begin(self, pid: int) -> None:
+        """Take note of the process at the other ends."""
+        self.pid = pid
+        self.started = boot()
+
+    def let_go(self) -> None:
+        """Leave the job's ends to the job."""
+        for fd in self._theirs:
+            os.close(fd)
+
+    def close(self) -> None:
+        """Release the pipes."""
+        for fd in (*self.streams, self.result, self.notice):
+            os.close(fd)
+
+    def available(self, fd: int) -> list[bytes]:
+        """Return what a pipe holds now, a few chunks at most: others want a turn."""
+        found: list[bytes] = []
+        try:
+            while len(found) < _CHUNKS:
+                data = os.read(fd, _CHUNK)
+                if not data:
+                    self.open.discard(fd)
+                    break
+                found.append(data)
+        except BlockingIOError:
+            pass
+        return found
+
+    def lines(self, fd: int) -> list[list[str]]:
+        """Return what a stream says in lines that are to be passed on, by chunk.
+
+        A chunk fits into a frame, whatever its bytes become in JSON.
+        """
+        chunks = self.available(fd)
+        if not chunks:
+            return []
+        capture = self.captures.setdefault(self.streams[fd], Capture())
+        now = boot()
+        return [capture.feed(data, now) for data in chunks]
+
+    def due_at(self) -> float:
+        """Return when a line that has not ended is to be passed on."""
+        return min((one.due_at() for one in self.captures.values()), default=_NEVER)
+
+    def due(self) -> list[tuple[str, list[str]]]:
+        """Return the lines that have not ended and whose time has come, by stream."""
+        now = boot()
+        return [(name, one.due(now)) for name, one in self.captures.items()]

@@ -1,0 +1,219 @@
+"""What the job modules opened when they were imported, made each job's own.
+
+A file stays what it is; one that is only read gets a position of its own. What two jobs
+would take from each other (a pipe, a pair of sockets, an epoll, an eventfd) each gets
+anew under the same number. A connection to somebody else ends for the job: who uses it
+sees that its peer has hung up and connects again, or fails with an error, but no two
+jobs ever speak on one connection.
+"""
+
+import ctypes
+import fcntl
+import os
+import re
+import socket
+import stat
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from interlock_adapters.subprocess.kernel import linux
+
+_FIRST: Final = 3
+_FDINFO: Final = re.compile(r"tfd:\s*(\d+) events:\s*([0-9a-f]+) data:\s*([0-9a-f]+)")
+_COUNT: Final = re.compile(r"eventfd-count:\s*([0-9a-f]+)")
+_MOST_EVENTS: Final = 2**31
+
+Step = Callable[[], object]
+
+
+@dataclass(slots=True)
+class Inherited:
+    """What was opened, and what a job does first to make it its own."""
+
+    fds: frozenset[int] = frozenset()
+    steps: list[Step] = field(default_factory=list[Step])
+    #: Descriptors that people should hear of, and what of them.
+    remarks: dict[int, str] = field(default_factory=dict[int, str])
+
+
+def opened() -> frozenset[int]:
+    """Return the descriptors of this process from 3 up."""
+    here = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    numbers = (int(name) for name in os.listdir(here))
+    return frozenset(fd for fd in numbers if fd >= _FIRST and _is_open(fd))
+
+
+def _is_open(fd: int) -> bool:
+    with suppress(OSError):
+        fcntl.fcntl(fd, fcntl.F_GETFD)
+        return True
+    return False
+
+
+def since(before: frozenset[int]) -> Inherited:
+    """Return what was opened since `before`, and how a job is to treat it."""
+    found = Inherited(fds=opened() - before)
+    pipes: dict[int, list[int]] = defaultdict(list)
+    pairs: dict[int, list[int]] = defaultdict(list)
+    epolls: list[int] = []
+    for fd in sorted(found.fds):
+        mode, what = os.fstat(fd), os.readlink(f"/proc/self/fd/{fd}")
+        if stat.S_ISREG(mode.st_mode):
+            if _access(fd) == os.O_RDONLY:
+                found.steps.append(_read_alone(fd))
+        elif stat.S_ISFIFO(mode.st_mode) and what.startswith("pipe:"):
+            pipes[mode.st_ino].append(fd)
+        elif stat.S_ISSOCK(mode.st_mode):
+            _take_socket(fd, mode.st_ino, found, pairs)
+        elif what == "anon_inode:[eventpoll]":
+            epolls.append(fd)
+        elif what == "anon_inode:[eventfd]":
+            found.steps.append(_eventfd(fd))
+        elif what.startswith("anon_inode:"):
+            found.remarks[fd] = f"holds {what}, which all jobs share"
+    for ends in pipes.values():
+        _take_pipe(ends, found)
+    _take_pairs(pairs, found)
+    found.steps += [_epoll(fd) for fd in epolls]  # they watch what is made anew above
+    return found
+
+
+def _access(fd: int) -> int:
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
+
+
+def _take_socket(
+    fd: int, inode: int, found: Inherited, pairs: dict[int, list[int]]
+) -> None:
+    with socket.socket(fileno=os.dup(fd)) as there:
+        if there.type == socket.SOCK_DGRAM:
+            return
+        if there.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            found.remarks[fd] = f"listens on {there.getsockname()}; all jobs share it"
+            return
+        try:
+            peer = there.getpeername()
+        except OSError:  # not connected
+            return
+        if there.family == socket.AF_UNIX and not peer and not there.getsockname():
+            pairs[inode].append(fd)
+            return
+    where = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else peer
+    found.steps.append(_hang_up(fd))
+    found.remarks[fd] = (
+        f"has connected to {where or 'a process of this machine'}; each job sees that "
+        "connection closed by its peer. Connect in the job, or in a function with "
+        "@hooks.job_start; a client that reconnects by itself needs nothing"
+    )
+
+
+def _take_pipe(ends: Sequence[int], found: Inherited) -> None:
+    reading = [fd for fd in ends if _access(fd) == os.O_RDONLY]
+    writing = [fd for fd in ends if _access(fd) == os.O_WRONLY]
+    if reading and writing:
+        found.steps.append(_anew(os.pipe, reading, writing))
+    else:
+        found.remarks[ends[0]] = "holds one end of a pipe, which all jobs share"
+
+
+def _take_pairs(pairs: dict[int, list[int]], found: Inherited) -> None:
+    peers = linux.unix_peers() if pairs else {}
+    for inode, fds in pairs.items():
+        other = peers.get(inode, -1)
+        if other not in pairs:
+            found.remarks[fds[0]] = "holds one end of a socket pair; all jobs share it"
+        elif inode < other:  # each pair once
+            found.steps.append(_anew(_socket_pair, fds, pairs[other]))
+
+
+def _socket_pair() -> tuple[int, int]:
+    left, right = socket.socketpair()
+    return left.detach(), right.detach()
+
+
+def _flags(fd: int) -> tuple[bool, bool]:
+    """Return whether a descriptor blocks, and whether programs inherit it."""
+    inherited = not fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+    return os.get_blocking(fd), inherited
+
+
+def _anew(
+    make: Callable[[], tuple[int, int]], left: Sequence[int], right: Sequence[int]
+) -> Step:
+    """Return what puts a new pair of descriptors in the place of two others."""
+    flags = {fd: _flags(fd) for fd in (*left, *right)}
+
+    def renew() -> None:
+        for new, old in zip(make(), (left, right), strict=True):
+            _put(new, old, flags)
+
+    return renew
+
+
+def _put(new: int, old: Iterable[int], flags: dict[int, tuple[bool, bool]]) -> None:
+    for fd in old:
+        blocks, inherited = flags[fd]
+        os.dup2(new, fd, inheritable=inherited)
+        os.set_blocking(fd, blocks)
+    os.close(new)
+
+
+def _read_alone(fd: int) -> Step:
+    flags = {fd: _flags(fd)}
+
+    def reopen() -> None:
+        with suppress(OSError):  # it may be read no more: then it is shared
+            new = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
+            os.lseek(new, os.lseek(fd, 0, os.SEEK_CUR), os.SEEK_SET)
+            _put(new, [fd], flags)
+
+    return reopen
+
+
+def _hang_up(fd: int) -> Step:
+    flags = {fd: _flags(fd)}
+
+    def hang_up() -> None:
+        ours, theirs = _socket_pair()
+        os.close(theirs)
+        _put(ours, [fd], flags)
+
+    return hang_up
+
+
+def _eventfd(fd: int) -> Step:
+    flags = {fd: _flags(fd)}
+    count = _COUNT.search(_fdinfo(fd))
+    events = 0 if count is None else int(count[1], 16)
+    return lambda: _put(os.eventfd(min(events, _MOST_EVENTS)), [fd], flags)
+
+
+class _Event(ctypes.Structure):
+    """`struct epoll_event` (epoll_ctl(2)); packed on x86-64 alone."""
+
+    _pack_ = 1 if os.uname().machine == "x86_64" else 0
+    _fields_ = (("events", ctypes.c_uint32), ("data", ctypes.c_uint64))
+
+
+def _epoll(fd: int) -> Step:
+    flags = {fd: _flags(fd)}
+    watched = [
+        (int(target), _Event(int(events, 16), int(data, 16)))
+        for target, events, data in _FDINFO.findall(_fdinfo(fd))
+    ]
+
+    def renew() -> None:
+        new = linux.new_epoll()
+        for target, event in watched:
+            linux.add_to_epoll(new, target, ctypes.byref(event))
+        _put(new, [fd], flags)
+
+    return renew
+
+
+def _fdinfo(fd: int) -> str:
+    with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as file:
+        return file.read()

@@ -1,0 +1,125 @@
+"""Start the job's main process below its shim: by fork, or as a fresh interpreter."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import count
+from typing import Any, NoReturn
+
+from interlock_adapters.subprocess.child import child
+from interlock_adapters.subprocess.kernel import kill_domain, linux
+from interlock_adapters.subprocess.kernel.leftovers import process_name
+from interlock_adapters.subprocess.shim.pipes import Pipes
+from interlock_adapters.subprocess.shim.shim import Spawn
+from interlock_adapters.subprocess.zygote.fork_safety import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a fork runs, and which descriptors it keeps, ascending."""
+
+    main: Callable[[], NoReturn]
+    fds: Sequence[int]
+
+
+#: (launch, result_fd, notice_fd) -> a plan, made before the fork.
+Prepare = Callable[[Mapping[str, Any], int, int], Plan]
+
+
+def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
+    """Return what starts a launch; `config` says how to import the job modules."""
+    in_namespace = config["containment"] == kill_domain.NAMESPACE
+    forks = {"fork"} if prepared.unsafe else {"fork", "process"}
+    as_fork: Prepare = partial(_as_fork, prepared)
+    as_interpreter: Prepare = partial(_as_interpreter, config)
+
+    def spawn(launch: Mapping[str, Any]) -> Pipes:
+        prepare = as_fork if launch["isolation"] in forks else as_interpreter
+        return _fork(launch, prepare, in_namespace=in_namespace)
+
+    return spawn
+
+
+def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) -> Pipes:
+    """Fork the job. What can be done before, is: each page a fork writes is copied."""
+    pipes = [os.pipe() for _ in range(4)]
+    (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
+    job = Pipes(out, err, result, notice, (out_w, err_w, result_w, notice_r))
+    os.set_blocking(notice_r, False)  # the job looks at it while it goes on
+    os.environ["INTERLOCK_JOB_ID"] = launch["id"]
+    os.environ["INTERLOCK_JOB_NAME"] = launch["name"]
+    os.environ["INTERLOCK_ATTEMPT"] = str(launch["attempt"])
+    name = process_name(launch["id"], launch["attempt"]).encode()
+    most = child.most_descriptors()
+    plan = prepare(launch, result_w, notice_r)
+    shim = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            linux.name_process(name)
+            os.setsid()
+            if not in_namespace:  # there the init takes all along, and ignores nothing
+                child.default_signals()
+                with suppress(AttributeError, OSError):  # not Linux
+                    linux.die_with_parent(shim)
+            os.dup2(out_w, 1)
+            os.dup2(err_w, 2)
+            at = 3
+            for fd in plan.fds:  # all but these: a job must not have what is ours
+                os.closerange(at, fd)
+                at = fd + 1
+            os.closerange(at, most)
+            plan.main()
+        finally:
+            os._exit(70)  # EX_SOFTWARE: it never returns
+    job.begin(pid)
+    return job
+
+
+def _as_fork(
+    prepared: Prepared, launch: Mapping[str, Any], result_fd: int, notice_fd: int
+) -> Plan:
+    fds, lowest_fd = _kept(prepared.fds, result_fd, notice_fd)
+    steps = prepared.steps
+    main = child.Main(launch, result_fd, notice_fd, steps=steps, lowest_fd=lowest_fd)
+    return Plan(main.run, fds)
+
+
+@cache  # in each job of a shim, the pipes have the same numbers
+def _kept(
+    of_modules: frozenset[int], result_fd: int, notice_fd: int
+) -> tuple[Sequence[int], int]:
+    """Return which descriptors a fork keeps, and the lowest that it has free."""
+    fds = {*of_modules, result_fd, notice_fd}
+    return sorted(fds), next(fd for fd in count(3) if fd not in fds)
+
+
+def _as_interpreter(
+    config: Mapping[str, Any],
+    launch: Mapping[str, Any],
+    result_fd: int,
+    notice_fd: int,
+) -> Plan:
+    def execute() -> NoReturn:
+        from tempfile import TemporaryFile  # noqa: PLC0415  (imports random, see retry)
+
+        child.stop_listening()
+        with TemporaryFile() as file:  # has no name: nobody else can open it
+            file.write(json.dumps({"config": config, "launch": launch}).encode())
+            file.seek(0)
+            child.inheritable(file.fileno(), result_fd, notice_fd)
+            numbers = [str(fd) for fd in (file.fileno(), result_fd, notice_fd)]
+            path = os.pathsep.join(config["path"])
+            environment = {**os.environ, "PYTHONPATH": path}
+            program = [
+                sys.executable,
+                "-m",
+                "interlock_adapters.subprocess.child.fresh",
+            ]
+            os.execve(sys.executable, [*program, *numbers], environment)  # noqa: S606
+
+    return Plan(execute, sorted((result_fd, notice_fd)))

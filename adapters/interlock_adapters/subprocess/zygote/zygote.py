@@ -1,0 +1,292 @@
+"""A small single-threaded process that has imported the job modules and forks shims.
+
+It keeps a few of them ahead of time, hands each to the worker through a socket, reaps
+them, and is the last to go: when the worker is gone it waits until the kernel says that
+no process of any job is left, and leaves that proof in the domain file.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final, NoReturn
+
+from interlock import hooks
+from interlock.core import import_errors
+from interlock.core.errors import NotGuarded
+from interlock.jobs import registry
+from interlock_adapters.subprocess.child import (
+    child,
+    interpreter_end,
+    job_modules,
+    log_output,
+)
+from interlock_adapters.subprocess.kernel import kill_domain, linux
+from interlock_adapters.subprocess.shim.shim import Shim
+from interlock_adapters.subprocess.shim.temporary_folders import JobFolder, Scratch
+from interlock_adapters.subprocess.zygote import descriptors, fork_safety
+from interlock_adapters.subprocess.zygote.spawn import spawner
+
+EMPTY: Final = "empty"
+#: Resolve all symbols at the start (ld.so(8)), or each fork would do it for itself.
+BIND_NOW: Final = "LD_BIND_NOW"
+_SHIM: Final = b"interlock-shim"  # in ps(1)
+_QUIET_READS: Final = 20  # /proc's list of children is racy: one look proves nothing
+_MAX_MESSAGE: Final = 1024 * 1024
+_NUMBERS: Final = 2**32  # see `Launcher`
+_FOR_THE_WORKER_TO_SAY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Zygote:
+    """Forks shims as the worker asks for them."""
+
+    def __init__(
+        self, link: socket.socket, worker: int, config: Mapping[str, Any]
+    ) -> None:
+        self._link = link
+        self._worker = worker  # a pidfd
+        self._config = config
+        self._containment: str = config["containment"]
+        self._shims: dict[int, int] = {}  # pid -> number
+        self._next: int = config["first"]
+        self._scratch = Scratch(config["scratch"])
+        self._here = -1
+        if self._containment == kill_domain.NAMESPACE:
+            self._here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def run(self) -> NoReturn:
+        """Serve until the worker is gone, then prove that everything is."""
+        if self._containment != kill_domain.GROUP:
+            with suppress(OSError):
+                linux.become_subreaper()
+        loaded = self._load()
+        if loaded:
+            bell = _on_child()
+            for _ in range(self._config["ahead"]):
+                self._fork_shim()
+            while self._serve(bell):
+                self._reap()
+        self._link.close()
+        self._outlive()
+        if self._worker_is_gone():  # else it may have more started elsewhere
+            with open(self._config["domain"], "w", encoding="ascii") as file:
+                file.write(EMPTY)
+        self._scratch.close()
+        if loaded:
+            _end_modules()
+        os._exit(0)
+
+    def _worker_is_gone(self) -> bool:
+        poll = select.poll()
+        poll.register(self._worker, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def _load(self) -> bool:
+        """Import the job modules and make ready to fork; return whether that worked."""
+        config = self._config
+        child.print_lines()
+        before = descriptors.opened()
+        try:
+            started = job_modules.load(
+                config["path"], config["modules"], config["main"], config["argv"]
+            )
+            registry.prepare()  # once, before any fork
+            hooks.worker_ready.run()
+            hooks.before_fork.run()
+            log_output.show()
+            prepared = fork_safety.prepare(before, started)
+        except NotGuarded as error:
+            self._tell({"not_guarded": f"{error} ({import_errors.place_of(error)})"})
+            return False
+        except BaseException:  # noqa: BLE001  (user code at import; it is reported)
+            self._tell({"failed": traceback.format_exc()[-60_000:]})
+            return False
+        self._spawn = spawner(config, prepared)
+        pidfd = os.pidfd_open(os.getpid())
+        remarks = list(prepared.remarks)
+        ready = {"ready": True, "threads": prepared.unsafe, "remarks": remarks}
+        self._tell(ready, pidfd)
+        os.close(pidfd)
+        sys.stdout.flush()
+        child.rehearse()
+        gc.collect()
+        gc.freeze()  # a collection in a fork would copy every page
+        self._scratch.remove_orphans()
+        return True
+
+    def _tell(self, message: object, *fds: int) -> None:
+        with suppress(OSError):
+            socket.send_fds(self._link, [json.dumps(message).encode()], fds)
+
+    def _serve(self, bell: int) -> bool:
+        """Wait for an order or a dead shim; return whether the worker is there."""
+        poll = select.poll()
+        for fd in (self._link.fileno(), self._worker, bell):
+            poll.register(fd, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll()}
+        if bell in ready:
+            with suppress(BlockingIOError):
+                os.read(bell, 4096)
+        if self._worker in ready:
+            return False
+        if self._link.fileno() in ready:
+            try:
+                orders = self._link.recv(4096)
+            except OSError:
+                return False
+            for _ in range(len(orders)):
+                self._fork_shim()
+            return bool(orders)
+        return True
+
+    def _fork_shim(self) -> None:
+        theirs, ours = socket.socketpair()
+        if self._containment == kill_domain.NAMESPACE:
+            linux.unshare(linux.NEWPID)  # the next child is the init of a new one
+        pid = os.fork()
+        if pid == 0:
+            self._become_shim(theirs, ours)
+        if self._containment == kill_domain.NAMESPACE:
+            linux.setns(self._here, linux.NEWPID)  # and further ones are not
+        self._next += 1
+        self._shims[pid] = self._next
+        pidfd = os.pidfd_open(pid)  # our child, not reaped
+        self._tell({"shim": self._next}, theirs.fileno(), pidfd)
+        os.close(pidfd)
+        theirs.close()
+        ours.close()
+
+    def _become_shim(self, theirs: socket.socket, ours: socket.socket) -> NoReturn:
+        has_own_memory = False
+        try:
+            linux.name_process(_SHIM)
+            theirs.close()
+            self._link.close()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            if self._containment == kill_domain.NAMESPACE:
+                os.close(self._here)
+                linux.private_proc()
+                has_own_memory = _has_own_memory()
+                for signum in (signal.SIGINT, signal.SIGHUP):
+                    signal.signal(signum, signal.SIG_DFL)  # an init is not killed by it
+            else:
+                os.setsid()
+                if self._containment == kill_domain.SUBREAPER:
+                    linux.become_subreaper()
+            child.listen()
+            path = os.path.join(self._config["scratch"], f"{self._next % _NUMBERS:x}")
+            folder = JobFolder(path, own_memory=has_own_memory)
+            _use(folder.path)
+            Shim(ours, self._worker, self._containment, folder).run(self._spawn)
+        except BaseException:  # noqa: BLE001  (the shim's edge)
+            traceback.print_exc()
+        os._exit(70)  # EX_SOFTWARE
+
+    def _reap(self) -> None:
+        """Reap shims; after one that did not end in order, sweep what it left."""
+        died: list[int] = []
+
+        def note(pid: int, code: int) -> None:
+            number = self._shims.pop(pid, None)
+            if number is not None and code != 0:
+                died.append(number)
+
+        kill_domain.reap(note)
+        for number in died:
+            if self._containment == kill_domain.SUBREAPER:
+                self._sweep(note)
+            proof = kill_domain.proof_of(self._containment)
+            self._tell({"gone": number, "proof": proof})
+
+    def _sweep(self, note: Callable[[int, int], None]) -> None:
+        """Kill every child that is no shim: a dead shim's tree is ours now."""
+        quiet = 0
+        while quiet < _QUIET_READS:
+            killed = kill_domain.kill_below(os.getpid(), frozenset(self._shims))
+            quiet = 0 if killed else quiet + 1
+            kill_domain.reap(note)
+
+    def _forget(self, pid: int) -> None:
+        self._shims.pop(pid, None)
+
+    def _outlive(self) -> None:
+        """Wait until no descendant is left; the shims kill theirs by themselves.
+
+        What else there is a module has started when it was imported.
+        """
+        poll = select.poll()
+        while not kill_domain.reap(lambda pid, _code: self._forget(pid)):
+            kill_domain.kill_below(os.getpid(), frozenset(self._shims))
+            poll.poll(5)
+
+
+def _has_own_memory() -> bool:
+    """Mount an empty /dev/shm; return whether that is allowed."""
+    try:
+        linux.private_shared_memory()
+    except OSError:
+        return False
+    return True
+
+
+def _use(folder: str) -> None:
+    """Have the jobs of this process make their temporary files in a folder."""
+    os.environ["TMPDIR"] = folder
+    os.environ.setdefault("JOBLIB_TEMP_FOLDER", folder)
+    tempfile: Any = sys.modules.get("tempfile")
+    if tempfile is not None:
+        tempfile.tempdir = None  # it keeps the one that it has found
+
+
+def _end_modules() -> None:
+    """Do what the modules asked for at their end, now that no job is left."""
+    try:
+        hooks.worker_stop.run()
+        interpreter_end.finish_modules()
+    except BaseException:  # noqa: BLE001  (user code)
+        traceback.print_exc()
+
+
+def _on_child() -> int:
+    """Return a descriptor that is readable after SIGCHLD."""
+    bell, ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, lambda _signum, _frame: None)
+    signal.set_wakeup_fd(ring, warn_on_full_buffer=False)
+    return bell
+
+
+def enter_namespace() -> None:
+    """Become the init of a PID namespace: with us, by whatever kill, all jobs end."""
+    if os.geteuid() != 0:
+        linux.own_user_namespace()
+    linux.unshare(linux.NEWPID)
+    pid = os.fork()
+    if pid != 0:
+        _, status = os.waitpid(pid, 0)  # returns when the namespace is empty
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    linux.die_with_parent(0)  # the parent is outside: its pid is 0 here
+    linux.private_proc()
+
+
+def main() -> None:
+    """Read the configuration from the worker and serve it."""
+    os.environ.pop(BIND_NOW, None)  # ours alone, not the jobs'
+    link = socket.socket(fileno=int(sys.argv[1]))
+    data, fds, _, _ = socket.recv_fds(link, _MAX_MESSAGE, 1)
+    config = json.loads(data)
+    for signum in _FOR_THE_WORKER_TO_SAY:
+        signal.signal(signum, signal.SIG_IGN)
+    if config["containment"] == kill_domain.NAMESPACE:
+        enter_namespace()
+    Zygote(link, fds[0], config).run()
+
+
+if __name__ == "__main__":
+    main()

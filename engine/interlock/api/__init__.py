@@ -1,0 +1,4 @@
+"""What an application calls: the engine, its handles, and the asyncio twin.
+
+Imports every other room but `testing`.
+"""

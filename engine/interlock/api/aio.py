@@ -1,0 +1,379 @@
+"""`Engine` for asyncio: the same names, awaited."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
+
+from interlock.api.engine import Engine
+from interlock.api.handle import AsyncJobHandle
+from interlock.api.offload import Block, Offload, in_thread, on_thread
+from interlock.api.waiter import Waiting
+from interlock.core.bounds import check_wait
+from interlock.core.errors import WaitTimeout
+from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.core.lifecycle import JobStatus
+from interlock.core.records import (
+    Census,
+    Ending,
+    Fault,
+    LogLine,
+    Page,
+    Place,
+    QueueInfo,
+    WorkerInfo,
+)
+from interlock.jobs.options import Options
+from interlock.jobs.registry import JobFunction
+from interlock.jobs.submission import Wanted
+from interlock.ports.clock import Clock
+from interlock.worker.loop import Worker
+from interlock.worker.settings import WorkerSettings
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+T = TypeVar("T")
+_POLL_S = 1.0
+
+
+class AsyncEngine:
+    """An `Engine` whose methods are awaited: the same names, parameters and errors.
+
+    Calls run in threads and never block the event loop. A write is shielded: a canceled
+    task does not wait for it, and it is done as a whole. Waiting holds no thread: one
+    watcher serves all who wait. `sync` is the engine behind it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.sync = engine
+        self._offload = Offload()
+
+    @classmethod
+    async def open(
+        cls,
+        url: str | None = None,
+        *,
+        clock: Clock | None = None,
+        create: bool = True,
+    ) -> Self:
+        """See `Engine.open`."""
+        opened: list[Engine] = []
+        try:
+            opening = partial(Engine.open, url, clock=clock, create=create)
+            await in_thread(lambda: opened.append(opening()))
+        except asyncio.CancelledError:
+            for engine in opened:
+                await in_thread(engine.close)
+            raise
+        return cls(opened[0])
+
+    @overload
+    async def submit(
+        self,
+        job: JobFunction[P, Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> AsyncJobHandle[R]: ...
+    @overload
+    async def submit(
+        self, job: JobFunction[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncJobHandle[R]: ...
+    @overload
+    async def submit(
+        self,
+        job: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        **options: Unpack[Options],
+    ) -> AsyncJobHandle[object]: ...
+    async def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
+        """See `Engine.submit`."""
+        handle = await self._call(self.sync.submit, job, *args, **kwargs)
+        return AsyncJobHandle(handle.id, self)
+
+    async def submit_from(
+        self,
+        parent_id: str,
+        name: str,
+        params: Mapping[str, object],
+        options: Options,
+    ) -> AsyncJobHandle[object]:
+        """See `Engine.submit_from`."""
+        handle = await self._call(
+            self.sync.submit_from, parent_id, name, params, options
+        )
+        return AsyncJobHandle(handle.id, self)
+
+    async def submit_many(
+        self, calls: Iterable[Wanted]
+    ) -> list[AsyncJobHandle[object]]:
+        """See `Engine.submit_many`."""
+        handles = await self._call(self.sync.submit_many, calls)
+        return [AsyncJobHandle(handle.id, self) for handle in handles]
+
+    async def handle(self, job_id: str) -> AsyncJobHandle[object]:
+        """See `Engine.handle`."""
+        return AsyncJobHandle((await self.get(job_id)).id, self)
+
+    async def get(self, job_id: str) -> Job:
+        """See `Engine.get`."""
+        return await self._call(self.sync.get, job_id)
+
+    async def wait(self, job_id: str, timeout: float | None = None) -> Job:  # noqa: ASYNC109  (the library's name)
+        """See `Engine.wait`."""
+        check_wait("timeout", timeout)
+        job = await self._await(job_id, timeout)
+        if not job.is_terminal:
+            raise WaitTimeout(job_id, timeout or 0, job.status)
+        return job
+
+    async def _await(self, job_id: str, seconds: float | None) -> Job:
+        loop = asyncio.get_running_loop()
+        changed = asyncio.Event()
+        until = None if seconds is None else loop.time() + seconds
+        waiting = await self.waiting()
+
+        def ring() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        with waiting.watching(job_id, ring):
+            while True:
+                changed.clear()
+                waiting.refuse_failed()
+                job = await self.get(job_id)
+                left = _POLL_S if until is None else until - loop.time()
+                if job.is_terminal or left <= 0:
+                    return job
+                try:
+                    await asyncio.wait_for(changed.wait(), min(left, _POLL_S))
+                except TimeoutError:
+                    continue
+
+    async def waiting(self) -> Waiting:
+        """See `Engine.waiting`."""
+        return await self._call(lambda: self.sync.waiting)
+
+    async def result(self, job_id: str, timeout: float | None = None) -> object:  # noqa: ASYNC109  (the library's name)
+        """See `Engine.result`."""
+        await self.wait(job_id, timeout)
+        return await self._call(self.sync.result, job_id, 0)
+
+    async def cancel(
+        self,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        wait: float | None = None,
+        if_version: int | None = None,
+    ) -> Job:
+        """See `Engine.cancel`."""
+        check_wait("wait", wait)
+        job = await self._call(
+            self.sync.cancel, job_id, reason=reason, by=by, if_version=if_version
+        )
+        if wait is None or job.is_terminal:
+            return job
+        return await self._await(job_id, wait)
+
+    async def rerun(
+        self, job_id: str, *, by: str | None = None, if_version: int | None = None
+    ) -> AsyncJobHandle[object]:
+        """See `Engine.rerun`."""
+        handle = await self._call(self.sync.rerun, job_id, by=by, if_version=if_version)
+        return AsyncJobHandle(handle.id, self)
+
+    async def search(
+        self,
+        *,
+        name: str | None = None,
+        queue: str | None = None,
+        statuses: Iterable[JobStatus | str] = (),
+        params: Mapping[str, object] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        submitted_by: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """See `Engine.search`."""
+        return await self._call(
+            self.sync.search,
+            name=name,
+            queue=queue,
+            statuses=statuses,
+            params=params,
+            created_after=created_after,
+            created_before=created_before,
+            submitted_by=submitted_by,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    async def counts(self) -> dict[JobStatus, int]:
+        """See `Engine.counts`."""
+        return await self._call(self.sync.counts)
+
+    async def history(self, job_id: str) -> list[HistoryEntry]:
+        """See `Engine.history`."""
+        return await self._call(self.sync.history, job_id)
+
+    async def attempts(self, job_id: str) -> list[Attempt]:
+        """See `Engine.attempts`."""
+        return await self._call(self.sync.attempts, job_id)
+
+    async def log(
+        self, job_id: str, *, after: int = 0, limit: int = 10_000
+    ) -> list[LogLine]:
+        """See `Engine.log`."""
+        return await self._call(self.sync.log, job_id, after=after, limit=limit)
+
+    async def rejections(self, job_id: str | None = None) -> list[Rejection]:
+        """See `Engine.rejections`."""
+        return await self._call(self.sync.rejections, job_id)
+
+    async def explain(self, job_id: str) -> str:
+        """See `Engine.explain`."""
+        return await self._call(self.sync.explain, job_id)
+
+    async def queues(self) -> list[QueueInfo]:
+        """See `Engine.queues`."""
+        return await self._call(self.sync.queues)
+
+    async def pause(self, queue: str) -> None:
+        """See `Engine.pause`."""
+        await self._call(self.sync.pause, queue)
+
+    async def resume(self, queue: str) -> None:
+        """See `Engine.resume`."""
+        await self._call(self.sync.resume, queue)
+
+    async def workers(self) -> list[WorkerInfo]:
+        """See `Engine.workers`."""
+        return await self._call(self.sync.workers)
+
+    async def purge(
+        self, *, older_than: timedelta | float, limit: int | None = None
+    ) -> int:
+        """See `Engine.purge`."""
+        return await self._call(self.sync.purge, older_than=older_than, limit=limit)
+
+    async def delete(self, job_id: str, *, if_version: int | None = None) -> None:
+        """See `Engine.delete`."""
+        await self._call(self.sync.delete, job_id, if_version=if_version)
+
+    async def recent(self, limit: int = 100) -> list[HistoryEntry]:
+        """See `Engine.recent`."""
+        return await self._call(self.sync.recent, limit)
+
+    async def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
+        """See `Engine.endings`."""
+        return await self._call(self.sync.endings, since, limit)
+
+    async def census(self) -> Census:
+        """See `Engine.census`."""
+        return await self._call(self.sync.census)
+
+    async def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """See `Engine.news`."""
+        return await self._call(self.sync.news, after)
+
+    async def feed(
+        self, after: Place, *, limit: int
+    ) -> list[tuple[Place, HistoryEntry]]:
+        """See `Engine.feed`."""
+        return await self._call(self.sync.feed, after, limit=limit)
+
+    async def feed_end(self) -> Place:
+        """See `Engine.feed_end`."""
+        return await self._call(self.sync.feed_end)
+
+    async def backlog(self, queue: str, *, limit: int) -> int:
+        """See `Engine.backlog`."""
+        return await self._call(self.sync.backlog, queue, limit=limit)
+
+    async def check(self) -> None:
+        """See `Engine.check`."""
+        await self._call(self.sync.check)
+
+    async def once(
+        self, key: str, request: str, act: Callable[[], str], *, kept: float
+    ) -> str:
+        """See `Engine.once`. `act` runs in a thread, with the methods of `sync`."""
+        return await self._call(self.sync.once, key, request, act, kept=kept)
+
+    def together(self) -> AbstractAsyncContextManager[None]:
+        """Make what is awaited inside of the block one transaction, all or none.
+
+        It belongs to the task that opened it and to the tasks that this one starts
+        inside of it; calls of all others stay out of it. An error or a cancellation
+        undoes it, and the block is left only when that has been done. A block within a
+        block is undone alone. A SQLite file takes no other write while it is open:
+        await nothing slow in it.
+        """
+        return Block(self._offload, self.sync.together())
+
+    async def verify(self) -> list[Fault]:
+        """See `Engine.verify`."""
+        return await self._call(self.sync.verify)
+
+    async def new_worker(
+        self,
+        *,
+        settings: WorkerSettings | None = None,
+        containment: str = "auto",
+        modules: Iterable[str] = (),
+    ) -> Worker:
+        """See `Engine.new_worker`."""
+        return await self._call(
+            self.sync.new_worker,
+            settings=settings,
+            containment=containment,
+            modules=modules,
+        )
+
+    @asynccontextmanager
+    async def worker(
+        self,
+        *,
+        concurrency: int | None = None,
+        lease: float = 30.0,
+        queues: Iterable[str] | None = None,
+        shutdown_grace: float = 10.0,
+        containment: str = "auto",
+    ) -> AsyncIterator[Worker]:
+        """See `Engine.worker`. The event loop goes on while it starts and stops."""
+        running = self.sync.worker(
+            concurrency=concurrency,
+            lease=lease,
+            queues=queues,
+            shutdown_grace=shutdown_grace,
+            containment=containment,
+        )
+        async with on_thread(running) as worker:
+            yield worker
+
+    async def _call(
+        self, method: Callable[Q, T], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> T:
+        return await self._offload.call(method, *args, **kwargs)
+
+    async def close(self) -> None:
+        """See `Engine.close`. Calls that are under way end first."""
+        await in_thread(self._close)
+
+    def _close(self) -> None:
+        self._offload.close()
+        self.sync.close()
+
+    aclose = close  # as asyncio's own things name it
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_raised: object) -> None:
+        await self.close()

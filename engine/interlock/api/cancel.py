@@ -1,0 +1,73 @@
+"""Cancel a job, whatever it does meanwhile."""
+
+from dataclasses import dataclass
+
+from interlock.core.errors import IllegalTransition
+from interlock.core.guards import version_changed
+from interlock.core.job import Job, Move
+from interlock.core.lifecycle import Event, Reason, row_of
+from interlock.core.machine import legal
+from interlock.ports.clock import Clock
+from interlock.ports.store import JobStore
+
+_CANCELED = row_of(Event.CANCEL).target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequest:
+    """Who wants which job canceled, why, and seen in which version."""
+
+    job_id: str
+    by: str
+    reason: str | None
+    version: int | None
+
+
+def cancel(store: JobStore, request: CancelRequest, clock: Clock) -> Job:
+    """Try both events in turn until one is written, or the job is terminal.
+
+    Raises:
+        JobNotFound: no job has this id.
+        IllegalTransition: it has ended otherwise.
+        VersionChanged: it has another version.
+    """
+    while True:
+        job = store.get(request.job_id)
+        refuse_changed(job, request.version, Event.CANCEL)
+        if _is_done(job):
+            return job
+        try:
+            return store.apply(_move(job, request, clock))
+        except IllegalTransition:
+            if job.is_terminal:
+                raise  # else it moved on between the two calls: look again
+
+
+def _is_done(job: Job) -> bool:
+    """Whether it is canceled, or will be, because somebody asked before."""
+    asked = job.cancel_requested_at is not None
+    return asked and (job.status is _CANCELED or not job.is_terminal)
+
+
+def _move(job: Job, request: CancelRequest, clock: Clock) -> Move:
+    running = Event.REQUEST_CANCEL in legal(job.status)
+    return Move(
+        job_id=job.id,
+        event=Event.REQUEST_CANCEL if running else Event.CANCEL,
+        now=clock.now(),
+        actor=request.by,
+        version=request.version,
+        reason=None if running else Reason.BEFORE_START,
+        text=request.reason,
+    )
+
+
+def refuse_changed(job: Job, version: int | None, event: Event) -> None:
+    """Refuse a job that is not in the version that the caller saw, if it says one.
+
+    Raises:
+        VersionChanged: it has another version.
+    """
+    changed = version_changed(job, version, event)
+    if changed is not None:
+        raise changed

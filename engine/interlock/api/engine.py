@@ -1,0 +1,373 @@
+"""The library API: what an application calls."""
+
+import logging
+import threading
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
+
+from interlock.api.cancel import CancelRequest, cancel, refuse_changed
+from interlock.api.handle import JobHandle
+from interlock.api.job_requests import JobRequests
+from interlock.api.operations import Operations
+from interlock.api.results import value_of
+from interlock.api.waiter import Waiting
+from interlock.core.bounds import check_wait
+from interlock.core.errors import (
+    DuplicateJob,
+    InterlockError,
+    InvalidOption,
+    NotGuarded,
+    WaitTimeout,
+)
+from interlock.core.ids import refuse_malformed
+from interlock.core.job import Job, NewJob
+from interlock.core.lifecycle import Event
+from interlock.jobs import published
+from interlock.jobs.context import is_in_job
+from interlock.jobs.options import Options, check_words
+from interlock.jobs.registry import JobFunction, called, find, registered
+from interlock.jobs.submission import Wanted, again, call_of, new_job
+from interlock.ports import discovery
+from interlock.ports.clock import Clock, SystemClock
+from interlock.ports.store import JobStore
+from interlock.ports.tracing import tracer
+from interlock.worker import factory
+from interlock.worker.loop import Worker
+from interlock.worker.settings import WorkerSettings
+
+_log = logging.getLogger("interlock.worker")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Engine(Operations):
+    """Submit, watch, search and cancel jobs that are kept in `store`. Thread-safe."""
+
+    def __init__(self, store: JobStore, *, clock: Clock | None = None) -> None:
+        self._store = store
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._waiting: Waiting | None = None
+        self._url: str | None = None  # that other processes can open it by
+
+    @classmethod
+    def open(
+        cls,
+        url: str | None = None,
+        *,
+        clock: Clock | None = None,
+        create: bool = True,
+    ) -> Self:
+        """Open the store of a URL; a SQLite file is created and upgraded as needed.
+
+        Args:
+            url: `sqlite:///jobs.db` (three slashes: relative), `memory:`; None:
+                INTERLOCK_DATABASE_URL, else `./interlock.db`.
+            clock: tells the time, in tests.
+            create: make a database that is missing, and upgrade an older SQLite file;
+                False: refuse both.
+
+        Raises:
+            StoreUnavailable: the store cannot be used, or is not there; nothing was
+                created.
+            SchemaMismatch: the database is newer, weakened, or older and not upgraded.
+        """
+        clock = clock or SystemClock()
+        if url is None and is_in_job():
+            raise InterlockError(
+                "Engine.open() needs a URL inside of a job, which does not know its "
+                "worker's settings. Use current_job().engine, or current_job().submit("
+                "...). Nothing was opened or created."
+            )
+        engine = cls(discovery.open_store(url, clock, create=create), clock=clock)
+        engine._url = discovery.shared_url(url)
+        return engine
+
+    @overload
+    def submit(
+        self,
+        job: JobFunction[P, Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> JobHandle[R]: ...
+    @overload
+    def submit(
+        self, job: JobFunction[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[R]: ...
+    @overload
+    def submit(
+        self,
+        job: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        **options: Unpack[Options],
+    ) -> JobHandle[object]: ...
+    def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
+        """Store a job; a worker runs it. A submit that returned survives a power cut.
+
+        Args:
+            job: a job function (`.options(...)` sets options), or the name of one.
+            args: its parameters; by name a dict, and the options as keywords.
+            kwargs: see `args`.
+
+        Raises:
+            UnknownJobName, InvalidParams, InvalidOption: refused, nothing was stored.
+            DuplicateJob: the unique_key or idempotency_key is another job's.
+            StoreUnavailable: the store cannot be used.
+        """
+        if isinstance(job, str):
+            params = args[0] if args else {}
+            return self._submit(self._named(job).options(**kwargs), params)
+        return self._submit(*called(job, args, kwargs))
+
+    def _named(self, name: str) -> JobFunction[..., object]:
+        """Return a registered job, or one that a live worker has published.
+
+        Raises:
+            UnknownJobName: there is none of the name.
+        """
+        if name in registered():
+            return find(name)
+        return published.find(name, self._store.workers(), self._clock.now())
+
+    def submit_from(
+        self,
+        parent_id: str,
+        name: str,
+        params: Mapping[str, object],
+        options: Options,
+    ) -> JobHandle[object]:
+        """Store a job that another one has submitted, by its name. See `submit`."""
+        return self._submit(self._named(name).options(**options), params, parent_id)
+
+    def _submit(
+        self,
+        job: JobFunction[..., object],
+        params: Mapping[str, object],
+        parent_id: str | None = None,
+    ) -> JobHandle[object]:
+        new = new_job(job, params, now=self._clock.now(), parent_id=parent_id)
+        try:
+            (stored,) = self._add([new], connection=job.defaults.get("connection"))
+        except DuplicateJob as taken:
+            if job.defaults.get("on_conflict") != "return" or new.unique_key is None:
+                raise
+            return JobHandle(taken.job_id, self)
+        return JobHandle(stored.id, self)
+
+    def submit_many(self, calls: Iterable[Wanted]) -> list[JobHandle[object]]:
+        """Store many jobs in one transaction, all or none.
+
+        Args:
+            calls: `job.call(...)`, or pairs of a job (or its name) and its params.
+
+        Raises:
+            As `submit`; nothing was stored.
+        """
+        now = self._clock.now()
+        wanted = [call_of(call, self._named) for call in calls]
+        connections = {id(j.defaults.get("connection")) for j, _ in wanted}
+        if len(connections) > 1:
+            message = (
+                "The jobs of one submit_many have several connections. Give all of "
+                "them the same one. Nothing was stored."
+            )
+            raise InvalidOption.because("connection", message)
+        connection = wanted[0][0].defaults.get("connection") if wanted else None
+        new = [new_job(job, params, now=now) for job, params in wanted]
+        stored = self._add(new, connection=connection) if new else []
+        return [JobHandle(job.id, self) for job in stored]
+
+    def _add(self, new: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+        with tracer().submitting(new) as followed:
+            return self._store.add(followed, connection=connection)
+
+    def handle(self, job_id: str) -> JobHandle[object]:
+        """Return a handle of an existing job. Raises JobNotFound."""
+        return JobHandle(self.get(job_id).id, self)
+
+    def wait(self, job_id: str, timeout: float | None = None) -> Job:
+        """Return the job when it is terminal.
+
+        Args:
+            job_id: which job.
+            timeout: seconds to wait at most; None: for ever.
+
+        Raises:
+            JobNotFound: no job has this id.
+            WaitTimeout: it did not end in time. It goes on.
+            InvalidOption: `timeout` is negative or no number.
+        """
+        check_wait("timeout", timeout)
+        job = self._await(job_id, timeout)
+        if not job.is_terminal:
+            raise WaitTimeout(job_id, timeout or 0, job.status)
+        return job
+
+    def _await(self, job_id: str, timeout: float | None) -> Job:
+        job = self.get(job_id)
+        if job.is_terminal or timeout == 0:
+            return job
+        return self.waiting.wait(job_id, timeout)
+
+    @property
+    def waiting(self) -> Waiting:
+        """The one waiter of this engine, started when first needed."""
+        with self._lock:
+            if self._waiting is None:
+                self._waiting = Waiting(self._store)
+            return self._waiting
+
+    def result(self, job_id: str, timeout: float | None = None) -> object:
+        """Wait, and return what the function returned, as its annotation says.
+
+        As JSON, if this process has no job of its name.
+
+        Raises:
+            JobFailed, JobCanceled, JobTimedOut: it ended without a result.
+            InvalidResult: the result does not fit the function that is here.
+            JobNotFound, WaitTimeout: as `wait`.
+        """
+        return value_of(self.wait(job_id, timeout))
+
+    def cancel(
+        self,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        wait: float | None = None,
+        if_version: int | None = None,
+    ) -> Job:
+        """Cancel a job. Canceling a canceled one returns it.
+
+        A job that has not started is CANCELED at once. A running one is asked for: its
+        worker kills it with everything it started, and then writes CANCELED.
+
+        Args:
+            job_id: which job.
+            reason: your words, kept in its history.
+            by: who cancels, kept likewise.
+            wait: seconds to wait for the end; None: return at once.
+            if_version: refuse if the job has changed since this `Job.version`.
+
+        Raises:
+            JobNotFound: no job has this id.
+            IllegalTransition: it has ended otherwise.
+            VersionChanged: it has changed (`if_version`).
+            InvalidOption: `reason` or `by` cannot be stored, or `wait` is negative.
+        """
+        check_words(reason=reason, by=by)
+        check_wait("wait", wait)
+        refuse_malformed(job_id)
+        request = CancelRequest(
+            job_id=job_id, by=by or "client", reason=reason, version=if_version
+        )
+        job = cancel(self._store, request, self._clock)
+        if wait is None or job.is_terminal:
+            return job
+        return self._await(job_id, wait)
+
+    def rerun(
+        self, job_id: str, *, by: str | None = None, if_version: int | None = None
+    ) -> JobHandle[object]:
+        """Submit once more what a terminal job did, as a new job with `rerun_of`.
+
+        Raises:
+            JobNotFound: no job has this id.
+            IllegalTransition: it has not ended yet.
+            VersionChanged: it has changed since `if_version`.
+        """
+        check_words(by=by)
+        job = self.get(job_id)
+        refuse_changed(job, if_version, Event.CLAIM)
+        new = again(job, now=self._clock.now(), by=by)
+        (stored,) = self._add([new])
+        return JobHandle(stored.id, self)
+
+    def new_worker(
+        self,
+        *,
+        settings: WorkerSettings | None = None,
+        containment: str = "auto",
+        modules: Iterable[str] = (),
+    ) -> Worker:
+        """Return a worker of the registered jobs, to be run in a thread of its own.
+
+        Raises:
+            InterlockError: no job is registered, or the containment does not work here.
+        """
+        settings = settings or WorkerSettings()
+        url = self._url if settings.job_engine else None
+        return factory.new_worker(
+            self._store,
+            self._clock,
+            settings,
+            answer=JobRequests(self, url).answer,
+            containment=containment,
+            modules=modules,
+        )
+
+    @contextmanager
+    def worker(
+        self,
+        *,
+        concurrency: int | None = None,
+        lease: float = 30.0,
+        queues: Iterable[str] | None = None,
+        shutdown_grace: float = 10.0,
+        containment: str = "auto",
+    ) -> Iterator[Worker]:
+        """Run a worker in a thread, for applications and tests; stop it at the end.
+
+        The options are those of `WorkerSettings`.
+
+        Raises:
+            NotGuarded: the script has no `if __name__ == "__main__":`. Whoever waits
+                for a job inside of the block gets it too.
+        """
+        given: Any = {} if concurrency is None else {"concurrency": concurrency}
+        settings = WorkerSettings(
+            **given,
+            lease=lease,
+            queues=None if queues is None else frozenset(queues),
+            shutdown_grace=shutdown_grace,
+        )
+        worker = self.new_worker(settings=settings, containment=containment)
+        refused: list[NotGuarded] = []
+
+        def work() -> None:
+            try:
+                worker.run()
+            except NotGuarded as error:
+                _log.error(str(error))
+                refused.append(error)
+                self.waiting.fail(error)
+
+        thread = threading.Thread(target=work, name="interlock-worker")
+        thread.start()
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            thread.join()
+            if refused:
+                self.waiting.fail(None)
+        if refused:
+            raise refused[0]
+
+    def close(self) -> None:
+        """Release threads and connections. The engine is not used after it."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.close()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.close()

@@ -1,0 +1,111 @@
+"""The engine as a running job has it: its worker submits for it.
+
+The job has no store of its own until it asks for one; see `job_requests`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from interlock.api.engine import Engine
+from interlock.api.handle import JobHandle
+from interlock.api.job_requests import INSTANTS
+from interlock.core import errors
+from interlock.core.errors import InterlockError, InvalidOption
+from interlock.core.job import Job
+from interlock.core.retry import Retry
+from interlock.jobs.registry import JobFunction, called
+
+#: Has the worker do something, and returns its answer.
+Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
+
+
+class JobClient:
+    """The engine as a job has it: the worker submits, a store is opened when needed."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def submit(
+        self,
+        job: JobFunction[..., object] | str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> JobHandle[object]:
+        """See `JobContext.submit`."""
+        return JobHandle(_submit(self._ask, *called(job, args, kwargs)), self)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine on the worker's database. Raises InterlockError: not allowed."""
+        return Engine.open(_url(self._ask), create=False)
+
+    def get(self, job_id: str) -> Job:
+        """See `Engine.get`."""
+        return self.engine.get(job_id)
+
+    def wait(self, job_id: str, timeout: float | None = None) -> Job:
+        """See `Engine.wait`."""
+        return self.engine.wait(job_id, timeout)
+
+    def result(self, job_id: str, timeout: float | None = None) -> object:
+        """See `Engine.result`."""
+        return self.engine.result(job_id, timeout)
+
+    def cancel(
+        self,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        wait: float | None = None,
+        if_version: int | None = None,
+    ) -> Job:
+        """See `Engine.cancel`."""
+        return self.engine.cancel(
+            job_id, reason=reason, by=by, wait=wait, if_version=if_version
+        )
+
+
+def _submit(
+    ask: Ask, job: JobFunction[..., object], params: Mapping[str, object]
+) -> str:
+    """Have the worker submit a job; return its id.
+
+    Raises:
+        InterlockError: of any kind that `Engine.submit` raises.
+    """
+    options: dict[str, object] = dict(job.defaults)
+    if options.pop("connection", None) is not None:
+        raise InvalidOption("connection", "...", "left out: the worker stores the job")
+    for name in INSTANTS:
+        moment = options.get(name)
+        if isinstance(moment, datetime):
+            options[name] = moment.isoformat()
+    retry = options.get("retry")
+    if isinstance(retry, Retry):
+        options["retry"] = retry.to_json()
+    request = {"do": "submit", "name": job.name, "params": params, "options": options}
+    answer = ask(request)
+    return str(_unless_error(answer)["id"])
+
+
+def _url(ask: Ask) -> str:
+    """Return the URL of the database that the worker uses.
+
+    Raises:
+        InterlockError: the worker does not tell it.
+    """
+    return str(_unless_error(ask({"do": "url"}))["url"])
+
+
+def _unless_error(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    told = answer.get("error")
+    if told is None:
+        return answer
+    kind = getattr(errors, str(told["kind"]), InterlockError)
+    error: InterlockError = kind.__new__(kind)
+    Exception.__init__(error, told["message"])
+    vars(error).update(told["about"])
+    raise error

@@ -1,0 +1,74 @@
+"""What a worker does for its running jobs: it submits a job, it names the database.
+
+A job has no store of its own: what it submits is stored by its worker, which answers
+after the commit. Requests and answers are JSON; `job_client` is the other side.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from interlock.api.handle import JobHandle
+from interlock.core.errors import InterlockError
+from interlock.core.job import Job
+from interlock.core.retry import Retry
+from interlock.jobs.options import Options
+
+INSTANTS: Final = ("run_at", "expires_at")  # options that cross as ISO 8601
+_MAX_WORDS: Final = 2000  # an answer is one write to a pipe
+
+
+class Submitter(Protocol):
+    """An `Engine`, as far as it is needed here."""
+
+    def submit_from(
+        self,
+        parent_id: str,
+        name: str,
+        params: Mapping[str, object],
+        options: Options,
+    ) -> JobHandle[object]:
+        """See `Engine.submit_from`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequests:
+    """Answers the jobs of a worker, by its engine."""
+
+    engine: Submitter
+    url: str | None  # None: jobs are not told
+
+    def answer(self, job: Job, request: Mapping[str, Any]) -> dict[str, object]:
+        """Do what a job asks for; return what it did, or the error."""
+        try:
+            if request["do"] == "submit":
+                return {"id": self._submit(job, request)}
+            return {"url": self._told_url()}
+        except InterlockError as error:
+            about = {k: v for k, v in vars(error).items() if isinstance(v, str | int)}
+            kind, words = type(error).__name__, str(error)[:_MAX_WORDS]
+            return {"error": {"kind": kind, "message": words, "about": about}}
+
+    def _submit(self, job: Job, request: Mapping[str, Any]) -> str:
+        options: Any = dict(request["options"])
+        for name in INSTANTS:
+            if options.get(name) is not None:
+                options[name] = datetime.fromisoformat(options[name])
+        if options.get("retry") is not None:
+            options["retry"] = Retry(**options["retry"])
+        handle = self.engine.submit_from(
+            job.id, request["name"], request["params"], options
+        )
+        return handle.id
+
+    def _told_url(self) -> str:
+        if self.url is None:
+            raise InterlockError(
+                "this worker does not tell its jobs which database it uses. Submit "
+                "with current_job().submit(...), which needs no database, or allow it: "
+                "WorkerSettings(job_engine=True) with a database that other processes "
+                "can open."
+            )
+        return self.url

@@ -1,0 +1,256 @@
+"""What people and programs ask of an engine beside running jobs."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+
+from interlock.api import explain
+from interlock.api.cancel import refuse_changed
+from interlock.api.idempotency import Once, once
+from interlock.core.bounds import age, check_whole
+from interlock.core.errors import InvalidOption
+from interlock.core.guards import undeletable
+from interlock.core.ids import refuse_malformed
+from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.core.lifecycle import Event, JobStatus
+from interlock.core.records import (
+    Census,
+    Ending,
+    Fault,
+    LogLine,
+    Page,
+    Place,
+    QueueInfo,
+    Search,
+    WorkerInfo,
+)
+from interlock.jobs.options import check_instant, check_json, check_words
+from interlock.ports.clock import Clock
+from interlock.ports.store import JobStore
+
+_MAX_PAGE = 1000
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Operations:
+    """Look at jobs and their records, and look after the store. See `Engine`."""
+
+    _store: JobStore
+    _clock: Clock
+
+    def get(self, job_id: str) -> Job:
+        """Return the job as it stands. Raises JobNotFound."""
+        refuse_malformed(job_id)
+        return self._store.get(job_id)
+
+    def search(
+        self,
+        *,
+        name: str | None = None,
+        queue: str | None = None,
+        statuses: Iterable[JobStatus | str] = (),
+        params: Mapping[str, object] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        submitted_by: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return a page of jobs, newest first; `cursor` is a page's `next_cursor`.
+
+        Filters combine by AND and are judged in the database. `params` is containment:
+        `{"size": 128}` finds every job whose params have that, among others.
+
+        Raises:
+            InvalidOption: `limit` is not from 1 to 1000, a status is unknown, or no
+                database could hold what is looked for.
+        """
+        check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
+        check_json("params", dict(params or {}))
+        for option, moment in (
+            ("created_after", created_after),
+            ("created_before", created_before),
+        ):
+            if moment is not None:
+                check_instant(option, moment)
+        check_whole("limit", limit, least=1, most=_MAX_PAGE)
+        wanted = frozenset(map(_status, statuses))
+        return self._store.search(
+            Search(
+                name=name,
+                queue=queue,
+                statuses=wanted,
+                params=params or {},
+                created_after=created_after,
+                created_before=created_before,
+                submitted_by=submitted_by,
+                limit=limit,
+                before=cursor,
+            )
+        )
+
+    def counts(self) -> dict[JobStatus, int]:
+        """Return how many jobs have each status."""
+        return self._store.counts()
+
+    def history(self, job_id: str) -> list[HistoryEntry]:
+        """Return every logged event of a job, in order. Raises JobNotFound."""
+        refuse_malformed(job_id)
+        return self._store.history(job_id)
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Return the attempts of a job, in order. Raises JobNotFound."""
+        refuse_malformed(job_id)
+        return self._store.attempts(job_id)
+
+    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
+        """Return what a job wrote, in lines with `seq > after`. Raises JobNotFound."""
+        refuse_malformed(job_id)
+        check_whole("after", after)
+        check_whole("limit", limit)
+        return self._store.log(job_id, after=after, limit=limit)
+
+    def rejections(self, job_id: str | None = None) -> list[Rejection]:
+        """Return refused events, of one job or of all; the newest 1000."""
+        if job_id is not None:
+            refuse_malformed(job_id)
+        return self._store.rejections(job_id)
+
+    def explain(self, job_id: str) -> str:
+        """Return in a sentence what a job does now, and why it does not run."""
+        refuse_malformed(job_id)
+        return explain.explain(self._store, job_id, self._clock.now())
+
+    def queues(self) -> list[QueueInfo]:
+        """Return the queues, by name."""
+        return self._store.queues()
+
+    def pause(self, queue: str) -> None:
+        """Let no job of this queue start; those that run go on."""
+        self._store.set_paused(queue, paused=True)
+
+    def resume(self, queue: str) -> None:
+        """Let jobs of this queue start again."""
+        self._store.set_paused(queue, paused=False)
+
+    def workers(self) -> list[WorkerInfo]:
+        """Return the registered workers; `seen_at` tells which are alive."""
+        return self._store.workers()
+
+    def purge(self, *, older_than: timedelta | float, limit: int | None = None) -> int:
+        """Delete jobs that ended longer ago than this (seconds or timedelta).
+
+        Returns:
+            How many were deleted, with all their records.
+
+        Raises:
+            InvalidOption: an argument is negative or no number. Nothing was deleted.
+        """
+        if limit is not None:
+            check_whole("limit", limit)
+        now, ago = self._clock.now(), age("older_than", older_than)
+        if ago > now - _FIRST:
+            return 0  # nothing is as old
+        before = now - ago
+        deleted = 0
+        while limit is None or deleted < limit:
+            batch = 1000 if limit is None else min(1000, limit - deleted)
+            some = self._store.purge(finished_before=before, limit=batch)
+            deleted += some
+            if some < batch:
+                break
+        return deleted
+
+    def delete(self, job_id: str, *, if_version: int | None = None) -> None:
+        """Delete one terminal job with all its records.
+
+        Raises:
+            JobNotFound: no job has this id.
+            IllegalTransition: it has not ended yet. Nothing was deleted.
+            VersionChanged: it has changed since `if_version`.
+        """
+        job = self.get(job_id)
+        refuse_changed(job, if_version, Event.CANCEL)
+        if not job.is_terminal:  # judged on what was read: it may end meanwhile
+            raise undeletable(job)
+        self._store.delete(job_id)
+
+    def recent(self, limit: int = 100) -> list[HistoryEntry]:
+        """Return the newest history entries of all jobs, the newest first."""
+        check_whole("limit", limit)
+        return self._store.recent(limit)
+
+    def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
+        """Return which jobs ended since a moment and how, the last one first."""
+        check_instant("since", since)
+        check_whole("limit", limit)
+        return self._store.endings(since, limit=limit)
+
+    def census(self) -> Census:
+        """Count jobs by name and status, and refused events. It reads all jobs."""
+        return self._store.census()
+
+    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """Return the history entries of these jobs beyond a `seq` each."""
+        return self._store.news(after)
+
+    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+        """Return the history of all jobs beyond a place; read on from the last one."""
+        check_whole("limit", limit)
+        return self._store.feed(after, limit=limit)
+
+    def feed_end(self) -> Place:
+        """Return the place from which `feed` tells only what is to come."""
+        return self._store.feed_end()
+
+    def backlog(self, queue: str, *, limit: int) -> int:
+        """Return how many jobs wait in a queue, counting no further than `limit`."""
+        check_whole("limit", limit)
+        return self._store.backlog(queue, limit=limit)
+
+    def check(self) -> None:
+        """Look whether the store can be used. Raises StoreUnavailable."""
+        self._store.check()
+
+    def once(
+        self, key: str, request: str, act: Callable[[], str], *, kept: float
+    ) -> str:
+        """Act once for a key; a repeat of the request gets the first answer.
+
+        What `act` writes and its answer are one transaction.
+
+        Args:
+            key: names the request; whoever repeats it repeats the key.
+            request: what tells it from others (a digest of it).
+            act: does it by this engine's methods, and returns the answer.
+            kept: seconds that the answer is kept.
+
+        Raises:
+            KeyReused: the key came with another request.
+            InFlight: the request is under way.
+            InvalidOption: `kept` is negative or no number. Nothing was done.
+            Exception: of `act`; then nothing is kept, and nothing was done.
+        """
+        return once(
+            self._store,
+            Once(key=key, request=request, kept=age("kept", kept)),
+            act,
+            self._clock,
+        )
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make what this thread calls inside the block one transaction, all or none."""
+        return self._store.together()
+
+    def verify(self) -> list[Fault]:
+        """Replay every history against the table; return the faults, none if sound."""
+        return self._store.verify()
+
+
+def _status(word: JobStatus | str) -> JobStatus:
+    try:
+        return JobStatus(word)
+    except ValueError:
+        known = ", ".join(JobStatus)
+        message = f"There is no status {word!r}. Use one of {known}."
+        raise InvalidOption.because("statuses", message) from None

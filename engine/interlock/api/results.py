@@ -1,0 +1,38 @@
+"""What a terminal job is to whoever wants its result."""
+
+from typing import Final
+
+from interlock.core.errors import InvalidResult, JobCanceled, JobFailed, JobTimedOut
+from interlock.core.job import Job
+from interlock.core.lifecycle import Event, row_of
+from interlock.jobs.annotations import Misfit, shown
+from interlock.jobs.registry import codec_of, registered
+
+_BADLY: Final = {
+    row_of(Event.FAIL).target: JobFailed,
+    row_of(Event.CANCEL).target: JobCanceled,
+    row_of(Event.TIME_OUT).target: JobTimedOut,
+}
+
+
+def value_of(job: Job) -> object:
+    """Return the result of a terminal job as its function's annotation says.
+
+    As JSON, if this process has no job of the name.
+
+    Raises:
+        JobFailed, JobCanceled, JobTimedOut: it ended without one.
+        InvalidResult: it does not fit the annotation.
+    """
+    if job.status in _BADLY:
+        raise _BADLY[job.status](job)
+    known = registered().get(job.name)
+    codec = None if known is None else codec_of(known.function)
+    if codec is None:
+        return job.result
+    try:
+        return codec.result.from_json(job.result)
+    except Misfit as error:
+        wanted = shown(codec.result.annotation)
+        why = "; ".join(line.lstrip(": .") for line in error.problems)
+        raise InvalidResult(job, wanted, why) from error

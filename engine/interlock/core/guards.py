@@ -1,0 +1,153 @@
+"""The guards of the table in Python: for stores without SQL, and to explain a refusal.
+
+The SQL store renders the same guards as SQL; the store contract holds them together.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, assert_never
+
+from interlock.core.errors import (
+    IllegalTransition,
+    InterlockError,
+    LeaseLost,
+    VersionChanged,
+)
+from interlock.core.job import Job, Move
+from interlock.core.lifecycle import INITIAL, Event, Guard, StopCause, row_of
+from interlock.core.machine import legal
+
+#: Events that no `Move` can bring.
+NOT_MOVES: Final = frozenset({Event.CLAIM, Event.RENEW})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a guard reads beside the job's own row."""
+
+    now: datetime
+    lease_live: bool = False
+    attempt: int | None = None
+    proved: bool = False
+    failed: bool = False  # the attempt ended by itself, without success
+    domain_empty: bool = False
+    queue_open: bool = True
+    slot_free: bool = True
+
+
+def facts_of(move: Move, *, lease_live: bool) -> Facts:
+    """Return the facts that a move brings."""
+    return Facts(
+        now=move.now,
+        lease_live=lease_live,
+        attempt=move.attempt,
+        proved=move.proof is not None,
+        failed=move.error is not None,
+        domain_empty=move.domain_empty,
+    )
+
+
+def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911, PLR0912  (one arm a guard)
+    """Whether `guard` is met."""
+    match guard:
+        case Guard.DUE:
+            return job.run_at <= facts.now
+        case Guard.FRESH:
+            return job.expires_at is None or job.expires_at >= facts.now
+        case Guard.OVERDUE:
+            return job.expires_at is not None and job.expires_at < facts.now
+        case Guard.QUEUE_OPEN:
+            return facts.queue_open
+        case Guard.SLOT_FREE:
+            return facts.slot_free
+        case Guard.HELD:
+            return facts.attempt == job.attempt
+        case Guard.LEASED:
+            return facts.lease_live
+        case Guard.NOT_STOPPED:
+            return job.stop_cause is None
+        case Guard.STOPPED_BY_TIMEOUT:
+            return job.stop_cause is StopCause.TIMEOUT
+        case Guard.STOPPED_BY_SHUTDOWN:
+            return job.stop_cause is StopCause.SHUTDOWN
+        case Guard.STOPPED_OR_FAILED:
+            return job.stop_cause in (StopCause.CANCEL, StopCause.SHUTDOWN) or (
+                job.stop_cause is None and facts.failed
+            )
+        case Guard.MAY_RETRY:
+            return job.stop_cause is None or (
+                job.stop_cause is StopCause.TIMEOUT and job.retry.on_timeout
+            )
+        case Guard.NOT_BY_TIMEOUT:
+            return job.stop_cause is not StopCause.TIMEOUT
+        case Guard.CANCEL_REQUESTED:
+            return job.cancel_requested_at is not None
+        case Guard.NO_CANCEL:
+            return job.cancel_requested_at is None
+        case Guard.PROVED:
+            return facts.proved
+        case Guard.LOST:
+            gone = facts.domain_empty or not facts.lease_live
+            return gone and not job.kill_unconfirmed
+        case Guard.FAILURES_LEFT:
+            return job.failures + 1 < job.retry.max_attempts
+        case Guard.LOSSES_LEFT:
+            return job.losses + 1 < job.max_losses
+        case Guard.LOSSES_SPENT:
+            return job.losses + 1 >= job.max_losses
+        case _:
+            assert_never(guard)
+
+
+def unmet(event: Event, job: Job, facts: Facts) -> Guard | None:
+    """Return the first guard of `event` that is not met, in the table's order."""
+    guards = row_of(event).guards
+    return next((guard for guard in guards if not holds(guard, job, facts)), None)
+
+
+def refusal(move: Move, job: Job, *, lease_live: bool) -> InterlockError:
+    """Return the error that says why `move` was refused."""
+    if move.attempt is not None and move.attempt != job.attempt:
+        return LeaseLost(job.id, move.attempt, job.attempt)
+    changed = version_changed(job, move.version, move.event)
+    if changed is not None:
+        return changed
+    allowed = legal(job.status)
+    if move.event not in allowed:
+        return IllegalTransition(job.status, move.event, allowed, job_id=job.id)
+    if move.event in NOT_MOVES:
+        why = "it has a method of its own, which also gives or extends the lease"
+        return IllegalTransition(
+            job.status, move.event, allowed, job_id=job.id, unmet=why
+        )
+    guard = unmet(move.event, job, facts_of(move, lease_live=lease_live))
+    if guard in (Guard.HELD, Guard.LEASED):
+        return LeaseLost(job.id, move.attempt or 0, job.attempt)
+    why = guard or "it changed at the same moment; look again"
+    return IllegalTransition(
+        job.status, move.event, allowed, job_id=job.id, unmet=str(why)
+    )
+
+
+def version_changed(
+    job: Job, version: int | None, event: Event
+) -> VersionChanged | None:
+    """Return the error if the job is not in the version that a caller saw."""
+    if version is None or job.version == version:
+        return None
+    return VersionChanged(
+        job.status,
+        event,
+        legal(job.status),
+        job_id=job.id,
+        versions=(job.version, version),
+    )
+
+
+def undeletable(job: Job) -> IllegalTransition:
+    """Return the error for deleting a job that is not terminal."""
+    event = Event.CANCEL if job.status is INITIAL else Event.REQUEST_CANCEL
+    why = "only terminal jobs can be deleted; cancel it first"
+    return IllegalTransition(
+        job.status, event, legal(job.status), job_id=job.id, unmet=why
+    )

@@ -1,0 +1,226 @@
+"""What a job is: the frozen values that cross every port. Times are aware UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from interlock.core.lifecycle import (
+    INITIAL,
+    TERMINAL,
+    Event,
+    JobStatus,
+    Proof,
+    Reason,
+    StopCause,
+    row_of,
+)
+from interlock.core.progress import Progress
+from interlock.core.retry import Retry
+
+_RUNNING = row_of(Event.CLAIM).target
+_CANCELED = row_of(Event.CANCEL).target
+_WHILE_WAITING = (Reason.BEFORE_START, Reason.EXPIRED)  # ends that no attempt had
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Phase(StrEnum):
+    """What a job does just now, finer than its status. Derived; the list may grow."""
+
+    SCHEDULED = "scheduled"  # PENDING, `run_at` has not come
+    QUEUED = "queued"  # PENDING, may be claimed
+    RETRY_WAIT = "retry_wait"  # PENDING, failed before and waits for its backoff
+    EXECUTING = "executing"
+    CANCEL_REQUESTED = "cancel_requested"  # RUNNING, the worker will stop it
+    STOPPING = "stopping"  # RUNNING, the worker is stopping it
+    KILL_UNCONFIRMED = "kill_unconfirmed"  # RUNNING, its death cannot be proved
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an attempt did not succeed."""
+
+    reason: Reason
+    message: str
+    type: str | None = None  # dotted name of the exception class
+    traceback: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    transient: bool = False  # worth another try, by the job's `Retry`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job as it is submitted. Everything here stays as it is for the job's life."""
+
+    id: str
+    name: str
+    params: Mapping[str, object]
+    created_at: datetime
+    run_at: datetime  # moves with each retry
+    queue: str = "default"
+    priority: int = 0
+    timeout_s: float | None = None
+    grace_s: float = 2.0
+    expires_at: datetime | None = None
+    retry: Retry = field(default_factory=Retry)
+    max_losses: int = 5
+    unique_key: str | None = None
+    idempotency_key: str | None = None
+    submitted_by: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    rerun_of: str | None = None
+    parent_id: str | None = None  # the job that submitted it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(NewJob):
+    """One submitted call, as last read (at `read_at`)."""
+
+    status: JobStatus = INITIAL
+    reason: Reason | None = None
+    attempt: int = 0  # 0 until the first claim; the fence
+    failures: int = 0
+    losses: int = 0
+    started_at: datetime | None = None  # of the last attempt
+    finished_at: datetime | None = None
+    worker_id: str | None = None
+    lease_until_us: int | None = None  # microseconds of the store's lease clock
+    cancel_requested_at: datetime | None = None
+    cancel_requested_by: str | None = None
+    cancel_reason: str | None = None
+    stop_cause: StopCause | None = None
+    proof: Proof | None = None
+    kill_unconfirmed: bool = False
+    result: object = None
+    error: Failure | None = None  # of the last attempt that failed
+    progress: Progress | None = None
+    version: int = 0  # +1 with each write
+    read_at: datetime = field(default=_EPOCH, compare=False)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job will never change again."""
+        return self.status in TERMINAL
+
+    @property
+    def phase(self) -> Phase:
+        """What the job did at `read_at`."""
+        if self.is_terminal:
+            return Phase.DONE
+        if self.status is _RUNNING:
+            return self._running_phase()
+        if self.run_at <= self.read_at:
+            return Phase.QUEUED
+        return Phase.RETRY_WAIT if self.failures else Phase.SCHEDULED
+
+    def _running_phase(self) -> Phase:
+        if self.kill_unconfirmed:
+            return Phase.KILL_UNCONFIRMED
+        if self.stop_cause is not None:
+            return Phase.STOPPING
+        if self.cancel_requested_at is not None:
+            return Phase.CANCEL_REQUESTED
+        return Phase.EXECUTING
+
+    @property
+    def cancel_outcome(self) -> str | None:
+        """What became of a requested cancel: None, pending, canceled or too_late."""
+        if self.cancel_requested_at is None:
+            return None
+        if not self.is_terminal:
+            return "pending"
+        return "canceled" if self.status is _CANCELED else "too_late"
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long the last attempt took, or takes at `read_at`.
+
+        None while the job waits, and if it ended so: `Engine.attempts` tells of each.
+        """
+        waits = self.status is INITIAL or self.reason in _WHILE_WAITING
+        if self.started_at is None or waits:
+            return None
+        return (self.finished_at or self.read_at) - self.started_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """How the main process of an attempt ended. One of the two is set."""
+
+    code: int | None = None
+    signal: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One claim of a job, and what came of it."""
+
+    job_id: str
+    attempt: int
+    worker_id: str
+    claimed_at: datetime
+    pid: int | None = None  # of the job's main process, in the worker's PID namespace
+    containment: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: Event | None = None
+    exit: Exit | None = None
+    proof: Proof | None = None
+    error: Failure | None = None
+    peak_memory_bytes: int | None = None  # of its largest process; None: not measured
+    cpu_seconds: float | None = None  # of all its processes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A request to apply `event` to one job.
+
+    `attempt` names the attempt that the caller speaks for (workers), or that it read
+    (the reaper); a client has none. What else is set belongs to the event.
+    """
+
+    job_id: str
+    event: Event
+    now: datetime
+    actor: str
+    attempt: int | None = None
+    version: int | None = None  # the only one of the job that a client wants to move
+    reason: Reason | None = None
+    text: str | None = None  # the words of whoever cancels
+    stop_cause: StopCause | None = None
+    proof: Proof | None = None
+    result: object = None
+    error: Failure | None = None
+    run_at: datetime | None = None
+    exit: Exit | None = None
+    domain_empty: bool = False  # the kill domain was proved empty on this host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One logged event of a job, in the order of `seq` (from 1 without gaps)."""
+
+    job_id: str
+    seq: int
+    event: str
+    source: JobStatus | None
+    target: JobStatus
+    at: datetime
+    actor: str
+    reason: str | None
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """An event that was refused, and why."""
+
+    job_id: str
+    event: Event
+    status: JobStatus
+    at: datetime
+    actor: str
+    attempt: int | None
+    why: str

@@ -1,0 +1,269 @@
+"""The life of a job: its statuses, its events and every legal transition.
+
+`TABLE` is the only place where a transition is declared. The machine (`machine.py`),
+the SQL guards and triggers, the pictures in `diagrams/`, the tables in the docs and the
+model in `tests/model/` are derived from it; none of them names a status or an event by
+hand.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class JobStatus(StrEnum):
+    """What happened to a job so far. Names and values are equal; values are stored."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMEOUT = "TIMEOUT"
+    CANCELED = "CANCELED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether no event can change a job of this status any more."""
+        return self in TERMINAL
+
+
+class Event(StrEnum):
+    """What can happen to a job, as an imperative verb."""
+
+    CLAIM = "claim"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    RETRY = "retry"
+    TIME_OUT = "time_out"
+    FINISH_CANCEL = "finish_cancel"
+    RELEASE = "release"
+    RESCUE = "rescue"
+    GIVE_UP = "give_up"
+    TIME_OUT_LOST = "time_out_lost"
+    CANCEL_LOST = "cancel_lost"
+    REQUEST_CANCEL = "request_cancel"
+    STOP = "stop"
+    RENEW = "renew"
+
+
+class Who(StrEnum):
+    """Who may send an event."""
+
+    CLIENT = "client"  # an application, a person: holds no attempt
+    WORKER = "worker"  # holds the attempt that it names
+    REAPER = "reaper"  # cleans up after workers that are gone
+
+
+class StopCause(StrEnum):
+    """Why a worker stops a running job; set once an attempt, before the signal."""
+
+    CANCEL = "CANCEL"
+    TIMEOUT = "TIMEOUT"
+    SHUTDOWN = "SHUTDOWN"
+
+
+class Proof(StrEnum):
+    """How it is known that no process of an attempt is alive."""
+
+    CGROUP = "cgroup"  # cgroup.events says `populated 0`
+    NAMESPACE = "namespace"  # the init of its PID namespace saw ECHILD, or was reaped
+    SUBREAPER = "subreaper"  # waitpid(-1) says ECHILD in the process that inherits all
+    INLINE = "inline"  # ran inside the caller's own process
+    GROUP_UNPROVEN = "group_unproven"  # the platform has nothing better than killpg
+
+
+class Reason(StrEnum):
+    """Why a job has its status, as a closed list (`REASONS` says which fits where)."""
+
+    RETURNED = "returned"
+    ERROR = "error"
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    OUT_OF_MEMORY = "out_of_memory"
+    BAD_RESULT = "bad_result"
+    SPAWN_ERROR = "spawn_error"
+    LOST = "lost"
+    TOO_LONG = "too_long"
+    BEFORE_START = "before_start"
+    WHILE_RUNNING = "while_running"
+    EXPIRED = "expired"
+    SHUTDOWN = "shutdown"
+
+
+class Guard(StrEnum):
+    """What must hold, in the same UPDATE as the source status. The value says it."""
+
+    DUE = "`run_at <= now`"
+    FRESH = "not expired"
+    QUEUE_OPEN = "its queue is not paused"
+    SLOT_FREE = "a slot of its name is free"
+    OVERDUE = "`expires_at < now`"
+    HELD = "the caller's attempt is the job's attempt"
+    LEASED = "the lease has not expired"
+    NOT_STOPPED = "`stop_cause` is NULL"
+    STOPPED_BY_TIMEOUT = "`stop_cause = TIMEOUT`"
+    STOPPED_BY_SHUTDOWN = "`stop_cause = SHUTDOWN`"
+    STOPPED_OR_FAILED = (
+        "`stop_cause` is CANCEL or SHUTDOWN, or the attempt failed by itself"
+    )
+    MAY_RETRY = "`stop_cause` is NULL, or TIMEOUT with `on_timeout`"
+    NOT_BY_TIMEOUT = "`stop_cause` is not TIMEOUT"
+    CANCEL_REQUESTED = "a cancel is requested"
+    NO_CANCEL = "no cancel is requested"
+    PROVED = "proof that the process tree is gone"
+    LOST = "lost: lease expired or kill domain proved empty, and not `kill_unconfirmed`"
+    FAILURES_LEFT = "`failures + 1 < max_attempts`"
+    LOSSES_LEFT = "`losses + 1 < max_losses`"
+    LOSSES_SPENT = "`losses + 1 >= max_losses`"
+
+
+class Counter(StrEnum):
+    """A column that one kind of event increments and nothing ever decrements."""
+
+    ATTEMPT = "attempt"
+    FAILURES = "failures"
+    LOSSES = "losses"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One row of the table: `event` moves a job from `source` to `target`.
+
+    All `guards` are checked in the same statement as `source`. `counts` is the column
+    that the event increments by one. `logged` events appear in the history.
+    """
+
+    event: Event
+    source: JobStatus
+    target: JobStatus
+    who: Who
+    guards: tuple[Guard, ...]
+    counts: Counter | None = None
+    logged: bool = True
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether the status stays as it is."""
+        return self.source is self.target
+
+
+def _row(  # one line a row, below
+    event: Event,
+    source: JobStatus,
+    target: JobStatus,
+    who: Who,
+    *guards: Guard,
+    counts: Counter | None = None,
+    logged: bool = True,
+) -> Transition:
+    return Transition(
+        event=event,
+        source=source,
+        target=target,
+        who=who,
+        guards=guards,
+        counts=counts,
+        logged=logged,
+    )
+
+
+_S, _E, _W, _G, _C = JobStatus, Event, Who, Guard, Counter
+_P, _R = _S.PENDING, _S.RUNNING
+
+# fmt: off
+TABLE: Final = (
+    _row(_E.CLAIM, _P, _R, _W.WORKER,
+         _G.DUE, _G.FRESH, _G.QUEUE_OPEN, _G.SLOT_FREE, counts=_C.ATTEMPT),
+    _row(_E.CANCEL, _P, _S.CANCELED, _W.CLIENT),
+    _row(_E.EXPIRE, _P, _S.CANCELED, _W.REAPER, _G.OVERDUE),
+    _row(_E.SUCCEED, _R, _S.SUCCEEDED, _W.WORKER, _G.HELD, _G.NOT_STOPPED, _G.PROVED),
+    _row(_E.FAIL, _R, _S.FAILED, _W.WORKER,
+         _G.HELD, _G.LEASED, _G.NOT_STOPPED, _G.NO_CANCEL, _G.PROVED),
+    _row(_E.RETRY, _R, _P, _W.WORKER,
+         _G.HELD, _G.LEASED, _G.FAILURES_LEFT, _G.NO_CANCEL, _G.MAY_RETRY, _G.PROVED,
+         counts=_C.FAILURES),
+    _row(_E.TIME_OUT, _R, _S.TIMEOUT, _W.WORKER,
+         _G.HELD, _G.STOPPED_BY_TIMEOUT, _G.PROVED),
+    _row(_E.FINISH_CANCEL, _R, _S.CANCELED, _W.WORKER,
+         _G.HELD, _G.CANCEL_REQUESTED, _G.STOPPED_OR_FAILED, _G.PROVED),
+    _row(_E.RELEASE, _R, _P, _W.WORKER,
+         _G.HELD, _G.STOPPED_BY_SHUTDOWN, _G.NO_CANCEL, _G.PROVED),
+    _row(_E.RESCUE, _R, _P, _W.REAPER,
+         _G.HELD, _G.LOST, _G.NO_CANCEL, _G.NOT_BY_TIMEOUT, _G.LOSSES_LEFT,
+         counts=_C.LOSSES),
+    _row(_E.GIVE_UP, _R, _S.FAILED, _W.REAPER,
+         _G.HELD, _G.LOST, _G.NO_CANCEL, _G.NOT_BY_TIMEOUT, _G.LOSSES_SPENT,
+         counts=_C.LOSSES),
+    _row(_E.TIME_OUT_LOST, _R, _S.TIMEOUT, _W.REAPER,
+         _G.HELD, _G.LOST, _G.NO_CANCEL, _G.STOPPED_BY_TIMEOUT),
+    _row(_E.CANCEL_LOST, _R, _S.CANCELED, _W.REAPER,
+         _G.HELD, _G.LOST, _G.CANCEL_REQUESTED),
+    # Inside RUNNING: the status stays.
+    _row(_E.REQUEST_CANCEL, _R, _R, _W.CLIENT, _G.NO_CANCEL),
+    _row(_E.STOP, _R, _R, _W.WORKER, _G.HELD, _G.LEASED, _G.NOT_STOPPED),
+    _row(_E.RENEW, _R, _R, _W.WORKER, _G.HELD, _G.LEASED, logged=False),
+)
+# fmt: on
+
+INITIAL: Final = JobStatus.PENDING
+SUBMIT: Final = "submit"  # the first history row of every job; it has no source
+TERMINAL: Final = frozenset(JobStatus) - {row.source for row in TABLE}
+EDGES: Final = tuple(row for row in TABLE if not row.is_internal)
+
+#: One sentence a status, for docs and pages.
+STATUS_MEANING: Final = {
+    _S.PENDING: "Waiting to be claimed, at `run_at` or later.",
+    _S.RUNNING: "Leased to one worker as one attempt.",
+    _S.SUCCEEDED: "The function returned, and its result is stored.",
+    _S.FAILED: "The job ended by itself, without success; `reason` says how.",
+    _S.TIMEOUT: "It ran longer than its timeout and no process of it is alive.",
+    _S.CANCELED: "Somebody canceled it, or it expired, and no process of it is alive.",
+}
+
+#: One sentence an event, for docs and pages.
+EVENT_MEANING: Final = {
+    _E.CLAIM: "A worker takes the job and starts a new attempt.",
+    _E.CANCEL: "A client cancels a job that has not started.",
+    _E.EXPIRE: "The job was not started before `expires_at`.",
+    _E.SUCCEED: "The function returned a result.",
+    _E.FAIL: "The attempt failed and there is no retry.",
+    _E.RETRY: "The attempt failed for a passing reason; the job waits for its backoff.",
+    _E.TIME_OUT: "The attempt was stopped at its timeout.",
+    _E.FINISH_CANCEL: "The attempt of a job with a requested cancel has ended.",
+    _E.RELEASE: "The worker shut down and gives the job back; no budget is spent.",
+    _E.RESCUE: "The worker is gone; the job goes back and spends none of its retries.",
+    _E.GIVE_UP: "The job was lost `max_losses` times.",
+    _E.TIME_OUT_LOST: "The worker is gone after it stopped the job at its timeout.",
+    _E.CANCEL_LOST: "The worker is gone and a cancel was requested.",
+    _E.REQUEST_CANCEL: "A client asks for a running job to be canceled; it is kept.",
+    _E.STOP: "The worker decides to stop the attempt, before the first signal.",
+    _E.RENEW: "The worker extends its lease.",
+}
+
+#: The reasons that fit each status. RUNNING has none.
+REASONS: Final = {
+    _S.PENDING: frozenset({
+        Reason.ERROR, Reason.EXIT_CODE, Reason.SIGNAL, Reason.OUT_OF_MEMORY,
+        Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.TOO_LONG, Reason.LOST,
+        Reason.SHUTDOWN,
+    }),
+    _S.RUNNING: frozenset[Reason](),
+    _S.SUCCEEDED: frozenset({Reason.RETURNED}),
+    _S.FAILED: frozenset({
+        Reason.ERROR, Reason.EXIT_CODE, Reason.SIGNAL, Reason.OUT_OF_MEMORY,
+        Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.LOST,
+    }),
+    _S.TIMEOUT: frozenset({Reason.TOO_LONG, Reason.LOST}),
+    _S.CANCELED: frozenset({
+        Reason.BEFORE_START, Reason.WHILE_RUNNING, Reason.EXPIRED, Reason.LOST,
+    }),
+}  # fmt: skip
+
+_BY_EVENT: Final = {row.event: row for row in TABLE}
+
+
+def row_of(event: Event) -> Transition:
+    """Return the one row of `event`."""
+    return _BY_EVENT[event]

@@ -1,0 +1,72 @@
+"""What a runner is told to start, and what it sees of it: the values of its port."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from interlock.core.job import Exit, Failure, Job
+from interlock.core.lifecycle import Proof
+from interlock.core.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitSeen:
+    """The main process ended by itself or by a stop; its tree may still live."""
+
+    exit: Exit
+    result: object = None
+    failure: Failure | None = None  # None: the function returned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeDead:
+    """The kernel says that no process of the attempt is left."""
+
+    proof: Proof
+    cpu_seconds: float | None = None  # of all its processes
+    peak_memory_bytes: int | None = None  # of its largest process
+    where: str | None = None  # the function that it was in when it was stopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PidSeen:
+    """The main process runs, since `age_s` seconds."""
+
+    pid: int
+    age_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Lines of output."""
+
+    stream: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unconfirmed:
+    """The tree was killed, and the kernel does not say that it is gone (D state)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The job asks its worker to do something, and waits for the answer."""
+
+    body: Mapping[str, Any]
+
+
+Observation = PidSeen | Output | Progress | Request | ExitSeen | Unconfirmed | TreeDead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What a runner needs to start one attempt."""
+
+    job: Job
+    lease_deadline: float  # `Clock.boot` seconds; the tree is killed then
+    deadline_at: datetime | None  # for the job to read; the worker enforces it
+    isolation: str = "process"  # or "interpreter"
+    limits: Mapping[str, int] = field(default_factory=dict[str, int])
+    trace: Mapping[str, str] = field(default_factory=dict[str, str])  # a carrier

@@ -1,0 +1,164 @@
+"""When to try again: failures -> seconds, or None. Pure."""
+
+import builtins
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from interlock.core.errors import PACKAGE, InvalidOption
+
+if TYPE_CHECKING:  # it has a hook that every fork of a job would run
+    from random import Random
+
+
+MAX_SECONDS = 10 * 365 * 86_400.0  # ten years: every clock can add it
+_MAX_NAME = 500
+_ONCE: Final = frozenset({"interlock.errors", "interlock.retry", "interlock.context"})
+#: The script that declares jobs, as workers import it; multiprocessing does the same.
+#: Its classes are those of `__main__`.
+MAIN: Final = "__mp_main__"
+
+
+class TransientError(Exception):
+    """Raise it in a job to say: this may pass, try again (within `Retry`'s budget)."""
+
+    __module__ = PACKAGE
+
+
+class PermanentError(Exception):
+    """Raise it in a job to say: this will not pass. It is never tried again."""
+
+    __module__ = PACKAGE
+
+
+def type_name(kind: type[BaseException]) -> str:
+    """Return the dotted name by which a policy remembers an exception class."""
+    module = "__main__" if kind.__module__ == MAIN else kind.__module__
+    return f"{module}.{kind.__qualname__}"
+
+
+Kinds = type[BaseException] | str | tuple[type[BaseException] | str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often a job is tried, and on which errors.
+
+    Exceptions of the function alone are judged by `on` and `never_on`: an exit code, a
+    signal, or a result that is none is not worth another try.
+
+    Args:
+        max_attempts: tries in all, the first one included; 1 to 1000.
+        on: one exception class, or several, that are worth another try, their
+            subclasses included; as text, dotted names or names of builtins. None: every
+            `Exception`; (): none. `TransientError` always is.
+        never_on: what is not worth another try although `on` has it. `PermanentError`
+            never is, whatever else it is.
+        backoff: seconds before the second try; doubles each time. Jitter is full: the
+            delay is uniform between 0 and that bound (Brooker, "Exponential Backoff
+            And Jitter", 2015).
+        max_backoff: upper bound of the delay in seconds; both at most ten years.
+        on_timeout: whether a timeout is worth another try.
+
+    Raises:
+        InvalidOption: a value is out of its range.
+    """
+
+    max_attempts: int = 1
+    on: Kinds | None = None
+    never_on: Kinds = ()
+    backoff: float = 1.0
+    max_backoff: float = 300.0
+    on_timeout: bool = False
+
+    def __post_init__(self) -> None:
+        given: object = self.max_attempts
+        whole = isinstance(given, int) and not isinstance(given, bool)
+        if not whole or not 1 <= self.max_attempts <= 1000:  # noqa: PLR2004  (documented above)
+            allowed = "a whole number from 1 to 1000"
+            raise InvalidOption("max_attempts", given, allowed)
+        for option in ("backoff", "max_backoff"):
+            given = getattr(self, option)
+            number = isinstance(given, int | float) and not isinstance(given, bool)
+            if not number or not 0 <= given <= MAX_SECONDS:  # type: ignore[operator]  # it is a number
+                allowed = "a number of seconds, 0 or more, at most ten years"
+                raise InvalidOption(option, given, allowed)
+        given = self.on_timeout
+        if not isinstance(given, bool):
+            raise InvalidOption("on_timeout", given, "True or False")
+        if self.on is not None:
+            object.__setattr__(self, "on", _names("on", self.on))
+        object.__setattr__(self, "never_on", _names("never_on", self.never_on))
+
+    def to_json(self) -> dict[str, object]:
+        """Return the policy as JSON values, for `from_json`."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> "Retry":
+        """Return a policy that was stored, by an earlier version too.
+
+        That took any name; one without a dot that is no builtin's never matched.
+        """
+        given = [(n, tuple(v) if isinstance(v, list) else v) for n, v in stored.items()]
+        return _stored(tuple(given))
+
+    def covers(self, error: BaseException) -> bool:
+        """Whether `error` is worth another try."""
+        names = {type_name(kind) for kind in type(error).__mro__}
+        if isinstance(error, PermanentError) or not names.isdisjoint(self.never_on):  # type: ignore[arg-type]  # names by now
+            return False
+        if isinstance(error, TransientError):
+            return True
+        if self.on is None:
+            return isinstance(error, Exception)
+        return not names.isdisjoint(self.on)  # type: ignore[arg-type]  # names by now
+
+    def delay_s(self, failures: int, rng: "Random") -> float:
+        """Return the seconds to wait after the `failures`-th failure (from 1)."""
+        exponent = min(failures - 1, 64)  # 2**64 s is beyond every max_backoff
+        return rng.uniform(0, min(self.max_backoff, self.backoff * 2.0**exponent))
+
+
+@lru_cache(maxsize=256)  # a worker reads the few policies of its jobs all the time
+def _stored(given: tuple[tuple[str, Any], ...]) -> Retry:
+    stored = dict(given)
+    for option in ("on", "never_on"):
+        if stored.get(option) is not None:
+            names = map(_today, stored[option])
+            stored[option] = tuple(n for n in names if "." in n or _is_builtin(n))
+    return Retry(**stored)
+
+
+def _today(name: str) -> str:
+    """Return the name that an exception of ours has now, for one of version 0.1.0."""
+    module, _, last = name.rpartition(".")
+    return f"{PACKAGE}.{last}" if module in _ONCE else name
+
+
+def _names(option: str, given: object) -> tuple[str, ...]:
+    """Return exception classes by their dotted names. Raises InvalidOption."""
+    kinds = given if isinstance(given, tuple | list) else [given]
+    return tuple(_name(option, kind) for kind in kinds)
+
+
+def _name(option: str, kind: object) -> str:
+    if isinstance(kind, type) and issubclass(kind, BaseException):
+        return type_name(kind)
+    if not isinstance(kind, str):
+        allowed = "exception classes, or names of them"
+        raise InvalidOption(option, kind, allowed)
+    name = kind if "." in kind else f"builtins.{kind}"
+    if "." not in kind and not _is_builtin(kind):
+        allowed = "a class, a dotted name such as 'photos.BadImage', or a builtin's"
+        raise InvalidOption(option, kind, allowed)
+    if not name.isprintable() or len(name) > _MAX_NAME:
+        allowed = f"names of up to {_MAX_NAME} printable characters"
+        raise InvalidOption(option, kind, allowed)
+    return name
+
+
+def _is_builtin(name: str) -> bool:
+    kind = getattr(builtins, name, None)
+    return isinstance(kind, type) and issubclass(kind, BaseException)

@@ -1,0 +1,415 @@
+"""Parameters and results as their annotations say, in Python and in JSON.
+
+The one module of the engine that knows pydantic; it is imported with the first submit.
+The process of a job, and what forks it, import it only for a function with an
+annotation that JSON does not carry as it is.
+"""
+
+import json
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from inspect import Parameter
+from typing import Any, Final
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import (
+    PydanticSchemaGenerationError,
+    PydanticUndefinedAnnotation,
+    PydanticUserError,
+)
+
+from interlock.core.errors import InvalidParams
+from interlock.core.json_limits import MAX_DEPTH, is_deeper, is_storable
+from interlock.core.retry import PermanentError
+from interlock.jobs import annotations
+from interlock.jobs.annotations import RETURN, Misfit
+from interlock.jobs.pydantic_types import usable
+from interlock.jobs.round_trip import alike, in_order
+
+MAX_BYTES: Final = 1024 * 1024  # of the JSON text
+_CONFIG: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+_UNSTORABLE: Final = "it holds NUL or half of a surrogate pair, which no store can keep"
+_TOO_LONG: Final = 12  # characters of ASCII that one of JSON can become
+
+
+class Slot:
+    """One annotation: values -> JSON and back."""
+
+    def __init__(self, annotation: object) -> None:
+        self.annotation = annotation
+        self.is_plain = annotations.is_plain(annotation)
+        kind: Any = usable(annotation)
+        self._is_wrapped = False
+        self._adapter: TypeAdapter[Any]
+        try:
+            self._adapter = TypeAdapter(kind, config=_CONFIG)
+        except PydanticUserError as error:
+            if error.code != "type-adapter-config-unused":
+                raise
+            self._is_wrapped = True  # its fields have our configuration then
+            self._adapter = TypeAdapter(tuple[kind], config=_CONFIG)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of what is stored. Raises PydanticUserError: none."""
+        found = self._adapter.json_schema(by_alias=False)
+        if not self._is_wrapped:
+            return found
+        (kind,) = found["prefixItems"]
+        return {**kind, "$defs": found.get("$defs", {})}
+
+    def to_json(self, value: object) -> object:
+        """Return a value as JSON; one that is right in JSON already is right too.
+
+        Raises:
+            Misfit: neither, or it would not be the same when it is read.
+        """
+        if self.is_plain:
+            self._in_python(value)
+            return value
+        text = _exact_text(value)
+        try:
+            return self._stored(self._in_python(value))
+        except Misfit as error:
+            if text is None:
+                raise
+            try:
+                return self._stored(self._in_json(text))
+            except Misfit as other:  # it tells more, if a form of JSON was tried
+                raise other from error
+
+    def _stored(self, value: object) -> object:
+        """Return the JSON of a value that is right. Raises Misfit: it would change."""
+        try:
+            stored = self._dumped(value)
+            text = json.dumps(stored, allow_nan=False, ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise Misfit([f": it has no JSON form: {error}"]) from error
+        again = self._in_json(text)
+        if not alike(value, again):
+            kind, other = type(value).__name__, type(again).__name__
+            as_what = f"as a {other}" if other != kind else "as it is"
+            no = "" if other != kind else "not "
+            raise Misfit([f": this {kind} would {no}come back {as_what} from its JSON"])
+        return stored
+
+    def from_json(self, stored: object) -> object:
+        """Return the value of which the JSON was made.
+
+        Raises:
+            Misfit: it is not of this annotation.
+        """
+        return stored if self.is_plain else self._in_json(json.dumps(stored))
+
+    def takes(self, value: object) -> bool:
+        """Whether a value, or its JSON form, is right."""
+        try:
+            self.to_json(value)
+        except Misfit:
+            return False
+        return True
+
+    def _in_python(self, value: object) -> object:
+        given = (value,) if self._is_wrapped else value
+        try:
+            found = self._adapter.validate_python(given, strict=True)
+        except ValidationError as error:
+            raise self._misfit(error) from None
+        return found[0] if self._is_wrapped else found
+
+    def _in_json(self, text: str) -> object:
+        given = f"[{text}]" if self._is_wrapped else text
+        try:
+            found = self._adapter.validate_json(
+                given, strict=True, by_alias=True, by_name=True
+            )
+        except ValidationError as error:
+            raise self._misfit(error) from None
+        except ValueError as error:  # half of a surrogate pair
+            raise Misfit([f": {_UNSTORABLE}"]) from error
+        return found[0] if self._is_wrapped else found
+
+    def _dumped(self, value: object) -> object:
+        given = (value,) if self._is_wrapped else value
+        stored: Any = self._adapter.dump_python(
+            given, mode="json", round_trip=True, by_alias=False, warnings=False
+        )
+        return in_order(value, stored[0] if self._is_wrapped else stored)
+
+    def _misfit(self, error: ValidationError) -> Misfit:
+        lines = []
+        for each in error.errors(include_input=False, include_url=False):
+            where = each["loc"][1:] if self._is_wrapped else each["loc"]
+            path = "".join(f".{part}" for part in where)
+            message = each["msg"]
+            lines.append(f"{path}: {message[0].lower()}{message[1:]}")
+        return Misfit(lines)
+
+
+class Codec:
+    """The parameters and the result of one function."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+        said = annotations.resolved(function)
+        self.slots: dict[str, Slot] = {}
+        self.required: set[str] = set()
+        self.rest: Slot | None = None
+        for each in annotations.signature(function).parameters.values():
+            annotation = said[each.name]
+            if each.kind is Parameter.VAR_KEYWORD:
+                self._rest(each.name, annotation)
+                continue
+            self.slots[each.name] = _slot(function, each.name, annotation)
+            if each.default is Parameter.empty:
+                self.required.add(each.name)
+        self.result = _slot(function, RETURN, said[RETURN])
+
+    def _rest(self, name: str, annotation: object) -> None:
+        """Take `**rest: int`, or `**options: Unpack[Options]`."""
+        if typing.get_origin(annotation) is not typing.Unpack:
+            self.rest = _slot(self._function, name, annotation)
+            return
+        (declared,) = typing.get_args(annotation)
+        hints = typing.get_type_hints(declared, include_extras=True)
+        for key, kind in hints.items():
+            self.slots[key] = _slot(self._function, key, kind)
+        self.required |= declared.__required_keys__
+
+    def slot(self, name: str) -> Slot | None:
+        """Return the slot of a parameter, None if the function has none."""
+        return self.slots.get(name, self.rest)
+
+    def schema(self) -> dict[str, object]:
+        """Return the JSON Schema of the parameters, of what is stored of them."""
+        slots = dict(self.slots) if self.rest is None else {**self.slots, "": self.rest}
+        kinds, defs = _schemas(slots)
+        rest = kinds.pop("", {}) if self.rest is not None else False
+        return {
+            "type": "object",
+            "properties": kinds,
+            "required": sorted(self.required),
+            "additionalProperties": rest,
+            "$defs": defs,
+        }
+
+    def params(self, stored: Mapping[str, object]) -> dict[str, object]:
+        """Return what to call the function with.
+
+        Raises:
+            PermanentError: it was changed since, and the parameters do not fit it.
+        """
+        found = {}
+        for name, value in stored.items():
+            slot = self.slot(name)
+            try:
+                found[name] = value if slot is None else slot.from_json(value)
+            except Misfit as error:
+                words = "; ".join(f"{name}{line}" for line in error.problems)
+                raise PermanentError(
+                    f"the stored parameters do not fit the function any more: {words}"
+                ) from None
+        return found
+
+    def returned(self, result: object) -> object:
+        """Return a result as JSON.
+
+        Raises:
+            Misfit: it is not of the return annotation.
+        """
+        if self.result.is_plain:
+            return result
+        try:
+            return self.result.to_json(result)
+        except Misfit as error:
+            wanted = annotations.shown(self.result.annotation)
+            words = "; ".join(line.lstrip(": .") for line in error.problems)
+            raise Misfit(
+                [
+                    f"the job returned a {type(result).__name__}, which does not fit "
+                    f"its annotation `{wanted}`: {words}"
+                ]
+            ) from error
+
+
+def _schemas(slots: Mapping[str, Slot]) -> tuple[dict[str, Any], Any]:
+    """Return the JSON Schema of each slot, and the definitions that they share."""
+    kinds: dict[str, Any] = {}
+    defs: dict[str, Any] = {}
+    for name, slot in slots.items():
+        try:
+            schema = slot.schema()
+        except PydanticUserError:  # it has none: the job judges
+            schema = {}
+        defs |= schema.pop("$defs", {})
+        kinds[name] = schema
+    return kinds, defs
+
+
+@cache
+def codec(function: Callable[..., object]) -> Codec:
+    """Return the codec of a function.
+
+    Raises:
+        InvalidOption: one of its annotations cannot be used.
+    """
+    return Codec(function)
+
+
+def encoded(
+    name: str,
+    function: Callable[..., object],
+    params: Mapping[str, object],
+    *,
+    secret: Iterable[str] = (),
+) -> dict[str, object]:
+    """Return the parameters of a job as they are stored: in JSON, known to fit.
+
+    Types are judged strictly: "5" is no int. A value is right as the annotation says,
+    or in its JSON form: "2026-01-01" is a date. Where the annotation is plain JSON,
+    what JSON would change on the way (a tuple, an int as a key) is refused.
+
+    Args:
+        name: of the job, for the error.
+        function: whose parameters they are.
+        params: by name.
+        secret: names of parameters about which the error says less.
+
+    Raises:
+        InvalidParams: one line for each problem.
+        InvalidOption: an annotation cannot be used.
+    """
+    own = codec(function)
+    found: dict[str, object] = {}
+    problems = []
+    extra = [key for key in params if key not in own.slots]
+    for key in (*own.slots, *extra):  # in the order of the signature
+        if key not in params:
+            problems += [f"{key} is missing"] if key in own.required else []
+            continue
+        slot = own.slot(key) if _is_name(key) else None
+        if slot is None:
+            problems.append(f"{ascii(key).strip(_QUOTES)} is unexpected")
+            continue
+        try:
+            found[key] = slot.to_json(params[key])
+        except Misfit as error:
+            why = _words(slot, params[key], error, is_secret=key in secret)
+            problems += [f"{key}{line}" for line in why]
+    if problems:
+        raise InvalidParams(name, problems)
+    return storable(name, found, secret=secret)
+
+
+def storable(
+    name: str, found: dict[str, object], *, secret: Iterable[str] = ()
+) -> dict[str, object]:
+    """Return parameters as JSON carries them. Raises InvalidParams: it does not."""
+    stored = _carried(found)
+    if stored is None:
+        raise InvalidParams(name, _not_json(found, frozenset(secret)))
+    return stored
+
+
+_QUOTES: Final = "'\""
+
+
+def _is_name(key: object) -> bool:
+    return isinstance(key, str)
+
+
+def _words(
+    slot: Slot, value: object, error: Misfit, *, is_secret: bool
+) -> tuple[str, ...]:
+    if is_secret:  # a validator may have put the value into its words
+        return (
+            f": it does not fit its annotation {annotations.shown(slot.annotation)}",
+        )
+    return error.problems if _is_storable(value) else (f": {_UNSTORABLE}",)
+
+
+def _is_storable(value: object) -> bool:
+    try:
+        return is_storable(json.dumps(value, ensure_ascii=False, default=str))
+    except (TypeError, ValueError, RecursionError):
+        return True  # something else is wrong with it
+
+
+def _carried(found: dict[str, object]) -> dict[str, object] | None:
+    """Return the parameters as JSON carries them, None if it would change them."""
+    try:
+        text = json.dumps(found, allow_nan=False, ensure_ascii=False)
+        same: dict[str, object] = json.loads(text)
+        if same != found or not is_storable(text):
+            return None
+    except (TypeError, ValueError, RecursionError):
+        return None
+    if any(is_deeper(v) for v in same.values() if isinstance(v, dict | list)):
+        return None
+    is_long = len(text) * _TOO_LONG > MAX_BYTES
+    return None if is_long and len(json.dumps(same)) > MAX_BYTES else same
+
+
+def _not_json(found: dict[str, object], secret: frozenset[str]) -> list[str]:
+    """Return why JSON does not carry them, a line each."""
+    problems = []
+    for name, value in found.items():
+        try:
+            text = json.dumps({name: value}, allow_nan=False, ensure_ascii=False)
+            same = json.loads(text) == {name: value}
+        except (TypeError, ValueError, RecursionError) as error:
+            why = "" if name in secret else f": {error}"
+            problems.append(f"{name} is not JSON{why}")
+            continue
+        if not is_storable(text):
+            problems.append(f"{ascii(name).strip(_QUOTES)}: {_UNSTORABLE}")
+        elif is_deeper(value):
+            problems.append(f"{name}: it is nested deeper than {MAX_DEPTH} levels")
+        elif not same:
+            kind = type(value).__name__
+            problems.append(f"{name}: {kind} does not survive JSON as it is")
+    return problems or [f"they are larger than {MAX_BYTES} bytes of JSON"]
+
+
+def _exact_text(value: object) -> str | None:
+    """Return a value's JSON text, None if JSON would change it."""
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        return text if json.loads(text) == value else None
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _slot(function: Callable[..., object], name: str, annotation: object) -> Slot:
+    """Return the slot of an annotation. Raises InvalidOption."""
+    kind = annotations.impossible(annotation)
+    try:
+        if kind is None:
+            return Slot(annotation)
+        allowed = f"a type that JSON can carry: no {kind} can be stored"
+        raise annotations.refusal(function, name, annotation, allowed)
+    except PydanticSchemaGenerationError as error:
+        allowed = (
+            "a type that JSON can carry: a plain one, a type of the standard library "
+            "that pydantic knows, a dataclass, or a pydantic model"
+        )
+        raise annotations.refusal(function, name, annotation, allowed) from error
+    except (PydanticUserError, NameError, TypeError) as error:
+        allowed = f"one that pydantic can use: {str(error).splitlines()[0]}"
+        raise annotations.refusal(function, name, annotation, allowed) from error
+
+
+def refuse_unknown(
+    function: Callable[..., object], name: str, annotation: object
+) -> None:
+    """Refuse an annotation of which no JSON can be made, as far as is known by now.
+
+    Raises:
+        InvalidOption: it has no JSON form.
+    """
+    try:
+        Slot(annotation)
+    except PydanticSchemaGenerationError:
+        _slot(function, name, annotation)
+    except (PydanticUndefinedAnnotation, PydanticUserError, NameError, TypeError):
+        return  # it names a class that is defined further down

@@ -1,0 +1,204 @@
+"""What a running job can see and say.
+
+The runner enters a context before it calls the job's function; the function asks for it
+with `current_job()`.
+"""
+
+import contextvars
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
+
+from interlock.core.errors import PACKAGE, InterlockError
+from interlock.core.lifecycle import StopCause
+from interlock.core.progress import Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Unpack
+
+    from interlock.api.engine import Engine
+    from interlock.api.handle import JobHandle
+    from interlock.jobs.options import Options
+    from interlock.jobs.registry import JobFunction
+
+    class JobClient(Protocol):
+        """The engine as a running job has it: see `job_client`."""
+
+        @property
+        def engine(self) -> Engine:
+            """See `JobContext.engine`."""
+            ...
+
+        def submit(
+            self,
+            job: JobFunction[..., object] | str,
+            args: Sequence[Any],
+            kwargs: Mapping[str, Any],
+        ) -> JobHandle[Any]:
+            """See `JobContext.submit`."""
+            ...
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Interrupted(BaseException):
+    """The job is being stopped; raised in its main thread by SIGTERM.
+
+    Clean up and let it pass: when the grace is over, every process of the job is
+    killed. It is no `Exception`, so that `except Exception` does not swallow it.
+    """
+
+    __module__ = PACKAGE
+
+    def __init__(self, cause: StopCause) -> None:
+        super().__init__(f"the job is being stopped: {cause}")
+        self.cause = cause
+
+
+def _nothing_asked() -> StopCause | None:
+    return None
+
+
+def _no_worker() -> "JobClient":
+    raise InterlockError("no worker runs this job: it can ask for nothing.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobContext:
+    """The attempt that runs here."""
+
+    id: str
+    name: str
+    attempt: int
+    deadline: datetime | None  # when it is stopped as TIMEOUT
+    parent_id: str | None = None  # the job that submitted it
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    _report: Callable[[Progress], None] = field(repr=False)
+    _asked: Callable[[], StopCause | None] = field(repr=False, default=_nothing_asked)
+    _client: Callable[[], "JobClient"] = field(repr=False, default=_no_worker)
+
+    @property
+    def tmpdir(self) -> "Path":
+        """The folder for temporary files: this attempt's own, removed after it."""
+        import tempfile  # noqa: PLC0415  (many pages in each fork)
+        from pathlib import Path  # noqa: PLC0415
+
+        return Path(tempfile.gettempdir())
+
+    @property
+    def stop_requested(self) -> StopCause | None:
+        """Why the job is being stopped, None while it is not."""
+        return self._asked()
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether somebody has asked to cancel this job, and it is being stopped."""
+        return self._asked() is StopCause.CANCEL
+
+    def progress(
+        self,
+        completed: float | None = None,
+        total: float | None = None,
+        *,
+        phase: str | None = None,
+        unit: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Say how far the job is. Cheap: at most 20 reports a second are sent on."""
+        self._report(
+            Progress(
+                phase=phase,
+                completed=completed,
+                total=total,
+                unit=unit,
+                message=message,
+            )
+        )
+
+    @overload
+    def submit(
+        self,
+        job: "JobFunction[P, Coroutine[Any, Any, R]]",
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> "JobHandle[R]": ...
+    @overload
+    def submit(
+        self, job: "JobFunction[P, R]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> "JobHandle[R]": ...
+    @overload
+    def submit(
+        self,
+        job: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        **options: "Unpack[Options]",
+    ) -> "JobHandle[object]": ...
+    def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
+        """Submit a job as `Engine.submit` does; its `parent_id` is this job.
+
+        This job's worker stores it: no database is opened here. The handle opens it
+        when it is asked for the job.
+
+        Raises:
+            InterlockError: as `Engine.submit`; or this is another process than the
+                job's main one.
+        """
+        return self._client().submit(job, args, kwargs)
+
+    @property
+    def engine(self) -> "Engine":
+        """An engine on the database of this job's worker, opened when first used.
+
+        Raises:
+            InterlockError: the worker does not allow it (`WorkerSettings.job_engine`),
+                or its database cannot be opened by another process.
+        """
+        return self._client().engine
+
+
+_current: contextvars.ContextVar[JobContext | None] = contextvars.ContextVar(
+    "interlock_job", default=None
+)
+_of_process: Callable[[], JobContext] | None = None
+
+
+def current_job() -> JobContext:
+    """Return the context of the job that runs here.
+
+    Raises:
+        InterlockError: no job runs here.
+    """
+    context = _current.get()
+    if context is None and _of_process is not None:
+        context = _of_process()
+    if context is None:
+        raise InterlockError("current_job() was called outside of a running job.")
+    return context
+
+
+def is_in_job() -> bool:
+    """Whether a job runs here."""
+    return _current.get() is not None or _of_process is not None
+
+
+def enter(here: Callable[[], JobContext]) -> None:
+    """Make `current_job()` return what `here` does, in all threads of this process."""
+    global _of_process  # noqa: PLW0603  (the process is the job's own)
+    _of_process = here
+
+
+@contextmanager
+def entered(context: JobContext) -> Iterator[None]:
+    """Make `current_job()` return `context`, for runners."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)

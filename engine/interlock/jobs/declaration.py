@@ -1,0 +1,153 @@
+"""What `@job` refuses: functions that no worker could call, and wrong options."""
+
+import functools
+import inspect
+import re
+from collections.abc import Collection, Mapping
+from typing import Final, Literal, get_args
+
+from interlock.core.errors import InvalidOption
+from interlock.jobs.annotations import (
+    has_names,
+    impossible,
+    is_plain,
+    refusal,
+    signature,
+    written,
+)
+
+Isolation = Literal["process", "fork", "interpreter"]
+LIMITS: Final = ("memory_mb", "address_space_mb", "cpu_s", "file_mb", "open_files")
+_DOTTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+_MAX_NAME: Final = 200
+_A_FUNCTION: Final = "a function at the top level of a module"
+_BY_NAME: Final = (
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+    inspect.Parameter.VAR_KEYWORD,
+)
+
+
+def check_name(name: object) -> None:
+    """Refuse what is no name of a job. Raises InvalidOption."""
+    fits = isinstance(name, str) and len(name) <= _MAX_NAME and _DOTTED.fullmatch(name)
+    if name is not None and not fits:
+        allowed = (
+            "a dotted identifier such as 'photos.thumbnails', up to "
+            f"{_MAX_NAME} characters"
+        )
+        raise InvalidOption("name", name, allowed)
+
+
+def check_max_running(many: object) -> None:
+    """Refuse what is no number of jobs. Raises InvalidOption."""
+    if many is not None and not _is_count(many):
+        raise InvalidOption("max_running", many, "a whole number, 1 or more, or None")
+
+
+def check_isolation(isolation: object) -> None:
+    """Refuse an unknown isolation. Raises InvalidOption."""
+    known = get_args(Isolation)
+    if not isinstance(isolation, str) or isolation not in known:
+        allowed = " or ".join(f'"{each}"' for each in known)
+        raise InvalidOption("isolation", isolation, allowed)
+
+
+def check_limits(limits: object) -> None:
+    """Refuse what is no mapping of limits to numbers. Raises InvalidOption."""
+    if limits is None:
+        return
+    if not isinstance(limits, Mapping):
+        allowed = f"a mapping, such as {{'{LIMITS[0]}': 500}}"
+        raise InvalidOption("limits", limits, allowed)
+    for name, value in limits.items():
+        if name not in LIMITS:
+            raise InvalidOption("limits", name, f"one of {', '.join(LIMITS)}")
+        if not _is_count(value):
+            allowed = "a whole number, 1 or more"
+            raise InvalidOption(f"limits[{name!r}]", value, allowed)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def check_secret(secret: object, function: object) -> None:
+    """Refuse what does not name parameters of a function. Raises InvalidOption."""
+    if isinstance(secret, str | bytes) or not isinstance(secret, Collection):
+        allowed = f'names of parameters, such as ("{secret}",): a text is many letters'
+        if not isinstance(secret, str):
+            allowed = 'names of parameters, such as ("password",)'
+        raise InvalidOption("secret", secret, allowed)
+    found = signature(function).parameters.values()  # type: ignore[arg-type]  # checked
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in found):
+        return
+    names = [each.name for each in found]
+    for name in secret:
+        if name not in names:
+            listed = ", ".join(names) or "none: it has no parameters"
+            raise InvalidOption(
+                "secret", name, f"a parameter of the function ({listed})"
+            )
+
+
+def check_function(function: object) -> None:
+    """Refuse what a worker could not find again, call by name, or give its values.
+
+    Raises:
+        InvalidOption: why.
+    """
+    wrong = _no_function(function)
+    if wrong is not None:
+        name = getattr(function, "__qualname__", None) or repr(function)
+        raise InvalidOption("function", name, wrong)
+    assert callable(function)  # noqa: S101  (for the type checker: it is a function)
+    for parameter in signature(function).parameters.values():
+        if parameter.kind not in _BY_NAME:
+            star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
+            allowed = (
+                "one that can be passed by name: parameters are stored by their names"
+            )
+            raise InvalidOption("parameter", f"{star}{parameter.name}", allowed)
+    for name, annotation in written(function).items():
+        if not has_names(annotation):  # else it is resolved at the first use
+            _check_annotation(function, name, annotation)
+
+
+def _check_annotation(function: object, name: str, annotation: object) -> None:
+    assert callable(function)  # noqa: S101  (for the type checker)
+    kind = impossible(annotation)
+    if kind is not None:
+        allowed = f"a type that JSON can carry: no {kind} can be stored"
+        raise refusal(function, name, annotation, allowed)
+    if not is_plain(annotation):
+        from interlock.jobs.codecs import refuse_unknown  # noqa: PLC0415  (pydantic)
+
+        refuse_unknown(function, name, annotation)
+
+
+def _no_function(function: object) -> str | None:  # noqa: C901, PLR0911  (a line each)
+    """Return what it must be instead, None if it is a function as jobs are."""
+    if isinstance(function, str):
+        return f"{_A_FUNCTION}; give a name as @job(name={function!r})"
+    if isinstance(function, functools.partial):
+        return f"{_A_FUNCTION}: define one that makes this call of a partial"
+    if isinstance(function, staticmethod | classmethod):
+        return f"{_A_FUNCTION}: move it out of the class"
+    if inspect.isclass(function):
+        return f"{_A_FUNCTION}, not a class: define one that makes the object"
+    if inspect.isbuiltin(function):
+        return f"{_A_FUNCTION}, written in Python: define one that calls the builtin"
+    if inspect.ismethod(function):
+        return f"{_A_FUNCTION}: a worker has no object to call a method of"
+    if not inspect.isfunction(function):
+        return f"{_A_FUNCTION}, not an object of {type(function).__name__}"
+    if function.__name__ == "<lambda>":
+        return f"{_A_FUNCTION}: a lambda has no name that a worker could find; use def"
+    if "<locals>" in function.__qualname__:
+        return f"{_A_FUNCTION}: a worker cannot find one inside of another function"
+    if "." in function.__qualname__:
+        return f"{_A_FUNCTION}: a worker has no object to call a method of"
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return f"{_A_FUNCTION} that returns a result: a generator has none; use a list"
+    return None

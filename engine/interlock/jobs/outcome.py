@@ -1,0 +1,129 @@
+"""How a job's function ended, in JSON: its result, or what went wrong.
+
+Runners call it where the function ran, in whatever process that was.
+"""
+
+import json
+import re
+import sys
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from interlock.core.errors import UnknownJobName
+from interlock.core.json_limits import MAX_DEPTH, is_deeper
+from interlock.core.lifecycle import Reason
+from interlock.core.retry import Retry, type_name
+from interlock.jobs.annotations import Misfit
+
+if TYPE_CHECKING:
+    from interlock.jobs.codecs import Codec
+
+MAX_RESULT: Final = 1024 * 1024  # bytes of JSON
+_MAX_TEXT: Final = 64 * 1024  # of a message, and of a traceback
+#: The escape, and not an escaped backslash before the same letters.
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_to_json: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+
+
+def result_text(result: object, codec: "Codec | None") -> bytes:
+    """Return the JSON of what a function returned.
+
+    Raises:
+        Misfit: it has none that can be stored; the job is FAILED(bad_result).
+    """
+    try:
+        if codec is not None:
+            result = codec.returned(result)
+        text = _plain_json(result) or _storable_json(result)
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = type(result).__name__
+        words = f"the job returned a {kind} that is not JSON: {error}"
+        raise Misfit([words]) from error
+    if len(text) > MAX_RESULT:
+        words = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
+        raise Misfit([words])
+    if isinstance(result, dict | list | tuple) and is_deeper(result):
+        raise Misfit([f"the result is nested deeper than {MAX_DEPTH} levels"])
+    return text
+
+
+def _plain_json(result: object) -> bytes | None:
+    """Return what most jobs return as JSON, without the encoder's many pages."""
+    if result is None:
+        return b"null"
+    return b"%d" % result if type(result) is int else None
+
+
+def _storable_json(result: object) -> bytes:
+    text = _to_json(result).encode()
+    if _NUL.search(text):
+        raise ValueError("the NUL character cannot be stored")
+    return text
+
+
+def bad_result(error: Misfit) -> dict[str, object]:
+    """Return what is to be known of a result that cannot be stored: a `Failure`."""
+    return {"reason": Reason.BAD_RESULT, "message": str(error)[:_MAX_TEXT]}
+
+
+def failure(error: BaseException, retry: Retry, *, ours: str) -> dict[str, object]:
+    """Return what is to be known of an exception: the fields of a `Failure`.
+
+    `ours` is the folder of the code that called the function: its frames are left out.
+    """
+    reason = Reason.ERROR
+    if isinstance(error, MemoryError):
+        reason = Reason.OUT_OF_MEMORY
+    elif isinstance(error, UnknownJobName):
+        reason = Reason.SPAWN_ERROR
+    _leave_out(error, ours)
+    return {
+        "reason": reason,
+        "message": _words(error)[:_MAX_TEXT] or type(error).__name__,
+        "type": type_name(type(error)),
+        "traceback": _traceback(error)[-_MAX_TEXT:],
+        "transient": reason != Reason.SPAWN_ERROR and retry.covers(error),
+    }
+
+
+def _leave_out(error: BaseException, ours: str) -> None:
+    """Let the traceback begin with the job's function."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(ours):
+        trace = trace.tb_next
+    if trace is not None:
+        error.__traceback__ = trace
+
+
+def _words(error: BaseException) -> str:
+    """Return an exception's own words; it may be of a kind that cannot be asked."""
+    try:
+        return str(error)
+    except Exception as odd:  # noqa: BLE001  (code of the job's own)
+        return f"(its str() raised {type(odd).__name__})"
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception as odd:  # noqa: BLE001  (code of the job's own)
+        frames = traceback.format_tb(error.__traceback__)
+        last = f"{type_name(type(error))}: (telling it raised {type(odd).__name__})\n"
+        return "".join(["Traceback (most recent call last):\n", *frames, last])
+
+
+def left(leaving: SystemExit) -> tuple[int, dict[str, object] | None]:
+    """Return the exit code of `sys.exit(...)`, and a `Failure` if it said words."""
+    if leaving.code is None:
+        return 0, None
+    if isinstance(leaving.code, int):
+        return leaving.code & 0xFF, None
+    words = _words(leaving)
+    print(words, file=sys.stderr)  # noqa: T201  (what Python does then)
+    return 1, {"reason": Reason.EXIT_CODE, "message": words[:_MAX_TEXT]}
+
+
+def exited(code: int) -> dict[str, object]:
+    """Return what is to be known of an exit code above 0: a `Failure`."""
+    words = f"the process ended with exit code {code}"
+    return {"reason": Reason.EXIT_CODE, "exit_code": code, "message": words}

@@ -1,0 +1,127 @@
+"""What workers publish of their jobs, for those who submit without importing them.
+
+A worker registers the names that it runs, each with the JSON Schema of its parameters
+and the options of its `@job`. It is the worker's code that rules: the job checks its
+parameters again when it starts.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from interlock.core.errors import InterlockError, InvalidParams, UnknownJobName
+from interlock.core.records import WorkerInfo
+from interlock.core.retry import Retry
+from interlock.jobs.options import Options
+from interlock.jobs.registry import JobFunction, registered
+
+_LEASE_S: Final = 30.0  # of workers that do not say theirs
+_LEASES: Final = 2  # without a word, and a worker counts as gone
+_MAX_PROBLEMS: Final = 20
+
+
+def describe(jobs: Mapping[str, JobFunction[..., object]]) -> dict[str, object]:
+    """Return what is published of jobs, by name, in JSON."""
+    from interlock.jobs.codecs import codec  # noqa: PLC0415  (pydantic: where it is needed)
+
+    return {
+        name: {
+            "params": codec(job.function).schema(),
+            "options": _to_json(job.defaults),
+            "secret": sorted(job.secret),
+        }
+        for name, job in jobs.items()
+    }
+
+
+def _to_json(options: Options) -> dict[str, object]:
+    retry = options.get("retry")
+    return {**options, "retry": None if retry is None else retry.to_json()}
+
+
+def live(workers: Iterable[WorkerInfo], now: datetime) -> list[WorkerInfo]:
+    """Return the workers that were seen lately."""
+    return [
+        worker
+        for worker in workers
+        if now - worker.seen_at
+        <= timedelta(seconds=_LEASES * (worker.lease_s or _LEASE_S))
+    ]
+
+
+def is_known(name: str, workers: Iterable[WorkerInfo]) -> bool:
+    """Whether one of the workers runs the jobs of a name, or may: it does not say."""
+    return any(worker.jobs is None or name in worker.jobs for worker in workers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedJob(JobFunction[..., object]):
+    """A job whose function is not imported here, as a live worker describes it."""
+
+    schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def checked(self, params: Mapping[str, object]) -> dict[str, object]:
+        """Return parameters that fit the schema.
+
+        Raises:
+            InvalidParams: they do not, one line for each problem.
+        """
+        problems = self._problems(params, self.schema)
+        if problems:
+            raise InvalidParams(self.name, problems[:_MAX_PROBLEMS])
+        return dict(params)
+
+    def _problems(
+        self, params: Mapping[str, object], schema: Mapping[str, Any]
+    ) -> list[str]:
+        from jsonschema import Draft202012Validator as Validator  # noqa: PLC0415
+
+        found = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
+        return [self._problem(error) for error in found.iter_errors(dict(params))]
+
+    def takes(self, name: str, value: object) -> bool:
+        """Whether a value may be that of a parameter."""
+        properties = self.schema["properties"]
+        rest = self.schema["additionalProperties"]
+        schema = {**self.schema, "required": []}
+        if name not in properties and rest is False:
+            return False
+        return not self._problems({name: value}, schema)
+
+    def _problem(self, error: Any) -> str:
+        path = ".".join(str(part) for part in error.absolute_path)
+        name = path.partition(".")[0]
+        if name in self.secret:  # the words would show the value
+            return f"{path}: it does not fit its schema"
+        return f"{path}: {error.message}" if path else str(error.message)
+
+
+def find(name: str, workers: Iterable[WorkerInfo], now: datetime) -> PublishedJob:
+    """Return the job of a name as a live worker describes it.
+
+    Raises:
+        UnknownJobName: none runs jobs of the name.
+    """
+    running = live(workers, now)
+    newest = sorted(running, key=lambda worker: worker.started_at, reverse=True)
+    for worker in newest:
+        told: Any = (worker.jobs or {}).get(name)
+        if told is not None:
+            options = dict(told["options"])
+            retry = options.pop("retry", None)
+            if retry is not None:
+                options["retry"] = Retry.from_json(retry)
+            return PublishedJob(
+                function=_elsewhere,
+                name=name,
+                defaults=cast("Options", options),
+                secret=frozenset(told["secret"]),
+                schema=told["params"],
+            )
+    known = {*registered(), *(name for one in running for name in one.jobs or ())}
+    raise UnknownJobName(name, known)
+
+
+def _elsewhere(**_params: object) -> object:
+    raise InterlockError("the function of this job is not imported here: submit it.")

@@ -1,0 +1,95 @@
+"""What must not be seen: parameters with secret names, and their values elsewhere."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from interlock.core.job import Job
+from interlock.jobs.registry import registered
+
+HIDDEN: Final = "***"
+#: Shorter values are not looked for in texts: they would blacken half of a log.
+_SHORTEST: Final = 4
+_LOOKS_SECRET: Final = re.compile(
+    r"pass(word|wd|phrase|code)|pwd|secret|token|credential|cookie|session_?id"
+    r"|(api|access|private|signing|encryption|ssh)_?key|auth(orization)?$|bearer",
+    re.IGNORECASE,
+)
+
+
+def is_secret(name: str, declared: Iterable[str] = ()) -> bool:
+    """Whether a parameter of this name is hidden: by its job, or by how it looks."""
+    plain = name.replace("-", "_").replace(".", "_")
+    return name in declared or _LOOKS_SECRET.search(plain) is not None
+
+
+def declared_anywhere() -> frozenset[str]:
+    """Return the names that any registered job declares secret."""
+    return frozenset().union(*(job.secret for job in registered().values()))
+
+
+class Redaction:
+    """What is hidden of one job, in its parameters and wherever their values recur."""
+
+    def __init__(self, job: Job) -> None:
+        function = registered().get(job.name)
+        self._declared = function.secret if function else frozenset[str]()
+        found: set[str] = set()
+        self.params = _hide(job.params, self._declared, found)
+        self.metadata = _hide(job.metadata, self._declared, found)
+        longest_first = sorted(found, key=len, reverse=True)
+        alternatives = "|".join(re.escape(value) for value in longest_first)
+        self._values = re.compile(alternatives) if alternatives else None
+
+    def text(self, text: str) -> str:
+        """Return a text without the secret values of the job."""
+        return text if self._values is None else self._values.sub(HIDDEN, text)
+
+    def within(self, value: object) -> object:
+        """Return JSON (a result, an error) without the secret values of the job."""
+        if self._values is None:
+            return value
+        match value:
+            case str():
+                return self.text(value)
+            case Mapping():
+                return {self.text(k): self.within(v) for k, v in value.items()}
+            case list() | tuple():
+                return [self.within(each) for each in value]
+            case _:
+                return value
+
+
+def _hide(value: object, declared: frozenset[str], found: set[str]) -> object:
+    """Return a copy with the secrets hidden; add what they were to `found`."""
+    match value:
+        case Mapping():
+            hidden: dict[str, object] = {}
+            for name, each in value.items():
+                if is_secret(name, declared):
+                    _collect(each, found)
+                    hidden[name] = HIDDEN
+                else:
+                    hidden[name] = _hide(each, declared, found)
+            return hidden
+        case list() | tuple():
+            return [_hide(each, declared, found) for each in value]
+        case _:
+            return value
+
+
+def _collect(value: object, found: set[str]) -> None:
+    match value:
+        case bool() | None:
+            return
+        case str() | int() | float():
+            if len(str(value)) >= _SHORTEST:
+                found.add(str(value))
+        case Mapping():
+            for each in value.values():
+                _collect(each, found)
+        case list() | tuple():
+            for each in value:
+                _collect(each, found)
+        case _:
+            return

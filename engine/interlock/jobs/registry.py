@@ -1,0 +1,328 @@
+"""Which functions are jobs: `@job`, and the allow-list of names."""
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
+
+from interlock.core.errors import (
+    InterlockError,
+    InvalidOption,
+    InvalidParams,
+    NotGuarded,
+    UnknownJobName,
+)
+from interlock.core.retry import MAIN as MAIN  # noqa: PLC0414  (whoever imports it for jobs)
+from interlock.core.retry import Retry
+from interlock.jobs import declaration
+from interlock.jobs import options as opts
+from interlock.jobs.annotations import are_plain, signature
+from interlock.jobs.declaration import Isolation
+from interlock.jobs.options import Options
+
+if TYPE_CHECKING:
+    from interlock.jobs.codecs import Codec
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+_BY_POSITION = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFunction(Generic[P, R_co]):
+    """A function that is a job. Calling it runs it here, as any function."""
+
+    function: Callable[P, R_co] = field(repr=False)
+    name: str
+    defaults: Options = field(default_factory=Options)
+    max_running: int | None = None
+    isolation: Isolation = "process"
+    limits: Mapping[str, int] = field(default_factory=dict[str, int])
+    secret: frozenset[str] = frozenset()
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Run the function here and now."""
+        return self.function(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle as a function is pickled: by the name that it has in its module."""
+        function = inspect.unwrap(self.function)
+        return _unpickled, (function.__module__, function.__qualname__, self.defaults)
+
+    def options(self, **options: Unpack[Options]) -> "JobFunction[P, R_co]":
+        """Return this job with other options, to hand to `Engine.submit`.
+
+        Raises:
+            InvalidOption: an option is out of its range.
+        """
+        opts.check(options)
+        return replace(self, defaults={**self.defaults, **options})
+
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> "Call[R_co]":
+        """Return one call of this job, for `Engine.submit_many`.
+
+        Raises:
+            InvalidParams: as `bound`.
+        """
+        return Call(job=self, params=self.bound(*args, **kwargs))
+
+    def bound(self, /, *args: object, **kwargs: object) -> dict[str, object]:
+        """Return the arguments by name; whether they fit is checked at the submit.
+
+        Raises:
+            InvalidParams: there are too many by position, or one is given twice.
+        """
+        names = _names(self.function)
+        problems = [
+            f"got multiple values for argument {name!r}"
+            for name, _ in zip(names, args, strict=False)
+            if name in kwargs
+        ]
+        if len(args) > len(names):
+            takes = f"{len(names)} positional argument{'s'[: len(names) != 1]}"
+            were = "was" if len(args) == 1 else "were"
+            problems.append(f"it takes {takes} but {len(args)} {were} given")
+        if problems:
+            raise InvalidParams(self.name, problems)
+        return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _unpickled(module: str, name: str, defaults: Options) -> JobFunction[..., object]:
+    """Return what `JobFunction.__reduce__` has named."""
+    found = getattr(importlib.import_module(module), name)
+    if not isinstance(found, JobFunction):
+        raise InterlockError(f"{module}.{name} is no job any more: it was replaced.")
+    return replace(found, defaults=defaults)
+
+
+@cache
+def _names(function: Callable[..., object]) -> list[str]:
+    """Return the parameters that may be given by position."""
+    found = signature(function).parameters.values()
+    return [each.name for each in found if each.kind is _BY_POSITION]
+
+
+@cache
+def codec_of(function: Callable[..., object]) -> "Codec | None":
+    """Return what converts a function's parameters and result.
+
+    None if they are plain JSON: then nothing is imported, and nothing converted.
+
+    Raises:
+        InvalidOption: an annotation cannot be used.
+    """
+    if are_plain(function):
+        return None
+    from interlock.jobs.codecs import codec  # noqa: PLC0415  (pydantic: where it is needed)
+
+    return codec(function)
+
+
+def prepare() -> None:
+    """Make ready what converts the parameters and results of all registered jobs.
+
+    Raises:
+        InvalidOption: an annotation of one cannot be used.
+    """
+    for each in registered().values():
+        codec_of(each.function)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[R_co]):
+    """One call of a job: what `submit_many` takes."""
+
+    job: JobFunction[..., R_co]
+    params: Mapping[str, object]
+
+
+_registered: dict[str, JobFunction[..., object]] = {}
+_is_importing = False
+
+
+@overload
+def job(function: Callable[P, R], /) -> JobFunction[P, R]: ...
+@overload
+def job(
+    *,
+    name: str | None = None,
+    timeout: float | None = None,
+    grace: float = 2.0,
+    queue: str = "default",
+    priority: int = 0,
+    retry: Retry | None = None,
+    max_running: int | None = None,
+    max_losses: int = 5,
+    isolation: Isolation = "process",
+    limits: Mapping[str, int] | None = None,
+    secret: Collection[str] = (),
+) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
+def job(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    timeout: float | None = None,
+    grace: float = 2.0,
+    queue: str = "default",
+    priority: int = 0,
+    retry: Retry | None = None,
+    max_running: int | None = None,
+    max_losses: int = 5,
+    isolation: Isolation = "process",
+    limits: Mapping[str, int] | None = None,
+    secret: Collection[str] = (),
+) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
+    """Make a module-level function a job: `@job`, or with options `@job(...)`.
+
+    Args:
+        function: given by Python where there are no options.
+        name: a dotted identifier, stored with each job; `module.function` if None.
+        timeout: seconds that an attempt may run, its start included; None: for ever.
+        grace: seconds between SIGTERM and kill.
+        queue: the queue that its jobs wait in.
+        priority: higher runs first.
+        retry: when to try again; None: never.
+        max_running: how many run at once, over all workers; None: any number.
+        max_losses: how many lost workers until the job is FAILED(lost).
+        isolation: "process" forks a prepared process, and starts a fresh Python where
+            that cannot be forked; "fork" and "interpreter" say which.
+        limits: memory_mb is that of the whole tree; the others are setrlimit(2) of
+            each of its processes: address_space_mb, cpu_s, file_mb, open_files.
+        secret: names of parameters that lists, logs and pages do not show.
+
+    Raises:
+        InvalidOption: a value is out of its range, an annotation can never be stored,
+            or the function is none that a worker could find and call.
+    """
+    defaults: Options = {
+        "timeout": timeout,
+        "grace": grace,
+        "queue": queue,
+        "priority": priority,
+        "retry": Retry() if retry is None else retry,
+        "max_losses": max_losses,
+    }
+    opts.check(defaults)
+    declaration.check_name(name)
+    declaration.check_max_running(max_running)
+    declaration.check_isolation(isolation)
+    declaration.check_limits(limits)
+
+    def register(function: Callable[P, R]) -> JobFunction[P, R]:
+        declaration.check_function(function)
+        declaration.check_secret(secret, function)
+        found: JobFunction[P, R] = JobFunction(
+            function=function,
+            name=_name_of(function, name),
+            defaults=defaults,
+            max_running=max_running,
+            isolation=isolation,
+            limits=dict(limits or {}),
+            secret=frozenset(secret),
+        )
+        _refuse_taken(found)
+        _registered[found.name] = found
+        return found
+
+    return register if function is None else register(function)
+
+
+def _name_of(function: Callable[..., object], name: str | None) -> str:
+    if name is None:
+        module = function.__module__
+        if module in {"__main__", MAIN}:
+            module = _main_name(sys.modules[module])
+        name = f"{module}.{function.__name__}"
+        declaration.check_name(name)
+    return name
+
+
+def _main_name(main: ModuleType) -> str:
+    """Return the name of what was run: of `-m` the module, of a script the file."""
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name != "__main__":
+        name: str = spec.name
+        return name
+    path: str = getattr(main, "__file__", None) or "main"
+    file = path.removesuffix("/__main__.py").rpartition("/")[2]
+    return re.sub(r"\W", "_", file.rpartition(".")[0] or file)
+
+
+def _refuse_taken(new: JobFunction[..., object]) -> None:
+    """Refuse a name that another function has; a module may be imported again."""
+    known = _registered.get(new.name)
+    if known is not None and _origin(known.function) != _origin(new.function):
+        file, what = _origin(known.function)
+        raise InvalidOption("name", new.name, f"another one: {what} of {file} has it")
+
+
+def _origin(function: Callable[..., object]) -> tuple[str, str]:
+    code = inspect.unwrap(function).__code__
+    return code.co_filename, function.__qualname__
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Tell that modules are imported for their jobs alone: nothing is to be run."""
+    global _is_importing  # noqa: PLW0603  (one for the process)
+    _is_importing = True
+    try:
+        yield
+    finally:
+        _is_importing = False
+
+
+def refuse_while_importing(what: str) -> None:
+    """Refuse what a script does for its own sake while it is imported for its jobs.
+
+    Raises:
+        NotGuarded: a worker imports this module just now.
+    """
+    if _is_importing:
+        raise NotGuarded(
+            f"{what} is called while a worker imports this module for its jobs: put it "
+            "under `if __name__ == '__main__':`. Nothing was stored or started."
+        )
+
+
+def called(
+    job: JobFunction[..., object] | str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> tuple[JobFunction[..., object], Mapping[str, object]]:
+    """Return the job and the parameters that a submit was given.
+
+    Raises:
+        UnknownJobName: no job has the name.
+        InvalidOption: `job` is neither a job function nor a name.
+    """
+    if isinstance(job, str):
+        return find(job).options(**kwargs), args[0] if args else {}
+    if isinstance(job, JobFunction):
+        return job, job.bound(*args, **kwargs)
+    raise InvalidOption("job", job, "a function with @job, or a job's name")
+
+
+def find(name: str) -> JobFunction[..., object]:
+    """Return the job of this name.
+
+    Raises:
+        UnknownJobName: none is registered.
+    """
+    try:
+        return _registered[name]
+    except KeyError:
+        raise UnknownJobName(name, _registered) from None
+
+
+def registered() -> dict[str, JobFunction[..., object]]:
+    """Return every registered job by name."""
+    return dict(_registered)

@@ -1,0 +1,86 @@
+"""The engine's values as JSON, with secrets hidden: for the command line, HTTP, pages.
+
+Whatever leaves the library for people or other programs leaves through here.
+"""
+
+from dataclasses import asdict, fields
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.core.lifecycle import Reason
+from interlock.core.records import LogLine
+from interlock.jobs.redaction import Redaction
+
+_FIELDS = tuple(field.name for field in fields(Job))
+_TEXTS = ("result", "error", "progress", "cancel_reason")
+
+
+def plain(value: object) -> Any:  # noqa: PLR0911  (one arm a kind)
+    """Return a value of the engine as JSON values."""
+    match value:
+        case Enum():
+            return value.value
+        case datetime():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case dict():
+            return {str(k): plain(v) for k, v in value.items()}
+        case list() | tuple():
+            return [plain(each) for each in value]
+        case frozenset():
+            return sorted(value)
+        case _:
+            return value
+
+
+def job(found: Job) -> dict[str, Any]:
+    """Return every field of a job, and what is derived from them."""
+    hidden = Redaction(found)
+    values = {name: getattr(found, name) for name in _FIELDS}
+    values["retry"] = found.retry.to_json()
+    for name in ("error", "progress"):
+        if values[name] is not None:
+            values[name] = asdict(values[name])
+    for name in _TEXTS:
+        values[name] = hidden.within(values[name])
+    values |= {"params": hidden.params, "metadata": hidden.metadata}
+    values |= {"phase": found.phase, "cancel_outcome": found.cancel_outcome}
+    values |= {"duration": found.duration}
+    return {name: plain(value) for name, value in values.items()}
+
+
+def history(entry: HistoryEntry, hidden: Redaction | None) -> dict[str, Any]:
+    """Return a history entry; `hidden` is needed where people's words are in it."""
+    values: dict[str, Any] = plain(asdict(entry))
+    if hidden is not None and entry.reason is not None:
+        values["reason"] = hidden.text(entry.reason)
+    return values
+
+
+def has_words(entry: HistoryEntry) -> bool:
+    """Whether its reason is somebody's own text."""
+    return entry.reason is not None and entry.reason not in set(Reason)
+
+
+def attempt(found: Attempt, hidden: Redaction) -> dict[str, Any]:
+    """Return an attempt."""
+    values: dict[str, Any] = plain(asdict(found))
+    values["error"] = hidden.within(values["error"])
+    return values
+
+
+def rejection(found: Rejection, hidden: Redaction) -> dict[str, Any]:
+    """Return a refused event."""
+    values: dict[str, Any] = plain(asdict(found))
+    values["why"] = hidden.text(found.why)
+    return values
+
+
+def line(found: LogLine, hidden: Redaction) -> dict[str, Any]:
+    """Return a line of a log."""
+    values: dict[str, Any] = plain(asdict(found))
+    values["text"] = hidden.text(found.text)
+    return values

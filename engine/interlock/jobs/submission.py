@@ -1,0 +1,117 @@
+"""From a job function, its parameters and options to a `NewJob` that may be stored."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from interlock.core.errors import IllegalTransition, InvalidOption, InvalidParams
+from interlock.core.ids import new_id
+from interlock.core.job import Job, NewJob
+from interlock.core.lifecycle import Event
+from interlock.core.machine import legal
+from interlock.core.retry import Retry
+from interlock.jobs import options as opts
+from interlock.jobs.published import PublishedJob
+from interlock.jobs.registry import Call, JobFunction, refuse_while_importing
+
+Wanted = Call[object] | tuple["JobFunction[..., object] | str", Mapping[str, object]]
+
+
+def call_of(
+    wanted: Wanted, named: Callable[[str], JobFunction[..., object]]
+) -> tuple[JobFunction[..., object], Mapping[str, object]]:
+    """Return the job and the parameters that `submit_many` was given.
+
+    `named` finds the job of a name.
+
+    Raises:
+        UnknownJobName: no job has the name.
+        InvalidOption: it is neither a `Call` nor a pair.
+    """
+    if isinstance(wanted, Call):
+        return wanted.job, wanted.params
+    try:
+        job, params = wanted
+    except (TypeError, ValueError):
+        raise InvalidOption("job", wanted, "job.call(...) or (job, params)") from None
+    return (named(job) if isinstance(job, str) else job), params
+
+
+def encoded(
+    job: JobFunction[..., object], params: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the parameters of a job in JSON, known to fit.
+
+    Raises:
+        InvalidParams: they do not, and why.
+        InvalidOption: an annotation of the function cannot be used.
+    """
+    from interlock.jobs import codecs  # noqa: PLC0415  (pydantic: with the first one)
+
+    if not isinstance(params, Mapping):
+        raise InvalidParams(job.name, ["they are a mapping of names to values"])
+    if isinstance(job, PublishedJob):
+        return codecs.storable(job.name, job.checked(params), secret=job.secret)
+    return codecs.encoded(job.name, job.function, params, secret=job.secret)
+
+
+def new_job(
+    job: JobFunction[..., object],
+    params: Mapping[str, object],
+    *,
+    now: datetime,
+    parent_id: str | None = None,
+) -> NewJob:
+    """Return the job to store.
+
+    Raises:
+        InvalidParams, InvalidOption: it must not be stored, and why.
+    """
+    refuse_while_importing("a submit")
+    stored = encoded(job, params)
+    options = job.defaults
+    opts.check(options)
+    expires_at = options.get("expires_at")
+    run_at = options.get("run_at", now)
+    if expires_at is not None and expires_at < max(now, run_at):
+        raise InvalidOption("expires_at", expires_at, "later than now and than run_at")
+    return NewJob(
+        id=new_id(now),
+        name=job.name,
+        params=stored,
+        created_at=now,
+        run_at=run_at,
+        queue=options.get("queue", "default"),
+        priority=options.get("priority", 0),
+        timeout_s=options.get("timeout"),
+        grace_s=options.get("grace", 2.0),
+        expires_at=expires_at,
+        retry=options.get("retry") or Retry(),
+        max_losses=options.get("max_losses") or 5,
+        unique_key=options.get("unique_key"),
+        idempotency_key=options.get("idempotency_key"),
+        submitted_by=options.get("by"),
+        metadata=dict(options.get("metadata") or {}),
+        parent_id=parent_id,
+    )
+
+
+def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
+    """Return a new job that does once more what a terminal one did.
+
+    Raises:
+        IllegalTransition: it has not ended yet.
+    """
+    if not job.is_terminal:
+        raise IllegalTransition(
+            job.status,
+            Event.CLAIM,
+            legal(job.status),
+            job_id=job.id,
+            unmet="only a job that has ended can be run again; cancel it first",
+        )
+    fields = {name: getattr(job, name) for name in NewJob.__dataclass_fields__}
+    fields |= {"id": new_id(now), "created_at": now, "run_at": now, "rerun_of": job.id}
+    fields |= {"submitted_by": by or job.submitted_by}
+    fields |= {"unique_key": None, "idempotency_key": None, "expires_at": None}
+    fields |= {"parent_id": None}  # whoever reruns it submits it, and not its parent
+    return NewJob(**fields)

@@ -1,0 +1,143 @@
+"""Find stores and runners by entry point, so that the engine imports no adapter."""
+
+import os
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from interlock.core import import_errors
+from interlock.core.errors import InvalidOption
+from interlock.ports.clock import Clock
+from interlock.ports.runner import Runner
+from interlock.ports.store import JobStore
+
+DEFAULT_URL: Final = "sqlite:///interlock.db"
+#: Other names of a scheme.
+_ALIASES: Final = {"postgres": "postgresql"}
+_WHAT: Final = {
+    "interlock.stores": "database",
+    "interlock.schemas": "database with a schema",
+    "interlock.runners": "runner",
+}
+
+
+def database_url(url: str | None) -> str:
+    """Return the given URL, or INTERLOCK_DATABASE_URL, or ./interlock.db.
+
+    Raises:
+        InvalidOption: the given URL is empty.
+    """
+    if url is None:
+        return os.environ.get("INTERLOCK_DATABASE_URL") or DEFAULT_URL
+    if not url.strip():
+        message = f"The URL of the database is empty. Give one, such as {DEFAULT_URL}."
+        raise InvalidOption.because("database", message)
+    return url
+
+
+def shared_url(url: str | None) -> str | None:
+    """Return the URL for another process, wherever it runs; None if there is none."""
+    url = database_url(url)
+    if _scheme(url) == "memory":
+        return None
+    scheme, slashes, path = url.partition(":///")
+    is_relative = slashes and scheme.startswith("sqlite") and not path.startswith("/")
+    return f"{scheme}{slashes}{Path(path).absolute()}" if is_relative else url
+
+
+def _load(group: str, name: str) -> Any:
+    found = {point.name: point for point in entry_points(group=group)}
+    what = _WHAT[group]
+    if name not in found:
+        kinds = ", ".join(sorted(found)) or "none is installed"
+        message = f"There is no {what} {name!r}. Use one of: {kinds}."
+        raise InvalidOption.because(what, message)
+    try:
+        return found[name].load()
+    except ImportError as error:
+        words = import_errors.lacking(f"The {what} {name!r}", error)
+        raise InvalidOption.because(what, words) from error
+
+
+def open_store(url: str | None, clock: Clock, *, create: bool = True) -> JobStore:
+    """Open the store of a URL by its scheme (`sqlite+pysqlite` counts as `sqlite`).
+
+    Args:
+        url: see `Engine.open`.
+        clock: tells the time.
+        create: make what is missing; False: refuse, and change nothing.
+
+    Raises:
+        InvalidOption: nothing installed knows the scheme, or a package that it needs
+            is not installed.
+        StoreUnavailable: the store cannot be used, and why.
+    """
+    url = database_url(url)
+    opener = _load("interlock.stores", _scheme(url))
+    store: JobStore = opener(url, clock, create=create)
+    return store
+
+
+def store_exists(url: str | None) -> bool:
+    """Return whether there is a store to open; it is not made by the question.
+
+    Raises:
+        StoreUnavailable: its database cannot be used, and why.
+    """
+    scheme = _scheme(database_url(url))
+    has_schema = scheme in entry_points(group="interlock.schemas").names
+    return not has_schema or store_version(url) is not None
+
+
+def _scheme(url: str) -> str:
+    scheme, colon, rest = url.partition(":")
+    scheme = scheme.partition("+")[0]
+    if not colon or not (rest.startswith("//") or scheme == "memory"):
+        allowed = "a URL: sqlite:///jobs.db, postgresql://user@host/name, or memory:"
+        raise InvalidOption("database", url, allowed)
+    return _ALIASES.get(scheme, scheme)
+
+
+def upgrade_store(url: str | None) -> list[str]:
+    """Bring a database's schema and guards to this version.
+
+    Returns:
+        What had been removed or changed of its guards, and is back.
+
+    Raises:
+        StoreUnavailable: it cannot be used, is newer than this version, or older
+            workers still use it.
+    """
+    repaired: list[str] = _schema(url).upgrade()
+    return repaired
+
+
+def grant_store(url: str | None, role: str) -> None:
+    """Let a role of the database use the store, without the right to weaken it.
+
+    Raises:
+        InvalidOption: the store knows no roles.
+        StoreUnavailable: there is no such role, or it cannot be granted.
+    """
+    _schema(url).grant(role)
+
+
+def store_version(url: str | None) -> str | None:
+    """Return the version of a database's schema, None for an empty one."""
+    version: str | None = _schema(url).current()
+    return version
+
+
+def _schema(url: str | None) -> Any:
+    url = database_url(url)
+    return _load("interlock.schemas", _scheme(url))(url)
+
+
+def open_runner(name: str = "subprocess", **options: object) -> Runner:
+    """Open a runner by its name.
+
+    Raises:
+        InvalidOption: nothing installed has the name.
+    """
+    runner: Runner = _load("interlock.runners", name)(**options)
+    return runner

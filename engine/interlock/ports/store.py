@@ -1,0 +1,196 @@
+"""What the engine needs from the world; adapters provide it.
+
+Each port speaks in the engine's own values: no session, row, process handle or request
+ever crosses. A store proves itself by the contract suite in
+`interlock.testing`; what that suite does not check, the engine does not rely on.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from interlock.core.errors import InterlockError
+from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
+from interlock.core.lifecycle import JobStatus
+from interlock.core.records import (
+    ClaimRequest,
+    Fault,
+    LogLine,
+    Lost,
+    Note,
+    Page,
+    QueueInfo,
+    Running,
+    Search,
+    WorkerInfo,
+)
+from interlock.ports.feed import Answering, Overviews, Telling
+from interlock.ports.runner import Wakeup
+
+
+class JobStore(Telling, Overviews, Answering, Protocol):
+    """Where jobs are kept. Every method is one durable transaction, thread-safe."""
+
+    def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+        """Insert new jobs, all or none, in the caller's transaction if one is given.
+
+        A job whose `idempotency_key` is taken by one with the same name and params is
+        not inserted: the one that has it is returned in its place.
+
+        Raises:
+            DuplicateJob: a key is taken by another job. Nothing was stored.
+        """
+        ...
+
+    def get(self, job_id: str) -> Job:
+        """Return the job as it stands.
+
+        Raises:
+            JobNotFound: no job has this id.
+        """
+        ...
+
+    def claim(self, request: ClaimRequest) -> list[Job]:
+        """Lease up to `request.limit` claimable jobs, the highest priority first.
+
+        Within a priority the oldest id first. No two callers are given the same
+        attempt, and no name exceeds its limit, from however many processes they ask.
+        """
+        ...
+
+    def commit(
+        self, moves: Sequence[Move], notes: Sequence[Note] = ()
+    ) -> list[Job | InterlockError]:
+        """Apply each move along the table, or refuse it; all in one transaction.
+
+        A refused move writes nothing but its rejection, and does not hinder the others.
+        A refusal is JobNotFound, IllegalTransition or LeaseLost, in the move's place.
+        Notes are stored with them; a note of a purged job is dropped.
+        """
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make what this thread calls inside the block one transaction, all or none."""
+        ...
+
+    def apply(self, move: Move) -> Job:
+        """Apply one move.
+
+        Raises:
+            JobNotFound, IllegalTransition, LeaseLost: as in `commit`.
+        """
+        ...
+
+    def renew(
+        self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
+    ) -> list[Running]:
+        """Extend the live leases of these attempts; leave the others out."""
+        ...
+
+    def cancels(self, worker_id: str) -> list[Running]:
+        """Return this worker's attempts with a cancel that is not being acted on."""
+        ...
+
+    def lost(self, *, now: datetime, limit: int) -> list[Lost]:
+        """Return RUNNING jobs whose lease has expired, or whose worker is not alive.
+
+        The second kind only where the store shares a host with its workers.
+        """
+        ...
+
+    def overdue(self, *, now: datetime, limit: int) -> list[Job]:
+        """Return PENDING jobs with `expires_at` in the past."""
+        ...
+
+    def next_due(self, *, now: datetime) -> datetime | None:
+        """Return the first moment after `now` at which a PENDING job becomes due."""
+        ...
+
+    def search(self, search: Search) -> Page:
+        """Return one page of matching jobs, newest first, filtered in the store."""
+        ...
+
+    def counts(self) -> dict[JobStatus, int]:
+        """Return how many jobs have each status; zeros included."""
+        ...
+
+    def history(self, job_id: str) -> list[HistoryEntry]:
+        """Return the job's history in the order of `seq`. Raises JobNotFound."""
+        ...
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Return the job's attempts in their order. Raises JobNotFound."""
+        ...
+
+    def rejections(self, job_id: str | None = None) -> list[Rejection]:
+        """Return refused events, the newest 1000, in the order they came."""
+        ...
+
+    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
+        """Return log lines with `seq > after`, in their order. Raises JobNotFound."""
+        ...
+
+    def check(self) -> None:
+        """Look whether the store can be used, its guards included.
+
+        Raises:
+            StoreUnavailable: it cannot, and why.
+        """
+        ...
+
+    def queues(self) -> list[QueueInfo]:
+        """Return every queue that was ever used or paused, by name."""
+        ...
+
+    def set_paused(self, queue: str, *, paused: bool) -> None:
+        """Pause or resume claims from a queue. RUNNING jobs go on."""
+        ...
+
+    def set_limit(self, name: str, max_running: int | None) -> None:
+        """Limit how many jobs of a name run at once, over all workers."""
+        ...
+
+    def limits(self) -> dict[str, tuple[int, int]]:
+        """Return {name: (running now, allowed)} of the names with a limit."""
+        ...
+
+    def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
+        """Delete up to `limit` terminal jobs with all their records; return how many.
+
+        A job that a PENDING or RUNNING job is a rerun of goes too: ids are only text.
+        """
+        ...
+
+    def delete(self, job_id: str) -> None:
+        """Delete one terminal job with all its records.
+
+        Raises:
+            JobNotFound: no job has this id.
+            IllegalTransition: it is not terminal. Nothing was deleted.
+        """
+        ...
+
+    def verify(self) -> list[Fault]:
+        """Replay every history against the table and its fold against the row."""
+        ...
+
+    def see_worker(self, worker: WorkerInfo) -> None:
+        """Record that the worker is there (insert or refresh `seen_at`)."""
+        ...
+
+    def forget_worker(self, worker_id: str) -> None:
+        """Remove a worker that shut down and holds no job."""
+        ...
+
+    def workers(self) -> list[WorkerInfo]:
+        """Return the registered workers, the oldest first."""
+        ...
+
+    def watch(self) -> "Wakeup":
+        """Return a new source of wake-ups for one waiter."""
+        ...
+
+    def close(self) -> None:
+        """Release connections. The store is not used after it."""
+        ...

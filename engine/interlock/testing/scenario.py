@@ -1,0 +1,186 @@
+"""A store, and jobs brought into any situation along legal moves only."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import count
+from typing import Any, Final
+
+from interlock.core.errors import InterlockError
+from interlock.core.job import Exit, Job, Move, NewJob
+from interlock.core.lifecycle import (
+    REASONS,
+    SUBMIT,
+    TABLE,
+    Event,
+    JobStatus,
+    Reason,
+    StopCause,
+    Transition,
+    Who,
+    row_of,
+)
+from interlock.core.records import ClaimRequest, KillUnconfirmed
+from interlock.core.retry import Retry
+from interlock.ports.store import JobStore
+from interlock.testing.clock import ManualClock
+from interlock.testing.guard_cases import LEASE, Situation, met
+
+ACTORS: Final = {Who.CLIENT: "anna", Who.WORKER: "w1", Who.REAPER: "reaper"}
+WORDS: Final = "no longer needed"
+_CLAIM: Final = row_of(Event.CLAIM)
+
+
+def reason_of(row: Transition) -> Reason | None:
+    """Return a reason that fits the status which a row leads to."""
+    return None if row.is_internal else min(REASONS[row.target], default=None)
+
+
+class Scene:
+    """Jobs `j1`, `j2`, ... of a store; each a name and a queue of its own, unless told.
+
+    So what one test does with several jobs does not mix.
+    """
+
+    def __init__(self, store: JobStore, clock: ManualClock) -> None:
+        self.store = store
+        self.clock = clock
+        self._ids = (f"j{number}" for number in count(1))
+
+    def new(self, job_id: str | None = None, **fields: Any) -> NewJob:
+        """Return a job to submit; `fields` are those of `NewJob`."""
+        job_id = job_id or next(self._ids)
+        now = self.clock.now()
+        given = {
+            "name": job_id,
+            "queue": job_id,
+            "params": {},
+            "created_at": now,
+            "run_at": now,
+            **fields,
+        }
+        return NewJob(id=job_id, **given)
+
+    def add(self, job_id: str | None = None, **fields: Any) -> Job:
+        """Submit one job."""
+        (job,) = self.store.add([self.new(job_id, **fields)])
+        return job
+
+    def claim(
+        self,
+        *names: str,
+        limit: int = 10,
+        queues: Iterable[str] | None = None,
+        worker: str = ACTORS[Who.WORKER],
+        lease: timedelta = LEASE,
+    ) -> list[Job]:
+        """Claim jobs of these names."""
+        request = ClaimRequest(
+            worker_id=worker,
+            names=frozenset(names),
+            limit=limit,
+            lease=lease,
+            now=self.clock.now(),
+            queues=None if queues is None else frozenset(queues),
+        )
+        return self.store.claim(request)
+
+    def running(self, job_id: str | None = None, **fields: Any) -> Job:
+        """Submit one job and claim it."""
+        worker = fields.pop("worker", ACTORS[Who.WORKER])
+        job = self.add(job_id, **fields)
+        (claimed,) = self.claim(job.name, queues=[job.queue], worker=worker)
+        return claimed
+
+    def move(self, job: Job, event: Event, **facts: Any) -> Move:
+        """Return a move with all that its event can carry; `facts` are its fields."""
+        row = row_of(event)
+        client = row.who is Who.CLIENT
+        given = {
+            "now": self.clock.now(),
+            "actor": ACTORS[row.who],
+            "attempt": None if client else job.attempt,
+            "reason": reason_of(row),
+            "text": WORDS if client else None,
+            "stop_cause": StopCause.TIMEOUT if event is Event.STOP else None,
+            "exit": Exit(code=3) if row.who is Who.WORKER else None,
+            "result": {"n": 1} if row.target is JobStatus.SUCCEEDED else None,
+            **facts,
+        }
+        return Move(job_id=job.id, event=event, **given)
+
+    def apply(self, job: Job, event: Event, **facts: Any) -> Job:
+        """Apply a move that `move` makes."""
+        return self.store.apply(self.move(job, event, **facts))
+
+    def arrange(self, row: Transition, situation: Situation) -> Job:
+        """Bring a new job to where `row` starts, with the situation's past."""
+        now = self.clock.now()
+        expires = situation.expires_in_s
+        retry = Retry(
+            max_attempts=situation.max_attempts, on_timeout=situation.on_timeout
+        )
+        job = self.add(
+            run_at=now + timedelta(seconds=situation.run_in_s),
+            expires_at=None if expires is None else now + timedelta(seconds=expires),
+            retry=retry,
+            max_losses=situation.max_losses,
+        )
+        if row.source is _CLAIM.target:
+            self._run(job, situation)
+        if situation.paused:
+            self.store.set_paused(job.queue, paused=True)
+        if situation.full:
+            self.running(f"{job.id}-peer", name=job.name)
+            self.store.set_limit(job.name, 1)
+        self.clock.advance(situation.wait_s)
+        return self.store.get(job.id)
+
+    def _run(self, job: Job, situation: Situation) -> None:
+        (job,) = self.claim(job.name)
+        if situation.cancel_requested:
+            self.apply(job, Event.REQUEST_CANCEL)
+        if situation.stop_cause is not None:
+            self.apply(job, Event.STOP, stop_cause=situation.stop_cause)
+        if situation.unconfirmed:
+            note = KillUnconfirmed(job_id=job.id, attempt=job.attempt)
+            self.store.commit([], [note])
+
+    def send(
+        self, row: Transition, job: Job, situation: Situation
+    ) -> Job | InterlockError | None:
+        """Send the event of `row`; None where claim or renew left the job out."""
+        attempt = job.attempt - situation.stale
+        if row is _CLAIM:
+            return next(iter(self.claim(job.name, queues=[job.queue])), None)
+        if row.event is Event.RENEW:
+            worker = ACTORS[Who.WORKER]
+            renewed = self.store.renew(worker, {job.id: attempt}, LEASE)
+            return self.store.get(job.id) if renewed else None
+        move = self.move(
+            job,
+            row.event,
+            attempt=None if row.who is Who.CLIENT else attempt,
+            proof=situation.proof,
+            error=situation.error,
+            domain_empty=situation.domain_empty,
+        )
+        (outcome,) = self.store.commit([move])
+        return outcome
+
+    def after(self, event: str) -> Job:
+        """Return a new job that has just had `event`, with all guards met."""
+        if event == SUBMIT:
+            return self.add()
+        row = row_of(Event(event))
+        situation = next(met(row))
+        job = self.arrange(row, situation)
+        assert isinstance(self.send(row, job, situation), Job)
+        return self.store.get(job.id)
+
+
+#: One way to each kind of end, and the two statuses before: an event that leads there.
+ROADS: Final = (
+    SUBMIT,
+    Event.CLAIM,
+    *(row.event for row in TABLE if row.target.is_terminal),
+)

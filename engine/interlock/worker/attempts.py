@@ -1,0 +1,275 @@
+"""The attempts that a worker runs: what was seen of each, and what follows from it."""
+
+import logging
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
+
+from interlock.core.errors import IllegalTransition, InterlockError, JobNotFound
+from interlock.core.job import Job, Move
+from interlock.core.lifecycle import Event, row_of
+from interlock.core.observations import (
+    ExitSeen,
+    Observation,
+    Output,
+    PidSeen,
+    Request,
+    TreeDead,
+    Unconfirmed,
+)
+from interlock.core.progress import Progress
+from interlock.core.records import Note, Running
+from interlock.ports.clock import Clock
+from interlock.ports.runner import Execution, Runner
+from interlock.ports.store import JobStore
+from interlock.ports.tracing import Span
+from interlock.worker.moves import next_move
+from interlock.worker.outbox import Notebook
+from interlock.worker.supervision import Signal, Supervised, decide
+
+_log = logging.getLogger("interlock.worker")
+_RUNNING: Final = row_of(Event.CLAIM).target
+
+
+@dataclass(slots=True, kw_only=True)
+class Tracked:
+    """One attempt: the view of it, and the execution."""
+
+    seen: Supervised
+    execution: Execution
+    span: Span
+    grace_s: float | None = None  # instead of the job's own, at a forced shutdown
+
+    @property
+    def job(self) -> Job:
+        """The job as last read."""
+        return self.seen.job
+
+
+class Attempts:
+    """Everything that a worker runs just now, by job id."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        runner: Runner,
+        clock: Clock,
+        worker_id: str,
+        rng: random.Random,
+    ) -> None:
+        self.all: dict[str, Tracked] = {}
+        self._store = store
+        self._clock = clock
+        self._actor = worker_id
+        self._rng = rng
+        self._requests: list[tuple[Tracked, Mapping[str, Any]]] = []
+        self._left: list[Execution] = []  # let go of, and not dead yet
+        self._notebook = Notebook(runner.containment)
+
+    def add(self, tracked: Tracked) -> None:
+        """Begin to watch an attempt."""
+        self.all[tracked.job.id] = tracked
+
+    def sources(self) -> list[Execution]:
+        """Return what to wait for."""
+        return [*(tracked.execution for tracked in self.all.values()), *self._left]
+
+    def held(self) -> dict[str, int]:
+        """Return the attempts whose leases are to be renewed."""
+        return {
+            job_id: tracked.job.attempt
+            for job_id, tracked in self.all.items()
+            if tracked.execution.supervised
+        }
+
+    def extend(
+        self, renewed: Iterable[Running], asked: Mapping[str, int], deadline: float
+    ) -> None:
+        """Pass confirmed leases on; let go of what is not ours any more."""
+        found = {running.job_id: running for running in renewed}
+        self.note_cancels(found.values())
+        for job_id in asked:
+            tracked = self.all[job_id]
+            if job_id in found:
+                tracked.execution.extend(deadline)
+            elif tracked.seen.proof is None:
+                about = _about(tracked.job)
+                _log.warning(
+                    "job %s: the lease of its attempt is lost", job_id, extra=about
+                )
+                tracked.execution.kill()
+
+    def note_cancels(self, running: Iterable[Running]) -> None:
+        """Remember which attempts somebody wants canceled."""
+        for one in running:
+            tracked = self.all.get(one.job_id)
+            if tracked is not None and tracked.job.attempt == one.attempt:
+                tracked.seen.cancel_requested |= one.cancel_requested
+
+    def shut_down(self, *, at_once: bool) -> None:
+        """Have every attempt stopped and its job released."""
+        for tracked in self.all.values():
+            tracked.seen.shut_down = True
+            if at_once:
+                tracked.grace_s = 0.0
+                if tracked.seen.signaled:
+                    tracked.execution.kill()
+
+    def next_deadline(self) -> float:
+        """Return when the next attempt has run too long, or notes are to be written."""
+        deadlines = [
+            tracked.seen.deadline
+            for tracked in self.all.values()
+            if tracked.seen.deadline is not None and tracked.seen.is_armed
+        ]
+        return min([*deadlines, self._notebook.due_at()])
+
+    def observe(self) -> None:
+        """Take in what happened since the last call."""
+        for tracked in self.all.values():
+            for observation in tracked.execution.observe():
+                self._take(tracked, observation)
+        self._left = [one for one in self._left if not _is_dead(one)]
+
+    def ended(self) -> set[tuple[str, int]]:
+        """Look once more, and return the dead attempts whose end is to be written."""
+        self.observe()
+        return {
+            (job_id, tracked.job.attempt)
+            for job_id, tracked in self.all.items()
+            if tracked.seen.proof is not None
+        }
+
+    def _take(self, tracked: Tracked, observation: Observation) -> None:
+        seen, job = tracked.seen, tracked.job
+        match observation:
+            case ExitSeen():
+                seen.exit = observation.exit
+                seen.result = observation.result
+                seen.failure = observation.failure
+            case TreeDead():
+                seen.proof, seen.where = observation.proof, observation.where
+                self._notebook.take(job, observation, self._clock.now())
+            case Unconfirmed():
+                words = "job %s: killed, but its death cannot be proved"
+                _log.error(words, job.id, extra=_about(job))
+                self._notebook.take(job, observation, self._clock.now())
+            case Request():
+                self._requests.append((tracked, observation.body))
+            case PidSeen() | Output() | Progress():
+                self._notebook.take(job, observation, self._clock.now())
+            case _:
+                assert_never(observation)
+
+    def requests(self) -> list[tuple[Tracked, Mapping[str, Any]]]:
+        """Return what jobs have asked for since the last call."""
+        requests, self._requests = self._requests, []
+        return requests
+
+    def moves(self) -> list[tuple[Tracked, Move]]:
+        """Return the moves that the attempts need now."""
+        return [
+            (tracked, move)
+            for tracked in self.all.values()
+            if (move := self._next(tracked.seen)) is not None
+        ]
+
+    def _next(self, seen: Supervised) -> Move | None:
+        now, boot = self._clock.now(), self._clock.boot()
+        return next_move(seen, now=now, boot=boot, actor=self._actor, rng=self._rng)
+
+    def notes(self, moves: Iterable[tuple[Tracked, Move]]) -> list[Note]:
+        """Return the notes to store now: with moves, or once in a while."""
+        moving = {move.job_id for _, move in moves}
+        return self._notebook.due(now=self._clock.boot(), moving=moving)
+
+    def settle(
+        self,
+        moves: Iterable[tuple[Tracked, Move]],
+        outcomes: Iterable[Job | InterlockError],
+        notes: list[Note],
+    ) -> None:
+        """Go on with what the store has committed, and only then signal."""
+        self._notebook.stored(notes, now=self._clock.boot())
+        for (tracked, move), outcome in zip(moves, outcomes, strict=True):
+            self._settle(tracked, move, outcome)
+        for tracked in self.all.values():
+            self._signal(tracked)
+
+    def _signal(self, tracked: Tracked) -> None:
+        """Tell the job of a stop that is committed."""
+        seen = tracked.seen
+        decision = decide(seen, now=self._clock.boot())
+        if isinstance(decision, Signal):
+            seen.signaled = True
+            grace = tracked.grace_s
+            tracked.execution.stop(
+                decision.cause, seen.job.grace_s if grace is None else grace
+            )
+
+    def _settle(
+        self, tracked: Tracked, move: Move, outcome: Job | InterlockError
+    ) -> None:
+        """Go on with what the store answered."""
+        if isinstance(outcome, IllegalTransition):
+            outcome = self._look_again(tracked, outcome)
+        if isinstance(outcome, InterlockError):
+            about = _about(tracked.job)
+            _log.warning("job %s: %s", move.job_id, outcome, extra=about)
+            tracked.execution.kill()
+            self._left.append(tracked.execution)
+            self._forget(tracked, None)
+            return
+        tracked.seen.job = outcome
+        tracked.seen.cancel_requested |= outcome.cancel_requested_at is not None
+        if outcome.status is not _RUNNING:
+            about = {**_about(tracked.job), "event": move.event.value}
+            words = "job %s attempt %s: %s"
+            _log.info(words, outcome.id, move.attempt, move.event, extra=about)
+            self._forget(tracked, move)
+
+    def _forget(self, tracked: Tracked, move: Move | None) -> None:
+        tracked.span.end(move)
+        del self.all[tracked.job.id]
+
+    def _look_again(
+        self, tracked: Tracked, refused: IllegalTransition
+    ) -> Job | InterlockError:
+        """Return the job as it is if the attempt is still ours: decide anew."""
+        job = self._current(tracked)
+        return refused if job is None or _view(job) == _view(tracked.job) else job
+
+    def _current(self, tracked: Tracked) -> Job | None:
+        """Return the job as it is, None if this attempt of it is over."""
+        try:
+            job = self._store.get(tracked.job.id)
+        except JobNotFound:  # rescued, ended and purged meanwhile
+            return None
+        ours = job.status is _RUNNING and job.attempt == tracked.job.attempt
+        return job if ours else None
+
+    def let_go(self) -> None:
+        """Forget attempts whose supervisor is gone, and that somebody has rescued."""
+        orphans = [t for t in self.all.values() if not t.execution.supervised]
+        for tracked in orphans:
+            if self._current(tracked) is None:
+                about = _about(tracked.job)
+                _log.warning(
+                    "job %s: its attempt was rescued", tracked.job.id, extra=about
+                )
+                self._forget(tracked, None)
+
+
+def _is_dead(execution: Execution) -> bool:
+    return any(isinstance(seen, TreeDead) for seen in execution.observe())
+
+
+def _about(job: Job) -> dict[str, object]:
+    """Return what a log record says beside its message, for machines."""
+    return {"job_id": job.id, "attempt": job.attempt}
+
+
+def _view(job: Job) -> tuple[object, ...]:
+    """Return what `decide` reads of a row."""
+    return job.stop_cause, job.cancel_requested_at, job.failures

@@ -1,0 +1,88 @@
+"""Make a worker of the jobs that this process has declared."""
+
+import resource
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from interlock.core.errors import InterlockError, InvalidOption
+from interlock.jobs.registry import prepare, refuse_while_importing, registered
+from interlock.ports import discovery
+from interlock.ports.clock import Clock
+from interlock.ports.store import JobStore
+from interlock.worker.loop import Answer, Worker
+from interlock.worker.settings import WorkerSettings
+
+_DESCRIPTORS = 256  # for all the rest of a process
+
+
+def new_worker(
+    store: JobStore,
+    clock: Clock,
+    settings: WorkerSettings,
+    *,
+    containment: str,
+    modules: Iterable[str],
+    answer: Answer,
+) -> Worker:
+    """See `Engine.new_worker`."""
+    refuse_while_importing("a worker's start")
+    jobs = registered()
+    if not jobs:
+        raise InterlockError(
+            "no job is registered in this process: import the modules with @job "
+            "first. No worker was started."
+        )
+    prepare()  # refuse what no job could be started with
+    _make_room(settings.concurrency)
+    names = {job.function.__module__ for job in jobs.values()} | set(modules)
+    main = _main() if "__main__" in names else None
+    runner = discovery.open_runner(
+        containment=containment,
+        modules=sorted(names - {"__main__"}),
+        main=main,
+        ahead=settings.concurrency + 1,
+    )
+    return Worker(store, runner, jobs, settings, clock, answer=answer)
+
+
+def _make_room(concurrency: int) -> None:
+    """Raise the soft limit of descriptors if need be: a running job takes two.
+
+    Raises:
+        InvalidOption: the hard limit is too low for so many.
+    """
+    wanted = concurrency * 2 + _DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        most = max(1, (hard - _DESCRIPTORS) // 2)
+        message = (
+            f"concurrency={concurrency} needs {wanted} file descriptors, and this "
+            f"process may have {hard} (`ulimit -Hn`). Use {most} or less."
+        )
+        raise InvalidOption.because("concurrency", message)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _main() -> dict[str, str]:
+    """Return how to import again what was run: a module, a folder or archive, a file.
+
+    Raises:
+        InterlockError: it has no file.
+    """
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    file = getattr(main, "__file__", None)
+    if spec is not None and spec.name != "__main__":  # -m
+        return {"module": spec.name}
+    if spec is not None and file is not None:  # a folder, or a zip archive
+        return {"folder": str(Path(file).absolute().parent)}
+    if file is None or not Path(file).is_file():
+        raise InterlockError(
+            "jobs are declared at a prompt or in a cell of a notebook, where no worker "
+            "can import them. Put them into a module (in a notebook: `%%writefile "
+            "my_jobs.py` as a cell's first line) and import it. No worker was started."
+        )
+    return {"file": str(Path(file).absolute())}

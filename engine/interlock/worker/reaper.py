@@ -1,0 +1,140 @@
+"""Jobs whose worker is gone, and jobs that expired before they started.
+
+Runs in every worker, on a schedule and never "when idle"; needs no leader, since each
+event is checked again in its own UPDATE.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from interlock.core.errors import InterlockError
+from interlock.core.job import Job, Move
+from interlock.core.lifecycle import Event, Reason, StopCause
+from interlock.core.records import Lost, WorkerInfo
+from interlock.ports.clock import boot_id
+from interlock.ports.runner import Runner
+from interlock.ports.store import JobStore
+
+_log = logging.getLogger("interlock.reaper")
+_BATCH: Final = 500
+_TIDY_EVERY: Final = timedelta(hours=1)
+_LONG_AGO: Final = timedelta(days=2)  # no lease is longer than a day
+
+
+def loss(job: Job, *, now: datetime, actor: str, domain_empty: bool = False) -> Move:
+    """Return the move that fits a lost job: by its cancel, its stop, its budget."""
+    if job.cancel_requested_at is not None:
+        event = Event.CANCEL_LOST
+    elif job.stop_cause is StopCause.TIMEOUT:
+        event = Event.TIME_OUT_LOST
+    elif job.losses + 1 < job.max_losses:
+        event = Event.RESCUE
+    else:
+        event = Event.GIVE_UP
+    return Move(
+        job_id=job.id,
+        event=event,
+        now=now,
+        actor=actor,
+        attempt=job.attempt,
+        reason=Reason.LOST,
+        run_at=now,
+        domain_empty=domain_empty,
+    )
+
+
+class Reaper:
+    """Finds them and moves them on."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        actor: str,
+        runner: Runner,
+        ended: Callable[[], Collection[tuple[str, int]]],
+    ) -> None:
+        """Make the reaper of a worker.
+
+        Args:
+            store: where the jobs are.
+            actor: the worker's id.
+            runner: proves kill domains empty, and sweeps.
+            ended: returns the attempts (job id, number) of this worker that are dead
+                and whose own end is still to be written: they are not lost, however
+                long the store did not answer.
+        """
+        self._store = store
+        self._actor = actor
+        self._runner = runner
+        self._ended = ended
+        self._boot_id = boot_id()
+        self._tidy_at = datetime.min.replace(tzinfo=UTC)
+
+    def reap(self, now: datetime) -> int:
+        """Move every lost and every expired job on; return how many."""
+        overdue = self._store.overdue(now=now, limit=_BATCH)
+        moves = [self._expiry(job, now) for job in overdue]
+        lost = self._store.lost(now=now, limit=_BATCH)
+        moves += self._losses(lost, now)
+        outcomes = self._store.commit(moves) if moves else []
+        for move, outcome in zip(moves, outcomes, strict=True):
+            if isinstance(outcome, InterlockError):
+                _log.debug("%s of %s refused: %s", move.event, move.job_id, outcome)
+            else:
+                about = {"job_id": outcome.id, "attempt": outcome.attempt}
+                about["event"] = move.event.value
+                words = "job %s: %s (%s)"
+                _log.info(words, outcome.id, move.event, outcome.reason, extra=about)
+        if not lost and now >= self._tidy_at:
+            self._tidy_at = now + _TIDY_EVERY
+            self._tidy(now)
+        return sum(not isinstance(outcome, InterlockError) for outcome in outcomes)
+
+    def _tidy(self, now: datetime) -> None:
+        """Forget workers that were killed long ago; no job of theirs is lost."""
+        for worker in self._store.workers():
+            if worker.seen_at < now - _LONG_AGO:
+                self._store.forget_worker(worker.id)
+
+    def _expiry(self, job: Job, now: datetime) -> Move:
+        return Move(
+            job_id=job.id,
+            event=Event.EXPIRE,
+            now=now,
+            actor=self._actor,
+            reason=Reason.EXPIRED,
+        )
+
+    def _losses(self, candidates: Sequence[Lost], now: datetime) -> list[Move]:
+        """Return the moves of those that are lost: by lease, or by proof."""
+        if not candidates:
+            return []
+        workers = {worker.id: worker for worker in self._store.workers()}
+        lost: list[tuple[Job, bool]] = []
+        left: list[tuple[str, int]] = []
+        for one in candidates:
+            job = one.job
+            worker = workers.get(job.worker_id or "")
+            here = worker is not None and worker.boot_id == self._boot_id
+            empty = here and self._is_empty(worker)
+            if here and (one.lease_expired or empty):
+                left.append((job.id, job.attempt))
+            if one.lease_expired or empty:
+                lost.append((job, empty))
+        ended = set(self._ended())  # asked last: any call to the store may have lasted
+        left = [one for one in left if one not in ended]
+        alive = self._runner.sweep(left) if left else set()
+        if alive:
+            _log.error("lost, but not dead: %s; they are rescued later", sorted(alive))
+        return [
+            loss(job, now=now, actor=self._actor, domain_empty=empty)
+            for job, empty in lost
+            if job.id not in alive and (job.id, job.attempt) not in ended
+        ]
+
+    def _is_empty(self, worker: WorkerInfo | None) -> bool:
+        """Whether a worker's kill domain is proved empty; a dead worker is no proof."""
+        domain = None if worker is None else worker.domain
+        return domain is not None and self._runner.proved_empty(domain)

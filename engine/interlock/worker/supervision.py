@@ -1,0 +1,119 @@
+"""What to do next with one attempt. Pure: no clock, no store, no process.
+
+The worker calls `decide` after each thing it learns. The order of the rules is the
+protocol: what has been read of an exit disarms the timeout, a stop is committed to the
+store before the first signal, and the end is written after the proof of death.
+"""
+
+from dataclasses import dataclass
+
+from interlock.core.job import Exit, Failure, Job
+from interlock.core.lifecycle import Event, Proof, Reason, StopCause
+
+
+@dataclass(slots=True, kw_only=True)
+class Supervised:
+    """What the worker knows of an attempt that it started."""
+
+    job: Job  # as last read or written: stop_cause, failures, cancel_requested_at
+    deadline: float | None  # boot seconds at which it has run too long
+    exit: Exit | None = None
+    result: object = None
+    failure: Failure | None = None
+    proof: Proof | None = None  # the tree is dead
+    where: str | None = None  # the function that it was in when it was stopped
+    signaled: bool = False
+    cancel_requested: bool = False
+    shut_down: bool = False  # the worker's patience at shutdown is over
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether `deadline` can still stop it: nothing else has ended it before."""
+        return self.exit is None and self.proof is None and self.job.stop_cause is None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do until something happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Commit a stop to the store: after it, success is impossible."""
+
+    cause: StopCause
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The stop is committed: tell the job, and kill it after its grace."""
+
+    cause: StopCause
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The tree is dead: write this event."""
+
+    event: Event
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """Its lease was over or its supervisor was killed: dead, but not by itself."""
+
+
+Decision = Wait | Ask | Signal | Finish | Lose
+
+
+def decide(seen: Supervised, *, now: float) -> Decision:  # noqa: PLR0911  (the rules)
+    """Return what to do next; `now` in boot seconds."""
+    if seen.proof is not None:
+        return _outcome(seen)
+    if seen.exit is not None:
+        return Wait()  # its leftovers are being swept
+    if seen.job.stop_cause is not None:
+        return Wait() if seen.signaled else Signal(seen.job.stop_cause)
+    if seen.cancel_requested:
+        return Ask(StopCause.CANCEL)
+    if seen.deadline is not None and now >= seen.deadline:
+        return Ask(StopCause.TIMEOUT)
+    if seen.shut_down:
+        return Ask(StopCause.SHUTDOWN)
+    return Wait()
+
+
+def _outcome(seen: Supervised) -> Decision:
+    """Return the end of an attempt whose tree is dead."""
+    match seen.job.stop_cause:
+        case None:
+            return _natural(seen)
+        case StopCause.CANCEL:
+            return Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING)
+        case StopCause.SHUTDOWN if seen.cancel_requested:
+            return Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING)
+        case StopCause.SHUTDOWN:
+            return Finish(Event.RELEASE, Reason.SHUTDOWN)
+        case StopCause.TIMEOUT:
+            retry = seen.job.retry
+            if retry.on_timeout and _has_budget(seen) and not seen.cancel_requested:
+                return Finish(Event.RETRY, Reason.TOO_LONG)
+            return Finish(Event.TIME_OUT, Reason.TOO_LONG)
+
+
+def _natural(seen: Supervised) -> Decision:
+    """Return the end of an attempt that nobody had decided to stop."""
+    if seen.exit is None:
+        return Lose()
+    if seen.failure is None:
+        return Finish(Event.SUCCEED, Reason.RETURNED)
+    if seen.cancel_requested:
+        return Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING)
+    if seen.failure.transient and _has_budget(seen):
+        return Finish(Event.RETRY, seen.failure.reason)
+    return Finish(Event.FAIL, seen.failure.reason)
+
+
+def _has_budget(seen: Supervised) -> bool:
+    return seen.job.failures + 1 < seen.job.retry.max_attempts
