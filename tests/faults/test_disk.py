@@ -59,7 +59,7 @@ def _fence(engine: Engine, handles: list[JobHandle[int]], folder: Path) -> None:
     until(lambda: not any(alive(handle.id) for handle in handles))
     dead_at_us = boot() * 1_000_000
     assert isinstance(engine._store, SqlStore)
-    found = engine._store._rows(_RUNNING)
+    found = engine._store.database.rows(_RUNNING)
     assert {row["id"] for row in found} == {handle.id for handle in handles}
     assert all(dead_at_us < row["lease_until_us"] for row in found)
 

@@ -82,11 +82,11 @@ def test_a_pool_without_a_connection_is_told_as_such(
 ) -> None:
     with Engine.open(server.url) as engine, ExitStack() as held:
         assert isinstance(engine._store, SqlStore)
-        pool = engine._store._engine.pool
+        pool = engine._store.database.engine.pool
         assert isinstance(pool, sa.QueuePool)
         pool._timeout = 0.1
         for _ in range(pool.size() + pool._max_overflow):
-            held.enter_context(engine._store._engine.connect())
+            held.enter_context(engine._store.database.engine.connect())
         with pytest.raises(StoreUnavailable, match="no connection left"):
             engine.counts()
         held.close()

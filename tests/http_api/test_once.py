@@ -248,7 +248,7 @@ def test_a_store_that_is_down_is_503_and_says_nothing_of_itself(
         Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine,
         client_of(create_app(engine)) as api,
     ):
-        engine._store._engine.dispose()  # type: ignore[attr-defined]  # its connections
+        engine._store.database.engine.dispose()  # type: ignore[attr-defined]  # its connections
         (tmp_path / "jobs.db").write_bytes(b"no database any more" * 1000)
         answer = api.get("/v1/jobs")
         assert answer.status_code == 503

@@ -162,7 +162,7 @@ def test_ready_means_store_schema_and_worker(engine: Engine) -> None:
             ready = api.get("/readyz")
             assert ready.status_code == 200
             assert ready.json() == {"status": "ready", "store": "ok", "worker": "ok"}
-            with engine._store._engine.begin() as raw:  # type: ignore[attr-defined]  # the store's own connection, to break it
+            with engine._store.database.engine.begin() as raw:  # type: ignore[attr-defined]  # the store's own connection, to break it
                 raw.exec_driver_sql("DROP TRIGGER interlock_job_delete")
                 raw.commit()
             broken = api.get("/readyz")

@@ -35,9 +35,9 @@ def counted(store: SqlStore) -> Iterator[list[int]]:
     def watch(connection: sqlite3.Connection, *_: object) -> None:
         connection.set_progress_handler(step, 10)
 
-    sa.event.listen(store._engine, "checkout", watch)
+    sa.event.listen(store.database.engine, "checkout", watch)
     yield steps
-    sa.event.remove(store._engine, "checkout", watch)
+    sa.event.remove(store.database.engine, "checkout", watch)
 
 
 def _finished(scene: Scene, many: int) -> None:

@@ -20,7 +20,7 @@ TABLES = Base.metadata.tables
 def connection(tmp_path: Path) -> Iterator[sa.Connection]:
     """Return a connection to a file that was just migrated."""
     store = open_store(f"sqlite:///{tmp_path}/jobs.db")
-    with store._engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         yield connection
     store.close()
 

@@ -88,7 +88,7 @@ def test_writers_of_one_process_wait_for_each_other_before_sqlite(
         most.append(len(begun))
 
     assert isinstance(scene.store, SqlStore)
-    writer = scene.store._writer
+    writer = scene.store.database._writer
     sa.event.listen(writer, "begin", begin, insert=True)
     sa.event.listen(writer, "commit", begun.discard)
     with ThreadPoolExecutor(8) as threads:

@@ -160,7 +160,7 @@ def test_commits_are_durable_unless_told_otherwise(
     path: Path, query: str, level: int
 ) -> None:
     store = open_store(f"sqlite:///{path}{query}")
-    with store._engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         pragma = connection.exec_driver_sql
         assert pragma("PRAGMA synchronous").scalar() == level
         assert pragma("PRAGMA journal_mode").scalar() == "wal"

@@ -214,7 +214,7 @@ def test_from_now_on_a_workers_own_lease_counts(empty: OldDatabase) -> None:
         )
         store.see_worker(worker)
         store.see_worker(replace(worker, id="w-short", lease_s=1))
-        with store._read() as connection:
+        with store.database.read() as connection:
             with pytest.raises(SchemaMismatch) as caught:
                 live_workers.refuse(
                     connection, "0003", now=NOW + timedelta(seconds=200)

@@ -27,7 +27,7 @@ def test_what_started_and_ended_within_a_turn_is_noted_by_one_statement(
     scene = Scene(store, clock)
     statements: list[tuple[str, int]] = []
 
-    @sa.event.listens_for(store._engine, "before_cursor_execute")
+    @sa.event.listens_for(store.database.engine, "before_cursor_execute")
     def _count(*call: object) -> None:
         sql, values = call[2:4]
         if str(sql).startswith("UPDATE attempt"):

@@ -42,7 +42,7 @@ def _tamper(path: Path, *statements: str) -> None:
 def _refused_until_repaired(store: SqlStore, path: Path, name: str) -> None:
     with pytest.raises(SchemaMismatch, match=rf"removed or changed: {name}\."):
         _open(path)
-    with store._writer.begin() as connection:
+    with store.database._writer.begin() as connection:
         upgrade.upgrade(connection, now=NOW)
     store.close()
     _open(path).close()
@@ -88,7 +88,7 @@ def test_a_file_with_an_edge_more_is_refused_until_upgraded(
     )
     with pytest.raises(SchemaMismatch):
         _open(path)
-    with store._writer.begin() as connection:
+    with store.database._writer.begin() as connection:
         upgrade.upgrade(connection, now=NOW)
     store.close()
     _open(path).close()
@@ -98,7 +98,7 @@ def test_an_upgrade_of_a_sound_file_keeps_its_jobs(raw: Raw) -> None:
     jobs = [raw.scene.after(event) for event in (Event.CLAIM, Event.CANCEL)]
     store = raw.scene.store
     assert isinstance(store, SqlStore)
-    with store._writer.begin() as connection:
+    with store.database._writer.begin() as connection:
         assert upgrade.check(connection)
         upgrade.upgrade(connection, now=NOW)
         assert upgrade.check(connection)

@@ -14,7 +14,7 @@ from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.schema import upgrade
 from interlock_adapters.sql.schema.flavor import POSTGRES, Flavor
-from interlock_adapters.sql.store.database import Undone
+from interlock_adapters.sql.store.database import Database, Undone
 from interlock_adapters.sql.store.store import SqlStore
 
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
@@ -141,7 +141,7 @@ def open_store(
             raise upgrade.none_there(f"{where} is empty")
         if not ready:
             _upgrade(engine)
-    return SqlStore(engine, PostgresDialect(parsed, clock), clock)
+    return SqlStore(Database(engine, PostgresDialect(parsed, clock), clock))
 
 
 def _upgrade(engine: sa.Engine) -> list[str]:

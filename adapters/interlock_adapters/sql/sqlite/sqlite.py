@@ -21,7 +21,7 @@ from interlock_adapters.sql.schema.flavor import SQLITE, Flavor
 from interlock_adapters.sql.sqlite import file_identity
 from interlock_adapters.sql.sqlite.wakeup import SqliteWakeup
 from interlock_adapters.sql.sqlite.write_queue import Turns
-from interlock_adapters.sql.store.database import UNUSABLE
+from interlock_adapters.sql.store.database import UNUSABLE, Database
 from interlock_adapters.sql.store.store import SqlStore
 
 #: WAL needs memory shared between processes of one host (sqlite.org/wal.html).
@@ -127,7 +127,8 @@ def open_store(
         _use_wal(engine)  # before the first transaction that writes
         if not ready:
             _bring_to_head(engine, clock)
-    return SqlStore(engine, SqliteDialect(path, clock), clock, turns=Turns(_BUSY_S))
+    dialect = SqliteDialect(path, clock)
+    return SqlStore(Database(engine, dialect, clock, turns=Turns(_BUSY_S)))
 
 
 def _connect(url: str) -> tuple[Path, sa.Engine]:

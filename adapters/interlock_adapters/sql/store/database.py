@@ -8,6 +8,7 @@ from json import JSONDecodeError
 from typing import Final, Protocol, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from interlock.core.errors import StoreUnavailable
 from interlock.ports.clock import Clock
@@ -62,7 +63,7 @@ class Dialect(Protocol):
 
 
 class Database:
-    """The connections that the parts of `SqlStore` share."""
+    """Connections and transactions, shared by the parts of `SqlStore`."""
 
     def __init__(
         self,
@@ -73,10 +74,10 @@ class Database:
         turns: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._turns = turns  # of the writers of this process
-        self._engine = engine
-        self._dialect = dialect
-        self._flavor = dialect.flavor
-        self._clock = clock
+        self.engine = engine
+        self.dialect = dialect
+        self.flavor = dialect.flavor
+        self.clock = clock
         self._joined = threading.local()
         self._writer = engine.execution_options(write=True)
         self._relaxed = engine.execution_options(write=True, relaxed=True)
@@ -86,7 +87,7 @@ class Database:
     def together(self) -> Iterator[None]:
         """See `JobStore.together`. The transaction begins with the first write."""
         if self._is_joined:  # within a block: a part of it, which may be undone alone
-            with self._write() as connection, connection.begin_nested():
+            with self.write() as connection, connection.begin_nested():
                 yield
             return
         with ExitStack() as stack:
@@ -102,12 +103,12 @@ class Database:
         return getattr(self._joined, "stack", None) is not None
 
     @property
-    def _has_begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether this thread has written inside of `together` already."""
         return getattr(self._joined, "connection", None) is not None
 
     @contextmanager
-    def _write(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[sa.Connection]:
         """Yield a connection in a write transaction; commit, or undo everything.
 
         One that need not be `durable` survives every crash of processes, but a power
@@ -124,7 +125,7 @@ class Database:
             self._joined.connection = shared
         yield shared
 
-    def _repeated(
+    def repeated(
         self, work: Callable[[sa.Connection], T], *, durable: bool = True
     ) -> T:
         """Return what `work` returns of a write transaction of its own.
@@ -136,7 +137,7 @@ class Database:
         while True:
             tries -= 1
             try:
-                with self._write(durable=durable) as connection:
+                with self.write(durable=durable) as connection:
                     return work(connection)
             except Undone as undone:
                 if not tries:
@@ -157,13 +158,13 @@ class Database:
 
         A disk that failed and was mounted again holds another file in its place.
         """
-        told = self._dialect.unavailable(error)
-        if told is not None and not self._flavor.is_postgres:
-            self._engine.dispose()
+        told = self.dialect.unavailable(error)
+        if told is not None and not self.flavor.is_postgres:
+            self.engine.dispose()
         return told or error
 
     @contextmanager
-    def _read(self, *, alone: bool = False) -> Iterator[sa.Connection]:
+    def read(self, *, alone: bool = False) -> Iterator[sa.Connection]:
         """Yield a connection for SELECTs: the joined one if there is one.
 
         They see one state of the database. A SELECT that is `alone` does so by itself.
@@ -173,20 +174,30 @@ class Database:
             yield joined
             return
         try:
-            with (self._asker if alone else self._engine).connect() as connection:
+            with (self._asker if alone else self.engine).connect() as connection:
                 yield connection
         except UNUSABLE as error:
             raise self._told(error) from error
 
-    def _rows(
+    def rows(
         self, statement: sa.Executable, facts: Mapping[str, object] | None = None
     ) -> list[sa.RowMapping]:
-        with self._read(alone=True) as connection:
+        """Return the rows of one SELECT."""
+        with self.read(alone=True) as connection:
             return list(connection.execute(statement, facts).mappings())
 
-    def _lease_now(self, connection: sa.Connection) -> tuple[int, str]:
+    def lease_now(self, connection: sa.Connection) -> tuple[int, str]:
         """Return what the lease clock says, asking the database if it is its own."""
-        now, epoch = self._dialect.lease_clock()
+        now, epoch = self.dialect.lease_clock()
         if now is None:
-            now = int(connection.scalar(sa.text(f"SELECT {self._flavor.lease_now}")))
+            now = int(connection.scalar(sa.text(f"SELECT {self.flavor.lease_now}")))
         return now, epoch
+
+    def upsert(
+        self, table: sa.Table, key: dict[str, object], values: dict[str, object]
+    ) -> None:
+        """Insert or change a row in one statement: somebody else may insert it too."""
+        insert = postgresql.insert if self.flavor.is_postgres else sqlite.insert
+        new = insert(table).values({**key, **values})
+        made = new.on_conflict_do_update(index_elements=list(key), set_=values)
+        self.repeated(lambda connection: connection.execute(made))

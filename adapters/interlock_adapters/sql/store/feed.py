@@ -16,7 +16,7 @@ from interlock.core.lifecycle import INITIAL
 from interlock.core.records import Place
 from interlock_adapters.sql.schema.tables import history
 from interlock_adapters.sql.statements import rows
-from interlock_adapters.sql.store.statistics import Overview
+from interlock_adapters.sql.store.database import Database
 
 #: The oldest transaction that runs, else the next one. `pg_snapshot_xmin` would wait
 #: for other databases of the server too; what is not known to be of one counts.
@@ -52,24 +52,27 @@ def _typed(text: str) -> sa.TextualSelect:
     return sa.text(text).columns(**columns)
 
 
-class Feed(Overview):
+class Feed:
     """Reading on from where a reader was."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
         """See `JobStore.news`."""
-        each = _EACH[self._flavor.is_postgres]
+        each = _EACH[self._db.flavor.is_postgres]
         query = _typed(f"SELECT h.* FROM {each} ORDER BY h.job_id, h.seq")
-        found = self._rows(query, {"jobs": json.dumps(dict(after))})
+        found = self._db.rows(query, {"jobs": json.dumps(dict(after))})
         return [rows.to_history(row) for row in found]
 
     def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
         """See `JobStore.feed`."""
-        settled = f" AND position < {_XMIN}" if self._flavor.is_postgres else ""
+        settled = f" AND position < {_XMIN}" if self._db.flavor.is_postgres else ""
         query = _typed(
             f"SELECT * FROM history WHERE {_BEYOND}{settled}"
             " ORDER BY position, job_id, seq LIMIT :limit"
         )
-        found = self._rows(query, {**after._asdict(), "limit": limit})
+        found = self._db.rows(query, {**after._asdict(), "limit": limit})
         return [
             (Place(row["position"], row["job_id"], row["seq"]), rows.to_history(row))
             for row in found
@@ -77,12 +80,12 @@ class Feed(Overview):
 
     def feed_end(self) -> Place:
         """See `JobStore.feed_end`."""
-        (row,) = self._rows(sa.text(_END[self._flavor.is_postgres]))
+        (row,) = self._db.rows(sa.text(_END[self._db.flavor.is_postgres]))
         return Place(row["position"], "", 0)
 
     def backlog(self, queue: str, *, limit: int) -> int:
         """See `JobStore.backlog`."""
-        by = self._flavor.by_index
+        by = self._db.flavor.by_index
         waits = f"status = '{INITIAL}'"
         query = sa.text(
             "SELECT count(*) AS many FROM (SELECT 1 FROM ("
@@ -92,5 +95,5 @@ class Feed(Overview):
             f" WHERE {waits} AND ready = 0 AND queue = :queue"
             ") AS waiting LIMIT :limit) AS counted"
         )
-        (row,) = self._rows(query, {"queue": queue, "limit": limit})
+        (row,) = self._db.rows(query, {"queue": queue, "limit": limit})
         return int(row["many"])

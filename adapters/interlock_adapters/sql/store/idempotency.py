@@ -4,11 +4,10 @@ from dataclasses import asdict
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from interlock.core.records import Answer
 from interlock_adapters.sql.schema.tables import answer
-from interlock_adapters.sql.store.feed import Feed
+from interlock_adapters.sql.store.database import Database
 
 _NEW = sa.text(
     "INSERT INTO answer (key, request, text, until)"
@@ -16,8 +15,11 @@ _NEW = sa.text(
 ).bindparams(sa.bindparam("until", type_=answer.c.until.type))
 
 
-class Answers(Feed):
-    """Keys of requests. What is past its time is forgotten by the next one."""
+class IdempotencyKeys:
+    """Keys of requests and the answers to them. Each insert deletes expired ones."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def reserve(self, wanted: Answer, *, now: datetime) -> Answer | None:
         """See `JobStore.reserve`."""
@@ -31,27 +33,18 @@ class Answers(Feed):
                     return Answer(**found)
             return None
 
-        return self._repeated(reserved)
+        return self._db.repeated(reserved)
 
     def keep(self, kept: Answer, *, reserved: Answer) -> bool:
         """See `JobStore.keep`."""
         put = sa.update(answer).where(*_is(reserved)).values(**asdict(kept))
-        done = self._repeated(lambda connection: connection.execute(put).rowcount)
+        done = self._db.repeated(lambda connection: connection.execute(put).rowcount)
         return done == 1
 
     def forget(self, reserved: Answer) -> None:
         """See `JobStore.forget`."""
         gone = sa.delete(answer).where(*_is(reserved))
-        self._repeated(lambda connection: connection.execute(gone))
-
-    def _upsert(
-        self, table: sa.Table, key: dict[str, object], values: dict[str, object]
-    ) -> None:
-        """Insert or change a row in one statement: somebody else may insert it too."""
-        insert = postgresql.insert if self._flavor.is_postgres else sqlite.insert
-        new = insert(table).values({**key, **values})
-        made = new.on_conflict_do_update(index_elements=list(key), set_=values)
-        self._repeated(lambda connection: connection.execute(made))
+        self._db.repeated(lambda connection: connection.execute(gone))
 
 
 def _is(reserved: Answer) -> list[sa.ColumnElement[bool]]:

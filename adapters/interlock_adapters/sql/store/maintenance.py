@@ -17,19 +17,24 @@ from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
-from interlock_adapters.sql.store.idempotency import Answers
+from interlock_adapters.sql.store.database import Database
+from interlock_adapters.sql.store.reads import Reads
 
 _NOW = sa.bindparam("now", type_=UtcDateTime())
 _RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
 
 
-class Upkeep(Answers):
-    """Reaping, limits, purging and checking."""
+class Maintenance:
+    """Lost and overdue jobs, limits, workers, deletion and verification."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._reads = Reads(database)
 
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
         """See `JobStore.lost`."""
-        with self._read() as connection:
-            lease_now, epoch = self._lease_now(connection)
+        with self._db.read() as connection:
+            lease_now, epoch = self._db.lease_now(connection)
         expired = "(lease_until_us <= :lease_now OR lease_epoch <> :epoch)"
         query = self._jobs(
             f"status = '{RUNNING}' AND NOT kill_unconfirmed"
@@ -43,7 +48,7 @@ class Upkeep(Answers):
                 lease_expired=row["lease_until_us"] <= lease_now
                 or row["lease_epoch"] != epoch,
             )
-            for row in self._rows(query, bound)
+            for row in self._db.rows(query, bound)
         ]
 
     def overdue(self, *, now: datetime, limit: int) -> list[Job]:
@@ -53,56 +58,58 @@ class Upkeep(Answers):
             " LIMIT :limit",
             by="ix_job_expiry",
         )
-        found = self._rows(query.bindparams(_NOW), {"now": now, "limit": limit})
+        found = self._db.rows(query.bindparams(_NOW), {"now": now, "limit": limit})
         return [rows.to_job(row, now=now) for row in found]
 
     def _jobs(self, where: str, *, by: str) -> sa.TextualSelect:
-        index = self._flavor.by_index(by)
+        index = self._db.flavor.by_index(by)
         text = sa.text(f"SELECT * FROM job {index} WHERE {where}")
         return text.columns(**{column.name: column.type for column in job.c})
 
     def next_due(self, *, now: datetime) -> datetime | None:
         """See `JobStore.next_due`."""
-        by = self._flavor.by_index("ix_job_due")
+        by = self._db.flavor.by_index("ix_job_due")
         query = sa.text(
             f"SELECT min(run_at) AS due FROM job {by}"
             f" WHERE status = '{INITIAL}' AND ready = 0 AND run_at > :now"
         )
         typed = query.bindparams(_NOW).columns(due=UtcDateTime)
-        (row,) = self._rows(typed, {"now": now})
+        (row,) = self._db.rows(typed, {"now": now})
         due: datetime | None = row["due"]
         return due
 
     def set_paused(self, queue: str, *, paused: bool) -> None:
         """See `JobStore.set_paused`."""
-        self._upsert(tables.queue, {"name": queue}, {"paused": paused})
+        self._db.upsert(tables.queue, {"name": queue}, {"paused": paused})
 
     def set_limit(self, name: str, max_running: int | None) -> None:
         """See `JobStore.set_limit`."""
         if max_running is not None:
-            self._upsert(tables.job_name, {"name": name}, {"max_running": max_running})
+            self._db.upsert(
+                tables.job_name, {"name": name}, {"max_running": max_running}
+            )
             return
         table = tables.job_name
         gone = sa.delete(table).where(table.c.name == name)
-        self._repeated(lambda connection: connection.execute(gone))
+        self._db.repeated(lambda connection: connection.execute(gone))
 
     def see_worker(self, worker: WorkerInfo) -> None:
         """See `JobStore.see_worker`."""
         values = asdict(worker)
-        self._upsert(tables.worker, {"id": values.pop("id")}, values)
+        self._db.upsert(tables.worker, {"id": values.pop("id")}, values)
 
     def forget_worker(self, worker_id: str) -> None:
         """See `JobStore.forget_worker`."""
         table = tables.worker
         gone = sa.delete(table).where(table.c.id == worker_id)
-        self._repeated(lambda connection: connection.execute(gone))
+        self._db.repeated(lambda connection: connection.execute(gone))
 
     def delete(self, job_id: str) -> None:
         """See `JobStore.delete`."""
-        found = self.get(job_id)
+        found = self._reads.get(job_id)
         if not found.is_terminal:
             raise undeletable(found)
-        self._repeated(lambda connection: _delete(connection, [job_id]))
+        self._db.repeated(lambda connection: _delete(connection, [job_id]))
 
     def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
         """See `JobStore.purge`."""
@@ -118,13 +125,13 @@ class Upkeep(Answers):
             _delete(connection, ids)
             return len(ids)
 
-        return self._repeated(some)
+        return self._db.repeated(some)
 
     def verify(self) -> list[Fault]:
         """See `JobStore.verify`."""
-        now = self._clock.now()
-        with self._read() as connection:
-            self._dialect.refuse_damage(connection)
+        now = self._db.clock.now()
+        with self._db.read() as connection:
+            self._db.dialect.refuse_damage(connection)
             found = [
                 fault
                 for row, entries in _with_histories(connection)

@@ -29,18 +29,21 @@ _RECORDS = {
 }
 
 
-class Reads(Database):
-    """The queries of `SqlStore`."""
+class Reads:
+    """One job with its records, searches, queues and workers."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def get(self, job_id: str) -> Job:
         """See `JobStore.get`."""
-        found = self._rows(ONE, {"job_id": job_id})
+        found = self._db.rows(ONE, {"job_id": job_id})
         if not found:
             raise JobNotFound(job_id)
-        return rows.to_job(found[0], now=self._clock.now())
+        return rows.to_job(found[0], now=self._db.clock.now())
 
     def _of_job(self, table: sa.Table, job_id: str) -> list[sa.RowMapping]:
-        found = self._rows(_RECORDS[table], {"job_id": job_id})
+        found = self._db.rows(_RECORDS[table], {"job_id": job_id})
         if not found:
             self.get(job_id)  # says so if there is no such job
         return found
@@ -56,7 +59,7 @@ class Reads(Database):
     def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
         """See `JobStore.log`."""
         table = tables.log
-        found = self._rows(
+        found = self._db.rows(
             sa.select(table)
             .where(table.c.job_id == job_id, table.c.seq > after)
             .order_by(table.c.seq)
@@ -73,7 +76,7 @@ class Reads(Database):
         query = sa.select(*columns).order_by(table.c.id.desc()).limit(_MOST_REJECTIONS)
         if job_id is not None:
             query = query.where(table.c.job_id == job_id)
-        return [rows.to_rejection(row) for row in reversed(self._rows(query))]
+        return [rows.to_rejection(row) for row in reversed(self._db.rows(query))]
 
     def search(self, search: Search) -> Page:
         """See `JobStore.search`."""
@@ -95,9 +98,9 @@ class Reads(Database):
         if search.before is not None:
             query = query.where(job.c.id < search.before)
         if search.params:
-            query = query.where(contains(self._engine.dialect.name, search.params))
-        now = self._clock.now()
-        found = [rows.to_job(row, now=now) for row in self._rows(query)]
+            query = query.where(contains(self._db.engine.dialect.name, search.params))
+        now = self._db.clock.now()
+        found = [rows.to_job(row, now=now) for row in self._db.rows(query)]
         items = tuple(found[: search.limit])
         more = len(found) > search.limit
         return Page(items=items, next_cursor=items[-1].id if more else None)
@@ -107,7 +110,7 @@ class Reads(Database):
         many = sa.func.count().label("many")
         query = sa.select(job.c.status, many).group_by(job.c.status)
         found = {
-            rows.to_status(row["status"]): row["many"] for row in self._rows(query)
+            rows.to_status(row["status"]): row["many"] for row in self._db.rows(query)
         }
         return {status: found.get(status, 0) for status in JobStatus}
 
@@ -122,9 +125,9 @@ class Reads(Database):
             sa.func.sum(is_running).label("running"),
             sa.func.min(waits).label("oldest"),
         ).group_by(job.c.queue)
-        used = {row["queue"]: row for row in self._rows(query)}
+        used = {row["queue"]: row for row in self._db.rows(query)}
         paused = {
-            r["name"]: bool(r["paused"]) for r in self._rows(sa.select(tables.queue))
+            r["name"]: bool(r["paused"]) for r in self._db.rows(sa.select(tables.queue))
         }
         return [
             QueueInfo(
@@ -145,11 +148,13 @@ class Reads(Database):
             .scalar_subquery()
         )
         query = sa.select(tables.job_name, running.label("running"))
-        return {r["name"]: (r["running"], r["max_running"]) for r in self._rows(query)}
+        return {
+            r["name"]: (r["running"], r["max_running"]) for r in self._db.rows(query)
+        }
 
     def cancels(self, worker_id: str) -> list[Running]:
         """See `JobStore.cancels`."""
-        found = self._rows(_cancels(self._flavor), {"worker_id": worker_id})
+        found = self._db.rows(_cancels(self._db.flavor), {"worker_id": worker_id})
         return [
             Running(job_id=row["id"], attempt=row["attempt"], cancel_requested=True)
             for row in found
@@ -157,14 +162,14 @@ class Reads(Database):
 
     def check(self) -> None:
         """See `JobStore.check`."""
-        with self._read() as connection:
+        with self._db.read() as connection:
             if not upgrade.check(connection):
                 raise SchemaMismatch("the database has no schema of this version.")
 
     def workers(self) -> list[WorkerInfo]:
         """See `JobStore.workers`."""
         table = tables.worker
-        found = self._rows(sa.select(table).order_by(table.c.started_at, table.c.id))
+        found = self._db.rows(sa.select(table).order_by(table.c.started_at, table.c.id))
         return [rows.to_worker(row) for row in found]
 
 

@@ -10,20 +10,23 @@ from interlock.core.records import Census, Ending
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import history, job, rejection
 from interlock_adapters.sql.statements import rows
-from interlock_adapters.sql.store.reads import Reads
+from interlock_adapters.sql.store.database import Database
 
 _MANY = sa.func.count().label("many")
 _ENDING = (job.c.name, job.c.status, job.c.created_at, job.c.started_at)
 
 
-class Overview(Reads):
-    """Reads over all jobs. Part of `SqlStore`."""
+class Statistics:
+    """Counts and lists over all jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def recent(self, limit: int) -> list[HistoryEntry]:
         """See `JobStore.recent`."""
         place = (history.c.position, history.c.job_id, history.c.seq)
         query = sa.select(history).order_by(*(part.desc() for part in place))
-        return [rows.to_history(row) for row in self._rows(query.limit(limit))]
+        return [rows.to_history(row) for row in self._db.rows(query.limit(limit))]
 
     def endings(self, since: datetime, *, limit: int) -> list[Ending]:
         """See `JobStore.endings`."""
@@ -33,7 +36,7 @@ class Overview(Reads):
             .order_by(job.c.finished_at.desc(), job.c.id.desc())
             .limit(limit)
         )
-        return [rows.to_ending(row) for row in self._rows(query)]
+        return [rows.to_ending(row) for row in self._db.rows(query)]
 
     def census(self) -> Census:
         """See `JobStore.census`."""
@@ -42,9 +45,9 @@ class Overview(Reads):
         )
         refused = sa.select(rejection.c.event, _MANY).group_by(rejection.c.event)
         first = sa.select(sa.func.min(job.c.lease_until_us).label("first"))
-        with self._read() as connection:
+        with self._db.read() as connection:
             least = connection.scalar(first.where(job.c.status == RUNNING.value))
-            now, _ = self._lease_now(connection)
+            now, _ = self._db.lease_now(connection)
             return Census(
                 jobs={
                     (row.name, rows.to_status(row.status)): row.many

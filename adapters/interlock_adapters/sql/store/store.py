@@ -24,37 +24,86 @@ from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.schema import row_rules, tables
 from interlock_adapters.sql.statements import move_facts, rows, updates
 from interlock_adapters.sql.store import claims, inserts
-from interlock_adapters.sql.store.maintenance import Upkeep
-from interlock_adapters.sql.store.reads import ONE
+from interlock_adapters.sql.store.database import Database
+from interlock_adapters.sql.store.feed import Feed
+from interlock_adapters.sql.store.idempotency import IdempotencyKeys
+from interlock_adapters.sql.store.maintenance import Maintenance
+from interlock_adapters.sql.store.reads import ONE, Reads
+from interlock_adapters.sql.store.statistics import Statistics
 
 _MICROSECONDS = 1_000_000
 
 
-class SqlStore(Upkeep):
-    """Jobs in tables; every change of status is one guarded UPDATE."""
+class SqlStore:
+    """Jobs in tables; every change of status is one guarded UPDATE.
+
+    What changes jobs while they run is written here. The other capabilities of
+    `JobStore` are parts, which share the database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.together = database.together
+        reads = Reads(database)
+        self.get = reads.get
+        self.search = reads.search
+        self.counts = reads.counts
+        self.history = reads.history
+        self.attempts = reads.attempts
+        self.rejections = reads.rejections
+        self.log = reads.log
+        self.queues = reads.queues
+        self.limits = reads.limits
+        self.workers = reads.workers
+        self.cancels = reads.cancels
+        self.check = reads.check
+        maintenance = Maintenance(database)
+        self.lost = maintenance.lost
+        self.overdue = maintenance.overdue
+        self.next_due = maintenance.next_due
+        self.set_paused = maintenance.set_paused
+        self.set_limit = maintenance.set_limit
+        self.see_worker = maintenance.see_worker
+        self.forget_worker = maintenance.forget_worker
+        self.delete = maintenance.delete
+        self.purge = maintenance.purge
+        self.verify = maintenance.verify
+        feed = Feed(database)
+        self.news = feed.news
+        self.feed = feed.feed
+        self.feed_end = feed.feed_end
+        self.backlog = feed.backlog
+        statistics = Statistics(database)
+        self.recent = statistics.recent
+        self.endings = statistics.endings
+        self.census = statistics.census
+        keys = IdempotencyKeys(database)
+        self.reserve = keys.reserve
+        self.keep = keys.keep
+        self.forget = keys.forget
 
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
         """See `JobStore.add`."""
-        now = self._clock.now()
+        now = self.database.clock.now()
         if connection is not None:
             return inserts.add(inserts.borrowed(connection), jobs, now=now)
-        return self._repeated(lambda own: inserts.add(own, jobs, now=now))
+        return self.database.repeated(lambda own: inserts.add(own, jobs, now=now))
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""
-        if not self._has_begun:
-            with self._read() as connection:
-                if not claims.is_any(connection, request, self._flavor):
+        if not self.database.has_begun:
+            with self.database.read() as connection:
+                if not claims.is_any(connection, request, self.database.flavor):
                     return []
         # No sync: a power cut that undoes the claim has ended its attempt as well.
-        return self._repeated(
+        return self.database.repeated(
             lambda connection: self._claim(connection, request), durable=False
         )
 
     def _claim(self, connection: sa.Connection, request: ClaimRequest) -> list[Job]:
-        now, epoch = self._dialect.lease_clock()
+        now, epoch = self.database.dialect.lease_clock()
         return claims.claim(
-            connection, request, self._flavor, lease_now=now, epoch=epoch
+            connection, request, self.database.flavor, lease_now=now, epoch=epoch
         )
 
     def apply(self, move: Move) -> Job:
@@ -70,7 +119,9 @@ class SqlStore(Upkeep):
         """See `JobStore.commit`."""
         if not moves and not notes:
             return []
-        return self._repeated(lambda connection: self._commit(connection, moves, notes))
+        return self.database.repeated(
+            lambda connection: self._commit(connection, moves, notes)
+        )
 
     def _commit(
         self, connection: sa.Connection, moves: Sequence[Move], notes: Sequence[Note]
@@ -85,7 +136,7 @@ class SqlStore(Upkeep):
         self, connection: sa.Connection, moves: Sequence[Move]
     ) -> list[Job | InterlockError]:
         """Apply moves of different jobs; refuse those that their UPDATE left out."""
-        now, epoch = self._dialect.lease_clock()
+        now, epoch = self.database.dialect.lease_clock()
         told = defaultdict(list)
         for move in moves:
             if move.event not in NOT_MOVES:
@@ -94,8 +145,8 @@ class SqlStore(Upkeep):
                 )
         done: dict[str, Job] = {}
         for event, each in told.items():
-            given = move_facts.parameter(each, self._flavor)
-            found = connection.execute(updates.move(event, self._flavor), given)
+            given = move_facts.parameter(each, self.database.flavor)
+            found = connection.execute(updates.move(event, self.database.flavor), given)
             for row in found.mappings():
                 done[row["id"]] = rows.to_job(row, now=moves[0].now)
         return [
@@ -108,7 +159,7 @@ class SqlStore(Upkeep):
         row = found.mappings().first()
         if row is None:
             return JobNotFound(move.job_id)
-        now, epoch = self._lease_now(connection)
+        now, epoch = self.database.lease_now(connection)
         live = row["lease_epoch"] == epoch and (row["lease_until_us"] or 0) > now
         error = refusal(move, rows.to_job(row, now=move.now), lease_live=live)
         connection.execute(
@@ -130,7 +181,7 @@ class SqlStore(Upkeep):
         """See `JobStore.renew`."""
 
         def extend(connection: sa.Connection) -> list[Running]:
-            now, epoch = self._dialect.lease_clock()
+            now, epoch = self.database.dialect.lease_clock()
             each = [
                 {
                     "job_id": job_id,
@@ -142,8 +193,8 @@ class SqlStore(Upkeep):
                 }
                 for job_id, attempt in attempts.items()
             ]
-            given = move_facts.parameter(each, self._flavor)
-            found = connection.execute(updates.renew(self._flavor), given)
+            given = move_facts.parameter(each, self.database.flavor)
+            found = connection.execute(updates.renew(self.database.flavor), given)
             return [
                 Running(
                     job_id=row.id,
@@ -153,15 +204,15 @@ class SqlStore(Upkeep):
                 for row in found
             ]
 
-        return self._repeated(extend)
+        return self.database.repeated(extend)
 
     def watch(self) -> Wakeup:
         """See `JobStore.watch`."""
-        return self._dialect.watch()
+        return self.database.dialect.watch()
 
     def close(self) -> None:
         """See `JobStore.close`."""
-        self._engine.dispose()
+        self.database.engine.dispose()
 
 
 def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
