@@ -1,17 +1,14 @@
-"""What a store does beside running jobs: tell what happened, and keep answers.
-
-Parts of the port `JobStore`; who reads on, or answers once, needs no more of it.
-"""
+"""The parts of `JobStore` for reading the event feed, and for statistics."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 from interlock.core.job import HistoryEntry
-from interlock.core.records import Answer, Census, Ending, Place
+from interlock.core.records import Census, Ending, Place
 
 
-class Telling(Protocol):
+class EventFeed(Protocol):
     """Reading on from where a reader was, and how much waits."""
 
     def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
@@ -39,7 +36,7 @@ class Telling(Protocol):
         ...
 
 
-class Overviews(Protocol):
+class Statistics(Protocol):
     """Looking at everything at once."""
 
     def recent(self, limit: int) -> list[HistoryEntry]:
@@ -52,27 +49,4 @@ class Overviews(Protocol):
 
     def census(self) -> Census:
         """Count everything. It reads all jobs: once in a while, not in a loop."""
-        ...
-
-
-class Answering(Protocol):
-    """Keys of requests, and what was answered to them."""
-
-    def reserve(self, wanted: Answer, *, now: datetime) -> Answer | None:
-        """Keep a key for a request; if it is kept already, return what is kept.
-
-        Of two who ask at once one gets None. What is past its `until` is forgotten.
-        """
-        ...
-
-    def keep(self, kept: Answer, *, reserved: Answer) -> bool:
-        """Store an answer in the place of a reservation, if that is still there.
-
-        Returns:
-            Whether it was.
-        """
-        ...
-
-    def forget(self, reserved: Answer) -> None:
-        """Free a key that is still reserved so."""
         ...

@@ -25,12 +25,13 @@ from interlock.core.records import (
     Search,
     WorkerInfo,
 )
-from interlock.ports.feed import Answering, Overviews, Telling
+from interlock.ports.feed import EventFeed, Statistics
+from interlock.ports.idempotency import IdempotencyKeys
 from interlock.ports.runner import Wakeup
 
 
-class JobStore(Telling, Overviews, Answering, Protocol):
-    """Where jobs are kept. Every method is one durable transaction, thread-safe."""
+class JobLifecycle(Protocol):
+    """Jobs on their way along the table: what the engine and its workers write."""
 
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
         """Insert new jobs, all or none, in the caller's transaction if one is given.
@@ -70,16 +71,16 @@ class JobStore(Telling, Overviews, Answering, Protocol):
         """
         ...
 
-    def together(self) -> AbstractContextManager[None]:
-        """Make what this thread calls inside the block one transaction, all or none."""
-        ...
-
     def apply(self, move: Move) -> Job:
         """Apply one move.
 
         Raises:
             JobNotFound, IllegalTransition, LeaseLost: as in `commit`.
         """
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make what this thread calls inside the block one transaction, all or none."""
         ...
 
     def renew(
@@ -107,6 +108,10 @@ class JobStore(Telling, Overviews, Answering, Protocol):
         """Return the first moment after `now` at which a PENDING job becomes due."""
         ...
 
+
+class JobRecords(Protocol):
+    """What people read of jobs: lists, counts, history, attempts, output."""
+
     def search(self, search: Search) -> Page:
         """Return one page of matching jobs, newest first, filtered in the store."""
         ...
@@ -131,13 +136,9 @@ class JobStore(Telling, Overviews, Answering, Protocol):
         """Return log lines with `seq > after`, in their order. Raises JobNotFound."""
         ...
 
-    def check(self) -> None:
-        """Look whether the store can be used, its guards included.
 
-        Raises:
-            StoreUnavailable: it cannot, and why.
-        """
-        ...
+class Administration(Protocol):
+    """What operators and workers keep beside the jobs: queues, limits, workers."""
 
     def queues(self) -> list[QueueInfo]:
         """Return every queue that was ever used or paused, by name."""
@@ -153,6 +154,18 @@ class JobStore(Telling, Overviews, Answering, Protocol):
 
     def limits(self) -> dict[str, tuple[int, int]]:
         """Return {name: (running now, allowed)} of the names with a limit."""
+        ...
+
+    def workers(self) -> list[WorkerInfo]:
+        """Return the registered workers, the oldest first."""
+        ...
+
+    def see_worker(self, worker: WorkerInfo) -> None:
+        """Record that the worker is there (insert or refresh `seen_at`)."""
+        ...
+
+    def forget_worker(self, worker_id: str) -> None:
+        """Remove a worker that shut down and holds no job."""
         ...
 
     def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
@@ -175,16 +188,24 @@ class JobStore(Telling, Overviews, Answering, Protocol):
         """Replay every history against the table and its fold against the row."""
         ...
 
-    def see_worker(self, worker: WorkerInfo) -> None:
-        """Record that the worker is there (insert or refresh `seen_at`)."""
-        ...
 
-    def forget_worker(self, worker_id: str) -> None:
-        """Remove a worker that shut down and holds no job."""
-        ...
+class JobStore(
+    JobLifecycle,
+    JobRecords,
+    Administration,
+    EventFeed,
+    Statistics,
+    IdempotencyKeys,
+    Protocol,
+):
+    """Where jobs are kept. Every method is one durable transaction, thread-safe."""
 
-    def workers(self) -> list[WorkerInfo]:
-        """Return the registered workers, the oldest first."""
+    def check(self) -> None:
+        """Look whether the store can be used, its guards included.
+
+        Raises:
+            StoreUnavailable: it cannot, and why.
+        """
         ...
 
     def watch(self) -> "Wakeup":
