@@ -12,6 +12,7 @@ import pytest
 
 from interlock.ports.clock import boot
 from interlock_adapters.subprocess.kernel import kill_domain
+from interlock_adapters.subprocess.launch_order import LaunchOrder
 from interlock_adapters.subprocess.protocol import Decoder, Kind, frame
 from interlock_adapters.subprocess.shim.shim import _MAX_OUTBOX, Shim
 from interlock_adapters.subprocess.shim.temporary_folders import JobFolder
@@ -33,13 +34,22 @@ def test_a_launch_that_follows_the_last_word_at_once_is_not_lost(
     ends: tuple[Shim, socket.socket],
 ) -> None:
     shim, worker = ends
-    worker.send(frame(Kind.LAUNCH, {"id": "j", "lease_deadline": boot() + 9}))
+    order = LaunchOrder(
+        id="j",
+        name="add",
+        attempt=1,
+        params={},
+        retry={},
+        lease_deadline=boot() + 9,
+        isolation="process",
+        limits={},
+        trace={},
+    )
+    worker.send(frame(Kind.LAUNCH, order.to_json()))
     shim._outbox += b"the last word"
     shim._flush(boot() + 1)
     assert worker.recv(100) == b"the last word"
-    launch = shim._await_launch()
-    assert launch is not None
-    assert launch["id"] == "j"
+    assert shim._await_order() == order
 
 
 def test_lines_that_were_dropped_for_a_slow_worker_are_counted_in_the_output(

@@ -26,6 +26,7 @@ from interlock.ports.tracing import tracer
 from interlock_adapters.subprocess.child import interpreter_end, stacks
 from interlock_adapters.subprocess.child.job_link import JobLink, interrupted
 from interlock_adapters.subprocess.child.stacks import OURS
+from interlock_adapters.subprocess.launch_order import LaunchOrder
 from interlock_adapters.subprocess.protocol import Kind, frame, framed
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Main:
 
     def __init__(
         self,
-        launch: Mapping[str, Any],
+        order: LaunchOrder,
         result_fd: int,
         notice_fd: int,
         *,
@@ -100,7 +101,7 @@ class Main:
         """Prepare a job.
 
         Args:
-            launch: what to run.
+            order: what to run.
             result_fd: where to write what is to be said.
             notice_fd: where to read what the shim says.
             steps: what a fork does first.
@@ -110,7 +111,7 @@ class Main:
                 finished.
         """
         _ear.missed = False  # one that was sent to the shim is not for this job
-        self._launch = launch
+        self._order = order
         self._link = JobLink(result_fd, notice_fd)
         self._lowest_fd = lowest_fd
         self._steps = steps
@@ -121,7 +122,7 @@ class Main:
         self._modules = interpreter_end.modules()
         self._codec = None
         try:
-            self._function, self._codec, is_async = (find or _find)(launch["name"])
+            self._function, self._codec, is_async = (find or _find)(order.name)
             if is_async:
                 self._function = partial(_in_loop, self._link, self._function)
         except UnknownJobName as error:
@@ -130,15 +131,17 @@ class Main:
 
     def here(self) -> JobContext:
         """Return what the job can see and say, for one that asks."""
-        launch = self._launch
-        deadline = launch["deadline"]
+        order = self._order
+        deadline = order.deadline
         return JobContext(
-            id=launch["id"],
-            name=launch["name"],
-            attempt=launch["attempt"],
-            deadline=deadline and datetime.fromtimestamp(deadline, UTC),
-            parent_id=launch["parent_id"],
-            metadata=launch["metadata"],
+            id=order.id,
+            name=order.name,
+            attempt=order.attempt,
+            deadline=None
+            if deadline is None
+            else datetime.fromtimestamp(deadline, UTC),
+            parent_id=order.parent_id,
+            metadata=order.metadata,
             _report=self._link.progress,
             _asked=self._link.stop_asked,
             _client=self._client,
@@ -162,20 +165,20 @@ class Main:
 
     def call(self) -> int:
         """Call the function and say what came of it; return the exit code."""
-        launch, link = self._launch, self._link
+        order, link = self._order, self._link
         try:
             link.begin()
             _ear.job = link
             if _ear.missed:
                 link.on_sigterm()
-            if launch["limits"]:
-                _limit(launch["limits"])
+            if order.limits:
+                _limit(order.limits)
             for step in self._steps:
                 step()
             result: object = None
             try:
-                with tracer().entered(launch["trace"]):
-                    params, codec = launch["params"], self._codec
+                with tracer().entered(order.trace):
+                    params, codec = order.params, self._codec
                     called_with = params if codec is None else codec.params(params)
                     result = self._function(**called_with)
             except BaseException as error:  # noqa: BLE001  (it says what follows)
@@ -192,7 +195,7 @@ class Main:
                 link.end(frame(Kind.FAILURE, said))
             return code
         except BaseException as error:  # noqa: BLE001  (the child's edge)
-            retry = Retry.from_json(launch["retry"])
+            retry = Retry.from_json(order.retry)
             link.end(frame(Kind.FAILURE, outcome.failure(error, retry, ours=OURS)))
             return 1
         return 0
@@ -291,11 +294,20 @@ def rehearse() -> None:
     already no fork writes again, and what no fork writes is not copied.
     """
     nothing: _Callee = (lambda: None), None, False
-    launch = {"id": "", "name": "nothing", "attempt": 0, "deadline": None}
-    launch |= {"params": {}, "limits": {}, "trace": {}}
+    order = LaunchOrder(
+        id="",
+        name="nothing",
+        attempt=0,
+        params={},
+        retry={},
+        lease_deadline=0.0,
+        isolation="process",
+        limits={},
+        trace={},
+    )
     null = os.open(os.devnull, os.O_WRONLY)
     for _ in range(_REHEARSALS):
-        job = Main(launch, null, null, find=lambda _name: nothing, is_rehearsed=True)
+        job = Main(order, null, null, find=lambda _name: nothing, is_rehearsed=True)
         job.call()
         _flush()
     os.close(null)

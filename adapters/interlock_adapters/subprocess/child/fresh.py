@@ -4,20 +4,29 @@ import json
 import os
 import sys
 
+from interlock.core.lifecycle import Reason
 from interlock_adapters.subprocess.child import child, job_modules, log_output
+from interlock_adapters.subprocess.launch_order import LaunchOrder
+from interlock_adapters.subprocess.protocol import GarbledError, Kind, frame
 
 
 def main() -> None:
     """Read what to run, import its modules, run it."""
     order_fd, result_fd, notice_fd = map(int, sys.argv[1:4])
     with os.fdopen(order_fd, "rb") as file:
-        order = json.load(file)
-    config = order["config"]
+        told = json.load(file)
+    config = told["config"]
+    try:
+        order = LaunchOrder.from_json(told["order"])
+    except GarbledError as error:
+        failure = {"reason": Reason.SPAWN_ERROR, "message": str(error)}
+        os.write(result_fd, frame(Kind.FAILURE, failure))
+        sys.exit(os.EX_SOFTWARE)
     child.print_lines()
     child.listen()
     job_modules.load(config["path"], config["modules"], config["main"], config["argv"])
     log_output.show()
-    child.Main(order["launch"], result_fd, notice_fd).run()
+    child.Main(order, result_fd, notice_fd).run()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from interlock.core.observations import (
 from interlock.core.progress import Progress
 from interlock.jobs import outcome
 from interlock.ports.clock import boot
+from interlock_adapters.subprocess.launch_order import LaunchOrder
 from interlock_adapters.subprocess.protocol import (
     FROM_JOB,
     Decoder,
@@ -38,8 +39,8 @@ _SEND_S: Final = 1.0
 class ProcessExecution:
     """See `Execution`."""
 
-    def __init__(self, launch: dict[str, object], proof: Proof) -> None:
-        self._launch = launch
+    def __init__(self, order: LaunchOrder, proof: Proof) -> None:
+        self._order = order
         self._proof = proof  # of its death, before it has begun
         self._link: socket.socket | None = None
         self._pidfd = -1
@@ -56,7 +57,7 @@ class ProcessExecution:
         """Give the execution its shim; it starts."""
         self._link = link
         self._pidfd = pidfd
-        self._outbox[:0] = frame(Kind.LAUNCH, self._launch)
+        self._outbox[:0] = frame(Kind.LAUNCH, self._order.to_json())
         link.settimeout(_SEND_S)  # a large one takes several turns of the shim
         self._flush()
         link.settimeout(0)
@@ -190,7 +191,7 @@ class ProcessExecution:
 
     def extend(self, lease_deadline: float) -> None:
         """See `Execution.extend`."""
-        self._launch["lease_deadline"] = lease_deadline
+        self._order.lease_deadline = lease_deadline
         if self._link is not None:
             self._send(frame(Kind.EXTEND, {"lease_deadline": lease_deadline}))
 

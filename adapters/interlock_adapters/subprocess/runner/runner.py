@@ -16,6 +16,7 @@ from interlock.core.observations import Launch
 from interlock.ports.clock import boot
 from interlock.ports.runner import Execution, Source
 from interlock_adapters.subprocess.kernel import kill_domain, leftovers
+from interlock_adapters.subprocess.launch_order import FIELDS, LaunchOrder
 from interlock_adapters.subprocess.runner.execution import ProcessExecution
 from interlock_adapters.subprocess.runner.launcher import Launcher, hang_up
 from interlock_adapters.subprocess.runner.probe import strongest, works
@@ -51,6 +52,7 @@ class SubprocessRunner:
             "main": main,
             "argv": list(sys.argv),
             "ahead": self._ahead,
+            "order_fields": FIELDS,
         }
         self._waiting: deque[ProcessExecution] = deque()
         self._spares: deque[tuple[int, socket.socket, int]] = deque()
@@ -155,6 +157,8 @@ class SubprocessRunner:
             if not self._launcher.ever_loaded:
                 raise NotGuarded(said["not_guarded"])
             _log.error(said["not_guarded"])  # it was changed since; its jobs go on
+        elif "mismatch" in said:
+            _log.error(said["mismatch"])
         elif "failed" in said:
             words = "the job modules cannot be imported; no job is claimed until they"
             _log.error("%s can be:\n%s", words, said["failed"])
@@ -237,22 +241,22 @@ def _warn(threads: Sequence[str], remarks: Sequence[str]) -> None:
         _log.warning("%s.", remark)
 
 
-def _order(launch: Launch) -> dict[str, object]:
-    job = launch.job
-    return {
-        "id": job.id,
-        "name": job.name,
-        "params": dict(job.params),
-        "attempt": job.attempt,
-        "parent_id": job.parent_id,
-        "metadata": dict(job.metadata),
-        "retry": job.retry.to_json(),
-        "deadline": launch.deadline_at and launch.deadline_at.timestamp(),
-        "lease_deadline": launch.lease_deadline,
-        "isolation": launch.isolation,
-        "limits": dict(launch.limits),
-        "trace": dict(launch.trace),
-    }
+def _order(launch: Launch) -> LaunchOrder:
+    job, deadline = launch.job, launch.deadline_at
+    return LaunchOrder(
+        id=job.id,
+        name=job.name,
+        attempt=job.attempt,
+        params=dict(job.params),
+        retry=job.retry.to_json(),
+        metadata=dict(job.metadata),
+        parent_id=job.parent_id,
+        deadline=None if deadline is None else deadline.timestamp(),
+        lease_deadline=launch.lease_deadline,
+        isolation=launch.isolation,
+        limits=dict(launch.limits),
+        trace=dict(launch.trace),
+    )
 
 
 def own_folder(root: str) -> Path:

@@ -13,13 +13,14 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from interlock.core.lifecycle import Reason
 from interlock.ports.clock import boot
 from interlock_adapters.subprocess.child.stacks import Stacks
 from interlock_adapters.subprocess.kernel import kill_domain, usage
 from interlock_adapters.subprocess.kernel.usage import Usage
+from interlock_adapters.subprocess.launch_order import LaunchOrder
 from interlock_adapters.subprocess.protocol import (
     FROM_JOB,
     Decoder,
@@ -31,7 +32,7 @@ from interlock_adapters.subprocess.protocol import (
 from interlock_adapters.subprocess.shim.pipes import Pipes
 from interlock_adapters.subprocess.shim.temporary_folders import JobFolder
 
-Spawn = Callable[[Mapping[str, Any]], Pipes]
+Spawn = Callable[[LaunchOrder], Pipes]
 
 _decoded: Final = json.JSONDecoder().raw_decode  # for what the worker has encoded
 _DEAD: Final = (
@@ -86,10 +87,10 @@ class Shim:
         No code of a job ever runs here: a shim whose domain is empty is as good as new.
         """
         self._link.settimeout(0)
-        while (launch := self._await_launch()) is not None:
+        while (order := self._await_order()) is not None:
             if boot() < self._lease:
-                self._limits = launch["limits"]
-                self._job = spawn(launch)
+                self._limits = order.limits
+                self._job = spawn(order)
                 self._supervise(self._job)
                 self._bury(self._job)
                 self._job.close()
@@ -112,17 +113,17 @@ class Shim:
         text = _DEAD % (self._proof, again, *took, where)
         self._say(Kind.DEAD, text)
 
-    def _await_launch(self) -> dict[str, Any] | None:
+    def _await_order(self) -> LaunchOrder | None:
         while not self._orphan:
             self._wait(None)
             orders = self._received()
             while orders:
                 kind, text = orders.pop(0)
                 if kind is Kind.LAUNCH:  # before it: orders that the last job outran
-                    launch: dict[str, Any] = _decoded(text.decode())[0]
-                    self._lease = launch["lease_deadline"]
+                    order = LaunchOrder.from_json(_decoded(text.decode())[0])
+                    self._lease = order.lease_deadline
                     self._early = orders  # a stop may come right behind it
-                    return launch
+                    return order
         return None
 
     def _supervise(self, job: Pipes) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from interlock_adapters.subprocess.child import child
 from interlock_adapters.subprocess.kernel import kill_domain, linux
 from interlock_adapters.subprocess.kernel.leftovers import process_name
+from interlock_adapters.subprocess.launch_order import LaunchOrder
 from interlock_adapters.subprocess.shim.pipes import Pipes
 from interlock_adapters.subprocess.shim.shim import Spawn
 from interlock_adapters.subprocess.zygote.fork_safety import Prepared
@@ -26,8 +27,8 @@ class Plan:
     fds: Sequence[int]
 
 
-#: (launch, result_fd, notice_fd) -> a plan, made before the fork.
-Prepare = Callable[[Mapping[str, Any], int, int], Plan]
+#: (order, result_fd, notice_fd) -> a plan, made before the fork.
+Prepare = Callable[[LaunchOrder, int, int], Plan]
 
 
 def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
@@ -37,25 +38,25 @@ def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
     as_fork: Prepare = partial(_as_fork, prepared)
     as_interpreter: Prepare = partial(_as_interpreter, config)
 
-    def spawn(launch: Mapping[str, Any]) -> Pipes:
-        prepare = as_fork if launch["isolation"] in forks else as_interpreter
-        return _fork(launch, prepare, in_namespace=in_namespace)
+    def spawn(order: LaunchOrder) -> Pipes:
+        prepare = as_fork if order.isolation in forks else as_interpreter
+        return _fork(order, prepare, in_namespace=in_namespace)
 
     return spawn
 
 
-def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) -> Pipes:
+def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
     """Fork the job. What can be done before, is: each page a fork writes is copied."""
     pipes = [os.pipe() for _ in range(4)]
     (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
     job = Pipes(out, err, result, notice, (out_w, err_w, result_w, notice_r))
     os.set_blocking(notice_r, False)  # the job looks at it while it goes on
-    os.environ["INTERLOCK_JOB_ID"] = launch["id"]
-    os.environ["INTERLOCK_JOB_NAME"] = launch["name"]
-    os.environ["INTERLOCK_ATTEMPT"] = str(launch["attempt"])
-    name = process_name(launch["id"], launch["attempt"]).encode()
+    os.environ["INTERLOCK_JOB_ID"] = order.id
+    os.environ["INTERLOCK_JOB_NAME"] = order.name
+    os.environ["INTERLOCK_ATTEMPT"] = str(order.attempt)
+    name = process_name(order.id, order.attempt).encode()
     most = child.most_descriptors()
-    plan = prepare(launch, result_w, notice_r)
+    plan = prepare(order, result_w, notice_r)
     shim = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -81,11 +82,11 @@ def _fork(launch: Mapping[str, Any], prepare: Prepare, *, in_namespace: bool) ->
 
 
 def _as_fork(
-    prepared: Prepared, launch: Mapping[str, Any], result_fd: int, notice_fd: int
+    prepared: Prepared, order: LaunchOrder, result_fd: int, notice_fd: int
 ) -> Plan:
     fds, lowest_fd = _kept(prepared.fds, result_fd, notice_fd)
     steps = prepared.steps
-    main = child.Main(launch, result_fd, notice_fd, steps=steps, lowest_fd=lowest_fd)
+    main = child.Main(order, result_fd, notice_fd, steps=steps, lowest_fd=lowest_fd)
     return Plan(main.run, fds)
 
 
@@ -100,7 +101,7 @@ def _kept(
 
 def _as_interpreter(
     config: Mapping[str, Any],
-    launch: Mapping[str, Any],
+    order: LaunchOrder,
     result_fd: int,
     notice_fd: int,
 ) -> Plan:
@@ -109,7 +110,9 @@ def _as_interpreter(
 
         child.stop_listening()
         with TemporaryFile() as file:  # has no name: nobody else can open it
-            file.write(json.dumps({"config": config, "launch": launch}).encode())
+            file.write(
+                json.dumps({"config": config, "order": order.to_json()}).encode()
+            )
             file.seek(0)
             child.inheritable(file.fileno(), result_fd, notice_fd)
             numbers = [str(fd) for fd in (file.fileno(), result_fd, notice_fd)]

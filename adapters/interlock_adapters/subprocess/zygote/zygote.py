@@ -28,6 +28,7 @@ from interlock_adapters.subprocess.child import (
     log_output,
 )
 from interlock_adapters.subprocess.kernel import kill_domain, linux
+from interlock_adapters.subprocess.launch_order import FIELDS, mismatch
 from interlock_adapters.subprocess.shim.shim import Shim
 from interlock_adapters.subprocess.shim.temporary_folders import JobFolder, Scratch
 from interlock_adapters.subprocess.zygote import descriptors, fork_safety
@@ -90,6 +91,9 @@ class Zygote:
     def _load(self) -> bool:
         """Import the job modules and make ready to fork; return whether that worked."""
         config = self._config
+        if set(config["order_fields"]) != set(FIELDS):
+            self._tell({"mismatch": mismatch(config["order_fields"])})
+            return False
         child.print_lines()
         before = descriptors.opened()
         try:
