@@ -57,12 +57,12 @@ class NewJob:
     id: str
     name: str
     params: Mapping[str, object]
-    created_at: datetime
-    run_at: datetime  # moves with each retry
     queue: str = "default"
     priority: int = 0
     timeout_s: float | None = None
     grace_s: float = 2.0
+    created_at: datetime
+    run_at: datetime  # moves with each retry
     expires_at: datetime | None = None
     retry: Retry = field(default_factory=Retry)
     max_losses: int = 5

@@ -1,5 +1,9 @@
 """What one row of `job` shows by itself, and constants of the table as SQL."""
 
+from dataclasses import fields
+from typing import Final
+
+from interlock.core.job import NewJob
 from interlock.core.lifecycle import INITIAL, TERMINAL, Event, JobStatus, row_of
 
 
@@ -27,3 +31,17 @@ ROW_RULES = {
     " AND {r}proof IS NULL AND {r}lease_until_us IS NULL AND {r}lease_epoch IS NULL)",
     "counters": "{r}attempt >= 0 AND {r}failures >= 0 AND {r}losses >= 0",
 }
+
+#: The columns of fields that have another name.
+COLUMN_OF: Final = {"version": "write_seq"}
+#: The columns of what is submitted, each named as its field of `NewJob`.
+SUBMITTED: Final = tuple(field.name for field in fields(NewJob))
+#: Columns that are read out of the policy `retry`, for the guards.
+_OF_RETRY: Final = ("max_attempts", "retry_on_timeout")
+#: What was submitted never changes, but for the moment of the next attempt.
+IMMUTABLE: Final = tuple(
+    column
+    for name in SUBMITTED
+    if name != "run_at"
+    for column in ((*_OF_RETRY, name) if name == "retry" else (name,))
+)

@@ -21,7 +21,13 @@ from interlock.core.lifecycle import (
     Who,
 )
 from interlock_adapters.sql.schema import guard_sql
-from interlock_adapters.sql.schema.row_rules import LIVE, ROW_RULES, RUNNING, quoted
+from interlock_adapters.sql.schema.row_rules import (
+    IMMUTABLE,
+    LIVE,
+    ROW_RULES,
+    RUNNING,
+    quoted,
+)
 
 MOVED: Final = "NEW.status <> OLD.status"
 TOKEN: Final = "NEW.write_seq = OLD.write_seq + 1"  # noqa: S105  (not a password)
@@ -30,13 +36,6 @@ ASKED: Final = "NEW.cancel_requested_at IS NOT OLD.cancel_requested_at"
 STOPPED: Final = "NEW.stop_cause IS NOT NULL AND OLD.stop_cause IS NULL"
 _TIMES = ("run_at", "started_at", "finished_at", "cancel_requested_at", "event_at")
 _LEASE = ("lease_until_us", "lease_epoch", "worker_id")
-
-IMMUTABLE: Final = (
-    *("id", "name", "params", "queue", "priority", "timeout_s", "grace_s"),
-    *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
-    *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
-    *("rerun_of", "parent_id"),
-)
 
 Rule = tuple[str, str]  # (what must not be, words)
 

@@ -10,9 +10,9 @@ from typing import Any, Final, ParamSpec, TypeVar
 import sqlalchemy as sa
 
 from interlock.core.errors import StoreUnavailable
+from interlock.core.fields import read, readers
 from interlock.core.job import (
     Attempt,
-    Exit,
     Failure,
     HistoryEntry,
     Job,
@@ -22,16 +22,11 @@ from interlock.core.job import (
 from interlock.core.lifecycle import (
     INITIAL,
     SUBMIT,
-    Event,
     JobStatus,
-    Proof,
-    Reason,
-    StopCause,
 )
-from interlock.core.progress import Progress
 from interlock.core.records import Ending, LogLine, WorkerInfo
-from interlock.core.retry import Retry
 from interlock_adapters.sql.schema import tables
+from interlock_adapters.sql.schema.row_rules import COLUMN_OF, SUBMITTED
 
 Row = sa.RowMapping
 P = ParamSpec("P")
@@ -70,36 +65,15 @@ def failure_to_json(failure: Failure | None) -> dict[str, object] | None:
     return {k: v for k, v in asdict(failure).items() if v not in (None, False)}
 
 
-def failure_from_json(stored: Mapping[str, Any] | None) -> Failure | None:
-    """Return the failure that was stored."""
-    if stored is None:
-        return None
-    return Failure(**{**stored, "reason": Reason(stored["reason"])})
-
-
 def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
     """Return the row of a job that is being submitted."""
-    return {
-        "id": job.id,
-        "name": job.name,
-        "queue": job.queue,
+    submitted = {name: getattr(job, name) for name in SUBMITTED}
+    return submitted | {
         "params": dict(job.params),
-        "priority": job.priority,
-        "timeout_s": job.timeout_s,
-        "grace_s": job.grace_s,
-        "created_at": job.created_at,
-        "run_at": job.run_at,
-        "expires_at": job.expires_at,
+        "metadata": dict(job.metadata),
+        "retry": job.retry.to_json(),
         "max_attempts": job.retry.max_attempts,
         "retry_on_timeout": job.retry.on_timeout,
-        "retry": job.retry.to_json(),
-        "max_losses": job.max_losses,
-        "unique_key": job.unique_key,
-        "idempotency_key": job.idempotency_key,
-        "submitted_by": job.submitted_by,
-        "metadata": dict(job.metadata),
-        "rerun_of": job.rerun_of,
-        "parent_id": job.parent_id,
         "status": INITIAL.value,
         "attempt": 0,
         "failures": 0,
@@ -113,119 +87,58 @@ def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
     }
 
 
+#: (field, column, reader) of all that a row tells of a job.
+_JOB: Final = tuple(
+    (name, COLUMN_OF.get(name, name), reader)
+    for name, reader in readers(Job, in_json=False).items()
+    if name != "read_at"
+)
+
+
 @readable
 def to_job(row: Row, *, now: datetime) -> Job:
     """Return the job of a row, as read at `now`."""
-    progress = row["progress"]
-    return Job(
-        id=row["id"],
-        name=row["name"],
-        queue=row["queue"],
-        params=row["params"],
-        priority=row["priority"],
-        timeout_s=row["timeout_s"],
-        grace_s=row["grace_s"],
-        created_at=row["created_at"],
-        run_at=row["run_at"],
-        expires_at=row["expires_at"],
-        retry=Retry.from_json(row["retry"]),
-        max_losses=row["max_losses"],
-        unique_key=row["unique_key"],
-        idempotency_key=row["idempotency_key"],
-        submitted_by=row["submitted_by"],
-        metadata=row["metadata"],
-        rerun_of=row["rerun_of"],
-        parent_id=row["parent_id"],
-        status=JobStatus(row["status"]),
-        reason=row["reason"] and Reason(row["reason"]),
-        attempt=row["attempt"],
-        failures=row["failures"],
-        losses=row["losses"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
-        worker_id=row["worker_id"],
-        lease_until_us=row["lease_until_us"],
-        cancel_requested_at=row["cancel_requested_at"],
-        cancel_requested_by=row["cancel_requested_by"],
-        cancel_reason=row["cancel_reason"],
-        stop_cause=row["stop_cause"] and StopCause(row["stop_cause"]),
-        proof=row["proof"] and Proof(row["proof"]),
-        kill_unconfirmed=bool(row["kill_unconfirmed"]),
-        result=row["result"],
-        error=failure_from_json(row["error"]),
-        progress=Progress(**progress) if progress else None,
-        version=row["write_seq"],
-        read_at=now,
-    )
+    values: dict[str, Any] = {}
+    for name, column, reader in _JOB:
+        value = row[column]
+        values[name] = value if value is None or reader is None else reader(value)
+    return Job(**values, read_at=now)
 
 
 @readable
 def to_attempt(row: Row) -> Attempt:
     """Return the attempt of a row."""
-    ended = (row["exit_code"], row["exit_signal"])
-    return Attempt(
-        job_id=row["job_id"],
-        attempt=row["attempt"],
-        worker_id=row["worker_id"],
-        claimed_at=row["claimed_at"],
-        pid=row["pid"],
-        containment=row["containment"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        outcome=row["outcome"] and Event(row["outcome"]),
-        exit=None if ended == (None, None) else Exit(code=ended[0], signal=ended[1]),
-        proof=row["proof"] and Proof(row["proof"]),
-        error=failure_from_json(row["error"]),
-        peak_memory_bytes=row["peak_memory_bytes"],
-        cpu_seconds=row["cpu_seconds"],
-    )
+    ended = {"code": row["exit_code"], "signal": row["exit_signal"]}
+    has_exit = set(ended.values()) != {None}
+    return read(Attempt, {**row, "exit": ended if has_exit else None}, in_json=False)
 
 
 @readable
 def to_history(row: Row) -> HistoryEntry:
     """Return the history entry of a row."""
-    return HistoryEntry(
-        job_id=row["job_id"],
-        seq=row["seq"],
-        event=row["event"],
-        source=row["source"] and JobStatus(row["source"]),
-        target=JobStatus(row["target"]),
-        at=row["at"],
-        actor=row["actor"],
-        reason=row["reason"],
-        attempt=row["attempt"],
-    )
+    return read(HistoryEntry, row, in_json=False)
 
 
 @readable
 def to_rejection(row: Row) -> Rejection:
     """Return the rejection of a row."""
-    return Rejection(
-        job_id=row["job_id"],
-        event=Event(row["event"]),
-        status=JobStatus(row["status"]),
-        at=row["at"],
-        actor=row["actor"],
-        attempt=row["attempt"],
-        why=row["why"],
-    )
+    return read(Rejection, row, in_json=False)
 
 
 @readable
 def to_ending(row: Row) -> Ending:
     """Return how a job ended."""
-    return Ending(**{**row, "status": to_status(row["status"])})
+    return read(Ending, row, in_json=False)
 
 
 def to_line(row: Row) -> LogLine:
     """Return the log line of a row."""
-    return LogLine(**row)
+    return read(LogLine, row, in_json=False)
 
 
 def to_worker(row: Row) -> WorkerInfo:
     """Return the worker of a row."""
-    queues = row["queues"]
-    return WorkerInfo(**{**row, "queues": None if queues is None else tuple(queues)})
+    return read(WorkerInfo, row, in_json=False)
 
 
 def same_call(row: Mapping[Any, Any], job: NewJob) -> bool:
