@@ -21,6 +21,7 @@ from interlock import (
     UnknownJobName,
     job,
 )
+from interlock.jobs.options import Options
 from interlock.testing.inline import InlineEngine, inline_engine
 
 
@@ -97,31 +98,39 @@ def test_a_policy_that_nobody_can_compute_is_refused(policy: dict[str, Any]) -> 
         Retry(**policy)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"timeout": 0},
-        {"timeout": float("nan")},
-        {"timeout": "5"},
-        {"grace": -1},
-        {"priority": 1.5},
-        {"queue": ""},
-        {"unique_key": "x" * 300},
-        {"metadata": {"a": object()}},
-        {"metadata": {"a": "\x00"}},
-        {"metadata": {"\ud800": 1}},
-        {"metadata": {1: "a"}},
-        {"metadata": _nested(65)},
-        {"metadata": {"a": "x" * 1_100_000}},
-        {"retry": 3},
-        {"run_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))},
-        {"run_at": datetime(9999, 12, 31, tzinfo=timezone(timedelta(hours=-12)))},
-        {"expires_at": datetime.max.replace(tzinfo=UTC)},
-        {"run_at": "tomorrow"},
-        {"colour": "red"},
-        {"connection": "no connection"},
-    ],
-)
+BAD_OPTIONS: list[dict[str, Any]] = [
+    {"timeout": 0},
+    {"timeout": float("nan")},
+    {"timeout": "5"},
+    {"grace": -1},
+    {"priority": 1.5},
+    {"queue": ""},
+    {"unique_key": "x" * 300},
+    {"metadata": {"a": object()}},
+    {"metadata": {"a": "\x00"}},
+    {"metadata": {"\ud800": 1}},
+    {"metadata": {1: "a"}},
+    {"metadata": _nested(65)},
+    {"metadata": {"a": "x" * 1_100_000}},
+    {"retry": 3},
+    {"run_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))},
+    {"run_at": datetime(9999, 12, 31, tzinfo=timezone(timedelta(hours=-12)))},
+    {"expires_at": datetime.max.replace(tzinfo=UTC)},
+    {"run_at": "tomorrow"},
+    {"colour": "red"},
+    {"connection": "no connection"},
+    {"max_losses": 0},
+    {"on_conflict": "replace"},
+    {"idempotency_key": ""},
+    {"by": "a\nb"},
+]
+
+
+def test_every_option_has_a_value_that_is_refused() -> None:
+    assert {name for bad in BAD_OPTIONS for name in bad} >= set(Options.__annotations__)
+
+
+@pytest.mark.parametrize("options", BAD_OPTIONS)
 def test_options_out_of_range_are_refused(
     engine: InlineEngine, options: dict[str, Any]
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
 from interlock.core.machine import destination
-from interlock.core.records import Search
+from interlock.core.records import EQUAL, Search
 
 _SUCCEEDED = row_of(Event.SUCCEED).target
 
@@ -61,14 +61,9 @@ def _left(job: Job, move: Move) -> Job:
 
 def matches(job: Job, search: Search) -> bool:
     """Whether a job is in a search's result, on any page from `before` on."""
-    equal = (
-        (search.name, job.name),
-        (search.queue, job.queue),
-        (search.submitted_by, job.submitted_by),
-    )
     after, before = search.created_after, search.created_before
     return (
-        all(wanted is None or wanted == value for wanted, value in equal)
+        all(getattr(search, name) in (None, getattr(job, name)) for name in EQUAL)
         and (not search.statuses or job.status in search.statuses)
         and (after is None or job.created_at > after)
         and (before is None or job.created_at < before)

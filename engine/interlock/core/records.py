@@ -1,9 +1,9 @@
 """What can be asked of a store, and the shapes of its answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, JobStatus
@@ -27,6 +27,14 @@ class Search:
     submitted_by: str | None = None
     limit: int = 50  # 1 to 1000
     before: str | None = None  # the id that the page starts below
+
+
+#: The fields of `Search` that the field of the same name of a job must equal.
+EQUAL: Final = tuple(
+    field.name
+    for field in fields(Search)
+    if field.name in Job.__dataclass_fields__ and field.name != "params"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

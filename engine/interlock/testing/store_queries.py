@@ -1,8 +1,8 @@
 """The store contract, sixth part: what is found, listed and counted."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -127,6 +127,30 @@ class QueriesContract:
         assert ids(Search(name="f", queue="x")) == "a"
         assert ids(Search(name="f", queue="x", submitted_by="bob")) == ""
         assert ids(Search(name="nothing")) == ""
+
+    @pytest.mark.parametrize("name", [field.name for field in fields(Search)])
+    def test_each_field_of_a_search_leaves_jobs_out(
+        self, scene: Scene, name: str
+    ) -> None:
+        """A field without a case here is one that was forgotten."""
+        scene.running("a", name="f", queue="x", submitted_by="anna")
+        start = scene.clock.now()
+        scene.clock.advance(1)
+        scene.add("b", name="g", queue="y", params={"n": 1})
+        cases: dict[str, tuple[Any, str]] = {
+            "name": ("f", "a"),
+            "queue": ("y", "b"),
+            "statuses": (frozenset({JobStatus.RUNNING}), "a"),
+            "params": ({"n": 1}, "b"),
+            "created_after": (start, "b"),
+            "created_before": (start + timedelta(seconds=1), "a"),
+            "submitted_by": ("anna", "a"),
+            "limit": (1, "b"),
+            "before": ("b", "a"),
+        }
+        value, expected = cases[name]
+        found = scene.store.search(replace(Search(), **{name: value})).items
+        assert [job.id for job in found] == [expected]
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
     def test_pages_follow_without_gaps_or_repeats(

@@ -1,191 +1,103 @@
 """The shapes of answers, for OpenAPI: what `wire` makes, in the same words."""
 
-from datetime import datetime
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from dataclasses import fields
+from types import UnionType
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from interlock.core.job import Phase
-from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause
+from interlock.core.job import (
+    Attempt,
+    Exit,
+    Failure,
+    HistoryEntry,
+    Job,
+    Phase,
+    Rejection,
+)
+from interlock.core.lifecycle import Event, JobStatus
+from interlock.core.progress import Progress
+from interlock.core.records import LogLine
+from interlock.core.retry import Retry
 
 EXAMPLE_ID: Final = "019aa1b2c3d47e5f8a9b0c1d2e3f4a5b"
 
 
-class RetryOut(BaseModel):
-    """When it is tried again."""
+def _shape(kind: type, name: str, doc: str, **derived: Any) -> Any:
+    """Return the JSON of a dataclass as a model: each field required, by its type.
 
-    max_attempts: int
-    on: list[str] | None
-    never_on: list[str]
-    backoff: float
-    max_backoff: float
-    on_timeout: bool
-
-
-class FailureOut(BaseModel):
-    """Why an attempt did not succeed."""
-
-    reason: Reason
-    message: str
-    type: str | None
-    traceback: str | None
-    exit_code: int | None
-    signal: int | None
-    transient: bool
+    `derived`: fields that `jobs.serialize` adds or writes in another way.
+    """
+    hints: dict[str, Any] = get_type_hints(kind)
+    given: dict[str, Any] = {
+        field.name: (_in_json(hints[field.name]), ...) for field in fields(kind)
+    }
+    for field, hint in derived.items():
+        given[field] = hint if isinstance(hint, tuple) else (hint, ...)
+    return create_model(name, __doc__=doc, **given)
 
 
-class ProgressOut(BaseModel):
-    """How far a running job says it is."""
-
-    phase: str | None
-    completed: float | None
-    total: float | None
-    unit: str | None
-    message: str | None
-
-
-class JobOut(BaseModel):
-    """A job: every field of `interlock.Job`, and its phase; secrets are `***`."""
-
-    id: str = Field(examples=[EXAMPLE_ID])
-    name: str
-    params: dict[str, Any]
-    created_at: datetime
-    run_at: datetime
-    queue: str
-    priority: int
-    timeout_s: float | None
-    grace_s: float
-    expires_at: datetime | None
-    retry: RetryOut
-    max_losses: int
-    unique_key: str | None
-    idempotency_key: str | None
-    submitted_by: str | None
-    metadata: dict[str, Any]
-    rerun_of: str | None
-    parent_id: str | None
-    status: JobStatus
-    reason: Reason | None
-    attempt: int
-    failures: int
-    losses: int
-    started_at: datetime | None
-    finished_at: datetime | None
-    worker_id: str | None
-    lease_until_us: int | None
-    cancel_requested_at: datetime | None
-    cancel_requested_by: str | None
-    cancel_reason: str | None
-    stop_cause: StopCause | None
-    proof: Proof | None
-    kill_unconfirmed: bool
-    result: Any
-    error: FailureOut | None
-    progress: ProgressOut | None
-    version: int
-    read_at: datetime
-    phase: Phase
-    cancel_outcome: Literal["pending", "canceled", "too_late"] | None
-    duration: float | None
+def _in_json(hint: Any) -> Any:
+    """Return the type that the JSON of a field has."""
+    optional = get_origin(hint) is UnionType and type(None) in get_args(hint)
+    kinds = [each for each in get_args(hint) if each is not type(None)]
+    kind = kinds[0] if optional and len(kinds) == 1 else hint
+    if kind is object:
+        kind = Any
+    elif get_origin(kind) is Mapping:
+        kind = dict[str, Any]
+    elif kind in _SHAPES:
+        kind = _SHAPES[kind]
+    return kind | None if optional else kind
 
 
-class PageOut(BaseModel):
-    """Some jobs, and the cursor of the next page."""
-
-    items: list[JobOut]
-    next_cursor: str | None
-
-
-class HistoryOut(BaseModel):
-    """One logged event of a job."""
-
-    job_id: str
-    seq: int
-    event: str
-    source: JobStatus | None
-    target: JobStatus
-    at: datetime
-    actor: str
-    reason: str | None
-    attempt: int
+def _page(item: Any, name: str, doc: str) -> Any:
+    return create_model(
+        name, __doc__=doc, items=(list[item], ...), next_cursor=(str | None, ...)
+    )
 
 
-class HistoryPageOut(BaseModel):
-    """The history of a job."""
+_SHAPES: Final[dict[Any, Any]] = {}
+_SHAPES[Retry] = _shape(
+    Retry,
+    "RetryOut",
+    "When it is tried again.",
+    on=list[str] | None,
+    never_on=list[str],
+)
+_SHAPES[Failure] = _shape(Failure, "FailureOut", "Why an attempt did not succeed.")
+_SHAPES[Progress] = _shape(Progress, "ProgressOut", "How far a running job says it is.")
+_SHAPES[Exit] = _shape(Exit, "ExitOut", "How the main process of an attempt ended.")
 
-    items: list[HistoryOut]
-    next_cursor: str | None
+JobOut = _shape(
+    Job,
+    "JobOut",
+    "A job: every field of `interlock.Job`, and its phase; secrets are `***`.",
+    id=(str, Field(examples=[EXAMPLE_ID])),
+    phase=Phase,
+    cancel_outcome=Literal["pending", "canceled", "too_late"] | None,
+    duration=float | None,
+)
+PageOut = _page(JobOut, "PageOut", "Some jobs, and the cursor of the next page.")
 
+HistoryOut = _shape(HistoryEntry, "HistoryOut", "One logged event of a job.")
+HistoryPageOut = _page(HistoryOut, "HistoryPageOut", "The history of a job.")
 
-class ExitOut(BaseModel):
-    """How the main process of an attempt ended."""
+AttemptOut = _shape(Attempt, "AttemptOut", "One claim of a job, and what came of it.")
+AttemptPageOut = _page(AttemptOut, "AttemptPageOut", "The attempts of a job.")
 
-    code: int | None
-    signal: int | None
+LineOut = _shape(LogLine, "LineOut", "A line that an attempt wrote.")
+LogPageOut = _page(
+    LineOut,
+    "LogPageOut",
+    "Lines of a log; `next_cursor` is the `after` of the next page.",
+)
 
-
-class AttemptOut(BaseModel):
-    """One claim of a job, and what came of it."""
-
-    job_id: str
-    attempt: int
-    worker_id: str
-    claimed_at: datetime
-    pid: int | None
-    containment: str | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    outcome: Event | None
-    exit: ExitOut | None
-    proof: Proof | None
-    error: FailureOut | None
-    peak_memory_bytes: int | None
-    cpu_seconds: float | None
-
-
-class AttemptPageOut(BaseModel):
-    """The attempts of a job."""
-
-    items: list[AttemptOut]
-    next_cursor: str | None
-
-
-class LineOut(BaseModel):
-    """A line that an attempt wrote."""
-
-    job_id: str
-    attempt: int
-    at: datetime
-    stream: str
-    text: str
-    seq: int
-
-
-class LogPageOut(BaseModel):
-    """Lines of a log; `next_cursor` is the `after` of the next page."""
-
-    items: list[LineOut]
-    next_cursor: str | None
-
-
-class RejectionOut(BaseModel):
-    """An event that was refused, and why."""
-
-    job_id: str
-    event: Event
-    status: JobStatus
-    at: datetime
-    actor: str
-    attempt: int | None
-    why: str
-
-
-class RejectionPageOut(BaseModel):
-    """The refused events of a job."""
-
-    items: list[RejectionOut]
-    next_cursor: str | None
+RejectionOut = _shape(Rejection, "RejectionOut", "An event that was refused, and why.")
+RejectionPageOut = _page(
+    RejectionOut, "RejectionPageOut", "The refused events of a job."
+)
 
 
 class ResultOut(BaseModel):
@@ -200,18 +112,18 @@ class ExplanationOut(BaseModel):
     explanation: str
 
 
-class BatchItemOut(BaseModel):
-    """What became of one job of a batch."""
-
-    status: int
-    job: JobOut | None = None
-    problem: dict[str, Any] | None = None
-
-
-class BatchOut(BaseModel):
-    """What became of each job of a batch, in its order."""
-
-    items: list[BatchItemOut]
+BatchItemOut: Any = create_model(
+    "BatchItemOut",
+    __doc__="What became of one job of a batch.",
+    status=(int, ...),
+    job=(JobOut | None, None),
+    problem=(dict[str, Any] | None, None),
+)
+BatchOut = create_model(
+    "BatchOut",
+    __doc__="What became of each job of a batch, in its order.",
+    items=(list[BatchItemOut], ...),
+)
 
 
 class CancelItemOut(BaseModel):

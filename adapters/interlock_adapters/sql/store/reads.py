@@ -7,7 +7,15 @@ import sqlalchemy as sa
 from interlock.core.errors import JobNotFound, SchemaMismatch
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import INITIAL, JobStatus
-from interlock.core.records import LogLine, Page, QueueInfo, Running, Search, WorkerInfo
+from interlock.core.records import (
+    EQUAL,
+    LogLine,
+    Page,
+    QueueInfo,
+    Running,
+    Search,
+    WorkerInfo,
+)
 from interlock_adapters.sql.schema import tables, upgrade
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.row_rules import RUNNING
@@ -81,14 +89,10 @@ class Reads:
     def search(self, search: Search) -> Page:
         """See `JobStore.search`."""
         query = sa.select(job).order_by(job.c.id.desc()).limit(search.limit + 1)
-        equal = {
-            "name": search.name,
-            "queue": search.queue,
-            "submitted_by": search.submitted_by,
-        }
-        for column, value in equal.items():
+        for name in EQUAL:
+            value = getattr(search, name)
             if value is not None:
-                query = query.where(job.c[column] == value)
+                query = query.where(job.c[name] == value)
         if search.statuses:
             query = query.where(job.c.status.in_(sorted(search.statuses)))
         if search.created_after is not None:
