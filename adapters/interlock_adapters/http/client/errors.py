@@ -5,6 +5,7 @@ from typing import Any, Final
 import httpx
 
 from interlock.core import errors
+from interlock.core.fields import member
 from interlock.core.lifecycle import Event, JobStatus
 
 _PREFIX: Final = "urn:interlock:problem:"
@@ -31,7 +32,10 @@ def of(response: httpx.Response) -> errors.InterlockError:
         body = {"detail": f"{response.url} answered {response.status_code}"}
     kind = str(body.get("type", "")).removeprefix(_PREFIX)
     detail = str(body.get("detail", ""))
-    error = _of_kind(kind, body)
+    try:
+        error = _of_kind(kind, body)
+    except (LookupError, TypeError, ValueError):  # another version's
+        error = None
     if error is None and response.status_code == _UNAVAILABLE:
         error = errors.StoreUnavailable(detail)
     if error is None and response.status_code in _UNFIT:
@@ -70,7 +74,7 @@ def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  
 def _transition(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "status": JobStatus(body["job_status"]),
-        "event": Event(body["event"]),
-        "legal": [Event(event) for event in body["legal_events"]],
+        "event": member(Event, body["event"]),
+        "legal": [member(Event, event) for event in body["legal_events"]],
         "job_id": body["job_id"],
     }
