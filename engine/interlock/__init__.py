@@ -28,11 +28,12 @@ from interlock.core.errors import (
     VersionChanged,
     WaitTimeout,
 )
-from interlock.core.lifecycle import Event, JobStatus, Reason, StopCause
+from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause
 from interlock.core.progress import Progress
 from interlock.core.retry import PermanentError, Retry, TransientError
 from interlock.jobs.context import Interrupted, JobContext, current_job
-from interlock.jobs.registry import JobFunction, job
+from interlock.jobs.options import Options
+from interlock.jobs.registry import Call, JobFunction, job
 
 if TYPE_CHECKING:
     from interlock.api.aio import AsyncEngine
@@ -40,21 +41,28 @@ if TYPE_CHECKING:
     from interlock.api.handle import AsyncJobHandle, JobHandle
     from interlock.core.job import (
         Attempt,
+        Exit,
         Failure,
         HistoryEntry,
         Job,
         Phase,
+        Rejection,
     )
-    from interlock.core.records import Page
+    from interlock.core.records import Fault, LogLine, Page, QueueInfo, WorkerInfo
+    from interlock.worker.loop import Worker
+    from interlock.worker.settings import WorkerSettings
 
 __all__ = [
     "AsyncEngine",
     "AsyncJobHandle",
     "Attempt",
+    "Call",
     "DuplicateJob",
     "Engine",
     "Event",
+    "Exit",
     "Failure",
+    "Fault",
     "HistoryEntry",
     "IllegalTransition",
     "InFlight",
@@ -74,12 +82,17 @@ __all__ = [
     "JobTimedOut",
     "KeyReused",
     "LeaseLost",
+    "LogLine",
     "NotGuarded",
+    "Options",
     "Page",
     "PermanentError",
     "Phase",
     "Progress",
+    "Proof",
+    "QueueInfo",
     "Reason",
+    "Rejection",
     "Retry",
     "SchemaMismatch",
     "StopCause",
@@ -88,19 +101,28 @@ __all__ = [
     "UnknownJobName",
     "VersionChanged",
     "WaitTimeout",
+    "Worker",
+    "WorkerInfo",
+    "WorkerSettings",
     "current_job",
     "job",
 ]
 
-_LATER = dict.fromkeys(
-    ("Attempt", "Failure", "HistoryEntry", "Job", "Phase"),
-    "interlock.core.job",
-) | {
+_LATER = {
+    **dict.fromkeys(
+        ("Attempt", "Exit", "Failure", "HistoryEntry", "Job", "Phase", "Rejection"),
+        "interlock.core.job",
+    ),
+    **dict.fromkeys(
+        ("Fault", "LogLine", "Page", "QueueInfo", "WorkerInfo"),
+        "interlock.core.records",
+    ),
     "AsyncEngine": "interlock.api.aio",
     "AsyncJobHandle": "interlock.api.handle",
     "Engine": "interlock.api.engine",
     "JobHandle": "interlock.api.handle",
-    "Page": "interlock.core.records",
+    "Worker": "interlock.worker.loop",
+    "WorkerSettings": "interlock.worker.settings",
 }
 
 

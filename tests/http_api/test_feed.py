@@ -17,14 +17,14 @@ def test_what_commits_late_is_not_missed_by_who_read_on_before() -> None:
         with own.connect() as slow:
             early = engine.submit("t.add", {"left": 1}, connection=slow).id
             late = engine.submit("t.add", {"left": 2}).id
-            before = engine.feed(START, limit=10)
-            end = engine.feed_end()
+            before = engine.monitor.feed(START, limit=10)
+            end = engine.monitor.feed_end()
             slow.commit()
         own.dispose()
         # What came after it is held back too, so nobody reads on beyond it.
         assert before == []
         for place in (START, end):
-            told = engine.feed(place, limit=10)
+            told = engine.monitor.feed(place, limit=10)
             assert [entry.job_id for _, entry in told] == [early, late]
 
 
@@ -39,7 +39,9 @@ def test_what_runs_in_another_database_holds_up_nothing() -> None:
         with own.connect() as slow:
             other.submit("t.add", {"left": 1}, connection=slow)
             job_id = engine.submit("t.add", {"left": 2}).id
-            assert [e.job_id for _, e in engine.feed(START, limit=10)] == [job_id]
+            assert [e.job_id for _, e in engine.monitor.feed(START, limit=10)] == [
+                job_id
+            ]
         own.dispose()
 
 
@@ -51,4 +53,4 @@ def test_a_rolled_back_transaction_holds_up_nothing_and_tells_nothing() -> None:
             slow.rollback()
         own.dispose()
         late = engine.submit("t.add", {"left": 2}).id
-        assert [e.job_id for _, e in engine.feed(START, limit=10)] == [late]
+        assert [e.job_id for _, e in engine.monitor.feed(START, limit=10)] == [late]

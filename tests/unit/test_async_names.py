@@ -8,10 +8,17 @@ from typing import Any, get_overloads
 import pytest
 
 from interlock import AsyncEngine, AsyncJobHandle, Engine, JobHandle
+from interlock.api.async_monitor import AsyncMonitor
+from interlock.api.monitor import Monitor
 
 #: What is entered, not awaited.
 _BLOCKS = {"together", "worker"}
-_NAMES = sorted(name for name in dir(Engine) if not name.startswith("_"))
+_PAIRS = [
+    (sync, awaited, name)
+    for sync, awaited in ((Engine, AsyncEngine), (Monitor, AsyncMonitor))
+    for name in dir(sync)
+    if not name.startswith("_") and (sync, name) != (Monitor, "close")
+]
 
 
 def _method(of: type, name: str) -> Any:
@@ -24,10 +31,12 @@ def _returned(signature: inspect.Signature) -> str:
     return inspect.formatannotation(signature.return_annotation)
 
 
-@pytest.mark.parametrize("name", _NAMES)
-def test_a_method_of_the_engine_is_awaited_with_the_same_parameters(name: str) -> None:
-    assert name in vars(AsyncEngine), f"AsyncEngine lacks {name}"
-    sync, awaited = _method(Engine, name), _method(AsyncEngine, name)
+@pytest.mark.parametrize(("near", "far", "name"), _PAIRS)
+def test_a_method_of_the_engine_is_awaited_with_the_same_parameters(
+    near: type, far: type, name: str
+) -> None:
+    assert name in vars(far), f"{far.__name__} lacks {name}"
+    sync, awaited = _method(near, name), _method(far, name)
     assert inspect.iscoroutinefunction(awaited) == (name not in _BLOCKS)
     ways = list(zip(get_overloads(sync), get_overloads(awaited), strict=True))
     for one, other in ways or [(sync, awaited)]:

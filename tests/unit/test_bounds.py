@@ -30,10 +30,10 @@ LIMITED: dict[str, Callable[[Engine, Any], object]] = {
     "log": lambda e, n: e.log(e.search().items[0].id, limit=n),
     "log after": lambda e, n: e.log(e.search().items[0].id, after=n),
     "search": lambda e, n: e.search(limit=n),
-    "recent": lambda e, n: e.recent(n),
-    "endings": lambda e, n: e.endings(datetime.now(UTC), n),
-    "feed": lambda e, n: e.feed(Place(0, "", 0), limit=n),
-    "backlog": lambda e, n: e.backlog("default", limit=n),
+    "recent": lambda e, n: e.monitor.recent(n),
+    "endings": lambda e, n: e.monitor.endings(datetime.now(UTC), n),
+    "feed": lambda e, n: e.monitor.feed(Place(0, "", 0), limit=n),
+    "backlog": lambda e, n: e.monitor.backlog("default", limit=n),
     "purge": lambda e, n: e.purge(older_than=0, limit=n),
 }
 

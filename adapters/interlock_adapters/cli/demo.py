@@ -59,7 +59,7 @@ def _watch(
             if not asked and runs is not None and runs.total_seconds() > 1:
                 asked = True
                 engine.cancel(canceled.id, reason="seen enough", by="anna")
-            engine.waiting.wait(canceled.id, 0.1)
+            engine.monitor.waiter.wait(canceled.id, 0.1)
             time.sleep(0.05)
 
 

@@ -94,7 +94,7 @@ class Api:
             self.limits.queue_up(queue, many, partial(self._backlog, queue))
 
     def _backlog(self, queue: str, limit: int) -> int:
-        return self.engine.sync.backlog(queue, limit=limit)
+        return self.engine.sync.monitor.backlog(queue, limit=limit)
 
     async def waited(self, job_id: str, wait: float) -> Job:
         """Return a job when it has ended, or the time is over; no thread waits."""

@@ -78,14 +78,14 @@ class Tail:
     async def of_all(self, after: Place, idle_s: float) -> AsyncIterator[list[Told]]:
         """Yield the history of all jobs beyond a place; [] when idle for so long."""
         while not self.closed:
-            end = await self._engine.feed_end()
+            end = await self._engine.monitor.feed_end()
             after = min(after, end)  # else it is a place of another database
             self._place = self._place if self._all else end
             listener = _Listener(after)
             # It is told from here on, and reads what was before: what comes twice is
             # left out, and nothing can come between.
             with self._listening(listener, None):
-                while page := await self._engine.feed(after, limit=_PAGE):
+                while page := await self._engine.monitor.feed(after, limit=_PAGE):
                     yield page
                     after = page[-1][0]
                 while listener in self._all and not self.closed:
@@ -149,7 +149,7 @@ class Tail:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._changed.set)
 
-        waiting = await self._engine.waiting()
+        waiting = await self._engine.monitor.waiter()
         with waiting.watching("", ring):
             while (self._all or self._jobs) and not self.closed:
                 self._changed.clear()
@@ -168,12 +168,12 @@ class Tail:
             for job_id, some in self._jobs.items()
         }
         if wanted:
-            for entry in await self._engine.news(wanted):
+            for entry in await self._engine.monitor.news(wanted):
                 told = (Place(0, entry.job_id, entry.seq), entry)
                 for listener in self._jobs.get(entry.job_id, ()):
                     listener.tell(told)
         while self._all:
-            page = await self._engine.feed(self._place, limit=_PAGE)
+            page = await self._engine.monitor.feed(self._place, limit=_PAGE)
             for told in page:
                 self._place = told[0]
                 for listener in self._all:

@@ -7,21 +7,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
+from interlock.api.async_monitor import AsyncMonitor
 from interlock.api.engine import Engine
 from interlock.api.handle import AsyncJobHandle
 from interlock.api.offload import Block, Offload, in_thread, on_thread
-from interlock.api.waiter import Waiting
 from interlock.core.bounds import check_wait
 from interlock.core.errors import WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
-    Census,
-    Ending,
     Fault,
     LogLine,
     Page,
-    Place,
     QueueInfo,
     WorkerInfo,
 )
@@ -50,6 +47,8 @@ class AsyncEngine:
     def __init__(self, engine: Engine) -> None:
         self.sync = engine
         self._offload = Offload()
+        #: See `Engine.monitor`.
+        self.monitor = AsyncMonitor(engine.monitor, self._offload)
 
     @classmethod
     async def open(
@@ -95,19 +94,6 @@ class AsyncEngine:
         handle = await self._call(self.sync.submit, job, *args, **kwargs)
         return AsyncJobHandle(handle.id, self)
 
-    async def submit_from(
-        self,
-        parent_id: str,
-        name: str,
-        params: Mapping[str, object],
-        options: Options,
-    ) -> AsyncJobHandle[object]:
-        """See `Engine.submit_from`."""
-        handle = await self._call(
-            self.sync.submit_from, parent_id, name, params, options
-        )
-        return AsyncJobHandle(handle.id, self)
-
     async def submit_many(
         self, calls: Iterable[Wanted]
     ) -> list[AsyncJobHandle[object]]:
@@ -135,7 +121,7 @@ class AsyncEngine:
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
         until = None if seconds is None else loop.time() + seconds
-        waiting = await self.waiting()
+        waiting = await self.monitor.waiter()
 
         def ring() -> None:
             loop.call_soon_threadsafe(changed.set)
@@ -152,10 +138,6 @@ class AsyncEngine:
                     await asyncio.wait_for(changed.wait(), min(left, _POLL_S))
                 except TimeoutError:
                     continue
-
-    async def waiting(self) -> Waiting:
-        """See `Engine.waiting`."""
-        return await self._call(lambda: self.sync.waiting)
 
     async def result(self, job_id: str, timeout: float | None = None) -> object:  # noqa: ASYNC109  (the library's name)
         """See `Engine.result`."""
@@ -265,40 +247,6 @@ class AsyncEngine:
     async def delete(self, job_id: str, *, if_version: int | None = None) -> None:
         """See `Engine.delete`."""
         await self._call(self.sync.delete, job_id, if_version=if_version)
-
-    async def recent(self, limit: int = 100) -> list[HistoryEntry]:
-        """See `Engine.recent`."""
-        return await self._call(self.sync.recent, limit)
-
-    async def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
-        """See `Engine.endings`."""
-        return await self._call(self.sync.endings, since, limit)
-
-    async def census(self) -> Census:
-        """See `Engine.census`."""
-        return await self._call(self.sync.census)
-
-    async def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
-        """See `Engine.news`."""
-        return await self._call(self.sync.news, after)
-
-    async def feed(
-        self, after: Place, *, limit: int
-    ) -> list[tuple[Place, HistoryEntry]]:
-        """See `Engine.feed`."""
-        return await self._call(self.sync.feed, after, limit=limit)
-
-    async def feed_end(self) -> Place:
-        """See `Engine.feed_end`."""
-        return await self._call(self.sync.feed_end)
-
-    async def backlog(self, queue: str, *, limit: int) -> int:
-        """See `Engine.backlog`."""
-        return await self._call(self.sync.backlog, queue, limit=limit)
-
-    async def check(self) -> None:
-        """See `Engine.check`."""
-        await self._call(self.sync.check)
 
     async def once(
         self, key: str, request: str, act: Callable[[], str], *, kept: float

@@ -4,14 +4,15 @@ import logging
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock.api.cancel import CancelRequest, cancel, refuse_changed
 from interlock.api.handle import JobHandle
 from interlock.api.job_requests import JobRequests
+from interlock.api.monitor import Monitor
 from interlock.api.operations import Operations
 from interlock.api.results import value_of
-from interlock.api.waiter import Waiting
 from interlock.core.bounds import check_wait
 from interlock.core.errors import (
     DuplicateJob,
@@ -47,8 +48,8 @@ class Engine(Operations):
     def __init__(self, store: JobStore, *, clock: Clock | None = None) -> None:
         self._store = store
         self._clock = clock or SystemClock()
-        self._lock = threading.Lock()
-        self._waiting: Waiting | None = None
+        #: The event feed and statistics, for servers and dashboards.
+        self.monitor = Monitor(store)
         self._url: str | None = None  # that other processes can open it by
 
     @classmethod
@@ -132,16 +133,6 @@ class Engine(Operations):
             return find(name)
         return published.find(name, self._store.workers(), self._clock.now())
 
-    def submit_from(
-        self,
-        parent_id: str,
-        name: str,
-        params: Mapping[str, object],
-        options: Options,
-    ) -> JobHandle[object]:
-        """Store a job that another one has submitted, by its name. See `submit`."""
-        return self._submit(self._named(name).options(**options), params, parent_id)
-
     def _submit(
         self,
         job: JobFunction[..., object],
@@ -210,15 +201,7 @@ class Engine(Operations):
         job = self.get(job_id)
         if job.is_terminal or timeout == 0:
             return job
-        return self.waiting.wait(job_id, timeout)
-
-    @property
-    def waiting(self) -> Waiting:
-        """The one waiter of this engine, started when first needed."""
-        with self._lock:
-            if self._waiting is None:
-                self._waiting = Waiting(self._store)
-            return self._waiting
+        return self.monitor.waiter.wait(job_id, timeout)
 
     def result(self, job_id: str, timeout: float | None = None) -> object:
         """Wait, and return what the function returned, as its annotation says.
@@ -305,7 +288,7 @@ class Engine(Operations):
             self._store,
             self._clock,
             settings,
-            answer=JobRequests(self, url).answer,
+            answer=JobRequests(partial(submit_child, self), url).answer,
             containment=containment,
             modules=modules,
         )
@@ -344,7 +327,7 @@ class Engine(Operations):
             except NotGuarded as error:
                 _log.error(str(error))
                 refused.append(error)
-                self.waiting.fail(error)
+                self.monitor.waiter.fail(error)
 
         thread = threading.Thread(target=work, name="interlock-worker")
         thread.start()
@@ -354,16 +337,13 @@ class Engine(Operations):
             worker.stop()
             thread.join()
             if refused:
-                self.waiting.fail(None)
+                self.monitor.waiter.fail(None)
         if refused:
             raise refused[0]
 
     def close(self) -> None:
         """Release threads and connections. The engine is not used after it."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting.close()
+        self.monitor.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -371,3 +351,15 @@ class Engine(Operations):
 
     def __exit__(self, *_raised: object) -> None:
         self.close()
+
+
+def submit_child(
+    engine: Engine,
+    parent_id: str,
+    name: str,
+    params: Mapping[str, object],
+    options: Options,
+) -> JobHandle[object]:
+    """Store a job that another one has submitted, by its name. See `Engine.submit`."""
+    job = engine._named(name).options(**options)  # noqa: SLF001  (the same module)
+    return engine._submit(job, params, parent_id)  # noqa: SLF001

@@ -4,10 +4,10 @@ A job has no store of its own: what it submits is stored by its worker, which an
 after the commit. Requests and answers are JSON; `job_client` is the other side.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from interlock.api.handle import JobHandle
 from interlock.core.errors import InterlockError
@@ -19,25 +19,15 @@ INSTANTS: Final = ("run_at", "expires_at")  # options that cross as ISO 8601
 _MAX_WORDS: Final = 2000  # an answer is one write to a pipe
 
 
-class Submitter(Protocol):
-    """An `Engine`, as far as it is needed here."""
-
-    def submit_from(
-        self,
-        parent_id: str,
-        name: str,
-        params: Mapping[str, object],
-        options: Options,
-    ) -> JobHandle[object]:
-        """See `Engine.submit_from`."""
-        ...
+#: (parent's id, name, params, options): see `engine.submit_child`.
+Submit = Callable[[str, str, Mapping[str, object], Options], JobHandle[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class JobRequests:
     """Answers the jobs of a worker, by its engine."""
 
-    engine: Submitter
+    submit: Submit
     url: str | None  # None: jobs are not told
 
     def answer(self, job: Job, request: Mapping[str, Any]) -> dict[str, object]:
@@ -58,9 +48,7 @@ class JobRequests:
                 options[name] = datetime.fromisoformat(options[name])
         if options.get("retry") is not None:
             options["retry"] = Retry(**options["retry"])
-        handle = self.engine.submit_from(
-            job.id, request["name"], request["params"], options
-        )
+        handle = self.submit(job.id, request["name"], request["params"], options)
         return handle.id
 
     def _told_url(self) -> str:

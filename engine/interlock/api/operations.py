@@ -14,12 +14,9 @@ from interlock.core.ids import refuse_malformed
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.records import (
-    Census,
-    Ending,
     Fault,
     LogLine,
     Page,
-    Place,
     QueueInfo,
     Search,
     WorkerInfo,
@@ -174,43 +171,6 @@ class Operations:
         if not job.is_terminal:  # judged on what was read: it may end meanwhile
             raise undeletable(job)
         self._store.delete(job_id)
-
-    def recent(self, limit: int = 100) -> list[HistoryEntry]:
-        """Return the newest history entries of all jobs, the newest first."""
-        check_whole("limit", limit)
-        return self._store.recent(limit)
-
-    def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
-        """Return which jobs ended since a moment and how, the last one first."""
-        check_instant("since", since)
-        check_whole("limit", limit)
-        return self._store.endings(since, limit=limit)
-
-    def census(self) -> Census:
-        """Count jobs by name and status, and refused events. It reads all jobs."""
-        return self._store.census()
-
-    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
-        """Return the history entries of these jobs beyond a `seq` each."""
-        return self._store.news(after)
-
-    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
-        """Return the history of all jobs beyond a place; read on from the last one."""
-        check_whole("limit", limit)
-        return self._store.feed(after, limit=limit)
-
-    def feed_end(self) -> Place:
-        """Return the place from which `feed` tells only what is to come."""
-        return self._store.feed_end()
-
-    def backlog(self, queue: str, *, limit: int) -> int:
-        """Return how many jobs wait in a queue, counting no further than `limit`."""
-        check_whole("limit", limit)
-        return self._store.backlog(queue, limit=limit)
-
-    def check(self) -> None:
-        """Look whether the store can be used. Raises StoreUnavailable."""
-        self._store.check()
 
     def once(
         self, key: str, request: str, act: Callable[[], str], *, kept: float

@@ -1,4 +1,81 @@
 """What the engine needs of the world: store, runner, feed, clock, tracing.
 
-Protocols, and how their adapters are found. Imports `core` alone.
+Protocols, and how their adapters are found. Imports `core` alone. The names below are
+public: authors of a store or a runner need them, and the values that cross the ports.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from interlock.core.job import Move, NewJob
+    from interlock.core.observations import (
+        ExitSeen,
+        Launch,
+        Output,
+        PidSeen,
+        Request,
+        TreeDead,
+        Unconfirmed,
+    )
+    from interlock.core.records import (
+        Answer,
+        Census,
+        ClaimRequest,
+        Ending,
+        KillUnconfirmed,
+        Lost,
+        Place,
+        ProgressNote,
+        Running,
+        Search,
+        Started,
+        Used,
+    )
+    from interlock.ports.clock import Clock
+    from interlock.ports.runner import Execution, Runner, Source, Wakeup
+    from interlock.ports.store import JobStore
+
+__all__ = [
+    "Answer",
+    "Census",
+    "ClaimRequest",
+    "Clock",
+    "Ending",
+    "Execution",
+    "ExitSeen",
+    "JobStore",
+    "KillUnconfirmed",
+    "Launch",
+    "Lost",
+    "Move",
+    "NewJob",
+    "Output",
+    "PidSeen",
+    "Place",
+    "ProgressNote",
+    "Request",
+    "Runner",
+    "Running",
+    "Search",
+    "Source",
+    "Started",
+    "TreeDead",
+    "Unconfirmed",
+    "Used",
+    "Wakeup",
+]
+
+_HOMES = ("ports.clock", "ports.runner", "ports.store")
+_VALUES = ("core.job", "core.observations", "core.records")
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of `__all__` at its first use: processes of jobs need none."""
+    if name in __all__:
+        for home in (*_HOMES, *_VALUES):
+            found = getattr(import_module(f"interlock.{home}"), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+    raise AttributeError(f"module 'interlock.ports' has no attribute {name!r}")

@@ -12,7 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from interlock import hooks
-from interlock.api.engine import Engine
+from interlock.api.engine import Engine, submit_child
 from interlock.api.handle import JobHandle
 from interlock.core.job import Exit, Failure, Job
 from interlock.core.lifecycle import Proof, StopCause
@@ -177,8 +177,8 @@ class InlineClient:
     ) -> JobHandle[object]:
         """See `JobContext.submit`."""
         function, params = called(job, args, kwargs)
-        return self.engine.submit_from(
-            self._job_id, function.name, params, function.defaults
+        return submit_child(
+            self.engine, self._job_id, function.name, params, function.defaults
         )
 
 

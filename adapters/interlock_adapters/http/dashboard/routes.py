@@ -55,8 +55,8 @@ class Pages:
             engine.counts(),
             engine.queues(),
             engine.workers(),
-            engine.recent(_RECENT),
-            engine.endings(since=now - SPAN, limit=_ENDINGS),
+            engine.monitor.recent(_RECENT),
+            engine.monitor.endings(since=now - SPAN, limit=_ENDINGS),
         )
         return render.page(
             "overview.html",

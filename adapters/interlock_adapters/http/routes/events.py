@@ -68,7 +68,7 @@ class Events:
         """
         seq = sse.seq_of(last_event_id, after)
         job = await self._engine.get(job_id)
-        if job.is_terminal and not await self._engine.news({job_id: seq}):
+        if job.is_terminal and not await self._engine.monitor.news({job_id: seq}):
             return Response(status_code=204)
         self._api.limits.refuse_full()
         return sse.response(self._told_of(job_id, seq, Redaction(job)))
@@ -107,7 +107,7 @@ class Events:
         place = _START
         said = last_event_id if last_event_id is not None else after
         if said == "now":
-            place = await self._engine.feed_end()
+            place = await self._engine.monitor.feed_end()
         elif said:
             place = sse.place_of(said)
         return sse.response(self._told(place))

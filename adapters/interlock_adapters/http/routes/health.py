@@ -53,7 +53,7 @@ class Health:
 
     async def _store(self) -> str:
         try:
-            await self._api.engine.check()
+            await self._api.engine.monitor.check()
         except SchemaMismatch:
             return "its schema is not the one of this version, or was weakened"
         except StoreUnavailable:

@@ -43,7 +43,7 @@ class Metrics:
         """Return everything in Prometheus' text format."""
         async with self._one_at_a_time:
             await self._read_on()
-            census = await self._engine.census()
+            census = await self._engine.monitor.census()
             queues, workers = await self._engine.queues(), await self._engine.workers()
             now = _Now(census, queues, workers, datetime.now(UTC))
             text = generate_latest(self._registry) + generate_latest(now.registry())
@@ -52,8 +52,8 @@ class Metrics:
     async def _read_on(self) -> None:
         """Take in what happened since the last time; at first, nothing."""
         if self._meter.place is None:
-            self._meter.place = await self._engine.feed_end()
-        while page := await self._engine.feed(self._meter.place, limit=_PAGE):
+            self._meter.place = await self._engine.monitor.feed_end()
+        while page := await self._engine.monitor.feed(self._meter.place, limit=_PAGE):
             for place, entry in page:
                 self._meter.take(entry)
                 self._meter.place = place

@@ -1,0 +1,56 @@
+"""`Monitor` for asyncio: the same names, awaited."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from interlock.api.monitor import Monitor
+from interlock.api.offload import Offload
+from interlock.api.waiter import Waiting
+from interlock.core.job import HistoryEntry
+from interlock.core.records import Census, Ending, Place
+
+
+class AsyncMonitor:
+    """See `Monitor`."""
+
+    def __init__(self, monitor: Monitor, offload: Offload) -> None:
+        self.sync = monitor
+        self._offload = offload
+
+    async def waiter(self) -> Waiting:
+        """See `Monitor.waiter`."""
+        return await self._offload.call(lambda: self.sync.waiter)
+
+    async def check(self) -> None:
+        """See `Monitor.check`."""
+        await self._offload.call(self.sync.check)
+
+    async def recent(self, limit: int = 100) -> list[HistoryEntry]:
+        """See `Monitor.recent`."""
+        return await self._offload.call(self.sync.recent, limit)
+
+    async def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
+        """See `Monitor.endings`."""
+        return await self._offload.call(self.sync.endings, since, limit)
+
+    async def census(self) -> Census:
+        """See `Monitor.census`."""
+        return await self._offload.call(self.sync.census)
+
+    async def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """See `Monitor.news`."""
+        return await self._offload.call(self.sync.news, after)
+
+    async def feed(
+        self, after: Place, *, limit: int
+    ) -> list[tuple[Place, HistoryEntry]]:
+        """See `Monitor.feed`."""
+        return await self._offload.call(self.sync.feed, after, limit=limit)
+
+    async def feed_end(self) -> Place:
+        """See `Monitor.feed_end`."""
+        return await self._offload.call(self.sync.feed_end)
+
+    async def backlog(self, queue: str, *, limit: int) -> int:
+        """See `Monitor.backlog`."""
+        return await self._offload.call(self.sync.backlog, queue, limit=limit)

@@ -1,0 +1,73 @@
+"""What servers and dashboards read: the event feed, statistics, the waiter of all."""
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+
+from interlock.api.waiter import Waiting
+from interlock.core.bounds import check_whole
+from interlock.core.job import HistoryEntry
+from interlock.core.records import Census, Ending, Place
+from interlock.jobs.options import check_instant
+from interlock.ports.store import JobStore
+
+
+class Monitor:
+    """The history of all jobs, and statistics. See `Engine.monitor`."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._waiter: Waiting | None = None
+
+    @property
+    def waiter(self) -> Waiting:
+        """The one thread that watches the store for all who wait; started at need."""
+        with self._lock:
+            if self._waiter is None:
+                self._waiter = Waiting(self._store)
+            return self._waiter
+
+    def close(self) -> None:
+        """Stop the waiter."""
+        with self._lock:
+            waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.close()
+
+    def check(self) -> None:
+        """Look whether the store can be used. Raises StoreUnavailable."""
+        self._store.check()
+
+    def recent(self, limit: int = 100) -> list[HistoryEntry]:
+        """Return the newest history entries of all jobs, the newest first."""
+        check_whole("limit", limit)
+        return self._store.recent(limit)
+
+    def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
+        """Return which jobs ended since a moment and how, the last one first."""
+        check_instant("since", since)
+        check_whole("limit", limit)
+        return self._store.endings(since, limit=limit)
+
+    def census(self) -> Census:
+        """Count jobs by name and status, and refused events. It reads all jobs."""
+        return self._store.census()
+
+    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """Return the history entries of these jobs beyond a `seq` each."""
+        return self._store.news(after)
+
+    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+        """Return the history of all jobs beyond a place; read on from the last one."""
+        check_whole("limit", limit)
+        return self._store.feed(after, limit=limit)
+
+    def feed_end(self) -> Place:
+        """Return the place from which `feed` tells only what is to come."""
+        return self._store.feed_end()
+
+    def backlog(self, queue: str, *, limit: int) -> int:
+        """Return how many jobs wait in a queue, counting no further than `limit`."""
+        check_whole("limit", limit)
+        return self._store.backlog(queue, limit=limit)
