@@ -6,7 +6,7 @@ RUNS ?= 20
 # Most tests wait for processes: one more than there are cores.
 PROCESSES ?= $(shell $(PYTHON) -c "import os; print(min(4, 1 + os.cpu_count()))")
 
-.PHONY: demo test science check format bench chaos simulate pictures diagrams openapi clean
+.PHONY: demo test science check format bench chaos simulate pictures diagrams house openapi clean
 
 demo: $(BIN)/interlock
 	$(BIN)/interlock demo
@@ -44,6 +44,9 @@ pictures: $(BIN)/interlock
 
 diagrams: $(BIN)/interlock
 	$(BIN)/interlock diagram --write diagrams
+
+house: $(BIN)/interlock
+	$(BIN)/python diagrams/house.py --write diagrams/house.md
 
 openapi: $(BIN)/interlock
 	$(BIN)/python -m interlock_adapters.http.openapi docs/openapi.json
