@@ -33,7 +33,7 @@ class Search:
 EQUAL: Final = tuple(
     field.name
     for field in fields(Search)
-    if field.name in Job.__dataclass_fields__ and field.name != "params"
+    if field.default is None and field.name in Job.__dataclass_fields__
 )
 
 
