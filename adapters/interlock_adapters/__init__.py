@@ -1,1 +1,1 @@
-"""Adapters: one package or module for each thing in the world the engine talks to."""
+"""Adapters: what connects the engine to databases, processes, HTTP and the shell."""

@@ -1,4 +1,4 @@
-"""The pictures and tables of the lifecycle, drawn from the table."""
+"""Draws the diagrams and tables of the lifecycle from the lifecycle table."""
 
 import re
 import subprocess
@@ -100,7 +100,7 @@ def _keep(text: str) -> Callable[[re.Match[str]], str]:
 
 
 def fill(document: str) -> str:
-    """Return a document with the generated parts between its markers renewed."""
+    """Return a document with its generated parts, between markers, updated."""
     parts = {"diagram": f"```mermaid\n{mermaid()}```\n", "transitions": table()}
     for name, text in parts.items():
         pattern = rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)"

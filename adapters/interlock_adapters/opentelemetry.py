@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry: `submit`, and below it a `run` for each attempt.
+"""OpenTelemetry spans: `submit`, and below it a `run` for each attempt.
 
 `instrument()` in the module of the jobs is all. The worker ends the span of an attempt
 when its end is committed, so that also a job that was killed has one; the job's process
@@ -38,7 +38,7 @@ _propagator: Final = TraceContextTextMapPropagator()
 
 
 def instrument(provider: Provider | None = None) -> None:
-    """Follow the jobs of this process, and of the processes that it starts.
+    """Trace the jobs of this process, and of the processes that it starts.
 
     Args:
         provider: makes the tracer provider, once in each process that has something to
@@ -64,7 +64,7 @@ class _Tracer:
                 try:
                     trace.set_tracer_provider(provider())
                 except Exception:  # noqa: BLE001  (the application's: no job fails for it)
-                    _log.exception("nothing is traced: there is no provider")
+                    _log.exception("nothing is traced: the provider cannot be made")
         return self._tracer
 
     def _begun(
@@ -74,7 +74,7 @@ class _Tracer:
         kind: SpanKind,
         attributes: Attributes,
     ) -> trace.Span:
-        """Return a new span; one of nothing if the application's SDK fails."""
+        """Return a new span; an invalid one if the application's SDK fails."""
         try:
             spans = self._spans()
             return spans.start_span(name, at, kind=kind, attributes=attributes)
@@ -84,7 +84,7 @@ class _Tracer:
 
     @contextmanager
     def submitting(self, new: Sequence[NewJob]) -> Iterator[Sequence[NewJob]]:
-        """Span what stores the jobs, and let them carry it."""
+        """Make a span around the submit, and add its carrier to the jobs."""
         names = {job.name for job in new}
         name = f"submit {names.pop()}" if len(names) == 1 else "submit"
         span = self._begun(name, None, SpanKind.PRODUCER, _of_submit(new))
@@ -111,12 +111,12 @@ class _Tracer:
         )
 
     def carrier(self) -> Carrier:
-        """Return the headers that tell of the current span."""
+        """Return the headers of the current span."""
         return _headers(None)
 
     @contextmanager
     def entered(self, carrier: Carrier) -> Iterator[None]:
-        """Go on below the carrier's span, unless a span is entered already."""
+        """Continue below the carrier's span, unless a span is entered already."""
         if not carrier or _is_inside():
             yield
             return
@@ -128,7 +128,7 @@ class _Tracer:
             context.detach(token)
 
     def flush(self) -> None:
-        """Export what a processor keeps back, in this process's last moment.
+        """Export the spans that a processor buffers, before this process ends.
 
         In a thread, which ends with the process: an SDK may wait for its collector as
         long as it likes (issue 4568 of opentelemetry-python).
@@ -176,7 +176,7 @@ def _end(span: trace.Span) -> None:
 
 
 def _carrying(job: NewJob, told: Carrier) -> NewJob:
-    """Return the job with a carrier; it is not to keep parts of another one."""
+    """Return the job with a carrier, without parts of an older carrier."""
     own = {k: v for k, v in job.metadata.items() if k not in _propagator.fields}
     return dataclasses.replace(job, metadata={**own, **told})
 
@@ -210,7 +210,7 @@ def _of_submit(new: Sequence[NewJob]) -> Attributes:
 
 
 def _about(job: NewJob | Job) -> Attributes:
-    """Return what a span says (OpenTelemetry's conventions for messaging)."""
+    """Return the attributes of a span (OpenTelemetry's messaging conventions)."""
     return {
         **_SYSTEM,
         "messaging.destination.name": job.queue,

@@ -1,7 +1,7 @@
 """Interlock: a job engine built around an explicit state machine.
 
-What a job's process needs is imported here; the engine, when it is asked for: the
-smaller a process is, the faster it is forked.
+This module imports only what a job's process needs. The engine is imported at its first
+use, because a smaller process forks faster.
 """
 
 from importlib import import_module

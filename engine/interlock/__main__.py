@@ -1,4 +1,4 @@
-"""`python -m interlock`: the command line, which an adapter brings."""
+"""`python -m interlock`: runs the command line, which is an adapter."""
 
 import sys
 from importlib.metadata import entry_points

@@ -1,13 +1,13 @@
-"""Functions of the application that run when a worker or a job starts and ends.
+"""Hooks: functions of the application that run when a worker or a job starts or ends.
 
     from interlock import hooks
 
     @hooks.job_start
     def connect() -> None: ...
 
-The hooks of a kind run in the order in which they were declared. `worker_*` and
-`before_fork` run in the process that has imported the job modules and from which jobs
-are forked; `job_*` in the process of each job, and not when that is killed.
+The hooks of a kind run in the order of their declaration. `worker_*` and `before_fork`
+run in the process that has imported the job modules and from which jobs are forked.
+`job_*` run in the process of each job, but not after it was killed.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class HookList(Generic[Hook]):
     _hooks: list[Hook] = field(default_factory=list[Hook])
 
     def __call__(self, hook: Hook) -> Hook:
-        """Add a hook, and return it as it is."""
+        """Add a hook, and return it unchanged."""
         self._hooks.append(hook)
         return hook
 
@@ -41,19 +41,19 @@ class HookList(Generic[Hook]):
         return bool(self._hooks)
 
     def run(self, *args: object) -> None:
-        """Call the hooks. What one raises ends the run."""
+        """Call the hooks in order; an exception of one stops the others."""
         for hook in self._hooks:
             hook(*args)
 
 
-#: The job modules are imported: load what all jobs share. What it raises is logged, and
-#: no job starts until it succeeds.
+#: After the import of the job modules: load what all jobs share. An exception is
+#: logged, and no job starts until the hook succeeds.
 worker_ready: HookList[Callable[[], object]] = HookList()
-#: No more jobs: the last thing that happens after the last job has ended.
+#: After the last job has ended.
 worker_stop: HookList[Callable[[], object]] = HookList()
-#: Before the first job is forked: close what forks must not share, stop threads.
+#: Before the first fork: close what jobs must not share, and stop threads.
 before_fork: HookList[Callable[[], object]] = HookList()
-#: Before the job's function. What it raises fails the attempt.
+#: Before the job's function. An exception fails the attempt.
 job_start: HookList[Callable[[], object]] = HookList()
-#: After the job's function. What it raises is written to the job's log, no more.
+#: After the job's function. An exception is only written to the job's log.
 job_end: HookList[Callable[[Outcome], object]] = HookList()

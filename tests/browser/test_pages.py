@@ -187,7 +187,7 @@ def test_an_unknown_job_is_told_as_such(browser: Browser, url: str) -> None:
     answer = page.goto("/jobs/nobody")
     assert answer is not None
     assert answer.status == 404
-    expect(page.get_by_role("heading", name="No such job")).to_be_visible()
+    expect(page.get_by_role("heading", name="Job not found")).to_be_visible()
     page.close()
 
 

@@ -90,7 +90,7 @@ def test_a_script_that_runs_itself_is_told_what_it_lacks(tmp_path: Path) -> None
     (tmp_path / "thumbs.py").write_text(hasty)
     done = _run(tmp_path, "thumbs.py")
     assert done.returncode != 0
-    assert "put it under `if __name__ == '__main__':`" in done.stderr
+    assert "Put that code under `if __name__ == '__main__':`" in done.stderr
     counted = _cli(tmp_path, "counts", "--json", "--database", "sqlite:///jobs.db")
     assert sum(json.loads(counted.stdout).values()) == 1
 

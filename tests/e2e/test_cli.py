@@ -209,7 +209,7 @@ def test_purge_deletes_what_ended_long_ago(run: Run, engine: Engine) -> None:
 def test_verify_finds_what_was_forged(run: Run, tmp_path: Path) -> None:
     database = ("--database", f"sqlite:///{tmp_path}/forged.db")
     job_id = run("submit", "t.add", "left=1", *database).strip()
-    assert "sound" in run("verify", *database)
+    assert "OK: " in run("verify", *database)
     forged = (
         "DROP TRIGGER interlock_job_update; DROP TRIGGER interlock_job_update_log;"
         f"UPDATE job SET status='SUCCEEDED', finished_at=1 WHERE id='{job_id}'"

@@ -50,7 +50,7 @@ def test_a_refusal_reaches_the_job_as_the_error_that_it_is(working: Engine) -> N
     [
         ("misfit", "InvalidParams", "numbre"),
         ("unknown", "UnknownJobName", "t.family.nobody"),
-        ("open", "InterlockError", "Engine.open() needs a URL inside of a job"),
+        ("open", "InterlockError", "Engine.open() needs a URL inside a job"),
         ("elsewhere", "InterlockError", "only the job's main process can ask"),
     ],
 )
@@ -82,4 +82,4 @@ def test_a_worker_may_keep_its_database_to_itself(engine: Engine) -> None:
         worker.turn()
     worker.stop()
     worker.run()
-    assert "does not tell its jobs which database it uses" in str(handle.result(0))
+    assert "does not let its jobs open its database" in str(handle.result(0))

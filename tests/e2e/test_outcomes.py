@@ -206,7 +206,7 @@ def test_a_module_that_starts_threads_runs_in_a_fresh_interpreter(
     )
     assert "interlock_adapters.subprocess.child.fresh" in done.stdout
     assert "(Python thread 'Thread-1 (sleep)' of " in done.stderr
-    assert "threads.py), and a fork would lose them" in done.stderr
+    assert "threads.py), which a fork would lose" in done.stderr
 
 
 def test_a_thread_of_a_job_asks_for_it_too(working: Engine) -> None:

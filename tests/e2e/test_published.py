@@ -81,8 +81,8 @@ def test_a_name_that_no_worker_knows_is_refused_and_explained(depot: Engine) -> 
     job = depot.submit(ending_jobs.graceless)
     assert job.job().status is JobStatus.PENDING
     assert depot.explain(job.id) == (
-        "It waits: no running worker knows the job name 't.graceless'. Start one with "
-        "the job's module: `interlock worker MODULE`."
+        "Waiting: no running worker knows the job name 't.graceless'. Start one with "
+        "the job's module: interlock worker MODULE"
     )
 
 

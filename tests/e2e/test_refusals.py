@@ -99,7 +99,7 @@ def test_a_missing_extra_is_named(
         ("raise SystemExit(3)\n", "SystemExit: 3", 1),
         (
             "from interlock import job\n\n@job(timeout=-1)\ndef f(): ...\n",
-            "InvalidOption: timeout=-1 refused: it must be more than 0 seconds.",
+            "InvalidOption: Invalid value for timeout: -1. Use more than 0 seconds.",
             3,
         ),
     ],
@@ -138,7 +138,7 @@ def test_a_script_that_runs_itself_is_refused_by_the_commands(
     (tmp_path / "hasty.py").write_text(HASTY)
     code, _, errors = _said(python(*CLI, *command.split(), "hasty"))
     assert (code, errors.count("\n")) == (2, 1)
-    assert "put it under `if __name__ == '__main__':`" in errors
+    assert "Put that code under `if __name__ == '__main__':`" in errors
     assert f"({tmp_path / 'hasty.py'}, line 8)" in errors
 
 

@@ -58,7 +58,7 @@ def _run(command: str, path: Path) -> tuple[int, str]:
 def test_a_damaged_page_is_told_by_verify(path: Path, name: str, what: bytes) -> None:
     _overwrite(path, _root(path, name), what)
     code, said = _run("verify", path)
-    assert (code, "is damaged: put a backup in its place" in said) == (5, True)
+    assert (code, "is damaged: restore a backup" in said) == (5, True)
     assert "Nothing was written" in said
 
 

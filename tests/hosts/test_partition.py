@@ -63,4 +63,4 @@ def test_a_host_that_is_cut_off_costs_no_job_and_comes_back(
         assert (handles[1].id, Event.SUCCEED, cut.id) in refused
         assert {actor for _, _, actor in refused} == {cut.id}
         assert engine.verify() == []
-    assert "may not write any more: attempt 2 has it" in log.read_text()
+    assert "may no longer write: attempt 2 has replaced it" in log.read_text()

@@ -128,7 +128,7 @@ def test_a_second_signal_stops_the_jobs_of_a_server_at_once(
                 while True:
                     httpx.get(f"{url}/healthz")
         else:
-            while "a second signal ends them now" not in process.stderr.readline():
+            while "Shutting down" not in process.stderr.readline():
                 assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -119,7 +119,7 @@ def test_what_no_store_can_keep_is_refused_alike(
 ) -> None:
     key = "s" if name == "odd.text" else "value"
     assert refused(engine, name, {key: value}) == (
-        f"{key}: it holds NUL or half of a surrogate pair, which no store can keep",
+        f"{key}: it contains NUL or half of a surrogate pair, which no store can keep",
     )
 
 
@@ -170,9 +170,9 @@ def test_an_annotation_for_type_checkers_alone_is_refused_by_name(
             with pytest.raises(InvalidOption) as caught:
                 act()
             assert str(caught.value) == (
-                "annotation='only_for_checks(amount: Decimal)' refused: it must be one"
-                " that exists at run time, and name 'Decimal' is not defined: import "
-                "what it names outside of `if TYPE_CHECKING`."
+                "Invalid value for annotation: 'only_for_checks(amount: Decimal)'. Use "
+                "a type that exists at run time (name 'Decimal' is not defined): "
+                "import it outside of `if TYPE_CHECKING`."
             )
 
 

@@ -42,7 +42,7 @@ LIMITED: dict[str, Callable[[Engine, Any], object]] = {
 def test_purge_deletes_nothing_for_what_is_no_age(
     engine: Engine, older_than: Any
 ) -> None:
-    with pytest.raises(InvalidOption, match=r"older_than=.* 0 or more seconds"):
+    with pytest.raises(InvalidOption, match=r"older_than: .* 0 or more seconds"):
         engine.purge(older_than=older_than)
     assert engine.counts()[JobStatus.CANCELED] == 1
 

@@ -30,7 +30,7 @@ def test_a_version_is_compared_by_the_write_itself(*, sees: bool) -> None:
     seen = job.version if sees else None
     request = CancelRequest(job_id="j", by="me", reason=None, version=seen)
     if sees:
-        with pytest.raises(VersionChanged, match="it has version"):
+        with pytest.raises(VersionChanged, match="the job has version"):
             cancel(store, request, clock)
     else:
         cancel(store, request, clock)

@@ -12,7 +12,7 @@ from interlock import Engine, InvalidOption, JobStatus
 def test_an_option_has_a_frame_or_a_sentence_of_its_own() -> None:
     framed = InvalidOption("lease", 0.1, "1 to 86400 seconds")
     assert (str(framed), framed.option) == (
-        "lease=0.1 refused: it must be 1 to 86400 seconds.",
+        "Invalid value for lease: 0.1. Use 1 to 86400 seconds.",
         "lease",
     )
     own = InvalidOption.because("module", "There is no module 'nosuch'.")

@@ -187,7 +187,7 @@ def test_a_rerun_is_a_new_job(engine: InlineEngine) -> None:
         first.params,
         JobStatus.PENDING,
     )
-    with pytest.raises(IllegalTransition, match="only a job that has ended"):
+    with pytest.raises(IllegalTransition, match="a terminal status"):
         engine.rerun(again.id)
 
 
@@ -223,7 +223,7 @@ def test_a_name_belongs_to_one_function(engine: InlineEngine) -> None:
     def register() -> None:
         job(name="check.thumbnails")(_other)
 
-    with pytest.raises(InvalidOption, match=r"thumbnails of .*test_submit\.py has it"):
+    with pytest.raises(InvalidOption, match=r"thumbnails in .*test_submit\.py has it"):
         register()
     assert engine.submit(thumbnails, "a").result(0) == 129
 

@@ -1,4 +1,4 @@
-"""Open the engine as the flags say, and turn errors into exit codes."""
+"""Opens the engine that the flags name, and turns errors into exit codes."""
 
 import importlib
 import sys
@@ -22,24 +22,32 @@ Database = Annotated[
     str | None,
     typer.Option(
         "--database",
-        help="URL [INTERLOCK_DATABASE_URL, pyproject.toml, ./interlock.db]",
+        help="Database URL (default: INTERLOCK_DATABASE_URL, then pyproject.toml, "
+        "then sqlite:///interlock.db)",
     ),
 ]
 Server = Annotated[
     str | None,
-    typer.Option("--server", help="URL of `interlock serve` [INTERLOCK_SERVER]"),
+    typer.Option(
+        "--server",
+        help="URL of a server to use instead of a database (default: INTERLOCK_SERVER)",
+    ),
 ]
 Modules = Annotated[
     list[str] | None,
-    typer.Option("--module", help="Module with jobs, repeatable [INTERLOCK_MODULES]"),
+    typer.Option(
+        "--module",
+        help="Module that declares jobs; repeat it for more (default: "
+        "INTERLOCK_MODULES)",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job")]
 
 EXIT_CODES: Final = {
     0: "done",
-    1: "the waited job did not succeed, or `verify` found faults",
-    2: "usage or bad input",
+    1: "the awaited job did not succeed, or `verify` found faults",
+    2: "wrong usage or bad input",
     3: "not found",
     4: "illegal transition",
     5: "the store cannot be reached or used",
@@ -63,7 +71,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def import_modules(modules: list[str] | None) -> list[str]:
-    """Import modules with jobs, also from the current folder; return their names."""
+    """Import the job modules, also from the current folder; return their names."""
     from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
 
     if str(Path.cwd()) not in sys.path:
@@ -80,7 +88,7 @@ def import_modules(modules: list[str] | None) -> list[str]:
 
 
 def database_url(database: str | None) -> str:
-    """Return the URL of the flag, of INTERLOCK_DATABASE_URL, of pyproject.toml.
+    """Return the URL from the flag, INTERLOCK_DATABASE_URL or pyproject.toml.
 
     Every command asks here: two readers of a setting would find two databases.
     """
@@ -95,7 +103,7 @@ def database_url(database: str | None) -> str:
 def engine(
     database: str | None, modules: list[str] | None = None, *, create: bool = False
 ) -> Iterator[Engine]:
-    """Open the engine that the flags name; make its database only to `create`."""
+    """Open the engine that the flags name; create its database only if `create`."""
     import_modules(modules)
     with Engine.open(database_url(database), create=create) as opened:
         yield opened
@@ -109,11 +117,11 @@ def desk(
     *,
     create: bool = False,
 ) -> Iterator["Engine | Client"]:
-    """Open the engine that the flags name, or a client of the server that they name."""
+    """Open an engine, or a client of a server, as the flags say."""
     from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
 
     if database is not None and server is not None:
-        message = "--server and --database exclude each other. Leave one of them out."
+        message = "--server and --database cannot be combined. Leave one of them out."
         raise errors.InvalidOption.because("--server", message)
     settings = Settings()
     url = server or (None if database is not None else settings.server)
@@ -129,7 +137,7 @@ def desk(
 
 @contextmanager
 def needs_http(what: str) -> Iterator[None]:
-    """Say what is missing where the extra `http` is not installed."""
+    """Raise an error with the missing package if the extra `http` is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -139,7 +147,7 @@ def needs_http(what: str) -> Iterator[None]:
 
 @contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
-    """Print an error of ours as a sentence and leave with its code."""
+    """Print an `InterlockError` as one line, and exit with its code."""
     try:
         yield
     except errors.InterlockError as error:

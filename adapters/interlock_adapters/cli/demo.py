@@ -1,4 +1,4 @@
-"""Run the demonstration and show it live."""
+"""Runs the demonstration, and shows it live."""
 
 import sys
 import sysconfig
@@ -23,7 +23,7 @@ _PATIENCE_S: Final = 60.0
 
 
 def run(folder: Path | None = None) -> int:
-    """Run it; return 0 if everything ended as it should and nothing is alive."""
+    """Run it; return 0 if all jobs ended as expected and no process is alive."""
     console = Console()
     folder = folder or Path(tempfile.mkdtemp(prefix="interlock-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def _table(now: list[Job]) -> Table:
 
 
 def _survivors(jobs: list[Job]) -> list[int]:
-    """Return the processes alive that bear the marks of an attempt of these jobs."""
+    """Return the live processes of all attempts of these jobs."""
     attempts = [(job.id, n) for job in jobs for n in range(1, job.attempt + 1)]
     return [pid for pid, _ in leftovers.living(attempts)]
 
@@ -82,7 +82,7 @@ def _conclude(
     canceled: JobHandle[None],
     url: str,
 ) -> int:
-    """Print what came of it; return the exit code."""
+    """Print the results; return the exit code."""
     counts = {s.value: many for s, many in engine.counts().items() if many}
     console.print("\n[bold]Counts[/]", counts)
     words = sum(
@@ -96,13 +96,13 @@ def _conclude(
     show.records(engine.history(canceled.id), columns, as_json=False)
     alive = _survivors([handle.job() for handle in handles])
     console.print(
-        f"[red]processes of jobs still alive: {alive}[/]"
+        f"[red]Processes of jobs are still alive: {alive}[/]"
         if alive
         else "No process of any job is alive: the child in its own session and the "
-        f"daemonised grandchild went too (proof: {canceled.job().proof})."
+        f"daemonized grandchild died too (proof: {canceled.job().proof})."
     )
     faults = engine.verify()
-    console.print("verify:", faults or "every history is legal and folds to its row")
+    console.print("verify:", faults or "every history is legal and agrees with its job")
     where = f"--database {url}"
     console.print("\n[bold]Where to look next[/]")
     for command in ("list", f"show {canceled.id}", f"log {handles[0].id}", "doctor"):

@@ -44,14 +44,14 @@ def flaky() -> str:
 
 @job(name="demo.stuck", timeout=1.0, grace=0.2)
 def stuck() -> int:
-    """Outrun the timeout inside one call of C code, where no exception gets in."""
+    """Run longer than the timeout in one call of C code, which nothing interrupts."""
     power: int = pow(3, 400_000_000)
     return power.bit_length()
 
 
 @job(name="demo.family", grace=0.2)
 def family() -> None:
-    """Start a child in a session of its own and a daemon, then compute on and on."""
+    """Start a child in a session of its own and a daemon, then compute for ever."""
     code = "import time; time.sleep(600)"
     subprocess.Popen([sys.executable, "-c", code], start_new_session=True)  # noqa: S603
     if os.fork() == 0:

@@ -29,9 +29,9 @@ from interlock_adapters.cli.context import (
 if TYPE_CHECKING:
     from interlock_adapters.http.client import Client
 
-Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until the job has ended")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds to wait at most")]
-By = Annotated[str | None, typer.Option(help="Who does it")]
+By = Annotated[str | None, typer.Option(help="Your name, for the history")]
 _FOLLOW_S = 0.2
 #: A worker that was not seen for so long is gone: twice the default lease.
 _SILENT = timedelta(seconds=60)
@@ -40,7 +40,7 @@ _SILENT = timedelta(seconds=60)
 def _params(
     engine: "Engine | Client", name: str, words: list[str]
 ) -> dict[str, object]:
-    """Return the parameters that were given: `key=value` each, or `-`.
+    """Return the parameters of the command line: `key=value` each, or `-`.
 
     Raises:
         InvalidOption: a word is neither, or `-` is not the only one.
@@ -48,7 +48,7 @@ def _params(
     if "-" not in words:
         return dict(_param(engine, name, text) for text in words)
     if len(words) > 1:
-        allowed = "the only one: the JSON object on stdin has all parameters"
+        allowed = "- alone: the JSON object on stdin has all parameters"
         raise InvalidOption("parameter", "-", allowed)
     try:
         given = json.load(sys.stdin)
@@ -105,7 +105,7 @@ def _print(job: Job, *, as_json: bool) -> None:
 
 
 def _look_again(engine: "Engine | Client", job_id: str) -> None:
-    """Return when the job has ended, or soon."""
+    """Wait until the job has ended, for a short time at most."""
     with suppress(WaitTimeout):
         engine.wait(job_id, timeout=_FOLLOW_S)
 
@@ -113,7 +113,7 @@ def _look_again(engine: "Engine | Client", job_id: str) -> None:
 def _finish(
     engine: "Engine | Client", job_id: str, timeout: float | None, *, as_json: bool
 ) -> None:
-    """Wait with a progress bar; print the result, leave with the job's exit code.
+    """Wait with a progress bar; print the result, or raise the job's error.
 
     What is for people goes to stderr: a program reads the result alone from stdout.
     """
@@ -139,7 +139,7 @@ def _finish(
 
 
 def _warn_without_worker(engine: "Engine | Client") -> None:
-    """Say at once that nobody is there who would run it: else it waits in silence."""
+    """Warn at once if no worker is running."""
     since = datetime.now(UTC) - _SILENT
     if not any(worker.seen_at >= since for worker in engine.workers()):
         words = "No worker is running; waiting for one. Start it: interlock worker"
@@ -149,20 +149,28 @@ def _warn_without_worker(engine: "Engine | Client") -> None:
 def submit(
     name: str,
     params: Annotated[
-        list[str] | None, typer.Argument(help="key=value ..., or -: JSON on stdin")
+        list[str] | None,
+        typer.Argument(help="Parameters as key=value, or - for a JSON object on stdin"),
     ] = None,
     database: Database = None,
     server: Server = None,
     module: Modules = None,
     wait: Wait = False,
-    timeout: Annotated[float | None, typer.Option(help="Seconds it may run")] = None,
-    queue: Annotated[str | None, typer.Option()] = None,
-    priority: Annotated[int | None, typer.Option()] = None,
-    unique_key: Annotated[str | None, typer.Option()] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that an attempt may run")
+    ] = None,
+    queue: Annotated[str | None, typer.Option(help="Queue to put it in")] = None,
+    priority: Annotated[
+        int | None, typer.Option(help="Higher priorities start first")
+    ] = None,
+    unique_key: Annotated[
+        str | None,
+        typer.Option(help="Refuse if another job that has not ended has this key"),
+    ] = None,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a job by its name."""
+    """Submit a job by its name, and print its id."""
     with (
         context.errors_as_exit_codes(),
         context.desk(database, server, module, create=True) as engine,
@@ -190,11 +198,21 @@ def list_(
     database: Database = None,
     server: Server = None,
     module: Modules = None,
-    status: Annotated[list[str] | None, typer.Option(help="Repeatable")] = None,
-    name: Annotated[str | None, typer.Option()] = None,
-    queue: Annotated[str | None, typer.Option()] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
-    cursor: Annotated[str | None, typer.Option(help="`next` of a page")] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(help="Show only this status; repeat it for more"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Show only jobs with this name")
+    ] = None,
+    queue: Annotated[
+        str | None, typer.Option(help="Show only jobs of this queue")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Jobs per page")] = 20,
+    cursor: Annotated[
+        str | None,
+        typer.Option(help="Continue after the page that printed this cursor"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
@@ -221,7 +239,7 @@ def show_(
     module: Modules = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show everything about a job, and why it is not running."""
+    """Show all fields of a job, and why it is not running."""
     with (
         context.errors_as_exit_codes(),
         context.desk(database, server, module) as engine,
@@ -238,13 +256,13 @@ def cancel(
     job_id: JobId,
     database: Database = None,
     server: Server = None,
-    reason: Annotated[str | None, typer.Option(help="Kept in the history")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the history")] = None,
     by: By = None,
     wait: Wait = False,
     timeout: Timeout = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel a job; with --wait until none of its processes is alive."""
+    """Cancel a job; --wait waits until none of its processes is alive."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         patience = timeout if wait else None
         job = engine.cancel(job_id, reason=reason, by=by, wait=patience)
@@ -260,7 +278,7 @@ def wait_(
     timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
-    """Wait for the end of a job."""
+    """Wait until a job has ended, and print its result."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         _finish(engine, job_id, timeout, as_json=as_json)
 
@@ -270,7 +288,7 @@ def history(
     database: Database = None,
     server: Server = None,
     rejected: Annotated[
-        bool, typer.Option("--rejected", help="Refused events")
+        bool, typer.Option("--rejected", help="Show the events that were refused")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -299,11 +317,11 @@ def log(
     database: Database = None,
     server: Server = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Until it ends")
+        bool, typer.Option("--follow", "-f", help="Print new lines until the job ends")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print what a job wrote."""
+    """Print the output of a job."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         last = 0
         while True:
@@ -328,7 +346,7 @@ def rerun(
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit once more what a job did, as a new job."""
+    """Run a job again, as a new job with the same parameters."""
     with (
         context.errors_as_exit_codes(),
         context.desk(database, server, module) as engine,

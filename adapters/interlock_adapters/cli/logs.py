@@ -1,4 +1,4 @@
-"""How the long-running commands write their log: for people, or a line of JSON each."""
+"""The log formats of the long-running commands: text, or one line of JSON."""
 
 import json
 import logging
@@ -20,12 +20,13 @@ class LogFormat(StrEnum):
 
 
 LogOption = Annotated[
-    LogFormat, typer.Option("--log-format", help="For people, or for machines")
+    LogFormat,
+    typer.Option("--log-format", help="text for people, json for programs"),
 ]
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record: at, level, logger, message, what it is about, error."""
+    """One JSON object per record: at, level, logger, message, job, attempt, error."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

@@ -11,7 +11,7 @@ from interlock_adapters.cli.context import EXIT_CODES
 _EPILOG = "Exit codes: " + ", ".join(f"{c} {words}" for c, words in EXIT_CODES.items())
 
 app = typer.Typer(
-    help="Run functions in the background, and really stop them.",
+    help="Run Python functions in the background, and really stop them.",
     no_args_is_help=True,
     epilog=_EPILOG,
     pretty_exceptions_enable=False,
@@ -29,7 +29,7 @@ def _options(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_tell_version, is_eager=True, help="Say which it is"
+            "--version", callback=_tell_version, is_eager=True, help="Show the version"
         ),
     ] = False,
 ) -> None:

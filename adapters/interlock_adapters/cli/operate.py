@@ -1,4 +1,4 @@
-"""Commands for whoever operates it: counts, queues, purge, verify, db, doctor, ..."""
+"""Commands for operators: counts, queues, purge, verify, db, doctor, ..."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from interlock_adapters.cli.context import AsJson, Database, Server, out
 def counts(
     database: Database = None, server: Server = None, as_json: AsJson = False
 ) -> None:
-    """Count the jobs by status."""
+    """Show how many jobs have each status."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         found = engine.counts()
         if as_json:
@@ -35,13 +35,13 @@ def queues(
 
 
 def pause(queue: str, database: Database = None, server: Server = None) -> None:
-    """Let no job of a queue start."""
+    """Pause a queue: running jobs go on, no new one starts."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         engine.pause(queue)
 
 
 def resume(queue: str, database: Database = None, server: Server = None) -> None:
-    """Let jobs of a queue start again."""
+    """Resume a paused queue."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         engine.resume(queue)
 
@@ -57,11 +57,13 @@ def workers(
 
 
 def purge(
-    older_than: Annotated[float, typer.Option(help="Days since the end", min=0)],
+    older_than: Annotated[
+        float, typer.Option(help="Delete jobs that ended this many days ago", min=0)
+    ],
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete jobs that ended long ago, with their history and logs."""
+    """Delete old jobs that have ended, with their history and logs."""
     with context.errors_as_exit_codes(), context.engine(database) as engine:
         many = engine.purge(older_than=older_than * 86_400)
         if as_json:
@@ -71,13 +73,13 @@ def purge(
 
 
 def verify(database: Database = None, as_json: AsJson = False) -> None:
-    """Replay every history against the table; exit code 1 if there are faults."""
+    """Check that the status of every job agrees with its history."""
     with context.errors_as_exit_codes(), context.engine(database) as engine:
         faults = engine.verify()
         if faults or as_json:
             show.records(faults, ("job_id", "what"), as_json=as_json)
         if not faults and not as_json:
-            out.print("sound: every history is legal and folds to its row")
+            out.print("OK: every history is legal and agrees with its job")
         if faults:
             raise typer.Exit(1)
 
@@ -85,10 +87,11 @@ def verify(database: Database = None, as_json: AsJson = False) -> None:
 def diagram(
     kind: Annotated[str, typer.Argument(help="mermaid, dot or table")] = "mermaid",
     write: Annotated[
-        Path | None, typer.Option(help="Write all files to this folder instead")
+        Path | None,
+        typer.Option(help="Write the diagrams to this folder instead of printing"),
     ] = None,
 ) -> None:
-    """Print the lifecycle as a picture's source or as a table."""
+    """Print the lifecycle as Mermaid, Graphviz dot or a table."""
     from interlock_adapters import diagrams  # noqa: PLC0415  (only when asked for)
 
     if write is not None:
@@ -109,7 +112,7 @@ def _told(probe: Callable[..., str | None], *given: str) -> str:
 
 
 def doctor(database: Database = None, as_json: AsJson = False) -> None:
-    """Say what works on this machine: containment, Python, store."""
+    """Check this machine: Python, containment, database."""
     import platform  # noqa: PLC0415  (only when asked for)
 
     from interlock_adapters.subprocess.kernel import kill_domain  # noqa: PLC0415
@@ -135,41 +138,41 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
 
 
 def _store(url: str) -> str:
-    """Return what there is to say of the store; none is made."""
+    """Return a description of the store, without creating one."""
     if not discovery.store_exists(url):
-        return "none yet; the first submit, worker or server makes it"
+        return "none yet; the first submit, worker or server creates it"
     with context.engine(url) as engine:
-        return f"sound schema, {sum(engine.counts().values())} jobs"
+        return f"OK, {sum(engine.counts().values())} jobs"
 
 
-db = typer.Typer(help="The database's schema.", no_args_is_help=True)
+db = typer.Typer(help="Manage the database's schema.", no_args_is_help=True)
 
 
 @db.command("upgrade")
 def upgrade(database: Database = None) -> None:
-    """Bring the schema and its guards to this version."""
+    """Upgrade the schema to this version, and restore its guards."""
     with context.errors_as_exit_codes():
         repaired = discovery.upgrade_store(context.database_url(database))
         if repaired:
             out.print(
-                f"guards had been removed or changed: {', '.join(repaired)}. They are "
-                "back. Look at what was written meanwhile: `interlock verify`",
+                f"Guards had been removed or changed: {', '.join(repaired)}. They are "
+                "restored. Check what was written in the meantime: `interlock verify`",
                 markup=False,
             )
-        out.print("the schema is current and its guards are in place")
+        out.print("The schema is current and its guards are in place.")
 
 
 @db.command("grant")
 def grant(role: str, database: Database = None) -> None:
-    """Let a role of PostgreSQL use the store; it cannot disable the guard."""
+    """Let a PostgreSQL role use the database without the right to disable guards."""
     with context.errors_as_exit_codes():
         discovery.grant_store(context.database_url(database), role)
-        out.print(f"{role} may use the store, and cannot disable its guard")
+        out.print(f"{role} may use the database, and cannot disable its guards.")
 
 
 @db.command("current")
 def current(database: Database = None, as_json: AsJson = False) -> None:
-    """Say which schema the database has."""
+    """Show the version of the database's schema."""
     with context.errors_as_exit_codes():
         version = discovery.store_version(context.database_url(database))
         if as_json:

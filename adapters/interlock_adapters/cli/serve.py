@@ -20,47 +20,60 @@ Tokens = Annotated[
     list[str] | None,
     typer.Option(
         "--token",
-        help="Needed for everything: SECRET or NAME:SECRET; others see flags",
+        help="Require this token: SECRET or NAME:SECRET. Flags are visible in ps; "
+        "prefer --token-file.",
     ),
 ]
 ReadTokens = Annotated[
-    list[str] | None, typer.Option("--read-token", help="Likewise, and may only read")
+    list[str] | None,
+    typer.Option("--read-token", help="Accept this token for reading only"),
 ]
 TokenFile = Annotated[
-    Path | None, typer.Option("--token-file", help="File of tokens, one a line")
+    Path | None, typer.Option("--token-file", help="File with one token per line")
 ]
 ReadTokenFile = Annotated[
-    Path | None, typer.Option("--read-token-file", help="Likewise, may only read")
+    Path | None,
+    typer.Option("--read-token-file", help="File with read-only tokens, one per line"),
 ]
 
 
 def serve(
     modules: Annotated[
         list[str] | None,
-        typer.Argument(help="Modules that declare jobs [INTERLOCK_MODULES]"),
+        typer.Argument(
+            help="Modules that declare jobs (default: INTERLOCK_MODULES, then "
+            "pyproject.toml)"
+        ),
     ] = None,
     database: Database = None,
-    host: Annotated[str, typer.Option(help="Address; others need a token")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: a free one")] = 8000,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on; all but loopback require a token"),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one")
+    ] = 8000,
     with_worker: Annotated[
-        bool, typer.Option("--with-worker", help="Run jobs here too")
+        bool, typer.Option("--with-worker", help="Run a worker in this process too")
     ] = False,
     concurrency: Annotated[
         int | None,
-        typer.Option(help="Jobs at once, with --with-worker (default: CPU cores)"),
+        typer.Option(
+            help="Number of jobs to run at once, with --with-worker (default: CPU "
+            "cores)"
+        ),
     ] = None,
     token: Tokens = None,
     token_file: TokenFile = None,
     read_token: ReadTokens = None,
     read_token_file: ReadTokenFile = None,
     allow_host: Annotated[
-        list[str] | None, typer.Option(help="Name that it is called by, repeatable")
+        list[str] | None,
+        typer.Option(help="Accept this extra host name; repeat it for more"),
     ] = None,
     log_format: LogOption = LogFormat.TEXT,
 ) -> None:
-    """Serve the HTTP API until SIGTERM or Ctrl-C; again stops its jobs at once."""
+    """Serve the HTTP API and the pages until SIGTERM or Ctrl-C."""
     with context.errors_as_exit_codes():
         with context.needs_http("`interlock serve`"):
             from interlock_adapters.http import serve as served  # noqa: PLC0415  (slow)
@@ -87,7 +100,7 @@ def serve(
 
 
 def _hear_more(worker: Worker) -> None:
-    """Let a further signal hurry a worker that is about to be stopped."""
+    """Make a further signal stop the worker at once."""
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda _signum, _frame: worker.stop())
 
@@ -103,7 +116,7 @@ def _settings(write: list[str], read: list[str], hosts: list[str]) -> "Settings"
 
 
 def _lines(file: Path | None) -> list[str]:
-    """Return the tokens of a file; an empty one must not mean that none is needed."""
+    """Return the tokens of a file. An empty file is an error, not "no token"."""
     if file is None:
         return []
     try:
@@ -112,7 +125,7 @@ def _lines(file: Path | None) -> list[str]:
         message = f"The token file {file} cannot be read: {error.strerror}."
         raise InvalidOption.because("--token-file", message) from None
     if not any(lines):
-        message = f"The token file {file} has no token. Write one a line."
+        message = f"The token file {file} has no token. Write one token per line."
         raise InvalidOption.because("--token-file", message)
     return [line for line in lines if line]
 

@@ -1,4 +1,4 @@
-"""What every command needs to know: flag, then INTERLOCK_*, then pyproject.toml."""
+"""The settings of the commands: flag, then INTERLOCK_*, then pyproject.toml."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Jobs and records for people (tables) and for programs (JSON)."""
+"""Prints jobs and records: as tables, or as JSON."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ _COLOURS: Final = {
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON on one line a record."""
+    """Print a value as one line of JSON."""
     print(json.dumps(serialize.plain(value)))  # noqa: T201  (rich would wrap it)
 
 
@@ -73,7 +73,7 @@ def progress_text(job: Job) -> str:
 
 
 def records(items: Sequence[Any], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print dataclasses as a table of some columns, or whole as JSON lines."""
+    """Print dataclasses as a table of some columns, or completely as JSON lines."""
     if as_json:
         for item in items:
             print_json(asdict(item))

@@ -1,4 +1,4 @@
-"""The command that watches everything in a terminal."""
+"""`interlock top`: shows the live state in a terminal."""
 
 import time
 from datetime import UTC, datetime
@@ -21,8 +21,12 @@ _MOST = 20
 def top(
     database: Database = None,
     server: Server = None,
-    every: Annotated[float, typer.Option(help="Seconds between looks", min=0.1)] = 1.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once, and leave")] = False,
+    every: Annotated[
+        float, typer.Option(help="Seconds between refreshes", min=0.1)
+    ] = 1.0,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print the state once, and exit")
+    ] = False,
 ) -> None:
     """Watch states, queues, workers and running jobs, until Ctrl-C."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
@@ -36,7 +40,7 @@ def top(
 
 
 def view(engine: Any) -> Group:
-    """Return all that is to be seen now; `engine` is an engine or a client."""
+    """Return the current state; `engine` is an engine or a client."""
     now = datetime.now(UTC)
     states = Text("  ").join(
         Text.assemble(show.status_text(status), " ", (f"{many}", "bold"))
@@ -53,12 +57,13 @@ def view(engine: Any) -> Group:
 
 
 def _queues(engine: Any, now: datetime) -> Table:
-    table = Table("queue", "waiting", "running", "oldest waits", "claims")
+    table = Table("queue", "waiting", "running", "oldest waiting", "state")
     for queue in engine.queues():
         oldest = queue.oldest_pending_at
         waits = "" if oldest is None else f"{(now - oldest).total_seconds():.0f} s"
         counts = (str(queue.pending), str(queue.running))
-        table.add_row(queue.name, *counts, waits, "paused" if queue.paused else "on")
+        state = "paused" if queue.paused else "running"
+        table.add_row(queue.name, *counts, waits, state)
     return table
 
 

@@ -16,23 +16,37 @@ from interlock_adapters.cli.logs import LogFormat, LogOption
 def worker(
     modules: Annotated[
         list[str] | None,
-        typer.Argument(help="Modules that declare jobs [INTERLOCK_MODULES]"),
+        typer.Argument(
+            help="Modules that declare jobs (default: INTERLOCK_MODULES, then "
+            "pyproject.toml)"
+        ),
     ] = None,
     database: Database = None,
     concurrency: Annotated[
-        int | None, typer.Option(help="Jobs at once (default: CPU cores)")
+        int | None,
+        typer.Option(help="Number of jobs to run at once (default: CPU cores)"),
     ] = None,
-    lease: Annotated[float, typer.Option(help="Seconds until others take over")] = 30.0,
-    queues: Annotated[str | None, typer.Option(help="Only these, with commas")] = None,
+    lease: Annotated[
+        float,
+        typer.Option(help="Seconds without a heartbeat until other workers take over"),
+    ] = 30.0,
+    queues: Annotated[
+        str | None,
+        typer.Option(help="Run only jobs of these queues, separated by commas"),
+    ] = None,
     shutdown_grace: Annotated[
-        float, typer.Option(help="Seconds that jobs may go on after SIGTERM")
+        float, typer.Option(help="Seconds to let running jobs finish at shutdown")
     ] = 10.0,
     containment: Annotated[
-        str, typer.Option(help="auto, namespace, subreaper or group")
+        str,
+        typer.Option(
+            help="How to contain the processes of a job: auto, namespace, subreaper or "
+            "group"
+        ),
     ] = "auto",
     log_format: LogOption = LogFormat.TEXT,
 ) -> None:
-    """Run jobs until SIGTERM or Ctrl-C; twice stops them at once."""
+    """Run jobs until SIGTERM or Ctrl-C. A second signal stops running jobs at once."""
     logs.configure(log_format)
     given: Any = {} if concurrency is None else {"concurrency": concurrency}
     with (
@@ -63,7 +77,7 @@ def demo(
         typer.Option(help="Where to keep the database (default: a new folder)"),
     ] = None,
 ) -> None:
-    """Show real jobs: a batch, retries, a timeout, a cancel with all it started."""
+    """Run a demonstration: a batch, retries, a timeout, a cancel."""
     from interlock_adapters.cli import demo as shown  # noqa: PLC0415  (when asked)
 
     with context.errors_as_exit_codes():

@@ -1,4 +1,4 @@
-"""The HTTP API: FastAPI routes, each one engine call, behind one guard.
+"""The HTTP API: FastAPI routes, each one engine call, behind one middleware.
 
 `interlock_adapters.http.client` needs httpx alone: the server is imported when asked
 for.

@@ -1,4 +1,4 @@
-"""The application: every route behind the guard. Rooms for more are in `_ROOMS`."""
+"""Builds the FastAPI application: every route, behind the guard."""
 
 from dataclasses import replace
 from typing import Final
@@ -27,7 +27,7 @@ from interlock_adapters.http.security.body import Route, StrictRoute
 from interlock_adapters.http.security.middleware import Guard
 from interlock_adapters.http.settings import Settings, Token
 
-#: Each adds its routes with `add_to(router)`; pages and metrics find their place here.
+#: Each class adds its routes with `add_to(router)`.
 _ROOMS: Final = (Bulk, Jobs, Records, Events, Operate, Health, Metrics, Pages)
 
 
@@ -38,7 +38,7 @@ def create_app(
     read_token: str | None = None,
     settings: Settings | None = None,
 ) -> FastAPI:
-    """Return the HTTP API of an engine, guarded. The engine stays the caller's.
+    """Return the HTTP API of an engine, with its guard. The caller closes the engine.
 
     Args:
         engine: whose jobs; the jobs that it may submit are those registered here.
@@ -68,7 +68,7 @@ def create_app(
 def router(
     engine: Engine | AsyncEngine, *, settings: Settings | None = None
 ) -> APIRouter:
-    """Return the routes, to be included in an application of one's own.
+    """Return the routes, to include in an application of your own.
 
     They are open to whoever reaches them: add `Guard` as a middleware, or put them
     behind the application's own checks.
@@ -110,7 +110,7 @@ async def _validation_problem(_request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(_request: Request, _error: Exception) -> Response:
-    """Say nothing of a bug of ours to the client; it goes on to the server's log."""
+    """Hide an internal error from the client; it is in the server's log."""
     detail = (
         "The server has a bug; its log tells which. Nothing is known to be written."
     )

@@ -1,4 +1,4 @@
-"""What every route needs: the engine, the settings, and who asks."""
+"""What every route needs: the engine, the settings, and the caller."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ OnceKey = Annotated[
     ),
 ]
 _MAX_KEY: Final = 255
-#: What the guard and the framework may say of any request.
+#: Statuses that the guard and the framework may answer to any request.
 _ALWAYS: Final = (401, 403, 422, 503)
 _WITH_BODY: Final = (413, 415)
 _WHAT: Final[Mapping[int, str]] = {
@@ -53,7 +53,7 @@ _WHAT: Final[Mapping[int, str]] = {
 
 
 class Api:
-    """One server's parts, and the two ways in which it acts."""
+    """The parts of one server that its routes share."""
 
     def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
         self.engine = engine
@@ -62,7 +62,7 @@ class Api:
         self.tail = Tail(engine)
 
     async def act(self, request: Request, act: Callable[[], Reply]) -> Reply:
-        """Act in a thread; at most once, if the request has an Idempotency-Key.
+        """Run `act` in a thread; at most once per Idempotency-Key, if there is one.
 
         A repeat gets the first answer, also from another server of the same store, and
         also after a restart.
@@ -71,7 +71,9 @@ class Api:
         if key is None:
             return await asyncio.shield(asyncio.to_thread(act))
         if not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
-            detail = f"Idempotency-Key is 1 to {_MAX_KEY} printable ASCII characters."
+            detail = (
+                f"Idempotency-Key must be 1 to {_MAX_KEY} printable ASCII characters."
+            )
             raise Problem(422, "invalid-idempotency-key", detail)
         who = principal_of(request.scope).name or ""
         text = await self.engine.once(
@@ -83,7 +85,7 @@ class Api:
         return Reply.from_text(text)
 
     def let_in(self, *calls: SubmitIn) -> None:
-        """Let calls into their queues. Raises Problem: one is full (503)."""
+        """Count submits against the limits of their queues. Raises Problem (503)."""
         queues: Counter[str] = Counter()
         for call in calls:
             own = registered().get(call.name)
@@ -97,14 +99,14 @@ class Api:
         return self.engine.sync.monitor.backlog(queue, limit=limit)
 
     async def waited(self, job_id: str, wait: float) -> Job:
-        """Return a job when it has ended, or the time is over; no thread waits."""
+        """Return a job when it has ended or the time is over; blocks no thread."""
         self.limits.refuse_full()
         with self.limits.stream():
             return await self.tail.ended(job_id, min(wait, self.settings.max_wait))
 
 
 async def _digest(request: Request) -> str:
-    """Return what tells a request from others."""
+    """Return a digest that identifies a request."""
     parts = (request.method, request.url.path, request.url.query)
     condition = request.headers.get("if-match", "")
     head = "\n".join((*parts, condition, request.headers.get("x-actor", "")))
@@ -112,12 +114,12 @@ async def _digest(request: Request) -> str:
 
 
 def actor(request: Request, claimed: str | None) -> str:
-    """Return who does it, for the history: by token, else by its own word."""
+    """Return the actor for the history: the token's name, else what the caller says."""
     return principal_of(request.scope).actor(claimed or request.headers.get("x-actor"))
 
 
 def version(if_match: str | None) -> int | None:
-    """Return the version that an If-Match names, None where any will do.
+    """Return the version that an If-Match names, None if any version will do.
 
     Raises:
         Problem: it is no ETag of ours: then it matches nothing (412).
@@ -126,13 +128,13 @@ def version(if_match: str | None) -> int | None:
         return None
     text = if_match.strip().removeprefix('"').removesuffix('"')
     if not (text.isascii() and text.isdecimal() and len(text) < 19):  # noqa: PLR2004  (64 bits)
-        detail = f'{if_match!r} is no ETag of a job, such as "3".'
+        detail = f'If-Match {if_match!r} is not the ETag of a job, such as "3".'
         raise Problem(412, "version-changed", detail)
     return int(text)
 
 
 def refusals(*codes: int, body: bool = False) -> dict[int | str, dict[str, Any]]:
-    """Return the problems that a route documents, beside those of every route."""
+    """Return the problems that a route documents, including those of all routes."""
     every = (*_ALWAYS, *codes, *(_WITH_BODY if body else ()))
     return {
         code: {

@@ -1,4 +1,4 @@
-"""One reader of new history for all who listen: streams, and requests that wait.
+"""Reads new history once for all listeners: event streams, and requests that wait.
 
 However many listen, a change of the store costs one query for all jobs that somebody
 listens to, and one for those who listen to everything. No listener holds a thread.
@@ -27,21 +27,21 @@ Told = tuple[Place, HistoryEntry]
 
 @dataclass(eq=False, slots=True)
 class _Listener:
-    """Who listens: from where on, and what was told but not yet taken."""
+    """A listener: its position, and the entries that it has not taken yet."""
 
     place: Place
     waiting: list[Told] = field(default_factory=list[Told])
     rung: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, told: Told) -> None:
-        """Hand over an entry that lies beyond its place."""
+        """Queue an entry, if it is after the listener's position."""
         if told[0] > self.place:
             self.place = told[0]
             self.waiting.append(told)
             self.rung.set()
 
     async def take(self, timeout_s: float) -> list[Told]:
-        """Return what was told, none when nothing was within the time."""
+        """Return the queued entries; none if nothing came in time."""
         if not self.waiting:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.rung.wait(), timeout_s)
@@ -51,7 +51,7 @@ class _Listener:
 
 
 class Tail:
-    """Tells listeners what happens. Reads only while somebody listens."""
+    """Feeds all listeners. Reads only while there is a listener."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -65,7 +65,7 @@ class Tail:
     async def of_job(
         self, job_id: str, after: int, idle_s: float
     ) -> AsyncIterator[HistoryEntry | None]:
-        """Yield a job's history beyond `after`; None when idle for so long."""
+        """Yield a job's history after `after`; None after so long without an event."""
         listener = _Listener(Place(0, job_id, after))
         with self._listening(listener, job_id):
             while not self.closed:
@@ -76,7 +76,7 @@ class Tail:
                     yield None
 
     async def of_all(self, after: Place, idle_s: float) -> AsyncIterator[list[Told]]:
-        """Yield the history of all jobs beyond a place; [] when idle for so long."""
+        """Yield events of all jobs after a position; [] after so long without one."""
         while not self.closed:
             end = await self._engine.monitor.feed_end()
             after = min(after, end)  # else it is a place of another database
@@ -95,7 +95,7 @@ class Tail:
                         yield new
 
     async def ended(self, job_id: str, timeout_s: float) -> Job:
-        """Return the job when it has ended, or as it is when the time is over.
+        """Return the job when it has ended or the time is over.
 
         Raises:
             JobNotFound: it is not there, or not there any more.
@@ -120,7 +120,7 @@ class Tail:
             await asyncio.wait_for(self._changed.wait(), timeout_s)
 
     def close(self) -> None:
-        """End every stream and every wait: the server goes down."""
+        """End every stream and every wait: the server shuts down."""
         self.closed = True
         self._changed.set()
         for some in (self._all, *self._jobs.values()):
@@ -129,7 +129,7 @@ class Tail:
 
     @contextmanager
     def _listening(self, listener: _Listener, job_id: str | None) -> Iterator[None]:
-        """Have a listener told, of one job or of all."""
+        """Register a listener, of one job or of all."""
         where = self._all if job_id is None else self._jobs.setdefault(job_id, set())
         where.add(listener)
         self._changed.set()  # look at once: what it wants may be there already
@@ -156,13 +156,15 @@ class Tail:
                 try:
                     await self._look()
                 except StoreUnavailable as error:
-                    _log.warning("streams wait for the store: %s", error)
+                    _log.warning(
+                        "The store does not answer, event streams wait: %s", error
+                    )
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), _POLL_S)
                 await asyncio.sleep(_PAUSE_S)
 
     async def _look(self) -> None:
-        """Read once for all, and tell each what is new to it."""
+        """Read once for all listeners, and give each what is new to it."""
         wanted = {
             job_id: min(listener.place.seq for listener in some)
             for job_id, some in self._jobs.items()

@@ -1,4 +1,4 @@
-"""The API as OpenAPI: what FastAPI derives, with problems, tokens and an example."""
+"""Completes FastAPI's OpenAPI document with problems, tokens and an example."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ _EXAMPLE: Final = Job(
 
 
 class App(FastAPI):
-    """An application that describes its refusals as they are."""
+    """An application whose OpenAPI document describes its problems."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the document, made once."""
@@ -47,7 +47,7 @@ class App(FastAPI):
 
 
 def complete(document: dict[str, Any]) -> None:
-    """Add to a document what FastAPI cannot know."""
+    """Add what FastAPI cannot know to a document."""
     template = "#/components/schemas/{model}"
     problem = ProblemOut.model_json_schema(ref_template=template)
     components = document["components"]

@@ -1,4 +1,4 @@
-"""Serve an engine with uvicorn: on loopback, or elsewhere with a token."""
+"""Serves an engine with uvicorn; outside loopback only with a token."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ _PATIENCE_S = 10  # for requests under way, after SIGTERM
 
 
 class Server(uvicorn.Server):
-    """A server whose streams end when it does, and that says when it is up."""
+    """A server that ends its streams at shutdown, and reports when it is up."""
 
     def __init__(
         self, app: FastAPI, config: uvicorn.Config, is_up: Callable[[], None]
@@ -35,7 +35,7 @@ class Server(uvicorn.Server):
         self._is_up()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take any second signal for what a second Ctrl-C means to uvicorn."""
+        """Treat any second signal as uvicorn treats a second Ctrl-C."""
         super().handle_exit(signal.SIGINT if self.should_exit else sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -91,7 +91,7 @@ def serve(
 
 
 def refuse_open(host: str, settings: Settings) -> None:
-    """Refuse an address that others reach, unless a token is needed there.
+    """Refuse an address that other machines can reach, unless a token is required.
 
     Raises:
         InvalidOption: which.

@@ -1,4 +1,4 @@
-"""What the HTTP server allows, how much of it, and to whom."""
+"""Configuration of the HTTP server: tokens, host names, limits."""
 
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -20,7 +20,7 @@ _TOO_SHORT: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A secret that opens the API; its `name`, if any, is the actor of what it does."""
+    """A secret that grants access; its `name`, if any, is the actor in the history."""
 
     secret: str = field(repr=False)
     name: str | None = None
@@ -47,7 +47,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of one server; the defaults are for this machine alone.
+    """The settings of one server; the defaults serve only this machine.
 
     Args:
         tokens: who may come in; none: everybody, from this machine only.

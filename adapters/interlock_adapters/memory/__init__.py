@@ -1,4 +1,4 @@
-"""The store in memory, for tests and trials."""
+"""A store in memory, for tests and trials."""
 
 from interlock_adapters.memory.store import MemoryStore, open_store
 

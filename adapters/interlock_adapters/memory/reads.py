@@ -1,4 +1,4 @@
-"""The reading half of the store in memory."""
+"""The queries of the store in memory."""
 
 import threading
 from collections import Counter as Tally
@@ -56,7 +56,7 @@ class MemoryWakeup:
 
 
 class Shelves:
-    """The records, and every query over them."""
+    """The records, and the queries over them."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -97,7 +97,7 @@ class Shelves:
             ]
 
     def _put(self, job: Job) -> None:
-        """Keep a job as it is now. What is terminal stays so, and may be many."""
+        """Store a new version of a job."""
         self._jobs[job.id] = job
         if job.is_terminal:
             self._open.pop(job.id, None)
@@ -105,7 +105,7 @@ class Shelves:
             self._open[job.id] = job
 
     def _select(self, status: JobStatus) -> list[Job]:
-        """Return the jobs of a status that is not terminal."""
+        """Return the jobs with a status that is not terminal."""
         with self._lock:
             return [job for job in self._open.values() if job.status is status]
 
@@ -273,7 +273,7 @@ class Shelves:
 
 
 def as_running(job: Job) -> Running:
-    """Return what its worker must know of a job."""
+    """Return a worker's view of its job."""
     return Running(
         job_id=job.id,
         attempt=job.attempt,

@@ -1,4 +1,4 @@
-"""What a move writes, and what a search matches. Pure."""
+"""Applies moves to jobs, and matches jobs with searches. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ def _left(job: Job, move: Move) -> Job:
 
 
 def matches(job: Job, search: Search) -> bool:
-    """Whether a job is in a search's result, on any page from `before` on."""
+    """Whether a job is in a search's result, on any page after `before`."""
     after, before = search.created_after, search.created_before
     return (
         all(getattr(search, name) in (None, getattr(job, name)) for name in EQUAL)
@@ -73,7 +73,7 @@ def matches(job: Job, search: Search) -> bool:
 
 
 def contains(stored: object, wanted: object) -> bool:
-    """Whether a JSON value contains another: `Search.params` says how."""
+    """Whether a JSON value contains another, as `Search.params` defines it."""
     if isinstance(wanted, Mapping):
         return isinstance(stored, Mapping) and all(
             key in stored and contains(stored[key], value)

@@ -260,7 +260,7 @@ class MemoryStore(Upkeep):
             )
 
     def _note_attempt(self, note: Started | Used, **told: Any) -> None:
-        """Keep what is told of an attempt; an ended one stays."""
+        """Store a note of an attempt; an ended attempt does not change."""
         told = {name: value for name, value in told.items() if value is not None}
         attempts = self._attempts[note.job_id]
         for index, attempt in enumerate(attempts):
@@ -299,6 +299,6 @@ class MemoryStore(Upkeep):
 def open_store(
     _url: str = "memory:", clock: Clock | None = None, *, create: bool = True
 ) -> MemoryStore:
-    """Open a new, empty store (entry point `memory`); there is none to be found."""
+    """Open a new, empty store (entry point `memory`)."""
     del create
     return MemoryStore(clock)

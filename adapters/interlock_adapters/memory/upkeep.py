@@ -1,4 +1,4 @@
-"""The part of the store that operators and workers use beside the hot path."""
+"""Maintenance of the store in memory: limits, purging, workers."""
 
 from datetime import datetime
 

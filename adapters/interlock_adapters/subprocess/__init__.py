@@ -1,4 +1,4 @@
-"""The runner: each attempt in a process tree of its own, which can be proved dead.
+"""The runner: runs each attempt in its own process tree, and proves its death.
 
-worker -- zygote (prepared, forks) -- shim (one a job: kill domain, lease) -- job
+worker -- zygote (prepared, forks) -- shim (one per job: kill domain, lease) -- job
 """

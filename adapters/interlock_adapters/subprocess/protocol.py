@@ -1,4 +1,4 @@
-"""Frames on pipes: one byte of kind, four of length, then JSON. Never pickle."""
+"""The protocol of worker, shim and job: frames of JSON on pipes. Never pickle."""
 
 import json
 import math
@@ -16,7 +16,7 @@ MAX_PAYLOAD: Final = (
 
 
 class Kind(bytes, Enum):
-    """What a frame is about: the byte that it begins with."""
+    """The kind of a frame: its first byte."""
 
     # worker -> shim
     LAUNCH = b"L"
@@ -45,7 +45,7 @@ FROM_JOB: Final = frozenset({Kind.PROGRESS, Kind.REQUEST, Kind.RESULT, Kind.FAIL
 
 
 class GarbledError(Exception):
-    """The bytes are no frames: the peer is not who it should be."""
+    """The bytes are not frames: the peer does not follow the protocol."""
 
 
 def frame(kind: Kind, payload: object) -> bytes:
@@ -59,7 +59,7 @@ def framed(kind: Kind, text: bytes) -> bytes:
 
 
 def unframed(text: bytes) -> Any:
-    """Return the value of a frame's JSON text, as any database can store it.
+    """Return the value of a frame's JSON text, so that every database can store it.
 
     A job can write what it likes: NUL and half a surrogate pair become U+FFFD.
 
@@ -102,13 +102,13 @@ def _storable(value: Any) -> Any:
 
 
 class Decoder:
-    """Bytes in, frames out; holds at most one frame that is not whole."""
+    """Turns bytes into frames; buffers at most one incomplete frame."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
-        """Yield the whole frames, with their JSON text.
+        """Yield the complete frames, with their JSON text.
 
         Raises:
             GarbledError: an unknown kind, or a length out of bounds.

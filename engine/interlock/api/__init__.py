@@ -1,4 +1,4 @@
-"""What an application calls: the engine, its handles, and the asyncio twin.
+"""The library API: `Engine`, its handles, and `AsyncEngine`.
 
-Imports every other room but `testing`.
+Imports every other room except `testing`.
 """

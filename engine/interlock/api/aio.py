@@ -40,8 +40,8 @@ class AsyncEngine:
     """An `Engine` whose methods are awaited: the same names, parameters and errors.
 
     Calls run in threads and never block the event loop. A write is shielded: a canceled
-    task does not wait for it, and it is done as a whole. Waiting holds no thread: one
-    watcher serves all who wait. `sync` is the engine behind it.
+    task does not wait for it, and the write completes as a whole. Waiting uses no
+    thread: one watcher serves all waiters. `sync` is the engine behind it.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -255,13 +255,12 @@ class AsyncEngine:
         return await self._call(self.sync.once, key, request, act, kept=kept)
 
     def together(self) -> AbstractAsyncContextManager[None]:
-        """Make what is awaited inside of the block one transaction, all or none.
+        """Make all calls that are awaited inside the block one transaction.
 
-        It belongs to the task that opened it and to the tasks that this one starts
-        inside of it; calls of all others stay out of it. An error or a cancellation
-        undoes it, and the block is left only when that has been done. A block within a
-        block is undone alone. A SQLite file takes no other write while it is open:
-        await nothing slow in it.
+        It belongs to the task that opened it, and to tasks that this task starts inside
+        it. Calls of other tasks are not part of it. An error or a cancellation rolls it
+        back before the block is left. A nested block is rolled back alone. While a
+        block is open, a SQLite file accepts no other write: await nothing slow in it.
         """
         return Block(self._offload, self.sync.together())
 
@@ -294,7 +293,7 @@ class AsyncEngine:
         shutdown_grace: float = 10.0,
         containment: str = "auto",
     ) -> AsyncIterator[Worker]:
-        """See `Engine.worker`. The event loop goes on while it starts and stops."""
+        """See `Engine.worker`. Starting and stopping do not block the event loop."""
         running = self.sync.worker(
             concurrency=concurrency,
             lease=lease,
@@ -311,7 +310,7 @@ class AsyncEngine:
         return await self._offload.call(method, *args, **kwargs)
 
     async def close(self) -> None:
-        """See `Engine.close`. Calls that are under way end first."""
+        """See `Engine.close`. Running calls end first."""
         await in_thread(self._close)
 
     def _close(self) -> None:

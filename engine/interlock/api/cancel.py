@@ -1,4 +1,4 @@
-"""Cancel a job, whatever it does meanwhile."""
+"""Cancels a job, even if its status changes in the meantime."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _CANCELED = row_of(Event.CANCEL).target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequest:
-    """Who wants which job canceled, why, and seen in which version."""
+    """A request to cancel a job: which, by whom, why, and in which version."""
 
     job_id: str
     by: str
@@ -28,7 +28,7 @@ def cancel(store: JobStore, request: CancelRequest, clock: Clock) -> Job:
 
     Raises:
         JobNotFound: no job has this id.
-        IllegalTransition: it has ended otherwise.
+        IllegalTransition: it has ended with another status.
         VersionChanged: it has another version.
     """
     while True:
@@ -44,7 +44,7 @@ def cancel(store: JobStore, request: CancelRequest, clock: Clock) -> Job:
 
 
 def _is_done(job: Job) -> bool:
-    """Whether it is canceled, or will be, because somebody asked before."""
+    """Whether the job is canceled already, or a cancel is requested already."""
     asked = job.cancel_requested_at is not None
     return asked and (job.status is _CANCELED or not job.is_terminal)
 
@@ -63,7 +63,7 @@ def _move(job: Job, request: CancelRequest, clock: Clock) -> Move:
 
 
 def refuse_changed(job: Job, version: int | None, event: Event) -> None:
-    """Refuse a job that is not in the version that the caller saw, if it says one.
+    """Refuse a job that has another version than the caller saw, if one is given.
 
     Raises:
         VersionChanged: it has another version.

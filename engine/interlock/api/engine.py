@@ -1,4 +1,4 @@
-"""The library API: what an application calls."""
+"""`Engine`: submits, waits for, cancels and reruns jobs, and starts workers."""
 
 import logging
 import threading
@@ -43,7 +43,7 @@ R = TypeVar("R")
 
 
 class Engine(Operations):
-    """Submit, watch, search and cancel jobs that are kept in `store`. Thread-safe."""
+    """Submits, searches, waits for and cancels the jobs in a store. Thread-safe."""
 
     def __init__(self, store: JobStore, *, clock: Clock | None = None) -> None:
         self._store = store
@@ -63,23 +63,25 @@ class Engine(Operations):
         """Open the store of a URL; a SQLite file is created and upgraded as needed.
 
         Args:
-            url: `sqlite:///jobs.db` (three slashes: relative), `memory:`; None:
+            url: `sqlite:///jobs.db` (three slashes: a relative path),
+                `postgresql://user@host/name` or `memory:`; None: the variable
                 INTERLOCK_DATABASE_URL, else `./interlock.db`.
-            clock: tells the time, in tests.
-            create: make a database that is missing, and upgrade an older SQLite file;
-                False: refuse both.
+            clock: the source of time, for tests.
+            create: create a missing database, and upgrade an older SQLite file; False:
+                refuse both.
 
         Raises:
-            StoreUnavailable: the store cannot be used, or is not there; nothing was
+            StoreUnavailable: the store cannot be used, or does not exist; nothing was
                 created.
-            SchemaMismatch: the database is newer, weakened, or older and not upgraded.
+            SchemaMismatch: the schema is newer, or older and not upgraded, or its
+                guards were changed.
         """
         clock = clock or SystemClock()
         if url is None and is_in_job():
             raise InterlockError(
-                "Engine.open() needs a URL inside of a job, which does not know its "
-                "worker's settings. Use current_job().engine, or current_job().submit("
-                "...). Nothing was opened or created."
+                "Engine.open() needs a URL inside a job, because a job does not know "
+                "the settings of its worker. Use current_job().engine, or "
+                "current_job().submit(...). Nothing was opened or created."
             )
         engine = cls(discovery.open_store(url, clock, create=create), clock=clock)
         engine._url = discovery.shared_url(url)
@@ -106,16 +108,16 @@ class Engine(Operations):
         **options: Unpack[Options],
     ) -> JobHandle[object]: ...
     def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
-        """Store a job; a worker runs it. A submit that returned survives a power cut.
+        """Store a job; a worker runs it. When this returns, the job is durable.
 
         Args:
-            job: a job function (`.options(...)` sets options), or the name of one.
-            args: its parameters; by name a dict, and the options as keywords.
-            kwargs: see `args`.
+            job: a job function (set options with `.options(...)`), or a job's name.
+            args: the parameters of a job function; for a name, a dict of parameters.
+            kwargs: the parameters of a job function; for a name, the options.
 
         Raises:
             UnknownJobName, InvalidParams, InvalidOption: refused, nothing was stored.
-            DuplicateJob: the unique_key or idempotency_key is another job's.
+            DuplicateJob: the unique_key or idempotency_key belongs to another job.
             StoreUnavailable: the store cannot be used.
         """
         if isinstance(job, str):
@@ -124,10 +126,10 @@ class Engine(Operations):
         return self._submit(*called(job, args, kwargs))
 
     def _named(self, name: str) -> JobFunction[..., object]:
-        """Return a registered job, or one that a live worker has published.
+        """Return a registered job, or one that a running worker has published.
 
         Raises:
-            UnknownJobName: there is none of the name.
+            UnknownJobName: no job has the name.
         """
         if name in registered():
             return find(name)
@@ -162,8 +164,8 @@ class Engine(Operations):
         connections = {id(j.defaults.get("connection")) for j, _ in wanted}
         if len(connections) > 1:
             message = (
-                "The jobs of one submit_many have several connections. Give all of "
-                "them the same one. Nothing was stored."
+                "The jobs of one submit_many have different connections. Use the same "
+                "connection for all of them. Nothing was stored."
             )
             raise InvalidOption.because("connection", message)
         connection = wanted[0][0].defaults.get("connection") if wanted else None
@@ -180,16 +182,16 @@ class Engine(Operations):
         return JobHandle(self.get(job_id).id, self)
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
-        """Return the job when it is terminal.
+        """Wait until a job has ended, and return it.
 
         Args:
-            job_id: which job.
+            job_id: the id of the job.
             timeout: seconds to wait at most; None: for ever.
 
         Raises:
             JobNotFound: no job has this id.
-            WaitTimeout: it did not end in time. It goes on.
-            InvalidOption: `timeout` is negative or no number.
+            WaitTimeout: it did not end in time. It was not changed.
+            InvalidOption: `timeout` is negative or not a number.
         """
         check_wait("timeout", timeout)
         job = self._await(job_id, timeout)
@@ -204,9 +206,9 @@ class Engine(Operations):
         return self.monitor.waiter.wait(job_id, timeout)
 
     def result(self, job_id: str, timeout: float | None = None) -> object:
-        """Wait, and return what the function returned, as its annotation says.
+        """Wait, and return the function's result, in the type of its annotation.
 
-        As JSON, if this process has no job of its name.
+        If this process has no job of its name, the result is JSON.
 
         Raises:
             JobFailed, JobCanceled, JobTimedOut: it ended without a result.
@@ -224,21 +226,21 @@ class Engine(Operations):
         wait: float | None = None,
         if_version: int | None = None,
     ) -> Job:
-        """Cancel a job. Canceling a canceled one returns it.
+        """Cancel a job. For a job that is canceled already, only return it.
 
-        A job that has not started is CANCELED at once. A running one is asked for: its
-        worker kills it with everything it started, and then writes CANCELED.
+        A job that has not started is CANCELED at once. For a running job the cancel is
+        requested: its worker kills it with everything it started, then writes CANCELED.
 
         Args:
-            job_id: which job.
-            reason: your words, kept in its history.
-            by: who cancels, kept likewise.
+            job_id: the id of the job.
+            reason: your reason, kept in its history.
+            by: who cancels, kept in its history.
             wait: seconds to wait for the end; None: return at once.
             if_version: refuse if the job has changed since this `Job.version`.
 
         Raises:
             JobNotFound: no job has this id.
-            IllegalTransition: it has ended otherwise.
+            IllegalTransition: it has ended with another status.
             VersionChanged: it has changed (`if_version`).
             InvalidOption: `reason` or `by` cannot be stored, or `wait` is negative.
         """
@@ -256,7 +258,7 @@ class Engine(Operations):
     def rerun(
         self, job_id: str, *, by: str | None = None, if_version: int | None = None
     ) -> JobHandle[object]:
-        """Submit once more what a terminal job did, as a new job with `rerun_of`.
+        """Run a terminal job again, as a new job with `rerun_of`.
 
         Raises:
             JobNotFound: no job has this id.
@@ -277,7 +279,7 @@ class Engine(Operations):
         containment: str = "auto",
         modules: Iterable[str] = (),
     ) -> Worker:
-        """Return a worker of the registered jobs, to be run in a thread of its own.
+        """Return a worker for the registered jobs; call its `run()` to start it.
 
         Raises:
             InterlockError: no job is registered, or the containment does not work here.
@@ -303,13 +305,13 @@ class Engine(Operations):
         shutdown_grace: float = 10.0,
         containment: str = "auto",
     ) -> Iterator[Worker]:
-        """Run a worker in a thread, for applications and tests; stop it at the end.
+        """Run a worker in a thread, and stop it at the end of the `with` block.
 
         The options are those of `WorkerSettings`.
 
         Raises:
-            NotGuarded: the script has no `if __name__ == "__main__":`. Whoever waits
-                for a job inside of the block gets it too.
+            NotGuarded: the script has no `if __name__ == "__main__":`. Waiting for a
+                job inside the block raises it too.
         """
         given: Any = {} if concurrency is None else {"concurrency": concurrency}
         settings = WorkerSettings(
@@ -342,7 +344,7 @@ class Engine(Operations):
             raise refused[0]
 
     def close(self) -> None:
-        """Release threads and connections. The engine is not used after it."""
+        """Release threads and connections. Do not use the engine afterwards."""
         self.monitor.close()
         self._store.close()
 

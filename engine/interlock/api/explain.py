@@ -1,4 +1,4 @@
-"""Why a job does what it does now, in words."""
+"""Explains in a sentence what a job is doing, or why it does not run."""
 
 from datetime import datetime
 
@@ -14,26 +14,27 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR091
     match job.phase:
         case Phase.DONE:
             return (
-                f"It is {job.status} ({job.reason}) since {job.finished_at:%F %T} UTC."
+                f"{job.status} ({job.reason}) since {job.finished_at:%F %T} UTC, "
+                f"after {job.attempt} attempt(s)."
             )
         case Phase.SCHEDULED:
-            return f"It is scheduled and starts in {_in(job.run_at, now)}."
+            return f"Scheduled for {job.run_at:%F %T} UTC, in {_in(job.run_at, now)}."
         case Phase.RETRY_WAIT:
-            failed = f"It failed {job.failures} time(s)"
-            return f"{failed} and is tried again in {_in(job.run_at, now)}."
+            failed = f"Failed {job.failures} time(s)"
+            return f"{failed}. The next attempt starts in {_in(job.run_at, now)}."
         case Phase.QUEUED:
             return _queued(store, job, now)
         case Phase.EXECUTING:
-            return f"Attempt {job.attempt} runs on {job.worker_id}."
+            return f"Attempt {job.attempt} is running on worker {job.worker_id}."
         case Phase.CANCEL_REQUESTED:
             who = job.cancel_requested_by
-            return f"{who} has canceled it; worker {job.worker_id} will stop it."
+            return f"Cancel requested by {who}. Worker {job.worker_id} will stop it."
         case Phase.STOPPING:
             return f"Worker {job.worker_id} is stopping it ({job.stop_cause})."
         case Phase.KILL_UNCONFIRMED:
             return (
-                f"Worker {job.worker_id} has killed it, but the kernel does not say "
-                "that it is dead (uninterruptible sleep?). It keeps its slot."
+                f"Worker {job.worker_id} has killed it, but the kernel has not "
+                "confirmed its death (uninterruptible sleep?). It keeps its slot."
             )
 
 
@@ -43,17 +44,25 @@ def _in(moment: datetime, now: datetime) -> str:
 
 def _queued(store: JobStore, job: Job, now: datetime) -> str:
     if any(q.name == job.queue and q.paused for q in store.queues()):
-        return f"It waits: its queue {job.queue!r} is paused; resume it."
+        return (
+            f"Waiting: queue {job.queue!r} is paused. Resume it: "
+            f"interlock resume {job.queue}"
+        )
     running, allowed = store.limits().get(job.name, (0, None))
     if allowed is not None and running >= allowed:
-        return f"It waits: {running} of {allowed} {job.name!r} jobs run already."
+        return (
+            f"Waiting: {running} of at most {allowed} {job.name!r} jobs are running "
+            "(max_running)."
+        )
     workers = published.live(store.workers(), now)
     if workers and not published.is_known(job.name, workers):
         return (
-            f"It waits: no running worker knows the job name {job.name!r}. Start one "
-            "with the job's module: `interlock worker MODULE`."
+            f"Waiting: no running worker knows the job name {job.name!r}. Start one "
+            "with the job's module: interlock worker MODULE"
         )
     if not workers:
-        known = "" if job.name in registered() else " (and import the job's module)"
-        return f"It waits: there is no worker; start `interlock worker MODULE`{known}."
-    return "It waits for a free worker that has this job."
+        known = "" if job.name in registered() else ", with the job's module"
+        return (
+            f"Waiting: no worker is running. Start one{known}: interlock worker MODULE"
+        )
+    return f"Waiting for a free slot of a worker that knows {job.name!r}."

@@ -1,4 +1,4 @@
-"""What a submit returns: the id, and the ways to wait for its job."""
+"""Job handles: what a submit returns."""
 
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -9,7 +9,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Keeper(Protocol):
-    """Where the job is: an `Engine`, or a client of one."""
+    """The methods that a handle uses: of an `Engine` or a client."""
 
     def get(self, job_id: str) -> Job:
         """See `Engine.get`."""
@@ -38,7 +38,7 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobHandle(Generic[R_co]):
-    """A submitted job. Keep the id; a handle can be had again by `Engine.handle`."""
+    """A submitted job. From its id, `Engine.handle` returns a handle again."""
 
     id: str
     _engine: Keeper
@@ -52,7 +52,7 @@ class JobHandle(Generic[R_co]):
         return self._engine.wait(self.id, timeout=timeout)
 
     def result(self, timeout: float | None = None) -> R_co:
-        """Return what the function returned, as its annotation says.
+        """Wait, and return the function's result, in the type of its annotation.
 
         Raises:
             JobFailed, JobCanceled, JobTimedOut: it ended without a result.
@@ -76,7 +76,7 @@ class JobHandle(Generic[R_co]):
 
 
 class AsyncKeeper(Protocol):
-    """Where the job is: an `AsyncEngine`, or a client of one."""
+    """The methods that a handle uses: of an `AsyncEngine` or a client."""
 
     async def get(self, job_id: str) -> Job:
         """See `Engine.get`."""

@@ -1,4 +1,4 @@
-"""Do something once for a key, however often it is asked for."""
+"""Runs a request at most once per key."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +11,7 @@ from interlock.core.records import Answer
 from interlock.ports.clock import Clock
 from interlock.ports.store import JobStore
 
-#: How long a key stays reserved whose server died before it could answer.
+#: How long a key stays reserved if its server died before the answer.
 _UNDER_WAY: Final = timedelta(seconds=60)
 
 

@@ -1,6 +1,6 @@
-"""The engine as a running job has it: its worker submits for it.
+"""The engine's methods for a running job: its worker submits for it.
 
-The job has no store of its own until it asks for one; see `job_requests`.
+The job opens the store only when it needs it; see `job_requests`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +17,12 @@ from interlock.core.job import Job
 from interlock.core.retry import Retry
 from interlock.jobs.registry import JobFunction, called
 
-#: Has the worker do something, and returns its answer.
+#: Sends a request to the worker, and returns its answer.
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 
 
 class JobClient:
-    """The engine as a job has it: the worker submits, a store is opened when needed."""
+    """Submits through the worker; opens the store for everything else."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
@@ -78,7 +78,8 @@ def _submit(
     """
     options: dict[str, object] = dict(job.defaults)
     if options.pop("connection", None) is not None:
-        raise InvalidOption("connection", "...", "left out: the worker stores the job")
+        allowed = "no connection inside a job: the worker stores the new job"
+        raise InvalidOption("connection", "...", allowed)
     for name in INSTANTS:
         moment = options.get(name)
         if isinstance(moment, datetime):
@@ -95,7 +96,7 @@ def _url(ask: Ask) -> str:
     """Return the URL of the database that the worker uses.
 
     Raises:
-        InterlockError: the worker does not tell it.
+        InterlockError: the worker does not allow it.
     """
     return str(_unless_error(ask({"do": "url"}))["url"])
 

@@ -1,7 +1,7 @@
-"""What a worker does for its running jobs: it submits a job, it names the database.
+"""Answers the requests of running jobs: to submit a job, and for the database's URL.
 
-A job has no store of its own: what it submits is stored by its worker, which answers
-after the commit. Requests and answers are JSON; `job_client` is the other side.
+A job has no store of its own. Its worker stores what the job submits, and answers after
+the commit. Requests and answers are JSON; `job_client` is the other side.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,13 +25,13 @@ Submit = Callable[[str, str, Mapping[str, object], Options], JobHandle[object]]
 
 @dataclass(frozen=True, slots=True)
 class JobRequests:
-    """Answers the jobs of a worker, by its engine."""
+    """Answers the requests of a worker's jobs, with its engine."""
 
     submit: Submit
     url: str | None  # None: jobs are not told
 
     def answer(self, job: Job, request: Mapping[str, Any]) -> dict[str, object]:
-        """Do what a job asks for; return what it did, or the error."""
+        """Handle a job's request; return the answer, or the error."""
         try:
             if request["do"] == "submit":
                 return {"id": self._submit(job, request)}
@@ -54,8 +54,8 @@ class JobRequests:
     def _told_url(self) -> str:
         if self.url is None:
             raise InterlockError(
-                "this worker does not tell its jobs which database it uses. Submit "
-                "with current_job().submit(...), which needs no database, or allow it: "
+                "The worker does not let its jobs open its database. Submit with "
+                "current_job().submit(...), which needs no database, or allow it: "
                 "WorkerSettings(job_engine=True) with a database that other processes "
                 "can open."
             )

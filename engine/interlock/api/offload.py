@@ -1,4 +1,4 @@
-"""Run blocking calls in threads, so that the event loop is never blocked."""
+"""Runs blocking calls in threads, so that the event loop is never blocked."""
 
 import asyncio
 import contextvars
@@ -26,8 +26,8 @@ _innermost: contextvars.ContextVar["Block | None"] = contextvars.ContextVar(
 class Offload:
     """The threads of one `AsyncEngine`.
 
-    They are its own: the loop's default pool belongs to the application, whose calls
-    must not wait behind a write that waits for the database.
+    It does not use the loop's default pool: that belongs to the application, whose
+    calls must not wait behind a write that waits for the database.
     """
 
     def __init__(self) -> None:
@@ -37,9 +37,9 @@ class Offload:
     async def call(
         self, method: Callable[Q, T], /, *args: Q.args, **kwargs: Q.kwargs
     ) -> T:
-        """Call in a thread: that of the block that this task is in, if it is in one.
+        """Call in a thread; inside a block, in the thread of the block.
 
-        A canceled task stops waiting for the call, which still runs to its end.
+        A canceled task stops waiting for the call, but the call runs to its end.
 
         Raises:
             InterlockError: the engine is closed.
@@ -63,7 +63,7 @@ class Offload:
         return block
 
     def close(self) -> None:
-        """Refuse further calls, and wait for those that are under way."""
+        """Refuse further calls, and wait for running ones."""
         self._is_closed = True
         self._pool.shutdown()
 
@@ -71,8 +71,9 @@ class Offload:
 class Block(AbstractAsyncContextManager[None]):
     """One transaction over awaits: its calls run one by one on one thread.
 
-    A block within a block is a part of it, on the same thread. While it is open, other
-    tasks' calls of the outer block wait: they would be undone with the inner one.
+    A nested block is a part of the outer one, on the same thread. While it is open,
+    calls that other tasks make in the outer block wait, because a rollback of the inner
+    block would undo them too.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What people and programs ask of an engine beside running jobs."""
+"""The methods of `Engine` that read jobs and maintain the store."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -30,7 +30,7 @@ _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Operations:
-    """Look at jobs and their records, and look after the store. See `Engine`."""
+    """Reads jobs and their records, and maintains the store. See `Engine`."""
 
     _store: JobStore
     _clock: Clock
@@ -55,12 +55,12 @@ class Operations:
     ) -> Page:
         """Return a page of jobs, newest first; `cursor` is a page's `next_cursor`.
 
-        Filters combine by AND and are judged in the database. `params` is containment:
-        `{"size": 128}` finds every job whose params have that, among others.
+        Filters combine by AND; the database applies them. `params={"size": 128}` finds
+        every job whose params contain that.
 
         Raises:
-            InvalidOption: `limit` is not from 1 to 1000, a status is unknown, or no
-                database could hold what is looked for.
+            InvalidOption: `limit` is not from 1 to 1000, a status is unknown, or a
+                filter has a value that no database can store.
         """
         check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
         check_json("params", dict(params or {}))
@@ -101,7 +101,7 @@ class Operations:
         return self._store.attempts(job_id)
 
     def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
-        """Return what a job wrote, in lines with `seq > after`. Raises JobNotFound."""
+        """Return the output of a job: lines with `seq > after`. Raises JobNotFound."""
         refuse_malformed(job_id)
         check_whole("after", after)
         check_whole("limit", limit)
@@ -114,7 +114,7 @@ class Operations:
         return self._store.rejections(job_id)
 
     def explain(self, job_id: str) -> str:
-        """Return in a sentence what a job does now, and why it does not run."""
+        """Return a sentence that says what a job is doing, or why it does not run."""
         refuse_malformed(job_id)
         return explain.explain(self._store, job_id, self._clock.now())
 
@@ -123,11 +123,11 @@ class Operations:
         return self._store.queues()
 
     def pause(self, queue: str) -> None:
-        """Let no job of this queue start; those that run go on."""
+        """Pause a queue: running jobs go on, no new one starts."""
         self._store.set_paused(queue, paused=True)
 
     def resume(self, queue: str) -> None:
-        """Let jobs of this queue start again."""
+        """Resume a paused queue."""
         self._store.set_paused(queue, paused=False)
 
     def workers(self) -> list[WorkerInfo]:
@@ -135,13 +135,15 @@ class Operations:
         return self._store.workers()
 
     def purge(self, *, older_than: timedelta | float, limit: int | None = None) -> int:
-        """Delete jobs that ended longer ago than this (seconds or timedelta).
+        """Delete jobs, with all records, that ended longer ago than `older_than`.
+
+        `older_than` is in seconds, or a timedelta.
 
         Returns:
-            How many were deleted, with all their records.
+            How many jobs were deleted.
 
         Raises:
-            InvalidOption: an argument is negative or no number. Nothing was deleted.
+            InvalidOption: an argument is negative or not a number. Nothing was deleted.
         """
         if limit is not None:
             check_whole("limit", limit)
@@ -175,21 +177,21 @@ class Operations:
     def once(
         self, key: str, request: str, act: Callable[[], str], *, kept: float
     ) -> str:
-        """Act once for a key; a repeat of the request gets the first answer.
+        """Run a request at most once per key; a repeat gets the first answer.
 
-        What `act` writes and its answer are one transaction.
+        The writes of `act` and its answer commit in one transaction.
 
         Args:
-            key: names the request; whoever repeats it repeats the key.
-            request: what tells it from others (a digest of it).
-            act: does it by this engine's methods, and returns the answer.
-            kept: seconds that the answer is kept.
+            key: the idempotency key; a repeated request has the same key.
+            request: what distinguishes the request from others, such as a digest.
+            act: runs the request with this engine's methods, and returns the answer.
+            kept: seconds for which the answer is kept.
 
         Raises:
-            KeyReused: the key came with another request.
-            InFlight: the request is under way.
-            InvalidOption: `kept` is negative or no number. Nothing was done.
-            Exception: of `act`; then nothing is kept, and nothing was done.
+            KeyReused: the key belongs to another request.
+            InFlight: the request is still running.
+            InvalidOption: `kept` is negative or not a number. Nothing was done.
+            Exception: raised by `act`; then nothing was done, and nothing is kept.
         """
         return once(
             self._store,
@@ -199,11 +201,11 @@ class Operations:
         )
 
     def together(self) -> AbstractContextManager[None]:
-        """Make what this thread calls inside the block one transaction, all or none."""
+        """Make all calls of this thread inside the block one transaction."""
         return self._store.together()
 
     def verify(self) -> list[Fault]:
-        """Replay every history against the table; return the faults, none if sound."""
+        """Replay every history; return where it differs from the table or the row."""
         return self._store.verify()
 
 

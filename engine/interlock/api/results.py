@@ -1,4 +1,4 @@
-"""What a terminal job is to whoever wants its result."""
+"""Turns a terminal job into its result, or into the error that `result` raises."""
 
 from typing import Final
 
@@ -16,13 +16,13 @@ _BADLY: Final = {
 
 
 def value_of(job: Job) -> object:
-    """Return the result of a terminal job as its function's annotation says.
+    """Return the result of a terminal job, in the type of its function's annotation.
 
-    As JSON, if this process has no job of the name.
+    If this process has no job of the name, the result is JSON.
 
     Raises:
-        JobFailed, JobCanceled, JobTimedOut: it ended without one.
-        InvalidResult: it does not fit the annotation.
+        JobFailed, JobCanceled, JobTimedOut: it ended without a result.
+        InvalidResult: the result does not fit the annotation.
     """
     if job.status in _BADLY:
         raise _BADLY[job.status](job)

@@ -1,4 +1,4 @@
-"""Wait for jobs to end: one thread watches the store for all who wait."""
+"""Waits for jobs to end: one thread watches the store for all waiters."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ _FOR_EVER_S = 3e9
 
 
 class Waiting:
-    """Calls back once when a job is terminal, or cannot be read any more."""
+    """Calls the waiters back when the store may have changed."""
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
@@ -28,7 +28,7 @@ class Waiting:
 
     @contextmanager
     def watching(self, job_id: str, callback: Callable[[], None]) -> Iterator[None]:
-        """Have `callback` called, from another thread, each time the job may differ."""
+        """Call `callback` from another thread each time the job may have changed."""
         with self._lock:
             self._waiters[job_id].append(callback)
             if self._thread is None:
@@ -55,7 +55,7 @@ class Waiting:
                 callback()
 
     def fail(self, error: InterlockError | None) -> None:
-        """Have all who wait raise an error from now on; None: no more."""
+        """Make all waiters raise an error from now on; None: not any more."""
         self._failed = error
         self._wakeup.wake()
 
@@ -65,7 +65,7 @@ class Waiting:
             raise self._failed
 
     def wait(self, job_id: str, timeout_s: float | None) -> Job:
-        """Return the job when it is terminal, or as it is when the time is over."""
+        """Return the job when it is terminal or the time is over."""
         changed = threading.Event()
         until = time.monotonic() + (_FOR_EVER_S if timeout_s is None else timeout_s)
         with self.watching(job_id, changed.set):

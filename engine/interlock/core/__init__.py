@@ -1,4 +1,4 @@
-"""What a job is and may become: pure values and rules, no thread, no clock, no I/O.
+"""The lifecycle table, the state machine, values and errors: no threads, clock or I/O.
 
-Imports nothing of Interlock but this folder.
+Imports nothing of Interlock outside this folder.
 """

@@ -1,4 +1,4 @@
-"""Refuse numbers that a question to the engine cannot mean: negative, NaN, a bool."""
+"""Checks numeric arguments of the engine: refuses negative numbers, NaN and bools."""
 
 import math
 from datetime import timedelta
@@ -10,10 +10,10 @@ _MOST_S = timedelta.max.total_seconds()
 
 
 def check_wait(option: str, seconds: object) -> None:
-    """Refuse what is no time to wait; None waits for ever.
+    """Check a time to wait, in seconds; None waits for ever.
 
     Raises:
-        InvalidOption: which, and what it may be.
+        InvalidOption: it is negative or not a number.
     """
     if seconds is not None and not _is_from_zero(seconds):
         raise InvalidOption(option, seconds, "0 or more seconds, or None")
@@ -22,10 +22,10 @@ def check_wait(option: str, seconds: object) -> None:
 def check_whole(
     option: str, value: object, *, least: int = 0, most: int = _MOST
 ) -> None:
-    """Refuse what is no whole number from `least` to `most`.
+    """Check that a value is a whole number from `least` to `most`.
 
     Raises:
-        InvalidOption: which, and what it may be.
+        InvalidOption: it is not.
     """
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if not is_whole or not least <= value <= most:  # type: ignore[operator]  # an int
@@ -37,7 +37,7 @@ def age(option: str, value: timedelta | float) -> timedelta:
     """Return an age given in seconds or as a timedelta.
 
     Raises:
-        InvalidOption: it is negative, or no number of seconds.
+        InvalidOption: it is negative, or not a number of seconds.
     """
     if isinstance(value, timedelta):
         if value >= timedelta(0):

@@ -1,24 +1,24 @@
-"""Every error that a caller can meet.
+"""The errors that callers can meet.
 
 * InterlockError
   - JobNotFound          no job has this id
   - IllegalTransition    the job's status, or a guard, does not allow the event
     - VersionChanged     the job is not in the version that the caller saw
-  - LeaseLost            the caller speaks for an attempt that it no longer holds
+  - LeaseLost            the caller no longer owns the attempt that it writes for
   - UnknownJobName       no registered job has this name
   - InvalidParams        parameters do not fit the job's signature
   - InvalidOption        an option is out of its range
-  - NotGuarded           a script runs itself while it is imported for its jobs
-  - DuplicateJob         a key is taken by another job
+  - NotGuarded           a script submits or starts a worker while it is imported
+  - DuplicateJob         a key belongs to another job
   - KeyReused            an idempotency key belongs to another request
-  - InFlight             a request with this idempotency key is under way
+  - InFlight             a request with this idempotency key is still running
   - WaitTimeout          the job did not end within the time to wait
   - StoreUnavailable     the database cannot be used now
     - SchemaMismatch     the database is not one that this version can use
   - JobFailed            `result` of a job that is FAILED
   - JobCanceled          `result` of a job that is CANCELED
   - JobTimedOut          `result` of a job that is TIMEOUT
-  - InvalidResult        `result` of a job whose result is not what its function says
+  - InvalidResult        `result` does not fit the function's return annotation
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ _MOST_SHOWN: Final = 200  # characters of a refused value
 
 
 class InterlockError(Exception):
-    """Base of all errors raised on purpose; catch this one at the edge."""
+    """Base class of all errors of Interlock; catch it to catch them all."""
 
     __module__ = PACKAGE
 
@@ -49,7 +49,8 @@ class JobNotFound(InterlockError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(
-            f"no job has the id {job_id!r}; it may have been purged. Nothing changed."
+            f"No job has the id {job_id!r} in this database; it may have been purged. "
+            "Nothing was changed."
         )
         self.job_id = job_id
 
@@ -57,9 +58,8 @@ class JobNotFound(InterlockError):
 class IllegalTransition(InterlockError):
     """The job's status does not allow the event. Nothing was written.
 
-    `legal` holds the events that its status does allow, so that a caller can say what
-    is possible instead. `unmet` says which guard refused an event that the status
-    alone would allow.
+    `legal` holds the events that the status allows. `unmet` is the condition that was
+    not met, if the status alone would allow the event.
     """
 
     def __init__(
@@ -78,20 +78,20 @@ class IllegalTransition(InterlockError):
         self.unmet = unmet
         which = f"job {job_id}" if job_id else "a job"
         if unmet is not None:
-            why = f"not met: {unmet}"
+            why = f"required: {unmet}"
         elif self.legal:
-            why = f"legal: {', '.join(sorted(self.legal))}"
+            why = f"legal events: {', '.join(sorted(self.legal))}"
         else:
-            why = "its status is final; `rerun` makes a new job of it"
+            why = "this status is final; `rerun` runs it again as a new job"
         super().__init__(
-            f"cannot {event} {which} that is {status} ({why}). Nothing was written."
+            f"Cannot {event} {which}: it is {status} ({why}). Nothing was written."
         )
 
 
 class VersionChanged(IllegalTransition):
     """The job has changed since the version that the caller saw. Nothing was written.
 
-    Look at it again, then decide again.
+    Read the job again, then decide again.
     """
 
     def __init__(
@@ -105,18 +105,22 @@ class VersionChanged(IllegalTransition):
     ) -> None:
         self.versions = versions
         now, seen = versions
-        unmet = f"it has version {now}, not {seen}"
+        unmet = f"version {seen}, but the job has version {now}"
         super().__init__(status, event, legal, job_id=job_id, unmet=unmet)
 
 
 class LeaseLost(InterlockError):
-    """The caller speaks for an attempt that it no longer holds. Nothing was written."""
+    """The caller no longer owns the attempt. Nothing was written."""
 
     def __init__(self, job_id: str, attempt: int, current: int) -> None:
-        why = "its lease expired" if attempt == current else f"attempt {current} has it"
+        why = (
+            "its lease expired"
+            if attempt == current
+            else f"attempt {current} has replaced it"
+        )
         super().__init__(
-            f"attempt {attempt} of job {job_id} may not write any more: {why}. "
-            "Nothing was written; the job goes on without this worker."
+            f"Attempt {attempt} of job {job_id} may no longer write: {why}. "
+            "Nothing was written. Another worker takes over the job."
         )
         self.job_id = job_id
         self.attempt = attempt
@@ -130,7 +134,7 @@ class UnknownJobName(InterlockError):
         self.known = tuple(sorted(known))
         listed = ", ".join(self.known) or "none: import the module that declares it"
         super().__init__(
-            f"no job is named {name!r} (registered: {listed}). Nothing was stored."
+            f"No job is named {name!r} (registered: {listed}). Nothing was stored."
         )
 
 
@@ -142,7 +146,7 @@ class InvalidParams(InterlockError):
 
     def __init__(self, name: str, problems: Sequence[str]) -> None:
         super().__init__(
-            f"parameters of job {name!r} refused: {'; '.join(problems)}. "
+            f"Invalid parameters for job {name!r}: {'; '.join(problems)}. "
             "Nothing was stored."
         )
         self.name = name
@@ -153,64 +157,66 @@ class InvalidOption(InterlockError, ValueError):
     """An option is out of its range. Nothing was stored."""
 
     def __init__(self, option: str, value: object, allowed: str) -> None:
-        """Say it as "OPTION=VALUE refused: it must be ALLOWED."."""
-        super().__init__(f"{option}={_short(value)} refused: it must be {allowed}.")
+        """Build the message "Invalid value for OPTION: VALUE. Use ALLOWED."."""
+        super().__init__(f"Invalid value for {option}: {_short(value)}. Use {allowed}.")
         self.option = option
 
     @classmethod
     def because(cls, option: str, sentence: str) -> Self:
-        """Say it in a sentence of its own, where that frame does not read well."""
+        """Return an error with `sentence` as its message."""
         error = cls.__new__(cls, sentence)
         error.option = option
         return error
 
 
 class NotGuarded(InterlockError):
-    """A script does at its import what belongs under `if __name__ == "__main__":`.
+    """A script lacks the guard `if __name__ == "__main__":`.
 
-    A worker imports the script too, to find its jobs. Nothing was stored or started.
+    Workers import the script to find its jobs; without the guard the import would
+    submit jobs or start workers. Nothing was stored or started.
     """
 
 
 class DuplicateJob(InterlockError):
-    """A key is taken. Nothing was stored; `job_id` names the job that has the key."""
+    """A key belongs to another job, `job_id`. Nothing was stored."""
 
     def __init__(self, key: str, value: str, job_id: str, why: str) -> None:
         super().__init__(
-            f"{key} {value!r} belongs to job {job_id} ({why}). Nothing was stored."
+            f"{key} {value!r} belongs to job {job_id} ({why}). Use another key for a "
+            "different job. Nothing was stored."
         )
         self.job_id = job_id
 
 
 class KeyReused(InterlockError):
-    """An idempotency key came with another request before. Nothing was done."""
+    """An idempotency key belongs to another request. Nothing was done."""
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"the idempotency key {key!r} belongs to another request. Use a new key "
-            "for each request, and the same for its repeats. Nothing was done."
+            f"The idempotency key {key!r} belongs to another request. Use a new key "
+            "for each request, and repeat a request with its own key. Nothing was done."
         )
         self.key = key
 
 
 class InFlight(InterlockError):
-    """A request with this idempotency key is under way. Nothing was done."""
+    """A request with this idempotency key is still running. Nothing was done."""
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"a request with the idempotency key {key!r} is under way. Ask again for "
-            "its answer. Nothing was done."
+            f"A request with the idempotency key {key!r} is still running. Repeat it "
+            "later to get its answer. Nothing was done."
         )
         self.key = key
 
 
 class WaitTimeout(InterlockError, TimeoutError):
-    """The job did not end within the time to wait. It goes on; ask again."""
+    """The job did not end within the time to wait. It was not changed; wait again."""
 
     def __init__(self, job_id: str, timeout_s: float, status: JobStatus) -> None:
         super().__init__(
-            f"job {job_id} is still {status} after {timeout_s:g} s. It goes on: "
-            "wait again, or cancel it."
+            f"Job {job_id} has not ended after {timeout_s:g} s: it is {status}. "
+            "Wait again, or cancel it."
         )
         self.job_id = job_id
         self.status = status
@@ -227,7 +233,7 @@ class SchemaMismatch(StoreUnavailable):
 class _JobUnsuccessful(InterlockError):
     def __init__(self, job: "Job", what: str) -> None:
         detail = f": {job.error.message}" if job.error else ""
-        super().__init__(f"job {job.id} ({job.name}) {what} ({job.reason}){detail}")
+        super().__init__(f"Job {job.id} ({job.name}) {what} ({job.reason}){detail}")
         self.job = job
 
 
@@ -253,21 +259,21 @@ class JobTimedOut(_JobUnsuccessful):
 
 
 def _short(value: object) -> str:
-    """Return a value as Python writes it, cut where it is long."""
+    """Return the repr of a value, shortened."""
     text = repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 class InvalidResult(InterlockError):
-    """The job SUCCEEDED, and its result does not fit the function's annotation here.
+    """The job SUCCEEDED, but its result does not fit the return annotation here.
 
-    Another version of the function returned it. `job.result` has it as JSON.
+    Another version of the function returned it. `job.result` has the result as JSON.
     """
 
     def __init__(self, job: "Job", wanted: str, why: str) -> None:
         super().__init__(
-            f"the result of job {job.id} ({job.name}) does not fit `{wanted}`, which "
-            f"the function returns here: {why}. Another version of it ran; `get` has "
-            "the result as JSON."
+            f"The result of job {job.id} ({job.name}) does not fit `{wanted}`, the "
+            f"return annotation of the function here: {why}. The worker has another "
+            "version of the function. `get` returns the result as JSON."
         )
         self.job = job

@@ -1,6 +1,6 @@
-"""The guards of the table in Python: for stores without SQL, and to explain a refusal.
+"""The guards of the table in Python: for stores without SQL, and to explain refusals.
 
-The SQL store renders the same guards as SQL; the store contract holds them together.
+The SQL store has the same guards as SQL. The store contract tests that they agree.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from interlock.core.job import Job, Move
 from interlock.core.lifecycle import INITIAL, Event, Guard, StopCause, row_of
 from interlock.core.machine import legal
 
-#: Events that no `Move` can bring.
+#: Events that have a store method of their own, instead of a `Move`.
 NOT_MOVES: Final = frozenset({Event.CLAIM, Event.RENEW})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a guard reads beside the job's own row."""
+    """What guards read in addition to the job's own row."""
 
     now: datetime
     lease_live: bool = False
@@ -36,7 +36,7 @@ class Facts:
 
 
 def facts_of(move: Move, *, lease_live: bool) -> Facts:
-    """Return the facts that a move brings."""
+    """Return the facts of a move."""
     return Facts(
         now=move.now,
         lease_live=lease_live,
@@ -116,14 +116,14 @@ def refusal(move: Move, job: Job, *, lease_live: bool) -> InterlockError:
     if move.event not in allowed:
         return IllegalTransition(job.status, move.event, allowed, job_id=job.id)
     if move.event in NOT_MOVES:
-        why = "it has a method of its own, which also gives or extends the lease"
+        why = "the store's own method for this event, which also sets the lease"
         return IllegalTransition(
             job.status, move.event, allowed, job_id=job.id, unmet=why
         )
     guard = unmet(move.event, job, facts_of(move, lease_live=lease_live))
     if guard in (Guard.HELD, Guard.LEASED):
         return LeaseLost(job.id, move.attempt or 0, job.attempt)
-    why = guard or "it changed at the same moment; look again"
+    why = guard or "no change at the same moment; read the job and try again"
     return IllegalTransition(
         job.status, move.event, allowed, job_id=job.id, unmet=str(why)
     )
@@ -132,7 +132,7 @@ def refusal(move: Move, job: Job, *, lease_live: bool) -> InterlockError:
 def version_changed(
     job: Job, version: int | None, event: Event
 ) -> VersionChanged | None:
-    """Return the error if the job is not in the version that a caller saw."""
+    """Return an error if the job has another version than the caller saw."""
     if version is None or job.version == version:
         return None
     return VersionChanged(
@@ -147,7 +147,7 @@ def version_changed(
 def undeletable(job: Job) -> IllegalTransition:
     """Return the error for deleting a job that is not terminal."""
     event = Event.CANCEL if job.status is INITIAL else Event.REQUEST_CANCEL
-    why = "only terminal jobs can be deleted; cancel it first"
+    why = "a terminal status; cancel it first"
     return IllegalTransition(
         job.status, event, legal(job.status), job_id=job.id, unmet=why
     )

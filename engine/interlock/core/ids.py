@@ -1,4 +1,4 @@
-"""Ids of jobs: opaque text that sorts in the order of submission."""
+"""Job ids: opaque text that sorts in the order of submission."""
 
 import os
 import threading
@@ -30,10 +30,10 @@ def new_id(now: datetime) -> str:
 
 
 def refuse_malformed(job_id: str) -> None:
-    """Refuse text that is no job's id, and that a database may not even take.
+    """Refuse text that cannot be a job id; some databases could not even store it.
 
     Raises:
-        JobNotFound: no job has, or ever had, this id.
+        JobNotFound: no job can have this id.
     """
     if len(job_id) > _MAX or not job_id.isprintable():
         raise JobNotFound(job_id)

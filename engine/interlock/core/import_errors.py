@@ -1,4 +1,4 @@
-"""Say in one line why a module cannot be imported, and what to do."""
+"""Explains in one line why a module cannot be imported, and what to do."""
 
 import os
 import re

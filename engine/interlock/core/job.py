@@ -1,4 +1,4 @@
-"""What a job is: the frozen values that cross every port. Times are aware UTC."""
+"""The frozen values that describe a job. Times are aware datetimes in UTC."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Phase(StrEnum):
-    """What a job does just now, finer than its status. Derived; the list may grow."""
+    """What a job is doing now, finer than its status. Derived; the list may grow."""
 
     SCHEDULED = "scheduled"  # PENDING, `run_at` has not come
     QUEUED = "queued"  # PENDING, may be claimed
@@ -52,7 +52,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job as it is submitted. Everything here stays as it is for the job's life."""
+    """A job as it is submitted. Only `run_at` changes later."""
 
     id: str
     name: str
@@ -76,7 +76,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(NewJob):
-    """One submitted call, as last read (at `read_at`)."""
+    """A job as it was read from the store, at `read_at`."""
 
     status: JobStatus = INITIAL
     reason: Reason | None = None
@@ -135,9 +135,10 @@ class Job(NewJob):
 
     @property
     def duration(self) -> timedelta | None:
-        """How long the last attempt took, or takes at `read_at`.
+        """How long the last attempt took, or has taken at `read_at`.
 
-        None while the job waits, and if it ended so: `Engine.attempts` tells of each.
+        None while the job waits, and if it ended while it waited. `Engine.attempts`
+        returns every attempt.
         """
         waits = self.status is INITIAL or self.reason in _WHILE_WAITING
         if self.started_at is None or waits:
@@ -155,7 +156,7 @@ class Exit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One claim of a job, and what came of it."""
+    """One attempt of a job, and how it ended."""
 
     job_id: str
     attempt: int
@@ -177,8 +178,8 @@ class Attempt:
 class Move:
     """A request to apply `event` to one job.
 
-    `attempt` names the attempt that the caller speaks for (workers), or that it read
-    (the reaper); a client has none. What else is set belongs to the event.
+    `attempt` is the attempt that the caller owns (workers) or has read (the reaper);
+    clients leave it None. Which other fields are set depends on the event.
     """
 
     job_id: str
@@ -186,9 +187,9 @@ class Move:
     now: datetime
     actor: str
     attempt: int | None = None
-    version: int | None = None  # the only one of the job that a client wants to move
+    version: int | None = None  # refuse if the job has another version
     reason: Reason | None = None
-    text: str | None = None  # the words of whoever cancels
+    text: str | None = None  # the reason that the caller of a cancel gave
     stop_cause: StopCause | None = None
     proof: Proof | None = None
     result: object = None

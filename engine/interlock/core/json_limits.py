@@ -1,4 +1,4 @@
-"""What JSON every store can hold, and every reader read again."""
+"""The limits of stored JSON: its depth, and characters that no database can store."""
 
 import re
 from typing import Final

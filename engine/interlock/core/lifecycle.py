@@ -1,9 +1,9 @@
-"""The life of a job: its statuses, its events and every legal transition.
+"""The lifecycle table: statuses, events, guards and every legal transition.
 
-`TABLE` is the only place where a transition is declared. The machine (`machine.py`),
-the SQL guards and triggers, the pictures in `diagrams/`, the tables in the docs and the
-model in `tests/model/` are derived from it; none of them names a status or an event by
-hand.
+`TABLE` is the only place that declares a transition. The machine (`machine.py`), the
+SQL guards and triggers, the pictures in `diagrams/`, the tables in the docs and the
+model in `tests/model/` are derived from it. None of them repeats the name of a status
+or event.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Final
 
 
 class JobStatus(StrEnum):
-    """What happened to a job so far. Names and values are equal; values are stored."""
+    """The statuses of a job. Names and values are equal; the values are stored."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -23,12 +23,12 @@ class JobStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether no event can change a job of this status any more."""
+        """Whether a job with this status can never change again."""
         return self in TERMINAL
 
 
 class Event(StrEnum):
-    """What can happen to a job, as an imperative verb."""
+    """The events that change a job, as imperative verbs."""
 
     CLAIM = "claim"
     CANCEL = "cancel"
@@ -57,7 +57,7 @@ class Who(StrEnum):
 
 
 class StopCause(StrEnum):
-    """Why a worker stops a running job; set once an attempt, before the signal."""
+    """Why a worker stops a running job; set once per attempt, before any signal."""
 
     CANCEL = "CANCEL"
     TIMEOUT = "TIMEOUT"
@@ -65,7 +65,7 @@ class StopCause(StrEnum):
 
 
 class Proof(StrEnum):
-    """How it is known that no process of an attempt is alive."""
+    """How the worker knows that no process of an attempt is alive."""
 
     CGROUP = "cgroup"  # cgroup.events says `populated 0`
     NAMESPACE = "namespace"  # the init of its PID namespace saw ECHILD, or was reaped
@@ -75,7 +75,7 @@ class Proof(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a job has its status, as a closed list (`REASONS` says which fits where)."""
+    """Why a job has its status. `REASONS` says which reason fits which status."""
 
     RETURNED = "returned"
     ERROR = "error"
@@ -93,7 +93,7 @@ class Reason(StrEnum):
 
 
 class Guard(StrEnum):
-    """What must hold, in the same UPDATE as the source status. The value says it."""
+    """Conditions, checked in the same UPDATE as the source status. Values are texts."""
 
     DUE = "`run_at <= now`"
     FRESH = "not expired"
@@ -120,7 +120,7 @@ class Guard(StrEnum):
 
 
 class Counter(StrEnum):
-    """A column that one kind of event increments and nothing ever decrements."""
+    """A column that some events increment and nothing decrements."""
 
     ATTEMPT = "attempt"
     FAILURES = "failures"

@@ -1,4 +1,7 @@
-"""The state machine: `transitions` fed from the table. It validates and explains."""
+"""The state machine: the library `transitions`, built from the table.
+
+It answers which events are legal, and where they lead.
+"""
 
 import logging
 
@@ -7,7 +10,7 @@ from transitions import Machine, MachineError
 from interlock.core.errors import IllegalTransition
 from interlock.core.lifecycle import INITIAL, TABLE, TERMINAL, Event, JobStatus
 
-# It tells of every step at INFO; what happens to a job is in the job's history.
+# It logs every step at INFO; the job's history has the same.
 logging.getLogger("transitions").setLevel(logging.WARNING)
 
 

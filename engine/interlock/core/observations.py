@@ -1,4 +1,4 @@
-"""What a runner is told to start, and what it sees of it: the values of its port."""
+"""The values of the runner port: what to launch, and what the runner observes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from interlock.core.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitSeen:
-    """The main process ended by itself or by a stop; its tree may still live."""
+    """The main process has ended; other processes of its tree may still be alive."""
 
     exit: Exit
     result: object = None
@@ -21,7 +21,7 @@ class ExitSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeDead:
-    """The kernel says that no process of the attempt is left."""
+    """The kernel has reported that no process of the attempt is left."""
 
     proof: Proof
     cpu_seconds: float | None = None  # of all its processes
@@ -31,7 +31,7 @@ class TreeDead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PidSeen:
-    """The main process runs, since `age_s` seconds."""
+    """The main process has been running for `age_s` seconds."""
 
     pid: int
     age_s: float = 0.0
@@ -47,12 +47,12 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unconfirmed:
-    """The tree was killed, and the kernel does not say that it is gone (D state)."""
+    """The tree was killed, but the kernel has not confirmed its death (D state)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """The job asks its worker to do something, and waits for the answer."""
+    """The job asks its worker for something, and waits for the answer."""
 
     body: Mapping[str, Any]
 

@@ -1,11 +1,14 @@
-"""How far a running job is. Apart from `job`: the process of every job imports it."""
+"""The progress of a running job.
+
+Separate from `job`, because the process of every job imports it.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a running job says it is."""
+    """The progress that a running job reports."""
 
     phase: str | None = None
     completed: float | None = None

@@ -1,4 +1,4 @@
-"""What can be asked of a store, and the shapes of its answers."""
+"""The questions to a store, and its answers, as frozen values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -14,8 +14,8 @@ from interlock.core.progress import Progress
 class Search:
     """Which jobs to list, newest first. Filters combine by AND.
 
-    `params` is containment: every key must be there with that value, nested dicts
-    likewise, and every element of a list must be in the stored list.
+    `params` matches jobs whose params contain it: every key must exist with that value,
+    also in nested dicts, and every element of a list must be in the stored list.
     """
 
     name: str | None = None
@@ -39,7 +39,7 @@ EQUAL: Final = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some jobs, and the cursor of the next page (None: this was the last)."""
+    """A page of jobs, and the cursor of the next page (None: this is the last page)."""
 
     items: tuple[Job, ...]
     next_cursor: str | None
@@ -47,7 +47,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """When a job ended, and how; it may never have started."""
+    """When and how a job ended. A job may end without having started."""
 
     name: str
     status: JobStatus
@@ -58,7 +58,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """How many there are of everything, for gauges."""
+    """Counts of jobs and refused events, for gauges."""
 
     jobs: Mapping[tuple[str, JobStatus], int]  # by name and status
     rejections: Mapping[Event, int]
@@ -66,7 +66,7 @@ class Census:
 
 
 class Place(NamedTuple):
-    """A place in the feed: in its order; `position` grows with the commits."""
+    """A position in the event feed. `position` grows in the order of the commits."""
 
     position: int
     job_id: str
@@ -75,9 +75,9 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What was answered to a `request` that named a `key`, kept until a moment.
+    """The stored answer to the `request` with an idempotency `key`, kept until `until`.
 
-    No `text`: the request is under way, or its server died.
+    `text` is None while the request is still running, or if its server died.
     """
 
     key: str
@@ -103,7 +103,7 @@ class ClaimRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What a worker must know of its own RUNNING jobs: who wants them stopped."""
+    """One of a worker's own RUNNING jobs, and whether a cancel is requested."""
 
     job_id: str
     attempt: int
@@ -112,7 +112,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """A RUNNING job whose worker may be gone, as the reaper reads it."""
+    """A RUNNING job whose worker may have died."""
 
     job: Job
     lease_expired: bool
@@ -120,7 +120,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The main process of an attempt runs."""
+    """The main process of an attempt has started."""
 
     job_id: str
     attempt: int
@@ -152,7 +152,7 @@ class ProgressNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillUnconfirmed:
-    """An attempt was killed, and the kernel does not say that it is gone."""
+    """An attempt was killed, but the kernel has not confirmed its death."""
 
     job_id: str
     attempt: int
@@ -160,7 +160,7 @@ class KillUnconfirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """What an attempt used: see `Attempt`. None: not measured."""
+    """The memory and CPU time that an attempt used. None: not measured."""
 
     job_id: str
     attempt: int
@@ -184,7 +184,7 @@ class QueueInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerInfo:
-    """One worker as it registered itself. `id` is new at each start."""
+    """A worker as it has registered. `id` is new at each start."""
 
     id: str
     host: str

@@ -1,4 +1,4 @@
-"""A history folded along the table, and what its fold and its row disagree in. Pure."""
+"""Replays a job's history along the table, and compares the result with its row."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from interlock.core.records import Fault
 
 
 def faults(job: Job, entries: Sequence[HistoryEntry]) -> list[Fault]:
-    """Return everything that is wrong with a job; nothing when it is sound."""
+    """Return the faults of a job; an empty list if there are none."""
     found = [Fault(job_id=job.id, what=what) for what in _chain(entries)]
     if found:
         return found
@@ -18,7 +18,7 @@ def faults(job: Job, entries: Sequence[HistoryEntry]) -> list[Fault]:
 
 
 def _chain(entries: Sequence[HistoryEntry]) -> list[str]:
-    """Return where the history is not a walk along the table."""
+    """Return where the history does not follow the table."""
     first = entries[0] if entries else None
     if first is None or first.event != SUBMIT or first.target is not INITIAL:
         return ["its history does not begin with its submit"]
@@ -39,7 +39,7 @@ def _chain(entries: Sequence[HistoryEntry]) -> list[str]:
 
 
 def _row(job: Job, entries: Sequence[HistoryEntry]) -> list[str]:
-    """Return where the row is not what its history adds up to."""
+    """Return where the row differs from what its history gives."""
     events = [Event(entry.event) for entry in entries[1:]]
     counted = {
         counter: sum(row_of(event).counts is counter for event in events)

@@ -1,4 +1,4 @@
-"""When to try again: failures -> seconds, or None. Pure."""
+"""The retry policy: which errors are retried, how often, and after which delay."""
 
 import builtins
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ MAIN: Final = "__mp_main__"
 
 
 class TransientError(Exception):
-    """Raise it in a job to say: this may pass, try again (within `Retry`'s budget)."""
+    """Raise it in a job to ask for another attempt, if `Retry` allows one more."""
 
     __module__ = PACKAGE
 
 
 class PermanentError(Exception):
-    """Raise it in a job to say: this will not pass. It is never tried again."""
+    """Raise it in a job to fail it for good: it is never retried."""
 
     __module__ = PACKAGE
 
 
 def type_name(kind: type[BaseException]) -> str:
-    """Return the dotted name by which a policy remembers an exception class."""
+    """Return the dotted name under which a policy stores an exception class."""
     module = "__main__" if kind.__module__ == MAIN else kind.__module__
     return f"{module}.{kind.__qualname__}"
 
@@ -43,23 +43,23 @@ Kinds = type[BaseException] | str | tuple[type[BaseException] | str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """How often a job is tried, and on which errors.
+    """How often a job is attempted, and after which errors.
 
-    Exceptions of the function alone are judged by `on` and `never_on`: an exit code, a
-    signal, or a result that is none is not worth another try.
+    `on` and `never_on` apply to exceptions of the function. An exit code, a signal or a
+    bad result is never retried.
 
     Args:
-        max_attempts: tries in all, the first one included; 1 to 1000.
-        on: one exception class, or several, that are worth another try, their
-            subclasses included; as text, dotted names or names of builtins. None: every
-            `Exception`; (): none. `TransientError` always is.
-        never_on: what is not worth another try although `on` has it. `PermanentError`
-            never is, whatever else it is.
-        backoff: seconds before the second try; doubles each time. Jitter is full: the
+        max_attempts: number of attempts, including the first one; 1 to 1000.
+        on: one exception class, or several, to retry, including their subclasses. A
+            text is a dotted name or the name of a builtin. None: every `Exception`;
+            (): none. `TransientError` is always retried.
+        never_on: exceptions not to retry, even if `on` has them. `PermanentError` is
+            never retried.
+        backoff: seconds before the second attempt; doubles each time. Full jitter: the
             delay is uniform between 0 and that bound (Brooker, "Exponential Backoff
             And Jitter", 2015).
         max_backoff: upper bound of the delay in seconds; both at most ten years.
-        on_timeout: whether a timeout is worth another try.
+        on_timeout: whether to retry after a timeout.
 
     Raises:
         InvalidOption: a value is out of its range.
@@ -97,15 +97,16 @@ class Retry:
 
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> "Retry":
-        """Return a policy that was stored, by an earlier version too.
+        """Return a stored policy; an earlier version may have stored it.
 
-        That took any name; one without a dot that is no builtin's never matched.
+        Earlier versions accepted any name. A name without a dot that is not a builtin
+        never matched, so it is dropped.
         """
         given = [(n, tuple(v) if isinstance(v, list) else v) for n, v in stored.items()]
         return _stored(tuple(given))
 
     def covers(self, error: BaseException) -> bool:
-        """Whether `error` is worth another try."""
+        """Whether `error` is retried."""
         names = {type_name(kind) for kind in type(error).__mro__}
         if isinstance(error, PermanentError) or not names.isdisjoint(self.never_on):  # type: ignore[arg-type]  # names by now
             return False
@@ -132,7 +133,7 @@ def _stored(given: tuple[tuple[str, Any], ...]) -> Retry:
 
 
 def _today(name: str) -> str:
-    """Return the name that an exception of ours has now, for one of version 0.1.0."""
+    """Return today's name of one of our exceptions, for a name of version 0.1.0."""
     module, _, last = name.rpartition(".")
     return f"{PACKAGE}.{last}" if module in _ONCE else name
 
@@ -147,11 +148,14 @@ def _name(option: str, kind: object) -> str:
     if isinstance(kind, type) and issubclass(kind, BaseException):
         return type_name(kind)
     if not isinstance(kind, str):
-        allowed = "exception classes, or names of them"
+        allowed = "exception classes, or their names"
         raise InvalidOption(option, kind, allowed)
     name = kind if "." in kind else f"builtins.{kind}"
     if "." not in kind and not _is_builtin(kind):
-        allowed = "a class, a dotted name such as 'photos.BadImage', or a builtin's"
+        allowed = (
+            "a class, a dotted name such as 'photos.BadImage', or the name of a "
+            "builtin exception"
+        )
         raise InvalidOption(option, kind, allowed)
     if not name.isprintable() or len(name) > _MAX_NAME:
         allowed = f"names of up to {_MAX_NAME} printable characters"

@@ -1,4 +1,4 @@
-"""Declaring and submitting jobs: `@job`, its options, parameters and context.
+"""Declares jobs and prepares submits: `@job`, options, parameters, the job context.
 
-Imports `core` and `ports`. A process that runs a job needs no more than this.
+Imports `core` and `ports`. A process that runs a job needs only this room.
 """

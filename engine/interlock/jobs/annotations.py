@@ -1,6 +1,6 @@
-"""What a job's annotations say, and whether JSON carries such values as they are.
+"""Reads a job's annotations, and tells which values need no conversion to JSON.
 
-The standard library alone: every process of a job imports it.
+Uses only the standard library, because every job's process imports it.
 """
 
 import inspect
@@ -26,7 +26,7 @@ _LISTS: Final = (
 )
 _DICTS: Final = (dict, abc.Mapping, abc.MutableMapping)
 UNIONS: Final = (typing.Union, types.UnionType)
-#: What pydantic would take, though no JSON can be made of it, or not twice the same.
+#: Types that pydantic accepts, but that JSON cannot store, or not twice the same.
 _IMPOSSIBLE: Final = (
     *(type, types.FunctionType, types.ModuleType, io.IOBase, typing.IO),
     *(abc.Iterator, abc.AsyncIterator, abc.AsyncIterable, abc.Awaitable),
@@ -42,7 +42,7 @@ class Misfit(Exception):
 
 
 def signature(function: Callable[..., object]) -> inspect.Signature:
-    """Return the signature; names that do not exist yet stay as they are written."""
+    """Return the signature; names that do not exist yet stay as text."""
     if sys.version_info >= (3, 14):  # there annotations are evaluated when read
         from annotationlib import Format  # noqa: PLC0415  (see above)
 
@@ -61,7 +61,7 @@ def resolved(function: Callable[..., object]) -> dict[str, object]:
     """Return the annotations of the parameters, and of `return`.
 
     Raises:
-        InvalidOption: one names what does not exist at run time.
+        InvalidOption: an annotation uses a name that does not exist at run time.
     """
     inner = inspect.unwrap(function)
     names = getattr(inner, "__globals__", {})
@@ -77,8 +77,8 @@ def resolved(function: Callable[..., object]) -> dict[str, object]:
             )
         except Exception as error:
             allowed = (
-                f"one that exists at run time, and {error}: import what it names "
-                "outside of `if TYPE_CHECKING`"
+                f"a type that exists at run time ({error}): import it outside of "
+                "`if TYPE_CHECKING`"
             )
             raise refusal(function, name, annotation, allowed) from error
         said[name] = found[name]
@@ -107,12 +107,12 @@ def shown(annotation: object) -> str:
 
 
 def has_names(annotation: object) -> bool:
-    """Whether it is text, or has text in it, that is resolved later."""
+    """Whether an annotation is, or contains, text that is resolved later."""
     return any(isinstance(p, str | typing.ForwardRef) for p in _parts(annotation))
 
 
 def _parts(annotation: object) -> Iterator[object]:
-    """Yield an annotation and what it is made of; not what a Literal or metadata is."""
+    """Yield an annotation and its parts, except those of a Literal or of metadata."""
     yield annotation
     origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
@@ -123,7 +123,7 @@ def _parts(annotation: object) -> Iterator[object]:
 
 
 def impossible(annotation: object) -> str | None:
-    """Return what in an annotation can never be stored, None if nothing is known."""
+    """Return the part of an annotation that can never be stored, or None."""
     for part in _parts(annotation):
         kind = typing.get_origin(part) or part
         if kind is abc.Callable or isinstance(kind, types.BuiltinFunctionType):
@@ -134,7 +134,7 @@ def impossible(annotation: object) -> str | None:
 
 
 def is_plain(annotation: object, seen: tuple[object, ...] = ()) -> bool:
-    """Whether JSON carries each value of it as it is: then nothing is converted."""
+    """Whether JSON keeps every value of an annotation unchanged."""
     if any(annotation is each for each in (*_SCALARS, *seen)):
         return True
     if isinstance(annotation, typing.ParamSpecKwargs):
@@ -163,7 +163,7 @@ def _is_plain_container(annotation: object, seen: tuple[object, ...]) -> bool:
 
 
 def _behind(annotation: object) -> object:
-    """Return what a NewType or a `type` statement is a name of, None if it is none."""
+    """Return the type behind a NewType or a `type` statement, None for other types."""
     if isinstance(annotation, typing.NewType):
         return annotation.__supertype__
     alias = type(annotation).__name__ == "TypeAliasType"  # of typing, from 3.12 on
@@ -187,7 +187,7 @@ def _is_read(metadata: object) -> bool:
 
 @cache
 def are_plain(function: Callable[..., object]) -> bool:
-    """Whether JSON carries all parameters of a function, and its result, as they are.
+    """Whether JSON keeps all parameters of a function, and its result, unchanged.
 
     Raises:
         InvalidOption: an annotation cannot be resolved.

@@ -1,8 +1,7 @@
-"""Parameters and results as their annotations say, in Python and in JSON.
+"""Converts parameters and results between Python and JSON, by their annotations.
 
-The one module of the engine that knows pydantic; it is imported with the first submit.
-The process of a job, and what forks it, import it only for a function with an
-annotation that JSON does not carry as it is.
+It uses pydantic, and is imported with the first submit. The process of a job and its
+zygote import it only for functions with an annotation that JSON cannot keep unchanged.
 """
 
 import json
@@ -29,12 +28,14 @@ from interlock.jobs.round_trip import alike, in_order
 
 MAX_BYTES: Final = 1024 * 1024  # of the JSON text
 _CONFIG: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-_UNSTORABLE: Final = "it holds NUL or half of a surrogate pair, which no store can keep"
+_UNSTORABLE: Final = (
+    "it contains NUL or half of a surrogate pair, which no store can keep"
+)
 _TOO_LONG: Final = 12  # characters of ASCII that one of JSON can become
 
 
 class Slot:
-    """One annotation: values -> JSON and back."""
+    """Converts the values of one annotation to JSON and back."""
 
     def __init__(self, annotation: object) -> None:
         self.annotation = annotation
@@ -59,10 +60,10 @@ class Slot:
         return {**kind, "$defs": found.get("$defs", {})}
 
     def to_json(self, value: object) -> object:
-        """Return a value as JSON; one that is right in JSON already is right too.
+        """Return a value as JSON. A value that is in its JSON form already is accepted.
 
         Raises:
-            Misfit: neither, or it would not be the same when it is read.
+            Misfit: the value does not fit, or would change when it is read back.
         """
         if self.is_plain:
             self._in_python(value)
@@ -94,7 +95,7 @@ class Slot:
         return stored
 
     def from_json(self, stored: object) -> object:
-        """Return the value of which the JSON was made.
+        """Return the value that the JSON was made from.
 
         Raises:
             Misfit: it is not of this annotation.
@@ -102,7 +103,7 @@ class Slot:
         return stored if self.is_plain else self._in_json(json.dumps(stored))
 
     def takes(self, value: object) -> bool:
-        """Whether a value, or its JSON form, is right."""
+        """Whether a value, or its JSON form, fits."""
         try:
             self.to_json(value)
         except Misfit:
@@ -181,7 +182,7 @@ class Codec:
         return self.slots.get(name, self.rest)
 
     def schema(self) -> dict[str, object]:
-        """Return the JSON Schema of the parameters, of what is stored of them."""
+        """Return the JSON Schema of the parameters as they are stored."""
         slots = dict(self.slots) if self.rest is None else {**self.slots, "": self.rest}
         kinds, defs = _schemas(slots)
         rest = kinds.pop("", {}) if self.rest is not None else False
@@ -194,10 +195,10 @@ class Codec:
         }
 
     def params(self, stored: Mapping[str, object]) -> dict[str, object]:
-        """Return what to call the function with.
+        """Return the arguments for the function, from stored parameters.
 
         Raises:
-            PermanentError: it was changed since, and the parameters do not fit it.
+            PermanentError: the function was changed, and the parameters do not fit it.
         """
         found = {}
         for name, value in stored.items():
@@ -207,7 +208,7 @@ class Codec:
             except Misfit as error:
                 words = "; ".join(f"{name}{line}" for line in error.problems)
                 raise PermanentError(
-                    f"the stored parameters do not fit the function any more: {words}"
+                    f"the stored parameters no longer fit the function: {words}"
                 ) from None
         return found
 
@@ -215,7 +216,7 @@ class Codec:
         """Return a result as JSON.
 
         Raises:
-            Misfit: it is not of the return annotation.
+            Misfit: it does not fit the return annotation.
         """
         if self.result.is_plain:
             return result
@@ -263,20 +264,20 @@ def encoded(
     *,
     secret: Iterable[str] = (),
 ) -> dict[str, object]:
-    """Return the parameters of a job as they are stored: in JSON, known to fit.
+    """Check the parameters of a job, and return them as JSON, as they are stored.
 
-    Types are judged strictly: "5" is no int. A value is right as the annotation says,
-    or in its JSON form: "2026-01-01" is a date. Where the annotation is plain JSON,
-    what JSON would change on the way (a tuple, an int as a key) is refused.
+    Types are strict: "5" is not an int. A value may have the annotated type, or its
+    JSON form: "2026-01-01" is a date. Where the annotation is plain JSON, values that
+    JSON would change (a tuple, an int as a key) are refused.
 
     Args:
-        name: of the job, for the error.
-        function: whose parameters they are.
-        params: by name.
-        secret: names of parameters about which the error says less.
+        name: the name of the job, for the error.
+        function: the job's function.
+        params: the parameters by name.
+        secret: names of parameters whose values must not be in the error.
 
     Raises:
-        InvalidParams: one line for each problem.
+        InvalidParams: with one line for each problem.
         InvalidOption: an annotation cannot be used.
     """
     own = codec(function)
@@ -304,7 +305,7 @@ def encoded(
 def storable(
     name: str, found: dict[str, object], *, secret: Iterable[str] = ()
 ) -> dict[str, object]:
-    """Return parameters as JSON carries them. Raises InvalidParams: it does not."""
+    """Return parameters as JSON. Raises InvalidParams: JSON cannot keep them."""
     stored = _carried(found)
     if stored is None:
         raise InvalidParams(name, _not_json(found, frozenset(secret)))
@@ -367,7 +368,7 @@ def _not_json(found: dict[str, object], secret: frozenset[str]) -> list[str]:
             problems.append(f"{name}: it is nested deeper than {MAX_DEPTH} levels")
         elif not same:
             kind = type(value).__name__
-            problems.append(f"{name}: {kind} does not survive JSON as it is")
+            problems.append(f"{name}: JSON would change this {kind} or what is in it")
     return problems or [f"they are larger than {MAX_BYTES} bytes of JSON"]
 
 
@@ -386,23 +387,23 @@ def _slot(function: Callable[..., object], name: str, annotation: object) -> Slo
     try:
         if kind is None:
             return Slot(annotation)
-        allowed = f"a type that JSON can carry: no {kind} can be stored"
+        allowed = f"a type that JSON can carry: a {kind} cannot be stored"
         raise annotations.refusal(function, name, annotation, allowed)
     except PydanticSchemaGenerationError as error:
         allowed = (
-            "a type that JSON can carry: a plain one, a type of the standard library "
-            "that pydantic knows, a dataclass, or a pydantic model"
+            "a type that JSON can carry: a JSON type, a standard library type that "
+            "pydantic knows, a dataclass, or a pydantic model"
         )
         raise annotations.refusal(function, name, annotation, allowed) from error
     except (PydanticUserError, NameError, TypeError) as error:
-        allowed = f"one that pydantic can use: {str(error).splitlines()[0]}"
+        allowed = f"a type that pydantic can use: {str(error).splitlines()[0]}"
         raise annotations.refusal(function, name, annotation, allowed) from error
 
 
 def refuse_unknown(
     function: Callable[..., object], name: str, annotation: object
 ) -> None:
-    """Refuse an annotation of which no JSON can be made, as far as is known by now.
+    """Refuse an annotation without a JSON form, as far as this is known now.
 
     Raises:
         InvalidOption: it has no JSON form.

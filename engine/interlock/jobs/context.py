@@ -1,7 +1,6 @@
-"""What a running job can see and say.
+"""The context of a running job, which `current_job()` returns.
 
-The runner enters a context before it calls the job's function; the function asks for it
-with `current_job()`.
+The runner enters the context before it calls the job's function.
 """
 
 import contextvars
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from interlock.jobs.registry import JobFunction
 
     class JobClient(Protocol):
-        """The engine as a running job has it: see `job_client`."""
+        """The engine's methods that a running job can use: see `job_client`."""
 
         @property
         def engine(self) -> Engine:
@@ -47,10 +46,10 @@ R = TypeVar("R")
 
 
 class Interrupted(BaseException):
-    """The job is being stopped; raised in its main thread by SIGTERM.
+    """The job is being stopped; SIGTERM raises this in its main thread.
 
-    Clean up and let it pass: when the grace is over, every process of the job is
-    killed. It is no `Exception`, so that `except Exception` does not swallow it.
+    Clean up and let it propagate: when the grace is over, every process of the job is
+    killed. It is not an `Exception`, so `except Exception` does not catch it.
     """
 
     __module__ = PACKAGE
@@ -65,12 +64,12 @@ def _nothing_asked() -> StopCause | None:
 
 
 def _no_worker() -> "JobClient":
-    raise InterlockError("no worker runs this job: it can ask for nothing.")
+    raise InterlockError("No worker runs this job, so it cannot ask its worker.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobContext:
-    """The attempt that runs here."""
+    """The attempt that runs in this process."""
 
     id: str
     name: str
@@ -84,7 +83,7 @@ class JobContext:
 
     @property
     def tmpdir(self) -> "Path":
-        """The folder for temporary files: this attempt's own, removed after it."""
+        """The attempt's own folder for temporary files; removed after the attempt."""
         import tempfile  # noqa: PLC0415  (many pages in each fork)
         from pathlib import Path  # noqa: PLC0415
 
@@ -97,7 +96,7 @@ class JobContext:
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether somebody has asked to cancel this job, and it is being stopped."""
+        """Whether this job is being stopped because a cancel was requested."""
         return self._asked() is StopCause.CANCEL
 
     def progress(
@@ -109,7 +108,7 @@ class JobContext:
         unit: str | None = None,
         message: str | None = None,
     ) -> None:
-        """Say how far the job is. Cheap: at most 20 reports a second are sent on."""
+        """Report the progress of the job. At most 20 reports a second are sent."""
         self._report(
             Progress(
                 phase=phase,
@@ -143,12 +142,11 @@ class JobContext:
     def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
         """Submit a job as `Engine.submit` does; its `parent_id` is this job.
 
-        This job's worker stores it: no database is opened here. The handle opens it
-        when it is asked for the job.
+        This job's worker stores the new job; no database is opened here. The handle
+        opens the database when it is used.
 
         Raises:
-            InterlockError: as `Engine.submit`; or this is another process than the
-                job's main one.
+            InterlockError: as `Engine.submit`; or this is not the job's main process.
         """
         return self._client().submit(job, args, kwargs)
 
@@ -179,7 +177,7 @@ def current_job() -> JobContext:
     if context is None and _of_process is not None:
         context = _of_process()
     if context is None:
-        raise InterlockError("current_job() was called outside of a running job.")
+        raise InterlockError("current_job() was called outside a running job.")
     return context
 
 
@@ -189,7 +187,7 @@ def is_in_job() -> bool:
 
 
 def enter(here: Callable[[], JobContext]) -> None:
-    """Make `current_job()` return what `here` does, in all threads of this process."""
+    """Make `current_job()` return `here()`, in all threads of this process."""
     global _of_process  # noqa: PLW0603  (the process is the job's own)
     _of_process = here
 

@@ -1,4 +1,4 @@
-"""What `@job` refuses: functions that no worker could call, and wrong options."""
+"""Checks of `@job`: refuses functions that workers cannot call, and wrong options."""
 
 import functools
 import inspect
@@ -29,7 +29,7 @@ _BY_NAME: Final = (
 
 
 def check_name(name: object) -> None:
-    """Refuse what is no name of a job. Raises InvalidOption."""
+    """Check the name of a job. Raises InvalidOption."""
     fits = isinstance(name, str) and len(name) <= _MAX_NAME and _DOTTED.fullmatch(name)
     if name is not None and not fits:
         allowed = (
@@ -40,13 +40,13 @@ def check_name(name: object) -> None:
 
 
 def check_max_running(many: object) -> None:
-    """Refuse what is no number of jobs. Raises InvalidOption."""
+    """Check `max_running`. Raises InvalidOption."""
     if many is not None and not _is_count(many):
         raise InvalidOption("max_running", many, "a whole number, 1 or more, or None")
 
 
 def check_isolation(isolation: object) -> None:
-    """Refuse an unknown isolation. Raises InvalidOption."""
+    """Check `isolation`. Raises InvalidOption."""
     known = get_args(Isolation)
     if not isinstance(isolation, str) or isolation not in known:
         allowed = " or ".join(f'"{each}"' for each in known)
@@ -54,7 +54,7 @@ def check_isolation(isolation: object) -> None:
 
 
 def check_limits(limits: object) -> None:
-    """Refuse what is no mapping of limits to numbers. Raises InvalidOption."""
+    """Check `limits`. Raises InvalidOption."""
     if limits is None:
         return
     if not isinstance(limits, Mapping):
@@ -73,11 +73,11 @@ def _is_count(value: object) -> bool:
 
 
 def check_secret(secret: object, function: object) -> None:
-    """Refuse what does not name parameters of a function. Raises InvalidOption."""
+    """Check that `secret` names parameters of the function. Raises InvalidOption."""
     if isinstance(secret, str | bytes) or not isinstance(secret, Collection):
-        allowed = f'names of parameters, such as ("{secret}",): a text is many letters'
+        allowed = f'a collection of parameter names, such as ("{secret}",)'
         if not isinstance(secret, str):
-            allowed = 'names of parameters, such as ("password",)'
+            allowed = 'a collection of parameter names, such as ("password",)'
         raise InvalidOption("secret", secret, allowed)
     found = signature(function).parameters.values()  # type: ignore[arg-type]  # checked
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in found):
@@ -92,10 +92,10 @@ def check_secret(secret: object, function: object) -> None:
 
 
 def check_function(function: object) -> None:
-    """Refuse what a worker could not find again, call by name, or give its values.
+    """Refuse a function that a worker cannot import, or cannot call with parameters.
 
     Raises:
-        InvalidOption: why.
+        InvalidOption: with the cause.
     """
     wrong = _no_function(function)
     if wrong is not None:
@@ -106,7 +106,7 @@ def check_function(function: object) -> None:
         if parameter.kind not in _BY_NAME:
             star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
             allowed = (
-                "one that can be passed by name: parameters are stored by their names"
+                "a parameter that can be passed by name: parameters are stored by name"
             )
             raise InvalidOption("parameter", f"{star}{parameter.name}", allowed)
     for name, annotation in written(function).items():
@@ -118,7 +118,7 @@ def _check_annotation(function: object, name: str, annotation: object) -> None:
     assert callable(function)  # noqa: S101  (for the type checker)
     kind = impossible(annotation)
     if kind is not None:
-        allowed = f"a type that JSON can carry: no {kind} can be stored"
+        allowed = f"a type that JSON can carry: a {kind} cannot be stored"
         raise refusal(function, name, annotation, allowed)
     if not is_plain(annotation):
         from interlock.jobs.codecs import refuse_unknown  # noqa: PLC0415  (pydantic)
@@ -127,27 +127,27 @@ def _check_annotation(function: object, name: str, annotation: object) -> None:
 
 
 def _no_function(function: object) -> str | None:  # noqa: C901, PLR0911  (a line each)
-    """Return what it must be instead, None if it is a function as jobs are."""
+    """Return what to use instead, None if the function can be a job."""
     if isinstance(function, str):
-        return f"{_A_FUNCTION}; give a name as @job(name={function!r})"
+        return f"{_A_FUNCTION}; write the name as @job(name={function!r})"
     if isinstance(function, functools.partial):
-        return f"{_A_FUNCTION}: define one that makes this call of a partial"
+        return f"{_A_FUNCTION}: define one that makes the call of this partial"
     if isinstance(function, staticmethod | classmethod):
         return f"{_A_FUNCTION}: move it out of the class"
     if inspect.isclass(function):
-        return f"{_A_FUNCTION}, not a class: define one that makes the object"
+        return f"{_A_FUNCTION}, not a class: define one that creates the object"
     if inspect.isbuiltin(function):
         return f"{_A_FUNCTION}, written in Python: define one that calls the builtin"
     if inspect.ismethod(function):
-        return f"{_A_FUNCTION}: a worker has no object to call a method of"
+        return f"{_A_FUNCTION}: a worker has no object to call this method on"
     if not inspect.isfunction(function):
-        return f"{_A_FUNCTION}, not an object of {type(function).__name__}"
+        return f"{_A_FUNCTION}, not an object of type {type(function).__name__}"
     if function.__name__ == "<lambda>":
-        return f"{_A_FUNCTION}: a lambda has no name that a worker could find; use def"
+        return f"{_A_FUNCTION}: a worker cannot find a lambda by name; use def"
     if "<locals>" in function.__qualname__:
-        return f"{_A_FUNCTION}: a worker cannot find one inside of another function"
+        return f"{_A_FUNCTION}: a worker cannot find one inside another function"
     if "." in function.__qualname__:
-        return f"{_A_FUNCTION}: a worker has no object to call a method of"
+        return f"{_A_FUNCTION}: a worker has no object to call this method on"
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        return f"{_A_FUNCTION} that returns a result: a generator has none; use a list"
+        return f"{_A_FUNCTION} that returns a result: return a list, do not yield"
     return None

@@ -1,4 +1,4 @@
-"""What a submit may say beside the parameters: checked here, stored in `NewJob`."""
+"""The options of a submit, such as the queue, and their checks."""
 
 import json
 import math
@@ -23,15 +23,17 @@ _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UT
 class Options(TypedDict, total=False):
     """The options of `JobFunction.options` and of a submit by name.
 
-    timeout: seconds that an attempt may run, its start included; None: for ever.
-    grace: seconds between SIGTERM and kill.
-    queue: name of the queue. priority: higher runs first.
-    run_at: not before (aware datetime). expires_at: CANCELED if not started by then.
-    retry: a `Retry`. max_losses: lost workers until FAILED(lost).
-    unique_key: at most one job that is not terminal has it.
-    on_conflict: a taken unique_key does "raise" DuplicateJob or "return" its job.
-    idempotency_key: the same call again returns the first job, for ever.
-    by: who submits. metadata: JSON for you. connection: SQLAlchemy transaction to join.
+    timeout: seconds that an attempt may run, including its start; None: no limit.
+    grace: seconds between SIGTERM and SIGKILL.
+    queue: name of the queue. priority: higher priorities start first.
+    run_at: do not start before (aware datetime).
+    expires_at: CANCELED if the job has not started by then.
+    retry: a `Retry`. max_losses: how many lost attempts make the job FAILED(lost).
+    unique_key: at most one job that has not ended may have it.
+    on_conflict: for a unique_key in use, "raise" DuplicateJob or "return" its job.
+    idempotency_key: a repeated submit returns the first job, for ever.
+    by: who submits. metadata: any JSON object, for your own use.
+    connection: a SQLAlchemy connection or session whose transaction to join.
     """
 
     timeout: float | None
@@ -67,10 +69,10 @@ def _text(option: str, value: object) -> None:
 
 
 def check_words(**words: object) -> None:
-    """Refuse what people may say if no database could store it.
+    """Check free texts, such as reasons: some characters cannot be stored.
 
     Raises:
-        InvalidOption: which, and what it may be.
+        InvalidOption: a text is too long or cannot be stored.
     """
     for option, text in words.items():
         if text is None:
@@ -82,10 +84,10 @@ def check_words(**words: object) -> None:
 
 
 def check_json(option: str, value: object) -> None:
-    """Refuse a dict that is no JSON, or that no database could hold.
+    """Check that a value is a dict of JSON that every database can store.
 
     Raises:
-        InvalidOption: it is not one of JSON values.
+        InvalidOption: it is not.
     """
     allowed = (
         f"a dict of JSON values, at most {MAX_DEPTH} deep and {_MAX_JSON} bytes long,"
@@ -108,10 +110,10 @@ def _whole(option: str, value: object, low: int, high: int) -> None:
 
 
 def check_instant(option: str, value: object) -> None:
-    """Refuse what is no moment, or one that not every clock and database knows.
+    """Check an aware datetime, in the range that every clock and database supports.
 
     Raises:
-        InvalidOption: it is none.
+        InvalidOption: it is naive, out of range, or not a datetime.
     """
     if not isinstance(value, datetime) or value.tzinfo is None:
         allowed = "an aware datetime, such as datetime.now(UTC)"
@@ -121,14 +123,14 @@ def check_instant(option: str, value: object) -> None:
     except OverflowError:
         known = False
     if not known:
-        raise InvalidOption(option, value, "between the years 1970 and 9000")
+        raise InvalidOption(option, value, "a time between the years 1970 and 9000")
 
 
 def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
-    """Refuse options that are out of range.
+    """Check the options of a submit.
 
     Raises:
-        InvalidOption: which one, and what it may be.
+        InvalidOption: an option is unknown or out of its range.
     """
     unknown = sorted(set(options) - set(Options.__annotations__))
     if unknown:
@@ -148,7 +150,7 @@ def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
         elif name == "max_losses":
             _whole(name, value, 1, 1000)
         elif name == "retry" and not isinstance(value, Retry):
-            raise InvalidOption(name, value, "a Retry")
+            raise InvalidOption(name, value, "a Retry, such as Retry(max_attempts=3)")
         elif name == "on_conflict" and value not in {"raise", "return"}:
             raise InvalidOption(name, value, '"raise" or "return"')
         elif name == "metadata":

@@ -1,6 +1,6 @@
-"""How a job's function ended, in JSON: its result, or what went wrong.
+"""Describes in JSON how a job's function ended: its result, or its failure.
 
-Runners call it where the function ran, in whatever process that was.
+Runners call it in the process in which the function ran.
 """
 
 import json
@@ -29,7 +29,7 @@ def result_text(result: object, codec: "Codec | None") -> bytes:
     """Return the JSON of what a function returned.
 
     Raises:
-        Misfit: it has none that can be stored; the job is FAILED(bad_result).
+        Misfit: it cannot be stored as JSON; the job is FAILED(bad_result).
     """
     try:
         if codec is not None:
@@ -48,7 +48,7 @@ def result_text(result: object, codec: "Codec | None") -> bytes:
 
 
 def _plain_json(result: object) -> bytes | None:
-    """Return what most jobs return as JSON, without the encoder's many pages."""
+    """Return None and integers as JSON without the encoder, which costs many pages."""
     if result is None:
         return b"null"
     return b"%d" % result if type(result) is int else None
@@ -62,14 +62,15 @@ def _storable_json(result: object) -> bytes:
 
 
 def bad_result(error: Misfit) -> dict[str, object]:
-    """Return what is to be known of a result that cannot be stored: a `Failure`."""
+    """Return the fields of a `Failure` for a result that cannot be stored."""
     return {"reason": Reason.BAD_RESULT, "message": str(error)[:_MAX_TEXT]}
 
 
 def failure(error: BaseException, retry: Retry, *, ours: str) -> dict[str, object]:
-    """Return what is to be known of an exception: the fields of a `Failure`.
+    """Return the fields of a `Failure` for an exception.
 
-    `ours` is the folder of the code that called the function: its frames are left out.
+    `ours` is the folder of the code that called the function. The traceback omits its
+    frames.
     """
     reason = Reason.ERROR
     if isinstance(error, MemoryError):
@@ -96,7 +97,7 @@ def _leave_out(error: BaseException, ours: str) -> None:
 
 
 def _words(error: BaseException) -> str:
-    """Return an exception's own words; it may be of a kind that cannot be asked."""
+    """Return the text of an exception, even if its `str()` raises."""
     try:
         return str(error)
     except Exception as odd:  # noqa: BLE001  (code of the job's own)
@@ -113,7 +114,7 @@ def _traceback(error: BaseException) -> str:
 
 
 def left(leaving: SystemExit) -> tuple[int, dict[str, object] | None]:
-    """Return the exit code of `sys.exit(...)`, and a `Failure` if it said words."""
+    """Return the exit code of `sys.exit(...)`, and a `Failure` if it had a text."""
     if leaving.code is None:
         return 0, None
     if isinstance(leaving.code, int):
@@ -124,6 +125,6 @@ def left(leaving: SystemExit) -> tuple[int, dict[str, object] | None]:
 
 
 def exited(code: int) -> dict[str, object]:
-    """Return what is to be known of an exit code above 0: a `Failure`."""
+    """Return the fields of a `Failure` for an exit code above 0."""
     words = f"the process ended with exit code {code}"
     return {"reason": Reason.EXIT_CODE, "exit_code": code, "message": words}

@@ -1,8 +1,8 @@
-"""What workers publish of their jobs, for those who submit without importing them.
+"""The jobs that workers publish, so that clients can submit without importing them.
 
-A worker registers the names that it runs, each with the JSON Schema of its parameters
-and the options of its `@job`. It is the worker's code that rules: the job checks its
-parameters again when it starts.
+A worker registers each job's name with the JSON Schema of its parameters and the
+options of its `@job`. The worker's code decides: the job checks its parameters again
+when it starts.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ _MAX_PROBLEMS: Final = 20
 
 
 def describe(jobs: Mapping[str, JobFunction[..., object]]) -> dict[str, object]:
-    """Return what is published of jobs, by name, in JSON."""
+    """Return the published description of each job, by name, as JSON."""
     from interlock.jobs.codecs import codec  # noqa: PLC0415  (pydantic: where it is needed)
 
     return {
@@ -41,7 +41,7 @@ def _to_json(options: Options) -> dict[str, object]:
 
 
 def live(workers: Iterable[WorkerInfo], now: datetime) -> list[WorkerInfo]:
-    """Return the workers that were seen lately."""
+    """Return the workers whose last heartbeat is recent."""
     return [
         worker
         for worker in workers
@@ -51,21 +51,21 @@ def live(workers: Iterable[WorkerInfo], now: datetime) -> list[WorkerInfo]:
 
 
 def is_known(name: str, workers: Iterable[WorkerInfo]) -> bool:
-    """Whether one of the workers runs the jobs of a name, or may: it does not say."""
+    """Whether a worker knows, or may know, a job name: old workers publish nothing."""
     return any(worker.jobs is None or name in worker.jobs for worker in workers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedJob(JobFunction[..., object]):
-    """A job whose function is not imported here, as a live worker describes it."""
+    """A job whose function is not imported here, as a running worker publishes it."""
 
     schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def checked(self, params: Mapping[str, object]) -> dict[str, object]:
-        """Return parameters that fit the schema.
+        """Check parameters against the schema, and return them.
 
         Raises:
-            InvalidParams: they do not, one line for each problem.
+            InvalidParams: with one line for each problem.
         """
         problems = self._problems(params, self.schema)
         if problems:
@@ -81,7 +81,7 @@ class PublishedJob(JobFunction[..., object]):
         return [self._problem(error) for error in found.iter_errors(dict(params))]
 
     def takes(self, name: str, value: object) -> bool:
-        """Whether a value may be that of a parameter."""
+        """Whether a parameter accepts a value."""
         properties = self.schema["properties"]
         rest = self.schema["additionalProperties"]
         schema = {**self.schema, "required": []}
@@ -98,10 +98,10 @@ class PublishedJob(JobFunction[..., object]):
 
 
 def find(name: str, workers: Iterable[WorkerInfo], now: datetime) -> PublishedJob:
-    """Return the job of a name as a live worker describes it.
+    """Return the job of a name as the newest running worker publishes it.
 
     Raises:
-        UnknownJobName: none runs jobs of the name.
+        UnknownJobName: no running worker knows the name.
     """
     running = live(workers, now)
     newest = sorted(running, key=lambda worker: worker.started_at, reverse=True)
@@ -124,4 +124,6 @@ def find(name: str, workers: Iterable[WorkerInfo], now: datetime) -> PublishedJo
 
 
 def _elsewhere(**_params: object) -> object:
-    raise InterlockError("the function of this job is not imported here: submit it.")
+    raise InterlockError(
+        "The function of this job is not imported here. Submit the job instead."
+    )

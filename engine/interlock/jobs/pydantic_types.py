@@ -1,7 +1,7 @@
-"""Annotations as pydantic has to be told of them, to read back what it wrote.
+"""Rewrites annotations so that pydantic can read back the JSON that it writes.
 
-In strict JSON it reads neither an Enum by a key's text, nor the members in a Literal;
-and before Python 3.12 it takes no `typing.TypedDict`.
+In strict JSON mode pydantic reads neither Enums as keys nor Enum members in a Literal.
+Before Python 3.12 it does not accept `typing.TypedDict`.
 """
 
 import sys
@@ -29,11 +29,11 @@ _INSTEAD: Final[Mapping[Any, Any]] = {
 
 
 def usable(annotation: Any, *, key: bool = False) -> Any:
-    """Return an annotation of which pydantic reads the JSON that it writes.
+    """Return an equal annotation whose JSON pydantic can read back.
 
     Args:
-        annotation: any, without text in it.
-        key: it is the one of a mapping's keys.
+        annotation: any annotation whose names are resolved.
+        key: whether it is the annotation of a mapping's keys.
     """
     if annotation is Parameter.empty or isinstance(annotation, typing.ParamSpecKwargs):
         return object

@@ -1,4 +1,4 @@
-"""What must not be seen: parameters with secret names, and their values elsewhere."""
+"""Hides parameters with secret names, and their values in other texts."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from interlock.core.job import Job
 from interlock.jobs.registry import registered
 
 HIDDEN: Final = "***"
-#: Shorter values are not looked for in texts: they would blacken half of a log.
+#: Shorter values are not replaced in texts: they would match too often.
 _SHORTEST: Final = 4
 _LOOKS_SECRET: Final = re.compile(
     r"pass(word|wd|phrase|code)|pwd|secret|token|credential|cookie|session_?id"
@@ -18,7 +18,7 @@ _LOOKS_SECRET: Final = re.compile(
 
 
 def is_secret(name: str, declared: Iterable[str] = ()) -> bool:
-    """Whether a parameter of this name is hidden: by its job, or by how it looks."""
+    """Whether a parameter is hidden: its job declares it, or its name looks secret."""
     plain = name.replace("-", "_").replace(".", "_")
     return name in declared or _LOOKS_SECRET.search(plain) is not None
 
@@ -29,7 +29,7 @@ def declared_anywhere() -> frozenset[str]:
 
 
 class Redaction:
-    """What is hidden of one job, in its parameters and wherever their values recur."""
+    """Hides one job's secrets in its parameters and in texts that repeat them."""
 
     def __init__(self, job: Job) -> None:
         function = registered().get(job.name)

@@ -1,4 +1,4 @@
-"""Which functions are jobs: `@job`, and the allow-list of names."""
+"""`@job`, and the registry of job functions by name."""
 
 import importlib
 import inspect
@@ -37,7 +37,7 @@ _BY_POSITION = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 @dataclass(frozen=True, kw_only=True)
 class JobFunction(Generic[P, R_co]):
-    """A function that is a job. Calling it runs it here, as any function."""
+    """A function with `@job`. Calling it runs it here, like any function."""
 
     function: Callable[P, R_co] = field(repr=False)
     name: str
@@ -74,10 +74,10 @@ class JobFunction(Generic[P, R_co]):
         return Call(job=self, params=self.bound(*args, **kwargs))
 
     def bound(self, /, *args: object, **kwargs: object) -> dict[str, object]:
-        """Return the arguments by name; whether they fit is checked at the submit.
+        """Return the arguments by name; their types are checked at the submit.
 
         Raises:
-            InvalidParams: there are too many by position, or one is given twice.
+            InvalidParams: too many positional arguments, or one is given twice.
         """
         names = _names(self.function)
         problems = [
@@ -95,10 +95,10 @@ class JobFunction(Generic[P, R_co]):
 
 
 def _unpickled(module: str, name: str, defaults: Options) -> JobFunction[..., object]:
-    """Return what `JobFunction.__reduce__` has named."""
+    """Return the job function that `JobFunction.__reduce__` names."""
     found = getattr(importlib.import_module(module), name)
     if not isinstance(found, JobFunction):
-        raise InterlockError(f"{module}.{name} is no job any more: it was replaced.")
+        raise InterlockError(f"{module}.{name} is no longer a job: it was replaced.")
     return replace(found, defaults=defaults)
 
 
@@ -111,9 +111,9 @@ def _names(function: Callable[..., object]) -> list[str]:
 
 @cache
 def codec_of(function: Callable[..., object]) -> "Codec | None":
-    """Return what converts a function's parameters and result.
+    """Return the codec of a function's parameters and result.
 
-    None if they are plain JSON: then nothing is imported, and nothing converted.
+    None if they are plain JSON: then nothing is imported or converted.
 
     Raises:
         InvalidOption: an annotation cannot be used.
@@ -126,7 +126,7 @@ def codec_of(function: Callable[..., object]) -> "Codec | None":
 
 
 def prepare() -> None:
-    """Make ready what converts the parameters and results of all registered jobs.
+    """Build the codecs of all registered jobs.
 
     Raises:
         InvalidOption: an annotation of one cannot be used.
@@ -183,24 +183,24 @@ def job(
     """Make a module-level function a job: `@job`, or with options `@job(...)`.
 
     Args:
-        function: given by Python where there are no options.
+        function: the function, when `@job` is used without parentheses.
         name: a dotted identifier, stored with each job; `module.function` if None.
-        timeout: seconds that an attempt may run, its start included; None: for ever.
-        grace: seconds between SIGTERM and kill.
-        queue: the queue that its jobs wait in.
-        priority: higher runs first.
-        retry: when to try again; None: never.
-        max_running: how many run at once, over all workers; None: any number.
-        max_losses: how many lost workers until the job is FAILED(lost).
-        isolation: "process" forks a prepared process, and starts a fresh Python where
-            that cannot be forked; "fork" and "interpreter" say which.
-        limits: memory_mb is that of the whole tree; the others are setrlimit(2) of
-            each of its processes: address_space_mb, cpu_s, file_mb, open_files.
+        timeout: seconds that an attempt may run, including its start; None: no limit.
+        grace: seconds between SIGTERM and SIGKILL.
+        queue: the queue in which its jobs wait.
+        priority: higher priorities start first.
+        retry: the retry policy; None: one attempt.
+        max_running: how many may run at once, over all workers; None: any number.
+        max_losses: how many lost attempts make the job FAILED(lost).
+        isolation: "process" forks a prepared process, or starts a fresh Python if it
+            cannot be forked. "fork" always forks; "interpreter" never does.
+        limits: memory_mb limits the whole process tree. The others are setrlimit(2) of
+            each process: address_space_mb, cpu_s, file_mb, open_files.
         secret: names of parameters that lists, logs and pages do not show.
 
     Raises:
         InvalidOption: a value is out of its range, an annotation can never be stored,
-            or the function is none that a worker could find and call.
+            or a worker could not find or call the function.
     """
     defaults: Options = {
         "timeout": timeout,
@@ -246,7 +246,7 @@ def _name_of(function: Callable[..., object], name: str | None) -> str:
 
 
 def _main_name(main: ModuleType) -> str:
-    """Return the name of what was run: of `-m` the module, of a script the file."""
+    """Return the name of the main module: the module of `-m`, or the script's file."""
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name != "__main__":
         name: str = spec.name
@@ -257,11 +257,11 @@ def _main_name(main: ModuleType) -> str:
 
 
 def _refuse_taken(new: JobFunction[..., object]) -> None:
-    """Refuse a name that another function has; a module may be imported again."""
+    """Refuse a name of another function. The same module may be imported again."""
     known = _registered.get(new.name)
     if known is not None and _origin(known.function) != _origin(new.function):
         file, what = _origin(known.function)
-        raise InvalidOption("name", new.name, f"another one: {what} of {file} has it")
+        raise InvalidOption("name", new.name, f"another name: {what} in {file} has it")
 
 
 def _origin(function: Callable[..., object]) -> tuple[str, str]:
@@ -271,7 +271,7 @@ def _origin(function: Callable[..., object]) -> tuple[str, str]:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Tell that modules are imported for their jobs alone: nothing is to be run."""
+    """Mark that modules are imported only to find their jobs: nothing may run."""
     global _is_importing  # noqa: PLW0603  (one for the process)
     _is_importing = True
     try:
@@ -281,15 +281,19 @@ def importing() -> Iterator[None]:
 
 
 def refuse_while_importing(what: str) -> None:
-    """Refuse what a script does for its own sake while it is imported for its jobs.
+    """Refuse an action while a module is imported only to find its jobs.
+
+    Args:
+        what: the action, such as "submits a job".
 
     Raises:
-        NotGuarded: a worker imports this module just now.
+        NotGuarded: modules are being imported.
     """
     if _is_importing:
         raise NotGuarded(
-            f"{what} is called while a worker imports this module for its jobs: put it "
-            "under `if __name__ == '__main__':`. Nothing was stored or started."
+            f"This module {what} when it is imported, and workers import it to find "
+            "its jobs. Put that code under `if __name__ == '__main__':`. Nothing was "
+            "stored or started."
         )
 
 
@@ -298,7 +302,7 @@ def called(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
 ) -> tuple[JobFunction[..., object], Mapping[str, object]]:
-    """Return the job and the parameters that a submit was given.
+    """Return the job and the parameters of a submit's arguments.
 
     Raises:
         UnknownJobName: no job has the name.

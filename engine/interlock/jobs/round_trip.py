@@ -1,4 +1,4 @@
-"""Values beside the JSON that was made of them."""
+"""Compares values with what is read back from their JSON."""
 
 import json
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ _LISTS: Final = (list, tuple, set, frozenset)
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether a value came back as itself, or as what it is a subclass of.
+    """Whether a value came back as itself, or as an equal value of a base class.
 
-    That is so inside of it, too.
+    Values inside containers are compared in the same way.
     """
     if not isinstance(one, type(other)):
         return False
@@ -46,9 +46,9 @@ def _of(made: Any) -> list[object]:
 
 
 def in_order(value: Any, stored: Any) -> Any:
-    """Return the JSON of a value with what was a set in order, also inside.
+    """Return the JSON of a value, with the elements of sets sorted, also inside.
 
-    Both are walked together: the JSON of a set is in the order of the set.
+    Value and JSON are walked together: the JSON of a set has the order of the set.
     """
     if isinstance(stored, dict):
         inside = _inside(value, stored)
@@ -71,7 +71,7 @@ def _sorted(found: list[Any]) -> list[Any]:
 
 
 def _inside(value: Any, stored: dict[str, object]) -> list[object]:
-    """Return the values of which the parts of a JSON object were made."""
+    """Return the values that the parts of a JSON object were made from."""
     if isinstance(value, Mapping):
         if all(name in value for name in stored):
             return [value[name] for name in stored]

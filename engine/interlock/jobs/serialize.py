@@ -1,6 +1,6 @@
-"""The engine's values as JSON, with secrets hidden: for the command line, HTTP, pages.
+"""Converts the engine's values to JSON, with secrets hidden.
 
-Whatever leaves the library for people or other programs leaves through here.
+The command line, the HTTP API and the pages use it for everything that they show.
 """
 
 from dataclasses import asdict, fields
@@ -37,7 +37,7 @@ def plain(value: object) -> Any:  # noqa: PLR0911  (one arm a kind)
 
 
 def job(found: Job) -> dict[str, Any]:
-    """Return every field of a job, and what is derived from them."""
+    """Return every field of a job, and its derived properties."""
     hidden = Redaction(found)
     values = {name: getattr(found, name) for name in _FIELDS}
     values["retry"] = found.retry.to_json()
@@ -53,7 +53,7 @@ def job(found: Job) -> dict[str, Any]:
 
 
 def history(entry: HistoryEntry, hidden: Redaction | None) -> dict[str, Any]:
-    """Return a history entry; `hidden` is needed where people's words are in it."""
+    """Return a history entry; `hidden` is needed if its reason is a free text."""
     values: dict[str, Any] = plain(asdict(entry))
     if hidden is not None and entry.reason is not None:
         values["reason"] = hidden.text(entry.reason)
@@ -61,7 +61,7 @@ def history(entry: HistoryEntry, hidden: Redaction | None) -> dict[str, Any]:
 
 
 def has_words(entry: HistoryEntry) -> bool:
-    """Whether its reason is somebody's own text."""
+    """Whether its reason is a free text."""
     return entry.reason is not None and entry.reason not in set(Reason)
 
 

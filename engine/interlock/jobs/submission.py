@@ -1,4 +1,4 @@
-"""From a job function, its parameters and options to a `NewJob` that may be stored."""
+"""Turns a job function, its parameters and options into a `NewJob` to store."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ Wanted = Call[object] | tuple["JobFunction[..., object] | str", Mapping[str, obj
 def call_of(
     wanted: Wanted, named: Callable[[str], JobFunction[..., object]]
 ) -> tuple[JobFunction[..., object], Mapping[str, object]]:
-    """Return the job and the parameters that `submit_many` was given.
+    """Return the job and the parameters of one element of `submit_many`.
 
     `named` finds the job of a name.
 
@@ -39,16 +39,16 @@ def call_of(
 def encoded(
     job: JobFunction[..., object], params: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return the parameters of a job in JSON, known to fit.
+    """Check the parameters of a job, and return them as JSON.
 
     Raises:
-        InvalidParams: they do not, and why.
+        InvalidParams: they do not fit.
         InvalidOption: an annotation of the function cannot be used.
     """
     from interlock.jobs import codecs  # noqa: PLC0415  (pydantic: with the first one)
 
     if not isinstance(params, Mapping):
-        raise InvalidParams(job.name, ["they are a mapping of names to values"])
+        raise InvalidParams(job.name, ["they must be a mapping of names to values"])
     if isinstance(job, PublishedJob):
         return codecs.storable(job.name, job.checked(params), secret=job.secret)
     return codecs.encoded(job.name, job.function, params, secret=job.secret)
@@ -64,16 +64,17 @@ def new_job(
     """Return the job to store.
 
     Raises:
-        InvalidParams, InvalidOption: it must not be stored, and why.
+        InvalidParams, InvalidOption: parameters or options do not fit.
     """
-    refuse_while_importing("a submit")
+    refuse_while_importing("submits a job")
     stored = encoded(job, params)
     options = job.defaults
     opts.check(options)
     expires_at = options.get("expires_at")
     run_at = options.get("run_at", now)
     if expires_at is not None and expires_at < max(now, run_at):
-        raise InvalidOption("expires_at", expires_at, "later than now and than run_at")
+        allowed = "a time later than now and than run_at"
+        raise InvalidOption("expires_at", expires_at, allowed)
     return NewJob(
         id=new_id(now),
         name=job.name,
@@ -96,7 +97,7 @@ def new_job(
 
 
 def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
-    """Return a new job that does once more what a terminal one did.
+    """Return a new job that repeats a terminal one.
 
     Raises:
         IllegalTransition: it has not ended yet.
@@ -107,7 +108,7 @@ def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
             Event.CLAIM,
             legal(job.status),
             job_id=job.id,
-            unmet="only a job that has ended can be run again; cancel it first",
+            unmet="a terminal status; wait for its end, or cancel it first",
         )
     fields = {name: getattr(job, name) for name in NewJob.__dataclass_fields__}
     fields |= {"id": new_id(now), "created_at": now, "run_at": now, "rerun_of": job.id}

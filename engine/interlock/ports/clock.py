@@ -1,8 +1,9 @@
-"""The only place that reads a clock.
+"""The clocks; no other module of the engine reads one.
 
-Two kinds of time, never mixed: *wall time* for what people read and schedule (`run_at`,
-stamps; freezegun moves it), and *boot time* for what must not jump (leases, deadlines):
-CLOCK_BOOTTIME counts through a suspend and no clock step moves it (clock_gettime(2)).
+There are two kinds of time, never mixed. *Wall time* is for times that people read and
+schedule (`run_at`, timestamps; freezegun moves it). *Boot time* is for what must not
+jump (leases, deadlines): CLOCK_BOOTTIME counts during suspend, and no clock step moves
+it (clock_gettime(2)).
 """
 
 import time
@@ -13,7 +14,7 @@ _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS has n
 
 
 class Clock(Protocol):
-    """What tells the time; tests pass their own."""
+    """A source of time; tests pass their own."""
 
     def now(self) -> datetime:
         """Return the wall time, aware, in UTC."""
@@ -42,7 +43,7 @@ class SystemClock:
 
 
 def boot_id() -> str:
-    """Return what is the same for all processes until the machine boots again."""
+    """Return an id that is the same for all processes until the machine reboots."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()

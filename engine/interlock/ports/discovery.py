@@ -1,4 +1,4 @@
-"""Find stores and runners by entry point, so that the engine imports no adapter."""
+"""Finds stores and runners by entry point, so that the engine imports no adapter."""
 
 import os
 from importlib.metadata import entry_points
@@ -36,7 +36,7 @@ def database_url(url: str | None) -> str:
 
 
 def shared_url(url: str | None) -> str | None:
-    """Return the URL for another process, wherever it runs; None if there is none."""
+    """Return a URL that works in other processes too, or None (`memory:`)."""
     url = database_url(url)
     if _scheme(url) == "memory":
         return None
@@ -64,13 +64,13 @@ def open_store(url: str | None, clock: Clock, *, create: bool = True) -> JobStor
 
     Args:
         url: see `Engine.open`.
-        clock: tells the time.
-        create: make what is missing; False: refuse, and change nothing.
+        clock: the source of time.
+        create: create what is missing; False: refuse, and change nothing.
 
     Raises:
         InvalidOption: nothing installed knows the scheme, or a package that it needs
             is not installed.
-        StoreUnavailable: the store cannot be used, and why.
+        StoreUnavailable: the store cannot be used.
     """
     url = database_url(url)
     opener = _load("interlock.stores", _scheme(url))
@@ -79,10 +79,10 @@ def open_store(url: str | None, clock: Clock, *, create: bool = True) -> JobStor
 
 
 def store_exists(url: str | None) -> bool:
-    """Return whether there is a store to open; it is not made by the question.
+    """Return whether there is a store to open; never creates one.
 
     Raises:
-        StoreUnavailable: its database cannot be used, and why.
+        StoreUnavailable: its database cannot be used.
     """
     scheme = _scheme(database_url(url))
     has_schema = scheme in entry_points(group="interlock.schemas").names
@@ -99,10 +99,10 @@ def _scheme(url: str) -> str:
 
 
 def upgrade_store(url: str | None) -> list[str]:
-    """Bring a database's schema and guards to this version.
+    """Upgrade a database's schema, and restore its guards.
 
     Returns:
-        What had been removed or changed of its guards, and is back.
+        The guards that had been removed or changed.
 
     Raises:
         StoreUnavailable: it cannot be used, is newer than this version, or older
@@ -113,7 +113,7 @@ def upgrade_store(url: str | None) -> list[str]:
 
 
 def grant_store(url: str | None, role: str) -> None:
-    """Let a role of the database use the store, without the right to weaken it.
+    """Let a role of the database use the store, without the right to disable guards.
 
     Raises:
         InvalidOption: the store knows no roles.

@@ -9,26 +9,26 @@ from interlock.core.records import Census, Ending, Place
 
 
 class EventFeed(Protocol):
-    """Reading on from where a reader was, and how much waits."""
+    """Reading events from a position, and counting waiting jobs."""
 
     def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
-        """Return the entries with a `seq` beyond the given one of each job.
+        """Return the entries of these jobs with a `seq` above the given one.
 
-        By job, each in the order of `seq`. A job that is gone has none.
+        Grouped by job, in the order of `seq`. A deleted job has none.
         """
         ...
 
     def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
-        """Return the entries of all jobs beyond a place, up to `limit`, in order.
+        """Return up to `limit` entries of all jobs after a position, in order.
 
-        An entry is left out until every entry that may still come before it is there:
-        whoever reads on from the last place misses none. Of one job they come in the
+        An entry is left out until every entry before it is committed, so a reader that
+        continues from the last position misses none. The entries of one job come in the
         order of `seq`.
         """
         ...
 
     def feed_end(self) -> Place:
-        """Return the place beyond all that is told now."""
+        """Return the position after the newest entry that `feed` returns now."""
         ...
 
     def backlog(self, queue: str, *, limit: int) -> int:
@@ -37,16 +37,16 @@ class EventFeed(Protocol):
 
 
 class Statistics(Protocol):
-    """Looking at everything at once."""
+    """Overviews of all jobs."""
 
     def recent(self, limit: int) -> list[HistoryEntry]:
         """Return the newest entries of all jobs, the newest first."""
         ...
 
     def endings(self, since: datetime, *, limit: int) -> list[Ending]:
-        """Return the jobs that ended at `since` or later, the last one first."""
+        """Return the jobs that ended at `since` or later, newest end first."""
         ...
 
     def census(self) -> Census:
-        """Count everything. It reads all jobs: once in a while, not in a loop."""
+        """Count jobs and rejections. Slow: it reads all jobs."""
         ...

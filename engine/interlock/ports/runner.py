@@ -1,4 +1,4 @@
-"""What the engine needs of whatever runs its jobs, and of what it waits for."""
+"""The port `Runner`, which runs jobs, and the things that a worker waits for."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from interlock.core.observations import Launch, Observation
 
 
 class Source(Protocol):
-    """What becomes readable, for poll(2)."""
+    """A file descriptor to wait for with poll(2)."""
 
     def fileno(self) -> int:
         """Return a file descriptor that is readable when there is something."""
@@ -16,13 +16,13 @@ class Source(Protocol):
 
 
 class Wakeup(Protocol):
-    """Tells a waiter that the store may have changed. False alarms are allowed."""
+    """Wakes a waiter when the store may have changed. False alarms are allowed."""
 
     def wait(self, timeout_s: float, sources: Iterable[Source] = ()) -> bool:
         """Wait until a source is readable, the store changed, or the time is over.
 
         Returns:
-            Whether the store has changed by another hand since the last call.
+            Whether another process or thread has changed the store since the last call.
         """
         ...
 
@@ -36,11 +36,11 @@ class Wakeup(Protocol):
 
 
 class Execution(Protocol):
-    """One attempt that runs."""
+    """One running attempt."""
 
     @property
     def supervised(self) -> bool:
-        """Whether something still holds its lease; False: never renew it again."""
+        """Whether its supervisor is alive; False: never renew its lease again."""
         ...
 
     def fileno(self) -> int:
@@ -50,12 +50,12 @@ class Execution(Protocol):
     def observe(self) -> list[Observation]:
         """Return what happened since the last call, in order; never block.
 
-        TreeDead comes exactly once, last, and only when it is true.
+        TreeDead comes exactly once, as the last one, and only if the tree is dead.
         """
         ...
 
     def stop(self, cause: StopCause, grace_s: float) -> None:
-        """Tell the job (SIGTERM), and kill its tree when the grace is over."""
+        """Send SIGTERM to the job, and kill its tree when the grace is over."""
         ...
 
     def kill(self) -> None:
@@ -63,11 +63,11 @@ class Execution(Protocol):
         ...
 
     def reply(self, answer: Mapping[str, object]) -> None:
-        """Tell the job what its worker has done for it; JSON of up to 4000 bytes."""
+        """Send the job the answer to its request; JSON of up to 4000 bytes."""
         ...
 
     def extend(self, lease_deadline: float) -> None:
-        """Put off the moment at which the tree is killed unasked."""
+        """Extend the lease: move the time at which the supervisor kills the tree."""
         ...
 
 
@@ -78,20 +78,20 @@ class Runner(Protocol):
 
     @property
     def domain(self) -> str | None:
-        """The kill domain of all that it runs, None if there is no one such."""
+        """The kill domain of everything that it runs, None if there is not only one."""
         ...
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can start attempts; False: claim nothing for it now."""
+        """Whether it can start attempts; False: the worker must not claim now."""
         ...
 
     def start(self, launch: Launch) -> Execution:
-        """Start one attempt; return at once. A failure to start is an ExitSeen."""
+        """Start one attempt, and return at once. A failed start gives an ExitSeen."""
         ...
 
     def sources(self) -> Sequence[Source]:
-        """Return what else the worker's loop should watch (`tend` is called then)."""
+        """Return more sources for the worker's loop; when one is ready, call `tend`."""
         ...
 
     def proved_empty(self, domain: str) -> bool:
@@ -99,10 +99,10 @@ class Runner(Protocol):
         ...
 
     def sweep(self, attempts: Collection[tuple[str, int]]) -> set[str]:
-        """Kill what is left on this host of lost attempts, (job id, attempt) each.
+        """Kill the processes of lost attempts on this host; (job id, attempt) each.
 
         Returns:
-            The jobs of which something is still alive: they must not run again yet.
+            The jobs with processes that are still alive: do not rescue them yet.
         """
         ...
 

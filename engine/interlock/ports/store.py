@@ -1,8 +1,8 @@
-"""What the engine needs from the world; adapters provide it.
+"""The port `JobStore`: where jobs are kept.
 
-Each port speaks in the engine's own values: no session, row, process handle or request
-ever crosses. A store proves itself by the contract suite in
-`interlock.testing`; what that suite does not check, the engine does not rely on.
+Its arguments and results are the engine's own values, never a session, row or handle.
+Test a custom store with the contract suite in `interlock.testing`; the engine relies
+only on what that suite checks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,11 +36,11 @@ class JobLifecycle(Protocol):
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
         """Insert new jobs, all or none, in the caller's transaction if one is given.
 
-        A job whose `idempotency_key` is taken by one with the same name and params is
-        not inserted: the one that has it is returned in its place.
+        If a job with the same `idempotency_key`, name and params exists, it is returned
+        instead, and the new one is not inserted.
 
         Raises:
-            DuplicateJob: a key is taken by another job. Nothing was stored.
+            DuplicateJob: a key belongs to another job. Nothing was stored.
         """
         ...
 
@@ -55,8 +55,8 @@ class JobLifecycle(Protocol):
     def claim(self, request: ClaimRequest) -> list[Job]:
         """Lease up to `request.limit` claimable jobs, the highest priority first.
 
-        Within a priority the oldest id first. No two callers are given the same
-        attempt, and no name exceeds its limit, from however many processes they ask.
+        Within a priority the oldest id comes first. No two callers get the same
+        attempt, and no name exceeds its limit, however many processes claim.
         """
         ...
 
@@ -65,9 +65,9 @@ class JobLifecycle(Protocol):
     ) -> list[Job | InterlockError]:
         """Apply each move along the table, or refuse it; all in one transaction.
 
-        A refused move writes nothing but its rejection, and does not hinder the others.
-        A refusal is JobNotFound, IllegalTransition or LeaseLost, in the move's place.
-        Notes are stored with them; a note of a purged job is dropped.
+        A refused move writes only its rejection, and does not affect the others. Its
+        result is the error: JobNotFound, IllegalTransition or LeaseLost. Notes are
+        stored in the same transaction; a note of a purged job is dropped.
         """
         ...
 
@@ -80,23 +80,23 @@ class JobLifecycle(Protocol):
         ...
 
     def together(self) -> AbstractContextManager[None]:
-        """Make what this thread calls inside the block one transaction, all or none."""
+        """Make all calls of this thread inside the block one transaction."""
         ...
 
     def renew(
         self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
     ) -> list[Running]:
-        """Extend the live leases of these attempts; leave the others out."""
+        """Extend the live leases of these attempts, and return them."""
         ...
 
     def cancels(self, worker_id: str) -> list[Running]:
-        """Return this worker's attempts with a cancel that is not being acted on."""
+        """Return this worker's attempts that have a cancel request and no stop yet."""
         ...
 
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
-        """Return RUNNING jobs whose lease has expired, or whose worker is not alive.
+        """Return RUNNING jobs whose lease has expired, or whose worker has died.
 
-        The second kind only where the store shares a host with its workers.
+        A dead worker is noticed only if the store is on the same host.
         """
         ...
 
@@ -105,7 +105,7 @@ class JobLifecycle(Protocol):
         ...
 
     def next_due(self, *, now: datetime) -> datetime | None:
-        """Return the first moment after `now` at which a PENDING job becomes due."""
+        """Return the first time after `now` at which a PENDING job becomes due."""
         ...
 
 
@@ -161,7 +161,7 @@ class Administration(Protocol):
         ...
 
     def see_worker(self, worker: WorkerInfo) -> None:
-        """Record that the worker is there (insert or refresh `seen_at`)."""
+        """Register the worker, or refresh its `seen_at`."""
         ...
 
     def forget_worker(self, worker_id: str) -> None:
@@ -171,7 +171,7 @@ class Administration(Protocol):
     def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
         """Delete up to `limit` terminal jobs with all their records; return how many.
 
-        A job that a PENDING or RUNNING job is a rerun of goes too: ids are only text.
+        Jobs are deleted even if unfinished jobs name them in `rerun_of`.
         """
         ...
 
@@ -185,7 +185,7 @@ class Administration(Protocol):
         ...
 
     def verify(self) -> list[Fault]:
-        """Replay every history against the table and its fold against the row."""
+        """Replay every history; return where it differs from the table or the row."""
         ...
 
 
@@ -201,15 +201,15 @@ class JobStore(
     """Where jobs are kept. Every method is one durable transaction, thread-safe."""
 
     def check(self) -> None:
-        """Look whether the store can be used, its guards included.
+        """Check that the store can be used and has its guards.
 
         Raises:
-            StoreUnavailable: it cannot, and why.
+            StoreUnavailable: it cannot be used.
         """
         ...
 
     def watch(self) -> "Wakeup":
-        """Return a new source of wake-ups for one waiter."""
+        """Return a new `Wakeup` for one waiter."""
         ...
 
     def close(self) -> None:

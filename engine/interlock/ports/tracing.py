@@ -1,8 +1,8 @@
-"""Who follows a job from its submit through its attempts: nobody, until one is set.
+"""The port `Tracer`: a no-op until `set_tracer()` is called.
 
-A module of jobs sets a tracer when it is imported, so that the application, the worker
-and the process of each job have it. Between them goes a carrier, headers of the W3C
-Trace Context for instance: in the job's metadata, then in the order to start it.
+A job module sets a tracer when it is imported, so that the application, the worker and
+the process of each job have it. A carrier (such as the headers of W3C Trace Context)
+passes from the submit to the worker in the job's metadata, and to the job at its start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,46 +17,46 @@ Carrier = Mapping[str, str]
 
 
 class Span(Protocol):
-    """One attempt, as it is followed."""
+    """The span of one attempt."""
 
     @property
     def carrier(self) -> Carrier:
-        """What the job's own process is to be told."""
+        """The carrier for the job's own process."""
         ...
 
     def end(self, move: "Move | None") -> None:
-        """End it with the move that was committed; None: somebody else has ended it."""
+        """End the span with the committed move; None: another worker ended the job."""
         ...
 
 
 class Tracer(Protocol):
-    """Follows jobs. Thread-safe; whatever it meets, it raises nothing."""
+    """Makes the spans of jobs. Thread-safe; never raises."""
 
     def submitting(
         self, new: Sequence["NewJob"]
     ) -> AbstractContextManager[Sequence["NewJob"]]:
-        """Follow a submit; what it yields is stored, with a carrier in its metadata."""
+        """Trace a submit; yield the jobs to store, with a carrier in their metadata."""
         ...
 
     def running(self, job: "Job") -> Span:
-        """Begin to follow an attempt, which is about to start."""
+        """Begin the span of an attempt that is about to start."""
         ...
 
     def carrier(self) -> Carrier:
-        """Return what another process is to be told of where we are."""
+        """Return a carrier of the current span, for another process."""
         ...
 
     def entered(self, carrier: Carrier) -> AbstractContextManager[None]:
-        """Go on where the carrier says, inside of the block."""
+        """Continue the carrier's trace inside the block."""
         ...
 
     def flush(self) -> None:
-        """Send away what is kept back: this process is about to end."""
+        """Send buffered spans: this process is about to end."""
         ...
 
 
 class _Untraced:
-    """Nobody follows."""
+    """The tracer that does nothing."""
 
     def submitting(
         self, new: Sequence["NewJob"]
@@ -75,14 +75,14 @@ class _Untraced:
         return _NO_SPAN
 
     def flush(self) -> None:
-        """Nothing is kept."""
+        """Do nothing."""
 
 
 class _UntracedSpan:
     carrier: Carrier = MappingProxyType({})
 
     def end(self, move: "Move | None") -> None:
-        """Nothing was begun."""
+        """Do nothing."""
 
 
 _UNTRACED_SPAN: Final = _UntracedSpan()
@@ -91,11 +91,11 @@ _tracer: Tracer = _Untraced()
 
 
 def tracer() -> Tracer:
-    """Return who follows the jobs of this process."""
+    """Return the tracer of this process."""
     return _tracer
 
 
 def set_tracer(new: Tracer | None) -> None:
-    """Let `new` follow all jobs of this process from now on; None: nobody."""
+    """Set the tracer of this process; None: no tracing."""
     global _tracer  # noqa: PLW0603  (one for the process, as its jobs are)
     _tracer = new or _Untraced()

@@ -1,1 +1,1 @@
-"""For tests: contract suites for adapters, an inline engine, a clock to set by hand."""
+"""For tests: contract suites for adapters, an inline engine, and clocks to move."""

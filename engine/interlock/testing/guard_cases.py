@@ -1,4 +1,4 @@
-"""Every guard of the table, met and not met: the cases of the store contract.
+"""The cases of the store contract: each guard of the table, met and not met.
 
 Derived from the table: a new row, or a guard more on an old one, is tested without a
 line here; a guard that nobody knows how to meet is a KeyError.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class _Done:
-    """An execution that has ended before anybody could look."""
+    """An execution that has already ended."""
 
     supervised = True
 
@@ -49,16 +49,16 @@ class _Done:
         return seen
 
     def stop(self, cause: StopCause, grace_s: float) -> None:
-        """Nothing is left to stop."""
+        """Do nothing: it has ended."""
 
     def kill(self) -> None:
-        """Nothing is left to kill."""
+        """Do nothing: it has ended."""
 
     def reply(self, answer: Mapping[str, object]) -> None:
-        """Nothing is left to ask."""
+        """Do nothing: it has ended."""
 
     def extend(self, lease_deadline: float) -> None:
-        """Nothing is left to extend."""
+        """Do nothing: it has ended."""
 
 
 class InlineRunner:
@@ -111,7 +111,7 @@ class InlineRunner:
 
 
 def _run(job: Job) -> ExitSeen:
-    """Call the function of a job; return what a process of its own would say."""
+    """Call the function of a job; return the end that its own process would report."""
     try:
         hooks.job_start.run()
         try:

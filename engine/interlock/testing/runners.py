@@ -1,6 +1,6 @@
 """The contract of every `Runner`, as a test class to inherit.
 
-An adapter, ours or a third party's, proves itself so:
+Test a runner like this:
 
     class TestMyRunner(RunnerContract):
         @pytest.fixture
@@ -11,8 +11,8 @@ An adapter, ours or a third party's, proves itself so:
             yield runner
             runner.close()
 
-A runner that cannot prove death says `proves_death = False`; then what outlives a
-session of its own is not asked for.
+For a runner that cannot prove death, set `proves_death = False`. The suite then skips
+the tests of processes that leave their session.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""A store, and jobs brought into any situation along legal moves only."""
+"""Brings jobs of a store into any situation, by legal moves only."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -36,9 +36,10 @@ def reason_of(row: Transition) -> Reason | None:
 
 
 class Scene:
-    """Jobs `j1`, `j2`, ... of a store; each a name and a queue of its own, unless told.
+    """The jobs `j1`, `j2`, ... of a store.
 
-    So what one test does with several jobs does not mix.
+    By default each has a name and a queue of its own, so that jobs of one test do not
+    affect each other.
     """
 
     def __init__(self, store: JobStore, clock: ManualClock) -> None:

@@ -1,4 +1,4 @@
-"""The store contract, seventh part: reading on, and answers kept for their keys."""
+"""The store contract, seventh part: the event feed, and idempotency keys."""
 
 from dataclasses import replace
 from datetime import timedelta

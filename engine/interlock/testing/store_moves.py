@@ -87,7 +87,7 @@ class MovesContract:
         before = scene.arrange(row, next(met(row)))
         records = _records(scene.store, before)
         for version in (before.version - 1, before.version + 1):
-            with pytest.raises(VersionChanged, match="it has version"):
+            with pytest.raises(VersionChanged, match="but the job has version"):
                 scene.apply(before, row.event, version=version)
             assert _records(scene.store, before) == records
         after = scene.apply(before, row.event, version=before.version)
@@ -194,7 +194,7 @@ class MovesContract:
         assert _records(scene.store, first) == waiting
         (second,) = scene.claim(first.name)
         taken = _records(scene.store, first)
-        with pytest.raises(LeaseLost, match="attempt 2 has it"):
+        with pytest.raises(LeaseLost, match="attempt 2 has replaced it"):
             scene.apply(first, row.event, proof=Proof.INLINE, domain_empty=True)
         assert _records(scene.store, first) == taken
         assert second.attempt == 2

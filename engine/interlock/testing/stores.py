@@ -1,6 +1,6 @@
 """The contract of every `JobStore`, as a test class to inherit.
 
-An adapter, ours or a third party's, proves itself so:
+Test a store like this:
 
     class TestMyStore(StoreContract):
         @pytest.fixture
@@ -9,8 +9,8 @@ An adapter, ours or a third party's, proves itself so:
             yield store
             store.close()
 
-`clock` stands still until a test moves it, and the store must read no other. After
-each test the store must find nothing wrong with itself.
+`clock` stands still until a test moves it, and the store must read no other clock.
+After each test `verify()` of the store must find no fault.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class StoreContract(
     QueriesContract,
     FeedContract,
 ):
-    """Inherit and give a `store` fixture that is empty for each test."""
+    """Inherit from it, and define a fixture `store` that is empty for each test."""
 
     @pytest.fixture
     def clock(self) -> ManualClock:

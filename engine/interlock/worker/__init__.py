@@ -1,4 +1,4 @@
-"""Running jobs: the loop, its attempts, and what follows from what it sees.
+"""The worker: its loop, its attempts, and the reaper.
 
-Imports `jobs`, `ports` and `core`; reaches the world through ports alone.
+Imports `jobs`, `ports` and `core`. Reaches stores and runners only through ports.
 """

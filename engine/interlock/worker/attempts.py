@@ -1,4 +1,4 @@
-"""The attempts that a worker runs: what was seen of each, and what follows from it."""
+"""The running attempts of a worker: collects observations, and writes their moves."""
 
 import logging
 import random
@@ -34,7 +34,7 @@ _RUNNING: Final = row_of(Event.CLAIM).target
 
 @dataclass(slots=True, kw_only=True)
 class Tracked:
-    """One attempt: the view of it, and the execution."""
+    """One attempt: what the worker knows of it, and its execution."""
 
     seen: Supervised
     execution: Execution
@@ -48,7 +48,7 @@ class Tracked:
 
 
 class Attempts:
-    """Everything that a worker runs just now, by job id."""
+    """The running attempts of a worker, by job id."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class Attempts:
         self.all[tracked.job.id] = tracked
 
     def sources(self) -> list[Execution]:
-        """Return what to wait for."""
+        """Return the sources to wait for."""
         return [*(tracked.execution for tracked in self.all.values()), *self._left]
 
     def held(self) -> dict[str, int]:
-        """Return the attempts whose leases are to be renewed."""
+        """Return the attempts whose leases must be renewed."""
         return {
             job_id: tracked.job.attempt
             for job_id, tracked in self.all.items()
@@ -86,7 +86,7 @@ class Attempts:
     def extend(
         self, renewed: Iterable[Running], asked: Mapping[str, int], deadline: float
     ) -> None:
-        """Pass confirmed leases on; let go of what is not ours any more."""
+        """Extend attempts with a confirmed lease; kill those that lost it."""
         found = {running.job_id: running for running in renewed}
         self.note_cancels(found.values())
         for job_id in asked:
@@ -96,19 +96,21 @@ class Attempts:
             elif tracked.seen.proof is None:
                 about = _about(tracked.job)
                 _log.warning(
-                    "job %s: the lease of its attempt is lost", job_id, extra=about
+                    "Job %s: this worker lost its lease and kills the attempt",
+                    job_id,
+                    extra=about,
                 )
                 tracked.execution.kill()
 
     def note_cancels(self, running: Iterable[Running]) -> None:
-        """Remember which attempts somebody wants canceled."""
+        """Remember which attempts have a cancel request."""
         for one in running:
             tracked = self.all.get(one.job_id)
             if tracked is not None and tracked.job.attempt == one.attempt:
                 tracked.seen.cancel_requested |= one.cancel_requested
 
     def shut_down(self, *, at_once: bool) -> None:
-        """Have every attempt stopped and its job released."""
+        """Stop every attempt, and release its job."""
         for tracked in self.all.values():
             tracked.seen.shut_down = True
             if at_once:
@@ -117,7 +119,7 @@ class Attempts:
                     tracked.execution.kill()
 
     def next_deadline(self) -> float:
-        """Return when the next attempt has run too long, or notes are to be written."""
+        """Return when the next timeout is reached, or notes must be written."""
         deadlines = [
             tracked.seen.deadline
             for tracked in self.all.values()
@@ -126,14 +128,14 @@ class Attempts:
         return min([*deadlines, self._notebook.due_at()])
 
     def observe(self) -> None:
-        """Take in what happened since the last call."""
+        """Handle the observations since the last call."""
         for tracked in self.all.values():
             for observation in tracked.execution.observe():
                 self._take(tracked, observation)
         self._left = [one for one in self._left if not _is_dead(one)]
 
     def ended(self) -> set[tuple[str, int]]:
-        """Look once more, and return the dead attempts whose end is to be written."""
+        """Return the dead attempts whose end is not written yet."""
         self.observe()
         return {
             (job_id, tracked.job.attempt)
@@ -152,7 +154,7 @@ class Attempts:
                 seen.proof, seen.where = observation.proof, observation.where
                 self._notebook.take(job, observation, self._clock.now())
             case Unconfirmed():
-                words = "job %s: killed, but its death cannot be proved"
+                words = "Job %s was killed, but the kernel has not confirmed its death"
                 _log.error(words, job.id, extra=_about(job))
                 self._notebook.take(job, observation, self._clock.now())
             case Request():
@@ -163,12 +165,12 @@ class Attempts:
                 assert_never(observation)
 
     def requests(self) -> list[tuple[Tracked, Mapping[str, Any]]]:
-        """Return what jobs have asked for since the last call."""
+        """Return the requests of jobs since the last call."""
         requests, self._requests = self._requests, []
         return requests
 
     def moves(self) -> list[tuple[Tracked, Move]]:
-        """Return the moves that the attempts need now."""
+        """Return the moves to write now."""
         return [
             (tracked, move)
             for tracked in self.all.values()
@@ -180,7 +182,7 @@ class Attempts:
         return next_move(seen, now=now, boot=boot, actor=self._actor, rng=self._rng)
 
     def notes(self, moves: Iterable[tuple[Tracked, Move]]) -> list[Note]:
-        """Return the notes to store now: with moves, or once in a while."""
+        """Return the notes to store now: with moves, or after a while."""
         moving = {move.job_id for _, move in moves}
         return self._notebook.due(now=self._clock.boot(), moving=moving)
 
@@ -190,7 +192,7 @@ class Attempts:
         outcomes: Iterable[Job | InterlockError],
         notes: list[Note],
     ) -> None:
-        """Go on with what the store has committed, and only then signal."""
+        """Apply what the store has committed; only then send signals."""
         self._notebook.stored(notes, now=self._clock.boot())
         for (tracked, move), outcome in zip(moves, outcomes, strict=True):
             self._settle(tracked, move, outcome)
@@ -198,7 +200,7 @@ class Attempts:
             self._signal(tracked)
 
     def _signal(self, tracked: Tracked) -> None:
-        """Tell the job of a stop that is committed."""
+        """Signal a job whose stop is committed."""
         seen = tracked.seen
         decision = decide(seen, now=self._clock.boot())
         if isinstance(decision, Signal):
@@ -211,12 +213,17 @@ class Attempts:
     def _settle(
         self, tracked: Tracked, move: Move, outcome: Job | InterlockError
     ) -> None:
-        """Go on with what the store answered."""
+        """Apply the store's answer to one move."""
         if isinstance(outcome, IllegalTransition):
             outcome = self._look_again(tracked, outcome)
         if isinstance(outcome, InterlockError):
             about = _about(tracked.job)
-            _log.warning("job %s: %s", move.job_id, outcome, extra=about)
+            _log.warning(
+                "Job %s: the end of its attempt was refused: %s",
+                move.job_id,
+                outcome,
+                extra=about,
+            )
             tracked.execution.kill()
             self._left.append(tracked.execution)
             self._forget(tracked, None)
@@ -225,7 +232,7 @@ class Attempts:
         tracked.seen.cancel_requested |= outcome.cancel_requested_at is not None
         if outcome.status is not _RUNNING:
             about = {**_about(tracked.job), "event": move.event.value}
-            words = "job %s attempt %s: %s"
+            words = "Job %s, attempt %s: %s"
             _log.info(words, outcome.id, move.attempt, move.event, extra=about)
             self._forget(tracked, move)
 
@@ -236,12 +243,12 @@ class Attempts:
     def _look_again(
         self, tracked: Tracked, refused: IllegalTransition
     ) -> Job | InterlockError:
-        """Return the job as it is if the attempt is still ours: decide anew."""
+        """Return the job as it is now, if it changed and the attempt is still ours."""
         job = self._current(tracked)
         return refused if job is None or _view(job) == _view(tracked.job) else job
 
     def _current(self, tracked: Tracked) -> Job | None:
-        """Return the job as it is, None if this attempt of it is over."""
+        """Return the job as it is now, None if this attempt is over."""
         try:
             job = self._store.get(tracked.job.id)
         except JobNotFound:  # rescued, ended and purged meanwhile
@@ -250,13 +257,13 @@ class Attempts:
         return job if ours else None
 
     def let_go(self) -> None:
-        """Forget attempts whose supervisor is gone, and that somebody has rescued."""
+        """Forget attempts without a supervisor that another worker has rescued."""
         orphans = [t for t in self.all.values() if not t.execution.supervised]
         for tracked in orphans:
             if self._current(tracked) is None:
                 about = _about(tracked.job)
                 _log.warning(
-                    "job %s: its attempt was rescued", tracked.job.id, extra=about
+                    "Job %s: another worker has rescued it", tracked.job.id, extra=about
                 )
                 self._forget(tracked, None)
 
@@ -266,7 +273,7 @@ def _is_dead(execution: Execution) -> bool:
 
 
 def _about(job: Job) -> dict[str, object]:
-    """Return what a log record says beside its message, for machines."""
+    """Return the extra fields of a log record."""
     return {"job_id": job.id, "attempt": job.attempt}
 
 

@@ -1,4 +1,4 @@
-"""Make a worker of the jobs that this process has declared."""
+"""Builds a worker for the registered jobs."""
 
 import resource
 import sys
@@ -26,12 +26,12 @@ def new_worker(
     answer: Answer,
 ) -> Worker:
     """See `Engine.new_worker`."""
-    refuse_while_importing("a worker's start")
+    refuse_while_importing("starts a worker")
     jobs = registered()
     if not jobs:
         raise InterlockError(
-            "no job is registered in this process: import the modules with @job "
-            "first. No worker was started."
+            "No job is registered in this process. Import the modules that declare "
+            "jobs with @job first. No worker was started."
         )
     prepare()  # refuse what no job could be started with
     _make_room(settings.concurrency)
@@ -47,7 +47,7 @@ def new_worker(
 
 
 def _make_room(concurrency: int) -> None:
-    """Raise the soft limit of descriptors if need be: a running job takes two.
+    """Raise the soft limit of file descriptors if needed: a running job takes two.
 
     Raises:
         InvalidOption: the hard limit is too low for so many.
@@ -67,10 +67,10 @@ def _make_room(concurrency: int) -> None:
 
 
 def _main() -> dict[str, str]:
-    """Return how to import again what was run: a module, a folder or archive, a file.
+    """Return how to import the main module again: a module, a folder or a file.
 
     Raises:
-        InterlockError: it has no file.
+        InterlockError: the main module has no file.
     """
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
@@ -81,8 +81,8 @@ def _main() -> dict[str, str]:
         return {"folder": str(Path(file).absolute().parent)}
     if file is None or not Path(file).is_file():
         raise InterlockError(
-            "jobs are declared at a prompt or in a cell of a notebook, where no worker "
-            "can import them. Put them into a module (in a notebook: `%%writefile "
+            "Jobs are declared at a prompt or in a notebook cell, where workers cannot "
+            "import them. Put them into a module (in a notebook: `%%writefile "
             "my_jobs.py` as a cell's first line) and import it. No worker was started."
         )
     return {"file": str(Path(file).absolute())}

@@ -1,7 +1,7 @@
 """The worker's loop: claim, start, watch, report, stop gracefully.
 
-One thread. A database call may last for ever; that delays the loop, but no kill: each
-job's own supervisor ends it when its lease is over.
+It runs in one thread. A database call may block for ever. This delays the loop, but no
+kill: each job's supervisor kills it when its lease is over.
 """
 
 import logging
@@ -32,21 +32,21 @@ from interlock.worker.settings import WorkerSettings
 from interlock.worker.supervision import Supervised
 
 _log = logging.getLogger("interlock.worker")
-_POLL_S: Final = 2.0  # behind every wake-up: what a lost notification costs at most
+_POLL_S: Final = 2.0  # the delay that a lost notification can cause
 _LOOK_S: Final = 0.03  # between two looks for cancels; our own writes wake us too
 _REAP_S: Final = 1.0
-_SOON_S: Final = 0.2  # what is due so soon is done now: one wake-up for all of it
+_SOON_S: Final = 0.2  # what is due this soon is done now, to save wake-ups
 _STORE_DOWN_S: Final = 0.5
 _GROUP: Final = 4  # ends in one transaction, of four times as many attempts
 _GATHER_S: Final = 0.005
 
 
-#: Does what a running job asks for; returns what the job is told, in JSON.
+#: Handles a request of a running job, and returns the answer as JSON.
 Answer = Callable[[Job, Mapping[str, Any]], Mapping[str, object]]
 
 
 def _refuse(_job: Job, _request: Mapping[str, Any]) -> Mapping[str, object]:
-    words = "this worker does nothing for its jobs."
+    words = "This worker takes no requests from its jobs."
     return {"error": {"kind": "InterlockError", "message": words, "about": {}}}
 
 
@@ -56,12 +56,12 @@ def new_worker_id() -> str:
 
 
 def _host() -> str:
-    """Return this host's name, as any database can store it."""
+    """Return this host's name as text that every database can store."""
     return socket.gethostname().encode("utf-8", "replace").decode()
 
 
 class Worker:
-    """Runs jobs until it is told to stop."""
+    """Runs jobs until `stop` is called."""
 
     def __init__(
         self,
@@ -104,19 +104,19 @@ class Worker:
 
     @property
     def containment(self) -> str:
-        """How its jobs are contained."""
+        """The containment of its jobs."""
         return self._runner.containment
 
     def stop(self) -> None:
-        """Stop: once, after the shutdown grace; twice, at once. From any thread."""
+        """Stop after the shutdown grace; a second call stops at once. Thread-safe."""
         self._stops += 1
         self._wakeup.wake()
 
     def run(self) -> None:
-        """Work until `stop` and the end of the last job.
+        """Run jobs until `stop` is called and the last job has ended.
 
         Raises:
-            NotGuarded: a job module runs itself when it is imported.
+            NotGuarded: a job module has no `if __name__ == "__main__":` guard.
         """
         try:
             self._begin()
@@ -159,10 +159,10 @@ class Worker:
         )
 
     def turn(self, most_s: float = _POLL_S) -> bool:
-        """Wait for something to happen, and do what follows from it.
+        """Wait for an event, and handle it: one turn of the loop.
 
         Returns:
-            Whether a job was claimed or is being watched.
+            Whether any attempt is running.
         """
         changed = self._wakeup.wait(min(most_s, self._patience_s()), self._sources())
         changed |= bool(self._gather_s) and self._wakeup.wait(self._gather_s)
@@ -175,7 +175,11 @@ class Worker:
             # Nothing is forgotten: what runs is watched by its own supervisor, and what
             # was seen is written when the store answers again.
             if str(error) != self._down:
-                _log.warning("the store does not answer: %s", error)
+                _log.warning(
+                    "The store does not answer; running jobs go on, no job is "
+                    "claimed: %s",
+                    error,
+                )
             self._down = str(error)
             self._renew_at = 0.0  # what it was about to renew may be over soon
             self._wakeup.wait(_STORE_DOWN_S)
@@ -208,10 +212,10 @@ class Worker:
             tracked.execution.reply({"number": request["number"], **reply})
 
     def _exchange(self) -> None:
-        """Write what has ended and claim for the freed slots, in one transaction.
+        """Write the ends of jobs and claim for the freed slots, in one transaction.
 
-        Nothing in this process changes, and no job is signaled or started, before the
-        transaction has committed.
+        Before the transaction has committed, nothing in this process changes, and no
+        job is signaled or started.
         """
         moves = self._attempts.moves()
         notes = self._attempts.notes(moves)
@@ -236,9 +240,9 @@ class Worker:
             self._await_due(now)
 
     def _pause_s(self, ended: int, took: float) -> float:
-        """Return how long to let jobs end before the next transaction.
+        """Return how long to wait before the next transaction, to group ends of jobs.
 
-        As long as the last took, where ends come in groups: many others run meanwhile.
+        As long as the last transaction took, if many jobs run and end in groups.
         """
         many = ended >= _GROUP and len(self._attempts.all) >= 4 * _GROUP
         return min(took, _GATHER_S) if many else 0.0
@@ -264,7 +268,10 @@ class Worker:
     def _shut_down(self, now: float) -> None:
         if self._patience_over == float("inf"):
             grace_s = self._settings.shutdown_grace
-            words = "stops; %s jobs may go on for %g s, a second signal ends them now"
+            words = (
+                "Shutting down: %s running jobs get %g s to finish. A second signal "
+                "(Ctrl-C or SIGTERM) stops them now."
+            )
             _log.info(words, len(self._attempts.all), grace_s)
             self._patience_over = now + self._settings.shutdown_grace
         if now >= self._patience_over or self._stops > 1:
@@ -272,7 +279,7 @@ class Worker:
             self._patience_over = float("inf") if self._stops > 1 else now + _POLL_S
 
     def _renew(self, now: float) -> None:
-        """Renew all leases; only what the database confirms is passed on."""
+        """Renew all leases, and extend the attempts whose renewal is confirmed."""
         lease = self._settings.lease
         self._renew_at = now + lease / 3
         self._register()
@@ -303,8 +310,8 @@ class Worker:
     def _start(self, job: Job, claimed: float) -> None:
         """Start a claimed job.
 
-        Its lease runs from before the claim was sent; its timeout from now, or a slow
-        store would end jobs as TIMEOUT that never ran.
+        Its lease counts from before the claim was sent. Its timeout counts from now;
+        otherwise a slow store would end jobs as TIMEOUT that never ran.
         """
         function = self._jobs[job.name]
         timeout = job.timeout_s

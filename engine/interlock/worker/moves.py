@@ -1,4 +1,4 @@
-"""What an attempt asks of the store next: the move that fits what was decided. Pure."""
+"""Builds the move that a decision about an attempt needs. Pure."""
 
 from datetime import datetime, timedelta
 from random import Random
@@ -74,7 +74,7 @@ def _end(
 
 
 def _error(seen: Supervised, event: Event) -> Failure | None:
-    """Return what went wrong; an attempt that ended as it was told to did not."""
+    """Return the error of an attempt; none if it ended because it was stopped."""
     failure = seen.failure
     if seen.job.stop_cause is StopCause.TIMEOUT:
         return _outrun(seen)
@@ -83,7 +83,7 @@ def _error(seen: Supervised, event: Event) -> Failure | None:
 
 
 def _outrun(seen: Supervised) -> Failure:
-    """Return what is to be told of an attempt that ran too long, and where it was."""
+    """Return the failure of an attempt that ran too long, and where it was."""
     words = f"it ran longer than its timeout of {seen.job.timeout_s:g} s"
     if seen.where is not None:
         words += f"; it was in {seen.where}"

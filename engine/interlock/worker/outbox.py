@@ -1,4 +1,4 @@
-"""What is to be noted of running attempts, until a transaction takes it along."""
+"""Buffers logs and progress of running attempts for the next transaction."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _EVERY_S: Final = 0.1  # logs and progress by themselves; with a move, at once
 
 
 class Notebook:
-    """Notes in the order in which they came."""
+    """The notes that are not stored yet, in their order."""
 
     def __init__(self, containment: str) -> None:
         self._containment = containment
@@ -35,7 +35,7 @@ class Notebook:
         seen: PidSeen | Output | Progress | Unconfirmed | TreeDead,
         now: datetime,
     ) -> None:
-        """Note what was seen of an attempt."""
+        """Add an observation of an attempt."""
         job_id, attempt = job.id, job.attempt
         match seen:
             case PidSeen(pid=pid, age_s=age_s):
@@ -72,13 +72,13 @@ class Notebook:
                 self._notes.append(used)
 
     def due_at(self) -> float:
-        """Return when notes are to be written, if no move takes them along before."""
+        """Return when notes must be written, if no move is written before."""
         return self._stored_at + _EVERY_S if self._notes else float("inf")
 
     def due(self, *, now: float, moving: Collection[str]) -> list[Note]:
-        """Return the notes to write now: all of the jobs that move, some of the others.
+        """Return the notes to write now: all of jobs with a move, and some others.
 
-        Not all of those at once: a worker that writes for long renews no lease.
+        Their number is limited, because a worker that writes for long renews no lease.
         """
         if not moving and now < self.due_at():
             return []
@@ -87,7 +87,7 @@ class Notebook:
         return along + list(islice(others, _MANY))
 
     def stored(self, notes: list[Note], *, now: float) -> None:
-        """Forget the notes that are written."""
+        """Remove the notes that are written."""
         if notes:
             gone = set(map(id, notes))
             self._notes = [note for note in self._notes if id(note) not in gone]

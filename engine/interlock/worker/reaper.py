@@ -1,7 +1,7 @@
-"""Jobs whose worker is gone, and jobs that expired before they started.
+"""The reaper: rescues lost jobs, and expires jobs that have not started in time.
 
-Runs in every worker, on a schedule and never "when idle"; needs no leader, since each
-event is checked again in its own UPDATE.
+It runs in every worker, on a schedule, also when the worker is busy. It needs no
+leader, because each event is checked again in its own UPDATE.
 """
 
 import logging
@@ -24,7 +24,7 @@ _LONG_AGO: Final = timedelta(days=2)  # no lease is longer than a day
 
 
 def loss(job: Job, *, now: datetime, actor: str, domain_empty: bool = False) -> Move:
-    """Return the move that fits a lost job: by its cancel, its stop, its budget."""
+    """Return the move for a lost job; it depends on its cancel, stop and losses."""
     if job.cancel_requested_at is not None:
         event = Event.CANCEL_LOST
     elif job.stop_cause is StopCause.TIMEOUT:
@@ -46,7 +46,7 @@ def loss(job: Job, *, now: datetime, actor: str, domain_empty: bool = False) -> 
 
 
 class Reaper:
-    """Finds them and moves them on."""
+    """Rescues lost jobs and expires overdue ones."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class Reaper:
         Args:
             store: where the jobs are.
             actor: the worker's id.
-            runner: proves kill domains empty, and sweeps.
+            runner: proves kill domains empty, and kills leftover processes.
             ended: returns the attempts (job id, number) of this worker that are dead
-                and whose own end is still to be written: they are not lost, however
-                long the store did not answer.
+                and whose end is not written yet. They are not lost, even if the store
+                did not answer for a long time.
         """
         self._store = store
         self._actor = actor
@@ -73,7 +73,7 @@ class Reaper:
         self._tidy_at = datetime.min.replace(tzinfo=UTC)
 
     def reap(self, now: datetime) -> int:
-        """Move every lost and every expired job on; return how many."""
+        """Handle every lost and every expired job; return how many."""
         overdue = self._store.overdue(now=now, limit=_BATCH)
         moves = [self._expiry(job, now) for job in overdue]
         lost = self._store.lost(now=now, limit=_BATCH)
@@ -85,7 +85,7 @@ class Reaper:
             else:
                 about = {"job_id": outcome.id, "attempt": outcome.attempt}
                 about["event"] = move.event.value
-                words = "job %s: %s (%s)"
+                words = "Job %s: %s (%s)"
                 _log.info(words, outcome.id, move.event, outcome.reason, extra=about)
         if not lost and now >= self._tidy_at:
             self._tidy_at = now + _TIDY_EVERY
@@ -93,7 +93,7 @@ class Reaper:
         return sum(not isinstance(outcome, InterlockError) for outcome in outcomes)
 
     def _tidy(self, now: datetime) -> None:
-        """Forget workers that were killed long ago; no job of theirs is lost."""
+        """Delete the records of workers that were killed long ago and hold no job."""
         for worker in self._store.workers():
             if worker.seen_at < now - _LONG_AGO:
                 self._store.forget_worker(worker.id)
@@ -108,7 +108,7 @@ class Reaper:
         )
 
     def _losses(self, candidates: Sequence[Lost], now: datetime) -> list[Move]:
-        """Return the moves of those that are lost: by lease, or by proof."""
+        """Return the moves of jobs that are lost: by lease, or by proof of death."""
         if not candidates:
             return []
         workers = {worker.id: worker for worker in self._store.workers()}
@@ -127,7 +127,11 @@ class Reaper:
         left = [one for one in left if one not in ended]
         alive = self._runner.sweep(left) if left else set()
         if alive:
-            _log.error("lost, but not dead: %s; they are rescued later", sorted(alive))
+            _log.error(
+                "Processes of lost jobs are still alive: %s. These jobs are not "
+                "rescued until the processes have died.",
+                sorted(alive),
+            )
         return [
             loss(job, now=now, actor=self._actor, domain_empty=empty)
             for job, empty in lost
@@ -135,6 +139,6 @@ class Reaper:
         ]
 
     def _is_empty(self, worker: WorkerInfo | None) -> bool:
-        """Whether a worker's kill domain is proved empty; a dead worker is no proof."""
+        """Whether a worker's kill domain is proved empty; its own death is no proof."""
         domain = None if worker is None else worker.domain
         return domain is not None and self._runner.proved_empty(domain)

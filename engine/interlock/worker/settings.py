@@ -1,4 +1,4 @@
-"""How a worker works."""
+"""Worker configuration."""
 
 import os
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ DEFAULT_LEASE_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """How many jobs it runs at once, which, and how it ends.
+    """The settings of a worker.
 
     Args:
-        concurrency: jobs at once; 1 to 1000.
-        lease: seconds after which a silent worker's jobs are somebody else's; 1 or
-            more. Its jobs are dead a margin of max(20 %, 0.5 s) before that.
-        queues: only these; None: all.
-        shutdown_grace: seconds that running jobs may go on after a stop.
+        concurrency: number of jobs to run at once; 1 to 1000.
+        lease: seconds without a heartbeat after which other workers take over; 1 to
+            86400. Its jobs are killed max(20 %, 0.5 s) of the lease before that.
+        queues: run only jobs of these queues; None: of all.
+        shutdown_grace: seconds to let running jobs finish at shutdown.
         job_engine: whether jobs may open the worker's database
             (`current_job().engine`); they can submit jobs in any case.
     """
@@ -41,5 +41,5 @@ class WorkerSettings:
 
     @property
     def margin(self) -> float:
-        """Seconds by which a job dies before its lease expires."""
+        """Seconds before the end of the lease at which a job is killed."""
         return max(0.2 * self.lease, 0.5)

@@ -1,8 +1,8 @@
-"""What to do next with one attempt. Pure: no clock, no store, no process.
+"""Decides what to do next with one attempt. Pure: no clock, store or process.
 
-The worker calls `decide` after each thing it learns. The order of the rules is the
-protocol: what has been read of an exit disarms the timeout, a stop is committed to the
-store before the first signal, and the end is written after the proof of death.
+The worker calls `decide` after each observation. The order of the rules is the
+protocol: an exit that was read disarms the timeout, a stop is committed to the store
+before the first signal, and the end is written after the proof of death.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The stop is committed: tell the job, and kill it after its grace."""
+    """The stop is committed: send SIGTERM, and kill the job after its grace."""
 
     cause: StopCause
 
@@ -61,7 +61,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Lose:
-    """Its lease was over or its supervisor was killed: dead, but not by itself."""
+    """The attempt is dead because its lease expired or its supervisor was killed."""
 
 
 Decision = Wait | Ask | Signal | Finish | Lose
@@ -103,7 +103,7 @@ def _outcome(seen: Supervised) -> Decision:
 
 
 def _natural(seen: Supervised) -> Decision:
-    """Return the end of an attempt that nobody had decided to stop."""
+    """Return the end of an attempt that was not stopped."""
     if seen.exit is None:
         return Lose()
     if seen.failure is None:

@@ -118,7 +118,7 @@ def test_the_records_are_append_only(raw: PostgresRaw) -> None:
 )
 def test_a_weakened_guard_is_noticed(raw: PostgresRaw, attack: str) -> None:
     raw.run(attack)
-    with pytest.raises(SchemaMismatch, match="guards of the database"):
+    with pytest.raises(SchemaMismatch, match="Guards of the database"):
         open_store(raw.url)
 
 

@@ -1,4 +1,4 @@
-"""Talk to a server of Interlock with the library's names, values and errors."""
+"""HTTP clients with the names, values and errors of `Engine`."""
 
 from interlock.api.handle import AsyncJobHandle
 from interlock_adapters.http.client.aio import AsyncClient

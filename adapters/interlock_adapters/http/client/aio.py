@@ -1,4 +1,4 @@
-"""`AsyncEngine` at a distance: the names of `Client`, awaited."""
+"""`AsyncClient`: the methods of `AsyncEngine`, over HTTP."""
 
 import json
 import time
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """A server's jobs, awaited. What is not said here is as in `Engine`."""
+    """The jobs of a server. Methods without a text of their own are as in `Engine`."""
 
     def __init__(self, url: str, *, token: str | None = None) -> None:
         self._http = httpx.AsyncClient(**calls.prepared(url, token))
@@ -120,7 +120,7 @@ class AsyncClient:
     async def events(
         self, job_id: str, *, after: int = 0
     ) -> AsyncIterator[HistoryEntry]:
-        """Yield a job's history as it happens, from beyond `after` until its end."""
+        """Yield a job's history as it happens, after `after`, until the job ends."""
         path = calls.of_job(job_id, "/events")
         async with self._http.stream("GET", path, params={"after": after}) as answer:
             if answer.is_error:

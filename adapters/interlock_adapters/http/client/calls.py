@@ -1,4 +1,4 @@
-"""What each method asks of the server, and how it reads the answer. No network."""
+"""The request of each client method, and how its answer is read. No network."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -19,14 +19,14 @@ from interlock.ports.tracing import tracer
 from interlock_adapters.http.client import values
 
 T = TypeVar("T")
-#: The longest that one request waits; a longer wait is several.
+#: The longest wait of one request; longer waits use several.
 LONGEST_S: Final = 30.0
 Submitted = tuple[str, Mapping[str, object], Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask(Generic[T]):
-    """One request; `read` makes its answer of the JSON."""
+    """One request; `read` turns the JSON of its answer into a value."""
 
     method: str
     path: str
@@ -89,7 +89,7 @@ def _call(wanted: Wanted) -> Submitted:
 
 
 def _in_json(name: str, params: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the parameters in JSON; the server knows whether they fit.
+    """Return the parameters as JSON; the server checks them.
 
     Raises:
         InvalidParams: they are no JSON, and this process has no job of the name.
@@ -149,7 +149,7 @@ def cancel(
 
 
 def rerun(job_id: str, *, by: str | None, if_version: int | None) -> Ask[str]:
-    """Run again what a job did; the answer is the id of the new one."""
+    """Run a job again; the answer is the id of the new job."""
     return Ask(
         method="POST",
         path=of_job(job_id, "/rerun"),
@@ -205,7 +205,7 @@ def log(job_id: str, *, after: int, limit: int) -> Ask[list[LogLine]]:
 
 
 def explain(job_id: str) -> Ask[str]:
-    """Read what a job does now."""
+    """Read a sentence about a job."""
     path = of_job(job_id, "/explain")
     return Ask(method="GET", path=path, read=lambda body: str(body["explanation"]))
 

@@ -1,4 +1,4 @@
-"""Problems of a server -> the library's errors."""
+"""Turns a server's problems into the library's errors."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ _UNFIT: Final = frozenset({400, 413, 415, 422})
 
 
 class ServerRefused(errors.InterlockError):
-    """The server does not let this caller do this; `kind` and `status` say why."""
+    """The server refused the request; `kind` and `status` say why."""
 
     def __init__(self, status: int, kind: str, detail: str) -> None:
         super().__init__(detail)
@@ -23,7 +23,7 @@ class ServerRefused(errors.InterlockError):
 
 
 def of(response: httpx.Response) -> errors.InterlockError:
-    """Return the error that a refusal is, with the server's words."""
+    """Return the error of a refusal, with the server's text."""
     try:
         body = response.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""`Engine` at a distance: the same names, the same values, the same errors."""
+"""`Client`: the methods of `Engine`, over HTTP."""
 
 import json
 import time
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Client:
-    """A server's jobs. What is not said here is as in `Engine`."""
+    """The jobs of a server. Methods without a text of their own are as in `Engine`."""
 
     def __init__(self, url: str, *, token: str | None = None) -> None:
         self._http = httpx.Client(**calls.prepared(url, token))
@@ -116,7 +116,7 @@ class Client:
         return self._send(calls.history(job_id))
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[HistoryEntry]:
-        """Yield a job's history as it happens, from beyond `after` until its end."""
+        """Yield a job's history as it happens, after `after`, until the job ends."""
         path = calls.of_job(job_id, "/events")
         with self._http.stream("GET", path, params={"after": after}) as answer:
             if answer.is_error:

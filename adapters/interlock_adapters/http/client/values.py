@@ -1,4 +1,4 @@
-"""JSON of a server -> the engine's values."""
+"""Turns a server's JSON into the engine's values."""
 
 from collections.abc import Mapping
 from typing import Any

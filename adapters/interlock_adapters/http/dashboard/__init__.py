@@ -1,1 +1,1 @@
-"""The dashboard: HTML pages beside the API, rendered here and refreshed by events."""
+"""The dashboard: HTML pages that the server renders and events refresh."""

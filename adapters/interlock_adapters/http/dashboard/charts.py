@@ -1,4 +1,4 @@
-"""What ended when, and how long it took: numbers and the geometry of two charts."""
+"""The numbers and the geometry of the charts of throughput and duration."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charts:
-    """Everything that the page draws."""
+    """The charts of the overview."""
 
     bars: Sequence[Bar]
     most: int  # jobs a minute, at the top of the chart
@@ -41,7 +41,7 @@ class Charts:
 
 
 def charts(endings: Sequence[Ending], *, now: datetime) -> Charts:
-    """Draw the last minutes."""
+    """Return the charts of the last minutes."""
     minutes: list[list[Ending]] = [[] for _ in range(MINUTES)]
     for ending in endings:
         age = int((now - ending.finished_at) / _BY)

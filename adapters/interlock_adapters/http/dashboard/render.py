@@ -1,4 +1,4 @@
-"""Templates, and how values are written for people."""
+"""Renders the templates, and formats values for people."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock_adapters.http.dashboard import charts, state_diagram, timeline
 
 _STEPS: Final = (("d", 86_400), ("h", 3600), ("min", 60))
-#: Scripts and styles from here alone: a log line that is HTML runs nothing.
+#: Only scripts and styles of this server: HTML in a log line does nothing.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

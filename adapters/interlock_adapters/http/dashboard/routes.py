@@ -1,4 +1,4 @@
-"""The routes of the pages: overview, jobs, one job; and what they load."""
+"""The routes of the pages: overview, jobs, one job, and static files."""
 
 import asyncio
 from collections import Counter
@@ -32,13 +32,13 @@ _STATIC: Final = files("interlock_adapters.http.dashboard") / "static"
 
 
 class Pages:
-    """`/`, `/jobs`, `/jobs/{id}`: read here, changed through the API like anything."""
+    """`/`, `/jobs`, `/jobs/{id}`: they only read; buttons call the API."""
 
     def __init__(self, api: Api) -> None:
         self._engine = api.engine
 
     def add_to(self, router: APIRouter) -> None:
-        """Add the routes; they are no part of the API's description."""
+        """Add the routes; they are not in the OpenAPI document."""
         for path, page in (
             ("/", self.overview),
             ("/jobs", self.jobs),
@@ -48,7 +48,7 @@ class Pages:
             router.add_api_route(path, page, methods=["GET"], include_in_schema=False)
 
     async def overview(self) -> Response:
-        """Show what happens now: the live diagram, charts, queues, workers."""
+        """Show the overview: the live diagram, charts, queues, workers."""
         now = datetime.now(UTC)
         engine = self._engine
         counts, queues, workers, recent, endings = await asyncio.gather(
@@ -78,7 +78,7 @@ class Pages:
         status: Annotated[list[JobStatus] | None, Query(max_length=20)] = None,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
     ) -> Response:
-        """List jobs by the filters of the address; an id leads to its job."""
+        """List jobs by the filters in the address."""
         chosen = status or []
         filters: dict[str, Any] = {
             "name": name or None,
@@ -103,7 +103,7 @@ class Pages:
         )
 
     async def job(self, job_id: str) -> Response:
-        """Show everything about one job."""
+        """Show one job."""
         engine = self._engine
         try:
             found, history, attempts, lines, why, refused = await asyncio.gather(
@@ -115,7 +115,7 @@ class Pages:
                 engine.rejections(job_id),
             )
         except JobNotFound as error:
-            return render.page("problem.html", 404, title="No such job", detail=error)
+            return render.page("problem.html", 404, title="Job not found", detail=error)
         hidden = Redaction(found)
         return render.page(
             "job.html",
@@ -133,11 +133,11 @@ class Pages:
         )
 
     async def static(self, name: str) -> Response:
-        """Send a style or a script of ours."""
+        """Send a style sheet or a script."""
         file = _STATIC / name
         kind = _KINDS.get(name.rpartition(".")[2])
         if kind is None or "/" in name or not file.is_file():
-            return render.page("problem.html", 404, title="No such file", detail=name)
+            return render.page("problem.html", 404, title="File not found", detail=name)
         cached = {"Cache-Control": "public, max-age=3600"}
         return Response(file.read_bytes(), media_type=kind, headers=cached)
 
@@ -145,7 +145,7 @@ class Pages:
 def _cancelable(
     filters: Mapping[str, object], chosen: list[JobStatus]
 ) -> Mapping[str, object] | None:
-    """Return filters that mean jobs to cancel, None where these mean none, or all."""
+    """Return filters of jobs to cancel, None if they match no such job, or all jobs."""
     live = [status for status in chosen if status not in TERMINAL]
     if (chosen and not live) or not any(filters.values()):
         return None
@@ -153,7 +153,7 @@ def _cancelable(
 
 
 def _per_minute(recent: list[HistoryEntry], now: datetime) -> Mapping[Pair, int]:
-    """Return the moves a minute along each arrow, from the newest events."""
+    """Return the transitions per minute along each arrow, from the newest events."""
     fresh = [entry for entry in recent if entry.at > now - _MINUTE]
     moved = Counter(
         (entry.source, entry.target)

@@ -1,1 +1,1 @@
-"""The routes, a class a subject; each method is one engine call."""
+"""The routes: one class per subject; each method is one engine call."""

@@ -1,4 +1,4 @@
-"""Many jobs in one request: submit a batch, cancel by filter."""
+"""Routes for many jobs at once: submit a batch, cancel by filter."""
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -51,7 +51,7 @@ class Bulk:
     async def batch(
         self, request: Request, batch: BatchIn, once: OnceKey = None
     ) -> Response:
-        """Submit many jobs in one transaction; each has its own answer.
+        """Submit many jobs in one transaction; each gets an answer of its own.
 
         The ones that are refused do not hinder the others.
         """
@@ -90,7 +90,7 @@ class Bulk:
     async def cancel(
         self, request: Request, wanted: BulkCancelIn, once: OnceKey = None
     ) -> Response:
-        """Cancel every job that fits, up to `limit`; each has its own answer.
+        """Cancel every matching job, up to `limit`; each gets an answer of its own.
 
         200: it is CANCELED. 202: it is being stopped. 409: it ended meanwhile. 412: it
         began to run meanwhile, which was not among the statuses.
@@ -99,7 +99,9 @@ class Bulk:
         refuse_secret(wanted.params)
         filters = search(wanted)
         if not any(filters.values()):
-            detail = "Say which jobs: without a filter this would cancel every one."
+            detail = (
+                "Give at least one filter. Without one, every job would be canceled."
+            )
             raise Problem(422, "no-filter", detail)
         filters["statuses"] = filters["statuses"] or _LIVE
         as_seen = _RUNNING not in filters["statuses"]

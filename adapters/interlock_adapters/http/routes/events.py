@@ -1,4 +1,4 @@
-"""What happens, as Server-Sent Events: of one job, or of all."""
+"""Routes for Server-Sent Events, of one job or of all."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
@@ -16,10 +16,11 @@ from interlock_adapters.http.routes import sse
 from interlock_adapters.http.routes.jobs import JobId
 
 LastEventId = Annotated[
-    str | None, Header(description="Go on after this event; a browser sends it itself")
+    str | None,
+    Header(description="Continue after this event; browsers send it themselves"),
 ]
 After = Annotated[
-    str | None, Query(max_length=500, description="As Last-Event-ID, in the URL")
+    str | None, Query(max_length=500, description="The same as Last-Event-ID")
 ]
 _MOST_FRAMES: Final = 2000
 _START: Final = Place(0, "", 0)
@@ -61,7 +62,7 @@ class Events:
     async def of_job(
         self, job_id: JobId, last_event_id: LastEventId = None, after: After = None
     ) -> Response:
-        """Stream a job's history from its first row, or after the event named.
+        """Stream a job's history from its first row, or after the given event.
 
         `id:` is the row's `seq`. The stream ends after the event that ends the job;
         a browser that comes back then gets 204, and stays away.
@@ -99,7 +100,7 @@ class Events:
     async def of_all(
         self, last_event_id: LastEventId = None, after: After = None
     ) -> Response:
-        """Stream the history of all jobs from the first row, or after the event named.
+        """Stream the history of all jobs from the first row, or after the given event.
 
         `after=now` starts with what comes next. Ids are opaque. It never ends.
         """
@@ -121,7 +122,7 @@ class Events:
                 yield b"".join(frames) or sse.ALIVE
 
     async def _frame(self, place: Place, entry: HistoryEntry) -> bytes:
-        """Return an event, made once for all who are told of it."""
+        """Return an event, built once for all listeners."""
         frame = self._frames.get(place)
         if frame is None:
             frame = sse.frame(sse.position(place), await self._shown(entry))

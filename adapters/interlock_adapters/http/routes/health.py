@@ -1,4 +1,4 @@
-"""Whether the server is alive, and whether it is ready."""
+"""Routes for health checks: alive, and ready."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,11 +37,11 @@ class Health:
         )
 
     async def healthz(self) -> Response:
-        """Say that the server answers."""
+        """Check that the server answers."""
         return JSONResponse({"status": "alive"})
 
     async def readyz(self) -> Response:
-        """Say whether the store can be used, its schema is whole and a worker lives."""
+        """Check the store, its schema, and that a worker is running."""
         store, worker = await self._store(), "unknown"
         if store == "ok":
             worker = await self._worker()

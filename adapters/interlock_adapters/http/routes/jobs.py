@@ -1,4 +1,4 @@
-"""Jobs: submit, get, list, search, cancel, rerun, delete."""
+"""Routes for jobs: submit, get, list, search, cancel, rerun, delete."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -40,7 +40,7 @@ Wait = Annotated[
 
 
 class Jobs:
-    """`/v1/jobs` and what is below a job that changes it."""
+    """`/v1/jobs`, and the routes that change a job."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -99,7 +99,7 @@ class Jobs:
     async def submit(
         self, request: Request, call: SubmitIn, once: OnceKey = None
     ) -> Response:
-        """Submit a job; a worker runs it. What was answered survives a power cut."""
+        """Submit a job; a worker runs it. An acknowledged job survives a power cut."""
         del once  # read by `act`
         self._api.limits.take(principal_of(request.scope), 1)
         by = actor(request, call.options.by)
@@ -112,7 +112,7 @@ class Jobs:
         return reply.created(handle.job())
 
     async def get(self, job_id: JobId, wait: Wait = None) -> Response:
-        """Return a job; with `wait`, when it has ended or the time is over."""
+        """Return a job; with `wait`, once it has ended or the time is over."""
         if wait:
             return json_responses.job_response(await self._api.waited(job_id, wait))
         return json_responses.job_response(await self._engine.get(job_id))
@@ -128,7 +128,7 @@ class Jobs:
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
     ) -> Response:
-        """List jobs, newest first; `next_cursor` leads to the next page."""
+        """List jobs, newest first; `next_cursor` is for the next page."""
         return await self.search(
             SearchIn(
                 name=name,
@@ -143,7 +143,7 @@ class Jobs:
         )
 
     async def search(self, wanted: SearchIn) -> Response:
-        """Search jobs by what their parameters contain, and as a list does."""
+        """Search jobs by the contents of their parameters, and by other filters."""
         refuse_secret(wanted.params)
         filters = search(wanted)
         page = await self._engine.search(
@@ -195,7 +195,7 @@ class Jobs:
         if_match: IfMatch = None,
         once: OnceKey = None,
     ) -> Response:
-        """Submit once more what a job did that has ended, as a new job."""
+        """Run a job that has ended again, as a new job with the same parameters."""
         del once
         self._api.limits.take(principal_of(request.scope), 1)
         by = actor(request, who.by if who else None)
@@ -209,6 +209,6 @@ class Jobs:
         return reply.created(handle.job())
 
     async def delete(self, job_id: JobId, if_match: IfMatch = None) -> Response:
-        """Purge the record of a job that has ended; 409 for any other."""
+        """Delete a job that has ended, with its records; 409 for any other job."""
         await self._engine.delete(job_id, if_version=version(if_match))
         return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus: what there is now, and what has happened."""
+"""`/metrics` for Prometheus: gauges, counters and histograms."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ _PAGE: Final = 1000
 
 
 class Metrics:
-    """Gauges are read when they are asked for; counters go on where they were."""
+    """Reads gauges at each request; counters continue from the last request."""
 
     def __init__(self, api: Api) -> None:
         self._engine = api.engine
@@ -40,7 +40,7 @@ class Metrics:
         )
 
     async def metrics(self) -> Response:
-        """Return everything in Prometheus' text format."""
+        """Return all metrics in the text format of Prometheus."""
         async with self._one_at_a_time:
             await self._read_on()
             census = await self._engine.monitor.census()
@@ -50,7 +50,7 @@ class Metrics:
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def _read_on(self) -> None:
-        """Take in what happened since the last time; at first, nothing."""
+        """Count the events since the last request; at the first request, none."""
         if self._meter.place is None:
             self._meter.place = await self._engine.monitor.feed_end()
         while page := await self._engine.monitor.feed(self._meter.place, limit=_PAGE):
@@ -60,7 +60,7 @@ class Metrics:
 
 
 class _Now(Collector):
-    """The gauges of this moment."""
+    """The gauges."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class _Now(Collector):
         self._now = now
 
     def registry(self) -> CollectorRegistry:
-        """Return a registry with these alone."""
+        """Return a registry with only these."""
         registry = CollectorRegistry()
         registry.register(self)
         return registry

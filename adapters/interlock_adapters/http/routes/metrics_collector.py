@@ -1,4 +1,4 @@
-"""Counters and histograms, fed with the history of all jobs."""
+"""Counters and histograms, computed from the history of all jobs."""
 
 from collections import OrderedDict
 from datetime import datetime
@@ -23,7 +23,7 @@ _RESCUES: Final = frozenset(
 
 
 class Meter:
-    """What happened, since it was first asked for: a counter may begin at zero."""
+    """Counts the events since the first request; counters begin at zero."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.place: Place | None = None

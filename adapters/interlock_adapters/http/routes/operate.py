@@ -1,4 +1,4 @@
-"""What operators look at and turn: queues, workers, counts, the lifecycle."""
+"""Routes for operators: queues, workers, counts, the lifecycle."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -58,12 +58,12 @@ class Operate:
         )
 
     async def pause(self, queue: QueueName) -> Response:
-        """Let no job of this queue start; those that run go on."""
+        """Pause a queue: running jobs go on, no new one starts."""
         await self._engine.pause(queue)
         return await self._queue(queue)
 
     async def resume(self, queue: QueueName) -> Response:
-        """Let jobs of this queue start again."""
+        """Resume a paused queue."""
         await self._engine.resume(queue)
         return await self._queue(queue)
 
@@ -78,11 +78,11 @@ class Operate:
         )
 
     async def counts(self) -> Response:
-        """Count the jobs by status."""
+        """Return how many jobs have each status."""
         return JSONResponse(serialize.plain(await self._engine.counts()))
 
     async def lifecycle(self) -> Response:
-        """Return the table of transitions, and its picture in Mermaid."""
+        """Return the table of transitions, and its diagram in Mermaid."""
         statuses = [
             {
                 "status": status,

@@ -1,4 +1,4 @@
-"""What is known of one job: history, attempts, log, result, explanation."""
+"""Routes for the records of a job: history, attempts, log, result, explanation."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
@@ -27,7 +27,7 @@ _PAGE = 10_000
 
 
 class Records:
-    """What is below `/v1/jobs/{job_id}` and only read."""
+    """The routes below `/v1/jobs/{job_id}` that only read."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -82,7 +82,7 @@ class Records:
         return json_responses.page(serialize.rejection(each, hidden) for each in found)
 
     async def result(self, job_id: JobId, wait: Wait = None) -> Response:
-        """Return what the function returned; 409 while, or when, there is none."""
+        """Return what the function returned; 409 if there is no result (yet)."""
         if wait:
             job = await self._api.waited(job_id, wait)
         else:
@@ -92,7 +92,7 @@ class Records:
         return JSONResponse({"result": serialize.job(job)["result"]})
 
     async def explain(self, job_id: JobId) -> Response:
-        """Return in a sentence what a job does now, and why it does not run."""
+        """Return a sentence that says what a job is doing, or why it does not run."""
         return JSONResponse({"explanation": await self._engine.explain(job_id)})
 
     async def log(
@@ -109,7 +109,7 @@ class Records:
             bool, Query(description="As a stream of events, until the job ends")
         ] = False,
     ) -> Response:
-        """Return what a job wrote, or follow it while it is written."""
+        """Return the output of a job, or follow it while the job runs."""
         hidden = await self._hidden(job_id)
         if follow:
             said = request.headers.get("last-event-id")

@@ -1,4 +1,4 @@
-"""Server-Sent Events (WHATWG HTML, 9.2): frames, positions, signs of life."""
+"""Server-Sent Events (WHATWG HTML, 9.2): frames, positions, keep-alives."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -21,13 +21,13 @@ def frame(position: str, data: Mapping[str, object]) -> bytes:
 
 
 def response(stream: AsyncIterator[bytes]) -> StreamingResponse:
-    """Return a stream that no proxy holds back."""
+    """Return a streaming response that proxies do not buffer."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, 200, headers, MEDIA_TYPE)
 
 
 def seq_of(last_event_id: str | None, after: str | None) -> int:
-    """Return the number after which a stream of one job goes on.
+    """Return the number after which a stream of one job continues.
 
     Raises:
         Problem: it is none of a stream of ours (422).
@@ -39,7 +39,7 @@ def seq_of(last_event_id: str | None, after: str | None) -> int:
 
 
 def place_of(text: str) -> Place:
-    """Return the place after which a stream of all jobs goes on; see `position`.
+    """Return the position after which a stream of all jobs continues; see `position`.
 
     Raises:
         Problem: it is none of a stream of ours (422).
@@ -53,7 +53,7 @@ def place_of(text: str) -> Place:
 
 
 def position(place: Place) -> str:
-    """Return a place as the `id:` of an event."""
+    """Return a position as the `id:` of an event."""
     return f"{place.position}-{place.seq}-{place.job_id}"
 
 

@@ -1,4 +1,4 @@
-"""What crosses HTTP: requests, responses, cursors and problems, as JSON.
+"""The JSON of the HTTP API: requests, responses, cursors and problems.
 
 Imports no route and no security.
 """

@@ -1,4 +1,4 @@
-"""Keyset cursors: opaque, and good for the filters alone that they were made for."""
+"""Keyset cursors: opaque, and valid only with the filters they were made for."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ def decode(cursor: str | None, filters: Mapping[str, object]) -> str | None:
     """Return the id that a cursor's page starts below.
 
     Raises:
-        Problem: it is none of ours, or belongs to other filters (422).
+        Problem: it is not a valid cursor, or belongs to other filters (422).
     """
     if cursor is None:
         return None

@@ -1,4 +1,4 @@
-"""Which jobs a request means, as the engine's search understands it."""
+"""Turns the filters of a request into arguments of `Engine.search`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ def search(wanted: FiltersIn) -> dict[str, Any]:
 
 
 def refuse_secret(params: Mapping[str, object]) -> None:
-    """Refuse to look for secrets: whoever may search could guess them one by one.
+    """Refuse to search secret parameters: a caller could guess their values.
 
     Raises:
         Problem: a name is secret (422).

@@ -1,4 +1,4 @@
-"""Responses with JSON of the engine's values, and their entity tags."""
+"""JSON responses of the engine's values, and their entity tags."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ def etag(found: Job) -> str:
 def job_response(
     found: Job, status: int = 200, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """Return a job as a response that can be made a condition of the next request."""
+    """Return a job as a response with its ETag."""
     return JSONResponse(
         serialize.job(found), status, {"ETag": etag(found), **(headers or {})}
     )

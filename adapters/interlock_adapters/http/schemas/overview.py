@@ -1,4 +1,4 @@
-"""The shapes of answers about the whole: queues, workers, lifecycle, health."""
+"""Models of the responses about queues, workers, lifecycle and health."""
 
 from datetime import datetime
 from typing import Literal
@@ -85,7 +85,7 @@ class AliveOut(BaseModel):
 
 
 class ReadyOut(BaseModel):
-    """What was looked at: `ok`, or what is wrong."""
+    """The checks: `ok`, or what is wrong."""
 
     status: Literal["ready", "not ready"]
     store: str

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems: one shape for every refusal, none with a traceback."""
+"""Turns errors into RFC 9457 problems; none has a traceback."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 PREFIX: Final = "urn:interlock:problem:"
 _RETRY_AFTER_S: Final = 5
 
-#: The code and the kind of each error; the client reads the kind.
+#: The status code and the kind of each error; the client reads the kind.
 KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, str]]] = {
     errors.JobNotFound: (404, "job-not-found"),
     errors.VersionChanged: (412, "version-changed"),
@@ -82,7 +82,7 @@ def of(error: errors.InterlockError) -> Problem:
         case errors.InvalidOption(option=option):
             problem.more = {"option": option}
         case errors.StoreUnavailable():
-            # What it says names files, hosts and users: that is for the log.
+            # Its text names files, hosts and users: that is for the log.
             problem.detail = "The store cannot be used now. Try again."
             problem.headers = {"Retry-After": str(_RETRY_AFTER_S)}
         case _:
@@ -91,7 +91,7 @@ def of(error: errors.InterlockError) -> Problem:
 
 
 def of_validation(error: RequestValidationError) -> Problem:
-    """Return the problem of a request that does not fit; the input is not repeated."""
+    """Return the problem of an invalid request, without its input."""
     found = [
         {"where": [str(part) for part in each["loc"]], "what": each["msg"]}
         for each in error.errors()

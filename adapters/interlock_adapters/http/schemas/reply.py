@@ -1,4 +1,4 @@
-"""An answer as a value: it can be kept, and be given again as it was."""
+"""An HTTP answer as a value that can be stored and sent again."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from interlock_adapters.http.schemas import json_responses, problems
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What is answered: JSON, or nothing."""
+    """An answer: JSON, or nothing."""
 
     status: int
     body: Any = None
@@ -29,12 +29,12 @@ class Reply:
         return JSONResponse(self.body, self.status, self.headers, kind)
 
     def to_text(self) -> str:
-        """Return it as text that can be kept."""
+        """Return it as text to store."""
         return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Return the answer that was kept, marked as such."""
+        """Return a stored answer, marked as a repeat."""
         return cls(**json.loads(text))
 
 

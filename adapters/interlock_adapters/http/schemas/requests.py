@@ -1,4 +1,4 @@
-"""The shapes of requests, for checks and for OpenAPI."""
+"""Models of the requests, for validation and OpenAPI."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, cast
@@ -29,18 +29,20 @@ class _In(BaseModel):
 
 
 class RetryIn(_In):
-    """When to try again: the arguments of `interlock.Retry`."""
+    """The retry policy: the arguments of `interlock.Retry`."""
 
     max_attempts: int = Field(
-        default=1, ge=1, le=1000, description="The first one included"
+        default=1, ge=1, le=1000, description="Including the first one"
     )
     on: list[str] | None = Field(
         default=None,
         max_length=100,
-        description="Names of exceptions, dotted or of builtins; null: every one",
+        description="Names of exceptions, dotted or builtin; null: every exception",
     )
     never_on: list[str] = Field(
-        default=[], max_length=100, description="Names of those that `on` has not"
+        default=[],
+        max_length=100,
+        description="Exceptions not to retry, even if `on` has them",
     )
     backoff: Seconds = Field(
         default=1.0, description="Seconds; doubles each time, with jitter"
@@ -50,7 +52,7 @@ class RetryIn(_In):
 
 
 class OptionsIn(_In):
-    """What a submit may say beside the parameters; what is left out is the job's."""
+    """The options of a submit; the job's own apply for those that are left out."""
 
     timeout: Annotated[float, Field(gt=0, le=315_360_000)] | None = None
     grace: Seconds = 2.0
@@ -64,12 +66,12 @@ class OptionsIn(_In):
     on_conflict: Literal["raise", "return"] = "raise"
     idempotency_key: Key | None = None
     by: Key | None = Field(
-        default=None, description="Who submits, if the token does not say"
+        default=None, description="Who submits, if the token has no name"
     )
     metadata: dict[str, Any] = {}
 
     def given(self) -> Options:
-        """Return the options that were said, for the engine."""
+        """Return the options that were given, for the engine."""
         said = {name: getattr(self, name) for name in self.model_fields_set}
         if self.retry is not None:
             said["retry"] = Retry(**self.retry.model_dump())
@@ -94,8 +96,8 @@ class SubmitIn(_In):
         },
     )
 
-    name: Key = Field(description="Of a registered job")
-    params: dict[str, Any] = Field(default={}, description="By the job's signature")
+    name: Key = Field(description="Name of a job")
+    params: dict[str, Any] = Field(default={}, description="Parameters by name")
     options: OptionsIn = OptionsIn()
 
 
@@ -137,7 +139,7 @@ class CancelIn(_In):
 
     reason: Words | None = None
     by: Key | None = Field(
-        default=None, description="Who cancels, if the token does not say"
+        default=None, description="Who cancels, if the token has no name"
     )
 
 
@@ -148,7 +150,7 @@ class RerunIn(_In):
 
 
 class BatchIn(_In):
-    """Jobs to run; each is judged by itself."""
+    """Jobs to run; each is checked separately."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -158,11 +160,11 @@ class BatchIn(_In):
     )
 
     jobs: list[SubmitIn] = Field(min_length=1, max_length=10_000)
-    atomic: bool = Field(default=False, description="All or none: one refusal is all")
+    atomic: bool = Field(default=False, description="Store all jobs or none")
 
 
 class BulkCancelIn(FiltersIn):
-    """Which jobs to cancel, why, and by whom; at least one filter is needed."""
+    """Which jobs to cancel, why, and by whom; at least one filter is required."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -1,4 +1,4 @@
-"""The shapes of answers, for OpenAPI: what `wire` makes, in the same words."""
+"""Models of the responses, for OpenAPI: what `serialize` makes."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -107,7 +107,7 @@ class ResultOut(BaseModel):
 
 
 class ExplanationOut(BaseModel):
-    """What a job does now, and why it does not run, in a sentence."""
+    """A sentence that says what a job is doing, or why it does not run."""
 
     explanation: str
 
@@ -127,7 +127,7 @@ BatchOut = create_model(
 
 
 class CancelItemOut(BaseModel):
-    """What became of one job that was to be canceled."""
+    """The result for one job to cancel."""
 
     id: str
     status: int
@@ -136,14 +136,14 @@ class CancelItemOut(BaseModel):
 
 
 class BulkCancelOut(BaseModel):
-    """What became of each job, and the cursor of those that were not reached."""
+    """The result for each job, and the cursor of the jobs that were not reached."""
 
     items: list[CancelItemOut]
     next_cursor: str | None
 
 
 class ProblemOut(BaseModel):
-    """An RFC 9457 problem; kinds have members of their own."""
+    """An RFC 9457 problem; some kinds have extra members."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""Who may ask, and how much: the middleware before every route.
+"""The middleware in front of every route: access and limits.
 
 Imports `schemas` and the settings.
 """

@@ -1,4 +1,4 @@
-"""Who asks, from where: names of the host, tokens, sites of browsers. Pure."""
+"""Checks host names, tokens and cross-site requests. Pure."""
 
 import base64
 import hashlib
@@ -14,19 +14,19 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _READS_BY_POST = ("/v1/jobs/search",)
 # Basic first: Chromium reads only the first scheme of a list, and asks for a password.
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="interlock", Bearer realm="interlock"'}
-#: What a form of an HTML page can send without asking (fetch.spec.whatwg.org).
+#: Content types that an HTML form can send without CORS (fetch.spec.whatwg.org).
 _JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who a request comes from: a token's name, or an address."""
+    """The caller of a request: a token's name, or an address."""
 
     name: str | None
     address: str
 
     def actor(self, claimed: str | None) -> str:
-        """Return what the history says: a token's name cannot be claimed away."""
+        """Return the actor for the history. Callers cannot override a token's name."""
         if self.name is None:
             return claimed or "http"
         return (
@@ -36,7 +36,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What of a request the guard judges."""
+    """The parts of a request that the guard checks."""
 
     method: str
     path: str
@@ -65,7 +65,7 @@ def admit(asked: Asked, settings: Settings) -> Principal:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address or a name is of this machine alone."""
+    """Whether only this machine can reach an address or name."""
     if host in LOCAL_HOSTS:
         return True
     address = _address(host)
@@ -81,16 +81,17 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _check_host(asked: Asked, settings: Settings) -> None:
-    """Refuse names that are not ours: DNS rebinding needs a name of the attacker.
+    """Refuse unknown host names: DNS rebinding needs a name of the attacker's.
 
-    A literal address is none, whichever it is.
+    IP literals cannot be rebound.
     """
     host = asked.headers.get("host", "").lower()
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     known = name in LOCAL_HOSTS or name in settings.hosts
     if not known and _address(name) is None:
         detail = (
-            f"This server is not called {name!r}. Start it with --allow-host if it is."
+            f"Unknown host name {name!r}. To serve it, start the server with "
+            f"--allow-host {name}."
         )
         raise Problem(403, "wrong-host", detail)
 
@@ -98,20 +99,23 @@ def _check_host(asked: Asked, settings: Settings) -> None:
 def _check_token(asked: Asked, settings: Settings) -> Principal:
     if not settings.tokens:
         if asked.server is not None and not is_loopback(asked.server):
-            detail = "Without a token this server answers on loopback addresses only."
+            detail = (
+                "Without a token this server answers only on loopback addresses. Start "
+                "it with --token-file."
+            )
             raise Problem(403, "token-needed", detail)
         return Principal(name=None, address=asked.client)
     token = _matching(_secret_in(asked.headers), settings.tokens)
     if token is None:
-        detail = "A token is needed: Authorization: Bearer TOKEN."
+        detail = "A valid token is required. Send it as Authorization: Bearer TOKEN."
         raise Problem(401, "unauthorized", detail, headers=dict(_CHALLENGE))
     if asked.writes and not token.may_write:
-        raise Problem(403, "read-only-token", "This token may read, and not write.")
+        raise Problem(403, "read-only-token", "This token may only read.")
     return Principal(name=token.name, address=asked.client)
 
 
 def _matching(secret: str, tokens: Iterable[Token]) -> Token | None:
-    """Return the token of a secret, in a time that tells nothing about either."""
+    """Return the token of a secret, in constant time."""
     digest = hashlib.sha256(secret.encode()).digest()
     found = None
     for token in tokens:
@@ -135,7 +139,7 @@ def _secret_in(headers: Mapping[str, str]) -> str:
 
 
 def _check_site(asked: Asked, settings: Settings) -> None:
-    """Refuse what the page of another site sends, with a body or without one."""
+    """Reject cross-site requests, with or without a body."""
     origin = asked.headers.get("origin")
     if origin is not None and origin in settings.origins:
         return
@@ -146,12 +150,12 @@ def _check_site(asked: Asked, settings: Settings) -> None:
     if site not in {"none", "same-origin"} or (
         origin is not None and origin not in own
     ):
-        detail = "A page of another site may not do this."
+        detail = "Cross-site request rejected."
         raise Problem(403, "cross-site", detail)
 
 
 def _check_type(asked: Asked) -> None:
-    """Refuse what a form can send; a body must say that it is JSON."""
+    """Refuse content types of HTML forms; a body must be declared as JSON."""
     kind = asked.headers.get("content-type")
     length = asked.headers.get("content-length", "0")
     has_body = length != "0" or "transfer-encoding" in asked.headers

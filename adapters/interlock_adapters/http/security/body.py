@@ -1,4 +1,4 @@
-"""Read a request more strictly than the framework does, and answer with problems."""
+"""Reads requests more strictly than the framework, and answers with problems."""
 
 import json
 from collections.abc import Callable, Collection, Coroutine, Iterable
@@ -22,13 +22,13 @@ MAX_DEPTH: Final = "interlock.max_depth"  # in the scope, by the guard
 
 
 class Route(APIRoute):
-    """A route whose every error is a problem, in whatever application it is mounted."""
+    """A route that turns every error into a problem, in any application."""
 
     #: Whether to refuse query parameters that it does not know.
     is_strict = False
 
     def get_route_handler(self) -> _Handler:
-        """Return the handler, with our reading of bodies and our errors around it."""
+        """Return the handler, with strict bodies and with problems for errors."""
         handle = super().get_route_handler()
         known = {field.alias for field in self.dependant.query_params}
 
@@ -51,13 +51,13 @@ class Route(APIRoute):
 
 
 class StrictRoute(Route):
-    """A route of an application that is ours alone: nobody else reads its query."""
+    """A route that refuses unknown query parameters."""
 
     is_strict = True
 
 
 def _refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
-    """Refuse a filter that would be passed over: its answer would have too much."""
+    """Refuse unknown filters: ignoring one would return too many jobs."""
     for name in given:
         if name not in known:
             there = ", ".join(sorted(known)) or "none"
@@ -67,14 +67,14 @@ def _refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
 
 class _Strict(Request):
     async def json(self) -> Any:
-        """Return the body; what JSON (RFC 8259) has not, or too deep, is refused."""
+        """Return the body; refuse what is not in RFC 8259, and too deep nesting."""
         most = self.scope.get(MAX_DEPTH, json_limits.MAX_DEPTH)
         try:
             value = json.loads(await self.body(), parse_constant=_refuse)
         except RecursionError:
             raise _too_deep(most) from None
         except ValueError as error:
-            message = f"the body is no JSON: {error}"
+            message = f"The body is not JSON: {error}"
             raise HTTPException(422, message) from None
         if json_limits.is_deeper(value, most):
             raise _too_deep(most)
@@ -82,8 +82,8 @@ class _Strict(Request):
 
 
 def _refuse(constant: str) -> Never:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _too_deep(most: int) -> HTTPException:
-    return HTTPException(422, f"the body is nested deeper than {most} levels")
+    return HTTPException(422, f"The body is nested deeper than {most} levels.")

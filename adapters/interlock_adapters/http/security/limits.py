@@ -1,4 +1,4 @@
-"""How much one server takes on: submissions a second, jobs that wait, open streams."""
+"""Limits of a server: submits per second, waiting jobs, open streams."""
 
 import math
 import threading
@@ -20,7 +20,7 @@ _FULL_RETRY_S: Final = 10
 
 @dataclass(slots=True)
 class _Bucket:
-    """A token bucket: what may be submitted now, and when that was so."""
+    """A token bucket: the number left, and when it was computed."""
 
     left: float
     at: float
@@ -33,7 +33,7 @@ class _Counted:
 
 
 class Limits:
-    """The bounds of `Settings`, as they stand now. `queue_up` may be in any thread."""
+    """Enforces the limits of `Settings`. `queue_up` may be called in any thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class Limits:
         self._lock = threading.Lock()
 
     def take(self, who: Principal, many: int) -> None:
-        """Count submissions of somebody.
+        """Count submits of a caller.
 
         Raises:
             Problem: they are too many for now (429).
@@ -59,13 +59,15 @@ class Limits:
         bucket.at = now
         if bucket.left < many:
             wait = math.ceil((many - bucket.left) / rate)
-            detail = f"More than {rate:g} submissions a second. Nothing was stored."
+            detail = (
+                f"Too many submissions: at most {rate:g} a second. Nothing was stored."
+            )
             headers = {"Retry-After": str(wait)}
             raise Problem(429, "too-many-submissions", detail, headers=headers)
         bucket.left -= many
 
     def queue_up(self, queue: str, many: int, count: Callable[[int], int]) -> None:
-        """Let jobs into a queue; `count` tells its length, counted up to a limit.
+        """Add jobs to a queue's count; `count` returns its length, up to a limit.
 
         Raises:
             Problem: it is full (503).
@@ -81,14 +83,20 @@ class Limits:
             fits = known.waiting + many <= most
             known.waiting += many if fits else 0
         if not fits:
-            detail = f"{most} jobs wait in queue {queue!r} already. Nothing was stored."
+            detail = (
+                f"Already {most} jobs wait in queue {queue!r}. Try again later. "
+                "Nothing was stored."
+            )
             headers = {"Retry-After": str(_FULL_RETRY_S)}
             raise Problem(503, "queue-full", detail, headers=headers)
 
     def refuse_full(self) -> None:
         """Refuse a stream when there are too many. Raises Problem (503)."""
         if self._streams >= self._settings.max_streams:
-            detail = f"{self._settings.max_streams} streams are open already."
+            detail = (
+                f"Already {self._settings.max_streams} streams are open. Try again "
+                "later."
+            )
             headers = {"Retry-After": str(_FULL_RETRY_S)}
             raise Problem(503, "too-many-streams", detail, headers=headers)
 

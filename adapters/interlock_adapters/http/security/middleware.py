@@ -1,6 +1,6 @@
-"""The one door: every request passes this ASGI middleware before any route sees it.
+"""The guard: an ASGI middleware that checks every request before any route.
 
-What it does not know it denies: a route that is added later is behind it too.
+It denies what it does not know, so routes that are added later are protected too.
 """
 
 from typing import Final
@@ -24,7 +24,7 @@ _HEADERS: Final = {
 
 
 class Guard:
-    """Tokens, host names, origins and sizes, for an application behind it."""
+    """Checks tokens, host names, origins and sizes in front of an application."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -61,7 +61,7 @@ class Guard:
         await self._app(scope, _replayed(body, receive), send)
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
-        """Return the whole body, None when the client went away meanwhile.
+        """Return the whole body, None if the client has disconnected.
 
         Raises:
             Problem: it is larger than allowed; what is left of it is not read.
@@ -83,7 +83,7 @@ class Guard:
 
 
 def principal_of(scope: Scope) -> Principal:
-    """Return who asks; an application without the guard has its own ways to know."""
+    """Return the caller; without the guard, only its address is known."""
     known = scope.get(PRINCIPAL)
     if isinstance(known, Principal):
         return known

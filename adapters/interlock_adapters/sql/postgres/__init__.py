@@ -1,1 +1,1 @@
-"""PostgreSQL: how a server is connected to, and listened to."""
+"""PostgreSQL: connects to a server, and listens for changes."""

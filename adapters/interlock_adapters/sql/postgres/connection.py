@@ -1,4 +1,4 @@
-"""Connect to PostgreSQL so that nobody who falls silent holds the others up.
+"""Connects to PostgreSQL so that a silent peer cannot block others for ever.
 
 A peer may stop without a word: its host is cut off or gone, its process stands still.
 Whoever waits for it must give up some day, on both sides: the server ends a transaction
@@ -45,7 +45,7 @@ _CLIENT: Final = {
 
 
 def arguments() -> dict[str, Any]:
-    """Return what every connection is made with, whatever its URL."""
+    """Return the arguments of every connection."""
     options = " ".join(f"-c {name}={value}" for name, value in _SERVER.items())
     return {**_CLIENT, "connect_timeout": _CONNECT_S, "options": options}
 
@@ -58,14 +58,14 @@ def connect(url: sa.URL) -> "Impatient":
 
 
 class Impatient(psycopg.Connection[Any]):
-    """A connection that breaks when its server has not said a word for too long."""
+    """A connection that is closed when its server does not answer for too long."""
 
     def wait(self, gen: Waits[T], *args: Any, **kwargs: Any) -> T:
         """Wait as psycopg does, but not for ever."""
         return super().wait(self._bounded(gen), *args, **kwargs)
 
     def _bounded(self, gen: Waits[T]) -> Waits[T]:
-        """Run what psycopg runs; it is sent Ready.NONE while there is nothing."""
+        """Run psycopg's generator; it gets Ready.NONE while nothing is readable."""
         until = time.monotonic() + _ANSWER_S
         try:
             wanted = next(gen)

@@ -1,4 +1,4 @@
-"""Open a PostgreSQL database: many workers, many machines, leases by its clock."""
+"""Opens a PostgreSQL database; its clock decides about leases."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +72,7 @@ class PostgresDialect:
 
 
 def unavailable(url: sa.URL, error: Exception) -> StoreUnavailable | None:
-    """Return what an error of PostgreSQL means, None if it is a bug of ours."""
+    """Return the meaning of an error of PostgreSQL, None for a bug of Interlock."""
     cause = getattr(error, "orig", None)
     state = getattr(cause, "sqlstate", None) or ""
     words = _PLAIN.get(state) or _PLAIN.get(state[:3]) or _PLAIN.get(state[:2])
@@ -107,7 +107,7 @@ def _engine(url: str) -> tuple[sa.URL, sa.Engine]:
 
 @contextmanager
 def _explained(url: sa.URL, engine: sa.Engine) -> Iterator[None]:
-    """Close the engine after an error, and say what the error means."""
+    """Close the engine after an error, and raise what the error means."""
     try:
         yield
     except sa.exc.DBAPIError as error:
@@ -152,20 +152,20 @@ def _upgrade(engine: sa.Engine) -> list[str]:
 
 
 class PostgresSchema:
-    """What `interlock db` does: entry point `postgresql`."""
+    """The commands of `interlock db`: entry point `postgresql`."""
 
     def __init__(self, url: str) -> None:
         self._url, self._engine = _engine(url)
 
     def upgrade(self) -> list[str]:
-        """Bring the schema to this version, and put weakened guards back: which."""
+        """Upgrade the schema; return the guards that had to be restored."""
         with _explained(self._url, self._engine):
             weak = _upgrade(self._engine)
             self._engine.dispose()
         return weak
 
     def grant(self, role: str) -> None:
-        """Let a role use the store and not weaken it: it owns nothing here.
+        """Let a role use the store; it owns no table, so it cannot disable guards.
 
         Raises:
             StoreUnavailable: there is no such role, or it may not be granted.

@@ -1,4 +1,4 @@
-"""What the database holds and refuses: tables, constraints, triggers, migrations.
+"""The database schema: tables, constraints, triggers, migrations.
 
 Imports no other folder of this package.
 """

@@ -1,4 +1,4 @@
-"""Compare the columns of a database with those that the tables describe."""
+"""Compares the columns of a database with the tables."""
 
 from functools import cache
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a statement must know of the database that it is for."""
+"""What a statement must know about its database."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,11 +20,11 @@ class Flavor:
 
     @property
     def is_postgres(self) -> bool:
-        """Whether many writers are at work at once, and rows are locked one by one."""
+        """Whether there are many concurrent writers, with row locks."""
         return self.dialect == POSTGRES
 
     def by_index(self, name: str) -> str:
-        """Return what names the index of a query.
+        """Return the SQL that names the index of a query.
 
         Without statistics SQLite takes the one on the status, and walks the backlog.
         """

@@ -1,6 +1,6 @@
-"""The guards of every schema that was released: a digest a kind of database.
+"""Digests of the guards of every released schema, per kind of database.
 
-An entry never changes: it tells a database that is only older from one whose guards
+Never change an entry: it tells a database that is only older from one whose guards
 were removed or changed. A change of a rule or a column needs a migration and an entry.
 """
 
@@ -8,8 +8,8 @@ from typing import Final
 
 from interlock_adapters.sql.schema.flavor import POSTGRES, SQLITE
 
-#: By version; made by `seal.digest` of what the code of that version installed. Of 0001
-#: it is the code that came last: earlier states of that time were never released.
+#: By version: `installed_guards.digest` of the guards of that version. For 0001
+#: it is the last state of the code: earlier states were never released.
 GUARDS: Final = {
     "0001": {
         SQLITE: "5a00413a63cfacf8a418b0dc1876040be6e2f9102560a69451eb5b436046fbbb",

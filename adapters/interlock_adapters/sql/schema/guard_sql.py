@@ -13,7 +13,7 @@ from interlock_adapters.sql.schema.row_rules import RUNNING
 
 _STOP = StopCause
 
-#: What a guard needs to know from the caller, as the UPDATE of a move is told it.
+#: The facts that a guard needs from the caller, in the UPDATE of a move.
 MOVE_FACTS: Final = {
     name: f"fact.{name}"
     for name in (
@@ -64,7 +64,7 @@ SQL: Final = {
 
 
 def move_facts(flavor: Flavor) -> dict[str, str]:
-    """Return the facts of a move, the clock being the database's where it has one."""
+    """Return the facts of a move; the clock is the database's if it has one."""
     clock = flavor.lease_now
     return MOVE_FACTS if clock is None else {**MOVE_FACTS, "lease_now": clock}
 

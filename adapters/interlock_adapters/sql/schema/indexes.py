@@ -1,4 +1,4 @@
-"""Indexes of some rows only, written alike for both databases."""
+"""Partial indexes, for both databases."""
 
 import sqlalchemy as sa
 from sqlalchemy import Index

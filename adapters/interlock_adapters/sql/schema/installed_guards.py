@@ -1,4 +1,4 @@
-"""The guards of a database as they are installed: put there, and compared."""
+"""Installs the guards of a database, and compares installed guards."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ def digest(found: Mapping[str, str], rows: Rows = LIFECYCLE_ROWS) -> str:
 
 
 def faults(connection: sa.Connection, version: str) -> list[str]:
-    """Return what was removed or changed of the guards of a schema's version."""
+    """Return which guards of a schema version were removed or changed."""
     dialect = connection.dialect.name
     installed = {row.name: row.sql for row in _triggers(connection)}
     rows = [dict(row) for row in connection.execute(sa.select(lifecycle)).mappings()]

@@ -1,4 +1,4 @@
-"""Refuse an upgrade while older workers live: they know nothing of the new schema."""
+"""Refuses an upgrade while workers of an older version are running."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ _ALL: Final = sa.text("SELECT * FROM worker").columns(seen_at=UtcDateTime)
 
 
 def refuse(connection: sa.Connection, version: str, *, now: datetime) -> None:
-    """Refuse to go on while a worker of an older version lives.
+    """Refuse an upgrade while a worker of an older version is running.
 
     Raises:
         SchemaMismatch: which workers, and what to do.
@@ -34,14 +34,14 @@ def refuse(connection: sa.Connection, version: str, *, now: datetime) -> None:
     )
     if live:
         raise SchemaMismatch(
-            f"the database has the older schema {version}, and workers still use it: "
-            f"{', '.join(live)}. Stop them, then try again. A worker that was killed "
-            "counts as gone when it was last seen a lease ago. Nothing was changed."
+            f"The database has the older schema {version}, and workers still use it: "
+            f"{', '.join(live)}. Stop them, then try again. A killed worker counts as "
+            "gone once its last heartbeat is older than its lease. Nothing was changed."
         )
 
 
 def _is_live(row: Mapping[Any, Any], now: datetime, *, on_this_host: bool) -> bool:
-    """Whether a worker was seen within its lease (it is seen three times a lease)."""
+    """Whether a worker's last heartbeat is younger than its lease."""
     lease_s = row.get("lease_s") or DEFAULT_LEASE_S
     if now - row["seen_at"] > timedelta(seconds=lease_s):
         return False

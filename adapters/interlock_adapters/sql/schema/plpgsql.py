@@ -1,4 +1,4 @@
-"""The same guards and writers as `triggers`, as PostgreSQL runs them.
+"""The guards and writers of `triggers` in PL/pgSQL.
 
 One function and one trigger each. `ENABLE ALWAYS`, so that a session that plays replica
 does not get past them; only the tables' owner can disable them (`interlock db grant`).
@@ -17,7 +17,7 @@ from interlock_adapters.sql.schema.triggers import (
     writers,
 )
 
-#: As for a constraint, so that every driver tells it as an IntegrityError.
+#: The code of a constraint, so that every driver raises an IntegrityError.
 _REFUSED, _TAKEN = "23514", "23505"  # appendix A: check_violation, unique_violation
 #: The channel on which every commit that a waiter may care about is announced.
 CHANNEL: Final = "interlock"

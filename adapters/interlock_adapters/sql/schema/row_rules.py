@@ -1,4 +1,4 @@
-"""What one row of `job` shows by itself, and constants of the table as SQL."""
+"""Rules that a single row of `job` must fulfill, and constants as SQL."""
 
 from dataclasses import fields
 from typing import Final

@@ -1,4 +1,4 @@
-"""The tables. Rows never leave this package: `rows` turns them into values."""
+"""The tables. Rows never leave this package; `rows` turns them into values."""
 
 from datetime import datetime
 from typing import Any
@@ -143,7 +143,7 @@ class JobRow(Base, table=True):
 
 
 class AttemptRow(Base, table=True):
-    """One row a claim; begun and ended by the triggers."""
+    """One row per claim; triggers insert and end it."""
 
     __tablename__ = "attempt"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -166,7 +166,7 @@ class AttemptRow(Base, table=True):
 
 
 class HistoryRow(Base, table=True):
-    """Append-only, and written by the triggers alone."""
+    """Append-only; only triggers write it."""
 
     __tablename__ = "history"
     __table_args__ = (
@@ -189,7 +189,7 @@ class HistoryRow(Base, table=True):
 
 
 class LifecycleRow(Base, table=True):
-    """The table of transitions itself, for the triggers; sealed."""
+    """The table of transitions, for the triggers; read-only."""
 
     __tablename__ = "lifecycle"
 
@@ -215,7 +215,7 @@ class RejectionRow(Base, table=True):
 
 
 class LogRow(Base, table=True):
-    """A line that a job wrote."""
+    """A line of a job's output."""
 
     __tablename__ = "log"
     __table_args__ = (Index("ix_log_job_id_seq", "job_id", "seq"),)
@@ -247,7 +247,7 @@ class JobNameRow(Base, table=True):
 
 
 class AnswerRow(Base, table=True):
-    """What was answered to a request that named a key; no text: it is under way."""
+    """The answer to a request with an idempotency key; no text: still running."""
 
     __tablename__ = "answer"
     __table_args__ = (Index("ix_answer_until", "until"),)

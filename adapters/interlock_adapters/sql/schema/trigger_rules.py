@@ -1,4 +1,4 @@
-"""What must not be: the rules of the triggers, generated from the table.
+"""The rules of the triggers, generated from the lifecycle table.
 
 Each rule is a condition on OLD and NEW that must not hold, and the words to say then.
 Known holes that the rules close: INSERT OR REPLACE deletes without firing a DELETE
@@ -51,7 +51,7 @@ def _only_with(changed: str, *events: Event, extra: str = "TRUE") -> str:
 
 
 def update_rules() -> list[Rule]:
-    """Return what an UPDATE of `job` must not do."""
+    """Return the rules for an UPDATE of `job`."""
     leaving = [row for row in EDGES if row.source == RUNNING]
     client = quoted(row.event for row in EDGES if row.who is Who.CLIENT)
     rules = [
@@ -179,7 +179,7 @@ def update_rules() -> list[Rule]:
 
 
 def insert_rules() -> list[Rule]:
-    """Return what a new row of `job` must not be."""
+    """Return the rules for a new row of `job`."""
     clean = (
         *("started_at", "finished_at", "worker_id", "lease_until_us", "lease_epoch"),
         *("cancel_requested_at", "cancel_requested_by", "cancel_reason", "stop_cause"),
@@ -220,7 +220,7 @@ def insert_rules() -> list[Rule]:
 
 
 def history_rules() -> list[Rule]:
-    """Return what a new row of `history` must not be."""
+    """Return the rules for a new row of `history`."""
     last = "(SELECT target FROM history WHERE job_id = NEW.job_id ORDER BY seq DESC LIMIT 1)"  # noqa: E501
     status = "(SELECT status FROM job WHERE id = NEW.job_id)"
     once = "EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id AND {set} IS NOT NULL) AND"
@@ -250,7 +250,7 @@ def history_rules() -> list[Rule]:
 
 
 def attempt_rules() -> list[Rule]:
-    """Return what an UPDATE of `attempt` must not do."""
+    """Return the rules for an UPDATE of `attempt`."""
     return [
         (differ("job_id", "attempt", "worker_id", "claimed_at"), "an attempt stays"),
         ("OLD.outcome IS NOT NULL", "an ended attempt never changes"),

@@ -1,4 +1,4 @@
-"""The second wall: what the database itself refuses, whoever writes. Never edited.
+"""The triggers: the database itself refuses illegal changes, no matter who writes.
 
 Guards refuse before a row is written (`trigger_rules`); writers keep the history and
 the attempts, so that raw SQL is logged too. Each kind of database renders them.
@@ -23,7 +23,7 @@ from interlock_adapters.sql.schema.trigger_rules import (
 )
 
 PREFIX: Final = "interlock_"
-#: Whose triggers are part of the guard.
+#: The tables whose triggers are part of the guard.
 TABLES: Final = ("job", "history", "attempt", "lifecycle")
 _NEXT = "(SELECT coalesce(max(position), 0) + 1 FROM history)"
 _NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
@@ -31,7 +31,7 @@ _NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Refuses an `event` on a table when a rule is broken; nothing is written then."""
+    """Refuses an `event` on a table that breaks a rule; nothing is written then."""
 
     name: str
     event: str

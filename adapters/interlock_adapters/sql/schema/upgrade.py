@@ -1,4 +1,4 @@
-"""The schema of a database: created, upgraded, checked and never weakened."""
+"""Creates, upgrades and checks the schema of a database."""
 
 import threading
 from datetime import datetime
@@ -34,14 +34,14 @@ def current(connection: sa.Connection) -> str | None:
     foreign = sorted(names & set(Base.metadata.tables))
     if foreign:
         raise SchemaMismatch(
-            f"the database has a table named {foreign[0]!r} that Interlock did not "
-            "make. Use another database. Nothing was changed."
+            f"The database has a table named {foreign[0]!r} that Interlock did not "
+            "create. Use another database. Nothing was changed."
         )
     return None
 
 
 def check(connection: sa.Connection) -> bool:
-    """Return whether the schema is the one of this version and whole.
+    """Return whether the schema is complete and of this version.
 
     False: it is older, or the database is empty; `upgrade` helps.
 
@@ -55,9 +55,9 @@ def check(connection: sa.Connection) -> bool:
     weak = installed_guards.faults(connection, version)
     if weak:
         raise SchemaMismatch(
-            f"guards of the database were removed or changed: {', '.join(weak)}. "
-            "Put them back with `interlock db upgrade`, then look at what was written "
-            "meanwhile (`interlock verify`). Nothing was changed."
+            f"Guards of the database were removed or changed: {', '.join(weak)}. "
+            "Restore them with `interlock db upgrade`, then check what was written in "
+            "the meantime with `interlock verify`. Nothing was changed."
         )
     if version != HEAD:
         return False
@@ -66,7 +66,7 @@ def check(connection: sa.Connection) -> bool:
 
 
 def refuse_changed_columns(connection: sa.Connection) -> None:
-    """Refuse tables of ours with other columns than this version's.
+    """Refuse our tables if their columns are not those of this version.
 
     Raises:
         SchemaMismatch: which columns.
@@ -74,22 +74,22 @@ def refuse_changed_columns(connection: sa.Connection) -> None:
     changed = column_check.faults(connection)
     if changed:
         raise SchemaMismatch(
-            f"tables of the database were changed: {', '.join(changed)}. Undo that, or "
-            "put a backup in its place. Nothing was changed."
+            f"Tables of the database were changed: {', '.join(changed)}. Undo the "
+            "change, or restore a backup. Nothing was changed."
         )
 
 
 def none_there(what: str) -> StoreUnavailable:
-    """Return what to tell of a database that is not there and is not to be made."""
+    """Return the error for a missing database that must not be created."""
     return StoreUnavailable(
         f"{what}. Check the URL (--database, INTERLOCK_DATABASE_URL). The first "
-        "submit, worker or server makes a database, and so does `interlock db "
+        "submit, worker or server creates a database, and so does `interlock db "
         "upgrade`. Nothing was created."
     )
 
 
 def older(where: str, version: str) -> SchemaMismatch:
-    """Return what to tell of a database that is older and is not to be upgraded."""
+    """Return the error for an older database that must not be upgraded."""
     return SchemaMismatch(
         f"{where} has the older schema {version}; this version of Interlock needs "
         f"{HEAD}. Stop its workers, then run `interlock db upgrade`. Nothing was "
@@ -106,14 +106,15 @@ def refuse_newer(connection: sa.Connection) -> str | None:
     version = current(connection)
     if version is not None and version not in guard_digests.GUARDS:
         raise SchemaMismatch(
-            f"the database has schema {version}, this version of Interlock knows up to "
-            f"{HEAD}. Upgrade the package `interlock-jobs`. Nothing was changed."
+            f"The database has schema {version}, but this version of Interlock knows "
+            f"only up to {HEAD}. Upgrade the package `interlock-jobs`. Nothing was "
+            "changed."
         )
     return version
 
 
 def upgrade(connection: sa.Connection, *, now: datetime) -> list[str]:
-    """Bring the schema to this version and its guards to this table.
+    """Upgrade the schema to this version, and install its guards.
 
     Returns:
         What had been removed or changed of its guards, and is back.

@@ -1,1 +1,1 @@
-"""SQLite: how a file is opened, written in turns, and watched."""
+"""SQLite: opens a file, queues its writers, and watches it."""

@@ -1,4 +1,4 @@
-"""Know which file has a name: a disk may be mounted anew, a backup put in its place.
+"""Detects that a path now names another file: a new mount, or a restored backup.
 
 A connection that is open keeps the old file, and would go on to read and write what
 nobody else sees.
@@ -15,7 +15,7 @@ _INFO: Final = "file"
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from any other, None if there is none."""
+    """Return the identity of the file at a path, None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -24,7 +24,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def keep(engine: sa.Engine, path: Path) -> None:
-    """Let the engine's connections be to the file that has the name now.
+    """Make the engine's connections use the file that the path names now.
 
     Once there was a file, no connection makes an empty one: its disk may be away.
     """
@@ -37,7 +37,7 @@ def keep(engine: sa.Engine, path: Path) -> None:
         elif seen:
             raise StoreUnavailable(
                 f"{path} is gone: it was moved or deleted, or its disk is not mounted. "
-                "Put it back, and work goes on by itself. Nothing was written."
+                "Put it back, and work continues by itself. Nothing was written."
             )
         return found
 

@@ -1,4 +1,4 @@
-"""Open a SQLite file: WAL, durable by default, refused where it would not be safe."""
+"""Opens a SQLite file: WAL, durable by default, refused on network disks."""
 
 import json
 import os
@@ -37,15 +37,15 @@ _OCTAL: Final = re.compile(r"\\(\d{3})")  # how mountinfo writes a space
 #: What each family of errors means, and what to do.
 _PLAIN: Final = {
     "SQLITE_NOTADB": "is not a SQLite database",
-    "SQLITE_CORRUPT": "is damaged: put a backup in its place, or save what can be read "
-    "with `sqlite3 FILE .recover`",
-    "SQLITE_FULL": "has no room left: its disk is full; once there is room again, work "
-    "goes on by itself",
+    "SQLITE_CORRUPT": "is damaged: restore a backup, or save what can be read with "
+    "`sqlite3 FILE .recover`",
+    "SQLITE_FULL": "cannot grow: its disk is full; free some space, and work continues "
+    "by itself",
     "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
     "SQLITE_CANTOPEN": "cannot be opened: its folder is missing or not writable",
     "SQLITE_BUSY": f"was locked by another writer for {_BUSY_S:g} s",
-    "SQLITE_IOERR": "cannot be read or written: the disk reports an error; once "
-    "it is repaired, work goes on by itself",
+    "SQLITE_IOERR": "cannot be read or written: the disk reports an error; repair it, "
+    "and work continues by itself",
     "SQLITE_PERM": "cannot be opened: no permission",
     "SQLITE_AUTH": "cannot be opened: no permission",
 }
@@ -81,7 +81,7 @@ class SqliteDialect:
 
 
 def unavailable(path: Path, error: Exception) -> StoreUnavailable | None:
-    """Return what an error of SQLite means, None if it is a bug of ours."""
+    """Return the meaning of an error of SQLite, None for a bug of Interlock."""
     cause = getattr(error, "orig", error)
     name = getattr(cause, "sqlite_errorname", "")
     if isinstance(error, sa.exc.TimeoutError):  # of the pool
@@ -136,11 +136,13 @@ def _connect(url: str) -> tuple[Path, sa.Engine]:
     synchronous = str(parsed.query.get("synchronous", "FULL")).upper()
     if not parsed.database or parsed.database == ":memory:":
         raise StoreUnavailable(
-            "SQLite in memory is seen by one connection only. Name a file "
-            "(sqlite:///jobs.db), or use memory: for tests."
+            "An SQLite database in memory works with one connection only. Use a file "
+            "(sqlite:///jobs.db), or `memory:` for tests."
         )
     if synchronous not in {"FULL", "NORMAL", "EXTRA"}:
-        raise StoreUnavailable(f"synchronous={synchronous}: use FULL, EXTRA or NORMAL")
+        raise StoreUnavailable(
+            f"Invalid value for synchronous: {synchronous}. Use FULL, EXTRA or NORMAL."
+        )
     path = Path(parsed.database).absolute()
     _refuse_network(path)
     engine = sa.create_engine(
@@ -155,13 +157,13 @@ def _connect(url: str) -> tuple[Path, sa.Engine]:
 
 
 def _from_json(text: str) -> object:
-    """Return the value of a column; most hold nothing, and are read in the claim."""
+    """Return the value of a JSON column; most are empty."""
     return {} if text == "{}" else json.loads(text)
 
 
 @contextmanager
 def _explained(path: Path, engine: sa.Engine) -> Iterator[None]:
-    """Close the engine after an error, and say what the error means."""
+    """Close the engine after an error, and raise what the error means."""
     try:
         yield
     except UNUSABLE as error:
@@ -173,13 +175,13 @@ def _explained(path: Path, engine: sa.Engine) -> Iterator[None]:
 
 
 class SqliteSchema:
-    """What `interlock db` does: entry point `sqlite`."""
+    """The commands of `interlock db`: entry point `sqlite`."""
 
     def __init__(self, url: str) -> None:
         self._path, self._engine = _connect(url)
 
     def upgrade(self) -> list[str]:
-        """Bring the schema to this version, and put weakened guards back: which."""
+        """Upgrade the schema; return the guards that had to be restored."""
         with _explained(self._path, self._engine):
             with self._engine.execution_options(write=True).begin() as connection:
                 weak = upgrade.upgrade(connection, now=SystemClock().now())
@@ -187,10 +189,10 @@ class SqliteSchema:
         return weak
 
     def grant(self, role: str) -> None:
-        """Refuse it: who may write the file may write the database."""
+        """Refuse: every user who may write the file may write the database."""
         message = (
             f"Nothing can be granted to {role!r}: a SQLite file has no roles. "
-            "Whoever may write the file may write the database."
+            "Every user who may write the file may write the database."
         )
         raise InvalidOption.because("role", message)
 
@@ -276,7 +278,7 @@ def _refuse_network(path: Path) -> None:
 
 
 def filesystem(path: Path, mounts: str | None = None) -> str | None:
-    """Return the type of the file system that `path` is on, if it can be told."""
+    """Return the type of the file system of `path`, None if unknown."""
     if mounts is None:
         try:
             mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")

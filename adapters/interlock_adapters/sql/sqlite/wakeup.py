@@ -1,4 +1,4 @@
-"""Know at once that another process has committed to a SQLite file.
+"""Wakes waiters when another process has committed to a SQLite file.
 
 inotify(7) on the folder tells of writes to the `-wal` file, which comes and goes, with
 no help from the writer. Behind it, always, a slow poll of `PRAGMA data_version` (3 us),
@@ -59,7 +59,7 @@ class SqliteWakeup:
         self._bell, self._ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def _open(self) -> None:
-        """Watch the file that has the name now."""
+        """Watch the file that the path names now."""
         self._close_file()
         self._file = identity(self._path)
         with contextlib.suppress(sqlite3.Error, OSError):
@@ -80,7 +80,7 @@ class SqliteWakeup:
         self._connection = self._inotify = None
 
     def _version(self) -> int:
-        """Return a number that is another one after each commit, -1 if there is none.
+        """Return a number that changes with each commit, -1 if there is no file.
 
         A file that cannot be read is the store's to tell, whose calls say why.
         """

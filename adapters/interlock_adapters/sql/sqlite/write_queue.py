@@ -1,4 +1,4 @@
-"""Let the threads of one process write in the order in which they came.
+"""Queues the writing threads of one process, first come, first served.
 
 SQLite lets one write at a time. Who waits for it in SQLite looks again in ever longer
 sleeps, and others overtake him; a `threading.Lock` mostly goes back to the thread that
@@ -16,24 +16,24 @@ import sqlalchemy as sa
 
 
 class Turns:
-    """A queue before a lock."""
+    """A queue in front of a lock."""
 
     def __init__(self, most_s: float) -> None:
-        """Make a queue in which nobody waits for more than `most_s` seconds."""
+        """Make a queue in which a thread waits at most `most_s` seconds."""
         self._most_s = most_s
         self._begin()
         again = weakref.WeakMethod(self._begin)
         os.register_at_fork(after_in_child=lambda: (begin := again()) and begin())
 
     def _begin(self) -> None:
-        """Forget who waits: after a fork they are threads of another process."""
+        """Clear the queue after a fork: the waiters are threads of another process."""
         self._lock = threading.Lock()
         self._waiting: deque[threading.Lock] = deque()
         self._is_taken = False
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Wait for a turn, and have it for a block.
+        """Wait for a turn, and hold it for a block.
 
         Raises:
             sqlalchemy.exc.TimeoutError: the one before took too long.
@@ -62,7 +62,7 @@ class Turns:
             raise sa.exc.TimeoutError("another thread of this process writes")
 
     def _leave(self, mine: threading.Lock) -> None:
-        """Wait no longer; a turn that came just now is for the next."""
+        """Stop waiting; a turn that was just given goes to the next thread."""
         with self._lock:
             if mine in self._waiting:
                 self._waiting.remove(mine)

@@ -1,4 +1,4 @@
-"""What the moves of one kind bring to their UPDATE: a row each, in one JSON parameter.
+"""The facts of moves for their UPDATE: one row per move, in one JSON parameter.
 
 One statement applies any number of moves, and each of them is judged by its own facts:
 a statement costs more than the rows that it writes.
@@ -22,7 +22,7 @@ from interlock_adapters.sql.statements import rows
 _TEXT, _WHEN, _TRUTH = sa.Text(), UtcDateTime(), sa.Boolean()
 _WHOLE, _LONG = sa.Integer(), sa.BigInteger()
 
-#: Name and type of every fact; `guard.MOVE_FACTS` and `statements` use the names.
+#: Name and type of every fact; `guard_sql.MOVE_FACTS` and `updates` use the names.
 COLUMNS: Final[dict[str, TypeEngine[Any]]] = {
     "job_id": _TEXT,
     "attempt": _WHOLE,

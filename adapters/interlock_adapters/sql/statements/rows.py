@@ -1,4 +1,4 @@
-"""Rows of the tables <-> the engine's values. Nothing else knows both."""
+"""Converts rows of the tables to the engine's values, and back."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ _FOREIGN: Final = (ValueError, TypeError, KeyError, AttributeError)
 
 
 def readable(convert: Callable[P, R]) -> Callable[P, R]:
-    """Let a row with what none of us wrote be told as what it is."""
+    """Report rows that cannot be parsed as damage."""
 
     @wraps(convert)
     def converted(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -44,9 +44,9 @@ def readable(convert: Callable[P, R]) -> Callable[P, R]:
             return convert(*args, **kwargs)
         except _FOREIGN as error:
             raise StoreUnavailable(
-                "the database is damaged: a row of it holds what Interlock does not "
-                f"write ({error}). `interlock verify` looks at all of it. Nothing was "
-                "written."
+                "The database is damaged: a row has a value that Interlock never "
+                f"writes ({error}). Check the whole database with `interlock verify`. "
+                "Nothing was written."
             ) from error
 
     return converted
@@ -59,7 +59,7 @@ def to_status(value: str) -> JobStatus:
 
 
 def failure_to_json(failure: Failure | None) -> dict[str, object] | None:
-    """Return what is stored of a failure: the fields that say something."""
+    """Return the JSON of a failure: the fields that are set."""
     if failure is None:
         return None
     return {k: v for k, v in asdict(failure).items() if v not in (None, False)}

@@ -1,4 +1,4 @@
-"""One UPDATE an event, generated from the table and built once.
+"""The UPDATE of each event, generated from the lifecycle table and built once.
 
 `WHERE id AND status = source AND guards`, `SET` what the table says, `RETURNING` the
 row. SQLAlchemy Core on the SQLModel tables; the ORM's unit of work costs 370 us instead
@@ -38,7 +38,7 @@ def _token(event: Event) -> dict[str, object]:
 
 
 def _told(event: Event) -> dict[str, object]:
-    """Return what each move writes: who, when, why and by which right."""
+    """Return the columns that every move writes: who, when, why, and its token."""
     return _token(event) | {
         "event_at": _fact("now"),
         "event_reason": _fact("why"),
@@ -49,7 +49,7 @@ def _told(event: Event) -> dict[str, object]:
 
 
 def _outcome(event: Event) -> dict[str, object]:
-    """Return what leaving RUNNING writes beside the status."""
+    """Return the columns that leaving RUNNING writes, in addition to the status."""
     row = row_of(event)
     values: dict[str, object] = {
         "lease_until_us": None,
@@ -150,7 +150,7 @@ def claim(flavor: Flavor) -> sa.UpdateBase:
 
 @cache
 def renew(flavor: Flavor) -> sa.UpdateBase:
-    """Return the UPDATE that extends leases and tells whether to cancel."""
+    """Return the UPDATE that extends leases, and returns cancel requests."""
     values = _token(Event.RENEW) | {
         "write_attempt": job.c.attempt,
         "write_proof": None,
@@ -165,7 +165,7 @@ def renew(flavor: Flavor) -> sa.UpdateBase:
 
 @cache
 def log_line() -> sa.Insert:
-    """Return the INSERT of a log line of a job that is still there."""
+    """Return the INSERT of a log line, if its job still exists."""
     columns = [log.c[name] for name in ("job_id", "attempt", "at", "stream", "text")]
     values = (sa.cast(_param(c.name, c.type), c.type) for c in columns)
     there = sa.exists().where(job.c.id == _param("job_id"))

@@ -1,4 +1,4 @@
-"""Choose and claim jobs in one transaction, at a cost that no backlog changes.
+"""Chooses and claims jobs in one transaction, at a cost independent of the backlog.
 
 A *lane* is a queue and a name. The claim's index leads with it, so that paused queues,
 names at their limit and names that this worker does not have are skipped with one seek

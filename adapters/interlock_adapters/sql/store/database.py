@@ -1,4 +1,4 @@
-"""A database that is open: its connections, its clocks, its way to wait."""
+"""An open database: connections, transactions, clocks."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger("interlock.store")
 _TRIES: Final = 5
-#: What a driver raises, and what its values become where a file is damaged.
+#: Errors of drivers, and errors that damaged files cause.
 UNUSABLE: Final = (
     *(sa.exc.DBAPIError, sa.exc.TimeoutError),
     *(UnicodeDecodeError, JSONDecodeError),
@@ -27,15 +27,15 @@ UNUSABLE: Final = (
 
 
 class Undone(StoreUnavailable):
-    """The database undid a transaction, as it had to choose one: it may be repeated."""
+    """The database rolled a transaction back (a deadlock); it may be repeated."""
 
 
 class Dialect(Protocol):
-    """What differs between databases."""
+    """The differences between databases."""
 
     @property
     def flavor(self) -> Flavor:
-        """What statements must know of it."""
+        """The flavor for statements."""
         ...
 
     def lease_clock(self) -> tuple[int | None, str]:
@@ -50,11 +50,11 @@ class Dialect(Protocol):
         ...
 
     def unavailable(self, error: Exception) -> StoreUnavailable | None:
-        """Return what to tell of an error of the database, None for a bug of ours."""
+        """Return the meaning of a database error, None for a bug of Interlock."""
         ...
 
     def refuse_damage(self, connection: sa.Connection) -> None:
-        """Look at the whole database, where it does not do so by itself.
+        """Check the whole database for damage, if it does not do so by itself.
 
         Raises:
             StoreUnavailable: it is damaged.
@@ -99,12 +99,12 @@ class Database:
 
     @property
     def _is_joined(self) -> bool:
-        """Whether this thread is inside of `together`."""
+        """Whether this thread is inside `together`."""
         return getattr(self._joined, "stack", None) is not None
 
     @property
     def has_begun(self) -> bool:
-        """Whether this thread has written inside of `together` already."""
+        """Whether this thread has already written inside `together`."""
         return getattr(self._joined, "connection", None) is not None
 
     @contextmanager
@@ -128,7 +128,7 @@ class Database:
     def repeated(
         self, work: Callable[[sa.Connection], T], *, durable: bool = True
     ) -> T:
-        """Return what `work` returns of a write transaction of its own.
+        """Run `work` in a write transaction of its own, and return its result.
 
         It is repeated as a whole when the database undid it, because of a deadlock for
         instance. Inside of `together` it is not: that block is the transaction.
@@ -187,7 +187,7 @@ class Database:
             return list(connection.execute(statement, facts).mappings())
 
     def lease_now(self, connection: sa.Connection) -> tuple[int, str]:
-        """Return what the lease clock says, asking the database if it is its own."""
+        """Return the time of the lease clock, from the database if it is its clock."""
         now, epoch = self.dialect.lease_clock()
         if now is None:
             now = int(connection.scalar(sa.text(f"SELECT {self.flavor.lease_now}")))

@@ -1,4 +1,4 @@
-"""What happened to many jobs, in the order in which it may be told.
+"""Reads the events of many jobs, in an order that misses none.
 
 SQLite has one writer, so its positions are the order of the commits. In PostgreSQL the
 position is the id of the transaction: an older one may commit after a newer one,
@@ -53,7 +53,7 @@ def _typed(text: str) -> sa.TextualSelect:
 
 
 class Feed:
-    """Reading on from where a reader was."""
+    """Reads events from a position."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

@@ -1,4 +1,4 @@
-"""Answers that are kept for the keys of their requests."""
+"""Stores the answers to requests with an idempotency key."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -48,6 +48,6 @@ class IdempotencyKeys:
 
 
 def _is(reserved: Answer) -> list[sa.ColumnElement[bool]]:
-    """Return what tells a reservation from a later one of its key."""
+    """Return the condition that identifies a reservation."""
     same = answer.c.until == reserved.until
     return [answer.c.key == reserved.key, answer.c.text.is_(None), same]

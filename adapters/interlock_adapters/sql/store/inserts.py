@@ -1,4 +1,4 @@
-"""Insert new jobs, in the store's own transaction or in the caller's."""
+"""Inserts new jobs, in the store's own transaction or in the caller's."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +20,7 @@ _LIVE = [status.value for status in LIVE]
 
 
 def borrowed(connection: object) -> sa.Connection:
-    """Return the caller's connection, also out of its Session; never committed here.
+    """Return the connection of the caller, or of its Session; never committed here.
 
     Raises:
         InvalidOption: it is neither a Connection nor a Session of SQLAlchemy.

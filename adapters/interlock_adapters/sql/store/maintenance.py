@@ -1,4 +1,4 @@
-"""The part of the store that reapers, operators and workers use beside the hot path."""
+"""Maintenance of the store: reaping, limits, purging, checks."""
 
 from collections import defaultdict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The reading half of the store: one SELECT each, no lock."""
+"""The queries of the store: one SELECT each, no lock."""
 
 from functools import cache
 
@@ -168,7 +168,10 @@ class Reads:
         """See `JobStore.check`."""
         with self._db.read() as connection:
             if not upgrade.check(connection):
-                raise SchemaMismatch("the database has no schema of this version.")
+                raise SchemaMismatch(
+                    "The database does not have the schema of this version. Run "
+                    "`interlock db upgrade`."
+                )
 
     def workers(self) -> list[WorkerInfo]:
         """See `JobStore.workers`."""

@@ -1,4 +1,4 @@
-"""What is read to look at everything at once: the newest, and how many of what."""
+"""Reads overviews of all jobs: newest events, ends, counts."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""`JobStore` on a SQL database. What differs between databases is in a `Dialect`."""
+"""`SqlStore`: the `JobStore` on a SQL database."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -154,7 +154,7 @@ class SqlStore:
         ]
 
     def _refuse(self, connection: sa.Connection, move: Move) -> InterlockError:
-        """Record why a move was refused, and return the error that says it."""
+        """Record why a move was refused, and return the error."""
         found = connection.execute(ONE, {"job_id": move.job_id})
         row = found.mappings().first()
         if row is None:
@@ -216,7 +216,7 @@ class SqlStore:
 
 
 def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
-    """Yield the moves in their order, cut where a job comes a second time."""
+    """Yield the moves in order, in groups in which each job occurs once."""
     run: list[Move] = []
     seen: set[str] = set()
     for move in moves:

@@ -1,4 +1,4 @@
-"""The job's own process: imports its module, calls the function, ends.
+"""The job's own process: imports its module, calls the function, and ends.
 
 Imports `kernel` and the protocol.
 """

@@ -1,4 +1,4 @@
-"""The job's own process: calls the function, says what came of it, and ends."""
+"""The job's own process: calls the function, reports its result, and ends."""
 
 import atexit
 import faulthandler
@@ -67,7 +67,7 @@ _ear = _Ear()
 
 
 def listen() -> None:
-    """Let signals reach the jobs that this process, or a fork of it, will run.
+    """Unblock signals for the jobs that this process, or a fork of it, will run.
 
     SIGTERM interrupts the function. SIGURG, which a program that the job executes
     ignores, writes the stacks of all threads to the job's log: the handler is C and
@@ -78,14 +78,14 @@ def listen() -> None:
 
 
 def stop_listening() -> None:
-    """Let SIGTERM end this process, also one that has come already."""
+    """Let SIGTERM end this process, even if it has arrived already."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if _ear.missed:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Main:
-    """The main process of a job: made ready before its fork, in the shim."""
+    """The main process of a job: prepared in the shim, before the fork."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Main:
         context.enter(self.here)
 
     def here(self) -> JobContext:
-        """Return what the job can see and say, for one that asks."""
+        """Return the job's context, when it is first used."""
         order = self._order
         deadline = order.deadline
         return JobContext(
@@ -154,7 +154,7 @@ class Main:
         return JobClient(self._link.ask)
 
     def run(self) -> NoReturn:
-        """Call the function, say what came of it, and end."""
+        """Call the function, report its result, and end."""
         code = 1
         try:
             code = self.call()
@@ -164,7 +164,7 @@ class Main:
             os._exit(code)
 
     def call(self) -> int:
-        """Call the function and say what came of it; return the exit code."""
+        """Call the function and report its result; return the exit code."""
         order, link = self._order, self._link
         try:
             link.begin()
@@ -201,7 +201,7 @@ class Main:
         return 0
 
     def _left(self) -> bool:
-        """Whether the job has left a descriptor open: it has the lowest free one."""
+        """Whether the job has left open descriptors: it would have the lowest one."""
         fd = os.dup(self._link.result_fd)
         os.close(fd)
         return fd != self._lowest_fd
@@ -217,19 +217,19 @@ class Main:
         raise error
 
 
-#: A function, what converts its parameters and result, and whether it is async.
+#: A function, its codec, and whether it is async.
 _Callee = tuple[Callable[..., object], "Codec | None", bool]
 
 
 @cache  # jobs of one name follow each other in a shim, and each look touches pages
 def _find(name: str) -> _Callee:
-    """Return what a job calls. Raises UnknownJobName."""
+    """Return the function of a job. Raises UnknownJobName."""
     function = registry.find(name).function
     return function, registry.codec_of(function), _is_async(function)
 
 
 def _answer(result: object, codec: "Codec | None") -> bytes:
-    """Return the frame with a result, or with the failure that it is none."""
+    """Return the frame with a result, or with the failure if it cannot be stored."""
     try:
         return framed(_RESULT, outcome.result_text(result, codec))
     except Misfit as error:
@@ -237,7 +237,7 @@ def _answer(result: object, codec: "Codec | None") -> bytes:
 
 
 def _is_async(function: Callable[..., object]) -> bool:
-    """Whether it returns a coroutine, also where it is wrapped by a decorator."""
+    """Whether a function is async, even if a decorator wraps it."""
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     code = getattr(function, "__code__", None)
@@ -247,7 +247,7 @@ def _is_async(function: Callable[..., object]) -> bool:
 def _in_loop(
     link: JobLink, function: Callable[..., Any], /, **params: object
 ) -> object:
-    """Run an async function; a stop cancels it, and it may await while it cleans up."""
+    """Run an async function. A stop cancels it; it may await while it cleans up."""
     import asyncio  # noqa: PLC0415  (for coroutines alone)
 
     async def main() -> object:
@@ -272,7 +272,7 @@ def _in_loop(
 
 
 def _show_tasks(tasks: Iterable[Any]) -> None:
-    """Write where each task waits to the log: a thread's stack shows the loop alone."""
+    """Log where each task waits: the stack of the thread shows only the loop."""
     with suppress(Exception):  # it is the job's end that matters
         text = "".join(stacks.of_task(task) for task in tasks)
         os.write(2, text.encode()[:_MAX_TASKS])
@@ -315,7 +315,7 @@ def rehearse() -> None:
 
 
 def _finish() -> None:
-    """Do what an interpreter does at its end, after the spans are on their way."""
+    """Export the spans, then do what an interpreter does at its end."""
     tracer().flush()
     interpreter_end.finish()
 
@@ -329,7 +329,7 @@ def _refuse(error: UnknownJobName, /, **_params: object) -> None:
 
 
 def default_signals() -> None:
-    """Undo what the zygote ignores; SIGPIPE is ignored in every Python."""
+    """Reset the signals that the zygote ignores; every Python ignores SIGPIPE."""
     for signum in (signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, signal.SIG_DFL)
 
@@ -356,13 +356,13 @@ def _last_cpu_s(soft: int, hard: int) -> int:
 
 
 def print_lines() -> None:
-    """Let what jobs print be seen line by line, as in a terminal; stdout is a pipe."""
+    """Make the output of jobs line-buffered, as in a terminal; stdout is a pipe."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
 
 
 def _flush() -> None:
-    """Write what the streams hold back, whatever the job has put in their place.
+    """Flush stdout and stderr, even if the job has replaced them.
 
     Plain statements, here and in `Main.call`: each other object is a page to copy.
     """
@@ -375,12 +375,12 @@ def _flush() -> None:
 
 @cache
 def most_descriptors() -> int:
-    """Return how many descriptors this process, or a fork of it, can have."""
+    """Return how many descriptors this process, or a fork of it, may have."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def inheritable(*fds: int) -> None:
-    """Let descriptors survive an exec."""
+    """Make descriptors survive an exec."""
     for fd in fds:
         flags = fcntl.fcntl(fd, fcntl.F_GETFD)
         fcntl.fcntl(fd, fcntl.F_SETFD, flags & ~fcntl.FD_CLOEXEC)

@@ -1,4 +1,4 @@
-"""What logging does in a job until somebody configures it."""
+"""The behavior of logging in a job until logging is configured."""
 
 import logging
 from typing import Final
@@ -8,7 +8,7 @@ _pinned: list[logging.Logger] = []  # they have a handler, and had no level
 
 
 class _Root(logging.RootLogger):
-    """The root logger until somebody configures it: then it is as Python made it."""
+    """The root logger until logging is configured; then Python's own class again."""
 
     def setLevel(self, level: int | str) -> None:  # noqa: N802  (logging's name)
         self._restore()
@@ -26,7 +26,7 @@ class _Root(logging.RootLogger):
 
 
 def show() -> None:
-    """Let the handler of last resort show records from INFO up, with their logger.
+    """Make the handler of last resort show records from INFO up, with their logger.
 
     It gets only those that have no other handler. A logger that has one by now, and no
     level, goes on to have the root's: WARNING.

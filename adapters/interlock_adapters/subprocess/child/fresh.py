@@ -1,4 +1,4 @@
-"""The main of a job that runs in a fresh interpreter."""
+"""The main module of a job that runs in a fresh interpreter."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from interlock_adapters.subprocess.protocol import GarbledError, Kind, frame
 
 
 def main() -> None:
-    """Read what to run, import its modules, run it."""
+    """Read the launch, import the job modules, and run the job."""
     order_fd, result_fd, notice_fd = map(int, sys.argv[1:4])
     with os.fdopen(order_fd, "rb") as file:
         told = json.load(file)

@@ -1,9 +1,9 @@
-"""What Python does at an interpreter's end, for jobs, which end by os._exit.
+"""Does for jobs, which end by os._exit, what Python does at an interpreter's end.
 
-A job whose threads still write, or whose atexit handlers were not called, has not done
-its work: that is done before its result is told, within its timeout. What the *modules*
-asked for at exit belongs to the zygote, which does it once, at its own end: a job must
-not remove a folder that the others still use.
+A job has not finished while its threads still write or its atexit handlers were not
+called. So this is done before its result is reported, within its timeout. What the
+*modules* registered is called once, at the end of the zygote: a job must not remove a
+folder that other jobs still use.
 """
 
 import atexit
@@ -23,7 +23,7 @@ _files: Final[list[Any]] = []  # of the modules; the collector does not show the
 
 
 def set_aside(objects: Iterable[Any]) -> bool:
-    """Take note, in the zygote, of what the modules have for their end.
+    """Remember, in the zygote, what the modules registered for their end.
 
     Args:
         objects: all of this process, or none if the modules have opened nothing.
@@ -37,7 +37,7 @@ def set_aside(objects: Iterable[Any]) -> bool:
 
 
 def files(objects: Iterable[Any]) -> list[Any]:
-    """Return those that hold back what was written. A proxy is asked nothing."""
+    """Return the objects that buffer output. Proxies are left alone."""
     return [one for one in objects if issubclass(type(one), _FILES)]
 
 
@@ -54,7 +54,7 @@ def modules() -> int:
 
 
 def forget_modules() -> None:
-    """Leave to the zygote what is the zygote's; called in a job, before anything."""
+    """Forget what the modules registered; called first in a job."""
     atexit._clear()
     for one in _of_modules:
         one.atexit = False
@@ -62,7 +62,7 @@ def forget_modules() -> None:
 
 
 def finish() -> None:
-    """Wait for the threads and children that the job left; call what it registered."""
+    """Join the threads and children of the job; call its atexit handlers."""
     found: Mapping[str, Any] = sys.modules
     if "threading" in found:
         found["threading"]._shutdown()  # also what concurrent.futures has left
@@ -78,11 +78,11 @@ def finish() -> None:
 
 
 def flush(one: Any) -> None:
-    """Write what a file or a handler of logging holds back, if that can be done."""
+    """Flush a file or a logging handler, if possible."""
     with suppress(Exception):  # the job's own; Python ignores it as well
         one.flush()
 
 
 def finish_modules() -> None:
-    """Do what the modules asked for, when no job is left that could need it."""
+    """Call what the modules registered, when no job is left."""
     atexit._run_exitfuncs()

@@ -1,4 +1,4 @@
-"""The job's end of its pipes to the shim: reports, requests, and the word to stop."""
+"""The job's end of its pipes to the shim: reports, requests, and notices to stop."""
 
 import _thread
 import json
@@ -24,7 +24,7 @@ _LOOK_MS: Final = 50  # another thread may have read the answer
 
 
 class JobLink:
-    """What a job says to its shim and hears from it."""
+    """Sends frames to the shim, and receives its notices."""
 
     def __init__(self, result_fd: int, notice_fd: int) -> None:
         self.result_fd = result_fd
@@ -42,7 +42,7 @@ class JobLink:
         self.interrupt: Callable[[StopCause], object] = interrupted
 
     def begin(self) -> None:
-        """Speak for this process from now on."""
+        """Use this link for the current process from now on."""
         self._pid = os.getpid()
 
     @property
@@ -50,19 +50,19 @@ class JobLink:
         return os.getpid() == self._pid
 
     def end(self, data: bytes) -> None:
-        """Say the last word. No SIGTERM interrupts it: half a frame is none."""
+        """Send the last frame. SIGTERM must not interrupt it, or the frame is lost."""
         self._over = True
         while data and os.getpid() == self._pid:
             data = data[os.write(self.result_fd, data) :]
 
     def _say(self, data: bytes) -> None:
-        """Write a frame; only the main process may: a fork of it has no say."""
+        """Write a frame; only the main process may, not a fork of it."""
         with self._writing:  # threads may speak at once
             while data and self._is_main:
                 data = data[os.write(self.result_fd, data) :]
 
     def progress(self, progress: Progress) -> None:
-        """Report progress, unless the last report was just now and more will come."""
+        """Report progress, unless another report was sent just now."""
         now = time.monotonic()
         last = progress.total is not None and progress.completed == progress.total
         if last or now - self._last_progress >= _PROGRESS_EVERY_S:
@@ -74,7 +74,7 @@ class JobLink:
             self._say(frame(Kind.PROGRESS, values))
 
     def ask(self, request: Mapping[str, object]) -> Mapping[str, Any]:
-        """Have the worker do something, and return its answer once it has committed.
+        """Send a request to the worker, and return its answer after the commit.
 
         Raises:
             InterlockError: this is not the job's main process, or the worker is gone.
@@ -97,20 +97,20 @@ class JobLink:
             return self._replies.pop(number)
 
     def stop_asked(self) -> StopCause | None:
-        """Return why the job is to stop, if the shim has said so."""
+        """Return why the job must stop, None if it need not."""
         if self.stop_cause is None and self._is_main:
             self._read()
         return self.stop_cause
 
     def _read(self) -> None:
-        """Take in what the shim has said, unless another thread is doing so."""
+        """Read the frames of the shim, unless another thread does."""
         if not self._reading.acquire(blocking=False):
             return
         try:
             with suppress(BlockingIOError):
                 data = os.read(self._notice_fd, _CHUNK)
                 if not data:
-                    raise InterlockError("the worker of this job is gone.")
+                    raise InterlockError("The worker of this job has died.")
                 for kind, text in self._decoder.feed(data):
                     if kind is Kind.NOTICE:
                         self.stop_cause = StopCause(json.loads(text))
@@ -121,7 +121,7 @@ class JobLink:
             self._reading.release()
 
     def on_sigterm(self) -> None:
-        """Turn the shim's SIGTERM into Interrupted; any other one is just that."""
+        """Turn the shim's SIGTERM into Interrupted; any other ends the process."""
         if self._is_main:
             if self._over:
                 return
@@ -135,5 +135,5 @@ class JobLink:
 
 
 def interrupted(cause: StopCause) -> None:
-    """Raise Interrupted where the main thread is."""
+    """Raise Interrupted in the main thread."""
     raise Interrupted(cause)

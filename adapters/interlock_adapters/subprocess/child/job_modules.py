@@ -1,4 +1,4 @@
-"""Import an application's job modules, in the zygote or in a fresh interpreter."""
+"""Imports the job modules, in the zygote or in a fresh interpreter."""
 
 import importlib
 import importlib.util
@@ -24,7 +24,7 @@ def load(
     main: Mapping[str, str] | None,
     argv: Sequence[str],
 ) -> dict[int, str]:
-    """Import `modules`, and before them the script that declares jobs, if there is one.
+    """Import the script that declares jobs, if there is one, and then `modules`.
 
     It becomes `__main__` as multiprocessing does it: it runs under another name, so
     that its `if __name__ == "__main__"` part does not run again.
@@ -62,7 +62,7 @@ def _load_main(main: Mapping[str, str]) -> None:
 
 
 def _spec(main: Mapping[str, str]) -> ModuleSpec | None:
-    """Return how to import what was run: `-m` a module, a folder or archive, a file."""
+    """Return how to import the main module: a module, a folder or archive, a file."""
     match dict(main):
         case {"module": name}:
             return importlib.util.find_spec(name)
@@ -78,7 +78,7 @@ def _spec(main: Mapping[str, str]) -> ModuleSpec | None:
 
 
 def _rename(namespace: Mapping[str, object]) -> None:
-    """Give what a script declares the module's name that it has where it is run.
+    """Set the module of everything that a script declares to `__main__`.
 
     It is pickled by that: other processes know `__main__`, and none of them MAIN.
     """

@@ -1,4 +1,4 @@
-"""Show the log records of jobs in their output, where nobody has configured logging.
+"""Shows the log records of jobs in their output, unless logging is configured.
 
 `logging` itself is not imported here: it has hooks that every fork would run.
 """

@@ -1,4 +1,4 @@
-"""Where a job was when it was stopped, read from what faulthandler wrote of it."""
+"""Finds out where a job was when it was stopped, from faulthandler's output."""
 
 import os
 import re
@@ -14,14 +14,14 @@ _MOST_LINES: Final = 2000
 
 
 class Stacks:
-    """The stacks of a job's threads: lines of its stderr since they were asked for."""
+    """The stacks of a job's threads, from its stderr."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._is_below = False  # the job's function: what called it is ours
 
     def take(self, lines: Sequence[str]) -> list[str]:
-        """Take lines of stderr; return those for the log: without our frames."""
+        """Take lines of stderr; return the lines for the log, without our frames."""
         shown = [line for line in lines if self._is_shown(line)]
         self._lines += shown[: _MOST_LINES - len(self._lines)]
         return shown

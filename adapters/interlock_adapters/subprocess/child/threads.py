@@ -1,4 +1,4 @@
-"""Which threads of the zygote make a fork of it unsafe: those that one fork leaves.
+"""Finds the threads of the zygote that make a fork unsafe.
 
 A fork has the thread that forked and no other; a lock that another one held is held for
 ever. Libraries that are made for it stop their threads in a handler of their own
@@ -26,7 +26,7 @@ def others() -> list[int]:
 
 
 def unsafe(started_by: Mapping[int, str]) -> list[str]:
-    """Return what other threads there are, in words; call it after a rehearsal fork.
+    """Return descriptions of other threads; call it after the trial fork.
 
     `started_by` names the module whose import has started a thread.
     """

@@ -1,4 +1,4 @@
-"""What the operating system is asked: process trees, signals, /proc.
+"""Questions to the operating system: process trees, signals, /proc.
 
 Standard library only; imports no other folder of this package.
 """

@@ -1,4 +1,4 @@
-"""Kill domains: what holds a job's whole process tree, kills it, and proves it dead.
+"""Kill domains: keeps a job's process tree together, kills it, and proves its death.
 
 The shim is the process at the top of its job's tree: in `namespace` the init of a PID
 namespace (pid_namespaces(7)), in `subreaper` the heir of every orphan (prctl(2),
@@ -21,18 +21,18 @@ _OOM_SCORE = b"500"  # proc_pid_oom_score_adj(5)
 
 
 def _ignore(_cpu_s: float, _peak_kib: int) -> None:
-    """Take no note of what a process used."""
+    """Ignore what a process used."""
 
 
 def proof_of(containment: str) -> str:
-    """Return the proof that this strength gives."""
+    """Return the kind of proof that a containment gives."""
     return UNPROVEN if containment == GROUP else containment
 
 
 def reap(
     on_exit: Callable[[int, int], None], used: Callable[[float, int], None] = _ignore
 ) -> bool:
-    """Reap all dead children; return whether there are none at all (ECHILD).
+    """Reap all dead children; return whether no child is left (ECHILD).
 
     `used` is told the CPU seconds of each, and its peak memory in KiB (wait4(2)): of
     the process and those that it has waited for itself.
@@ -77,7 +77,7 @@ def kill_all(containment: str, main: int | None) -> None:
 
 
 def offer_to_oom_killer(pid: int) -> None:
-    """Have the kernel take this process before its shim when memory runs out."""
+    """Make the kernel kill this process before its shim when memory runs out."""
     with suppress(OSError):
         fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
         os.write(fd, _OOM_SCORE)
@@ -85,7 +85,7 @@ def offer_to_oom_killer(pid: int) -> None:
 
 
 def kill_below(root: int, spare: frozenset[int] = frozenset()) -> int:
-    """Kill every descendant of `root` but the trees of `spare`; return how many.
+    """Kill every descendant of `root` except the trees of `spare`; return how many.
 
     Children are not reaped meanwhile, so their pids are theirs. A deeper pid may be
     used again between reading and killing: it is signaled through a pidfd, opened

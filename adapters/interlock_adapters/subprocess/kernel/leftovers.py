@@ -1,6 +1,6 @@
-"""Find and kill what is left of lost attempts, by the marks that their processes bear.
+"""Finds and kills processes of lost attempts, by their name and environment.
 
-Where shim and zygote were killed at the same moment, nobody is above the job any more.
+If shim and zygote were killed together, no supervisor of the job is left.
 A fork of the job has its name, what it executed has its environment; both say which
 attempt it was, so that a later attempt of the same job is never hit.
 """
@@ -44,7 +44,7 @@ def living(
 
 
 def _bears(pid: int, attempt: tuple[str, int]) -> bool:
-    """Whether a process is alive and bears the marks of an attempt."""
+    """Whether a process is alive and has the marks of an attempt."""
     job_id, number = attempt
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:

@@ -1,4 +1,4 @@
-"""System calls that Python does not have, by ctypes. Standard library only."""
+"""System calls that Python lacks, with ctypes. Standard library only."""
 
 import ctypes
 import os
@@ -26,7 +26,7 @@ def _checked(result: int) -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent's *thread* ends (prctl(2)).
+    """Make the kernel kill this process when its parent's *thread* ends (prctl(2)).
 
     Only where the parent is single-threaded. `parent` is its pid: if it died before
     this call, getppid is already another.
@@ -37,7 +37,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def become_subreaper() -> None:
-    """Inherit every orphan among one's descendants (prctl(2))."""
+    """Become the parent of every orphaned descendant (prctl(2))."""
     _checked(_libc.prctl(_SET_SUBREAPER, 1, 0, 0, 0))
 
 
@@ -58,7 +58,7 @@ def setns(fd: int, flags: int) -> None:
 
 
 def private_proc() -> None:
-    """Mount a /proc of this PID namespace, in a mount namespace of one's own."""
+    """Mount the /proc of this PID namespace, in a new mount namespace."""
     unshare(NEWNS)
     _checked(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_PRIVATE_REC), None))
     flags = ctypes.c_ulong(_MS_NOSUID_NODEV_NOEXEC)
@@ -79,7 +79,7 @@ def private_shared_memory() -> None:
 
 
 def own_user_namespace() -> None:
-    """Enter a user namespace in which one stays oneself, to be allowed to unshare."""
+    """Enter a user namespace with the same user id, to be allowed to unshare."""
     uid, gid = os.geteuid(), os.getegid()
     unshare(NEWUSER)
     for name, text in (

@@ -1,4 +1,4 @@
-"""What a job's tree takes of the machine: CPU seconds and memory."""
+"""Measures the CPU seconds and the memory of a job's process tree."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,14 @@ _LISTED: Final = 5
 
 
 class Usage:
-    """What the processes of one job took: those that are dead, and the most at once."""
+    """The CPU time and the peak memory of one job's processes."""
 
     def __init__(self) -> None:
         self.cpu_s = 0.0
         self.peak_bytes = 0
 
     def ended(self, cpu_s: float, peak_kib: int) -> None:
-        """Count a process, with those that it has waited for itself.
+        """Count a process, including the children that it has waited for.
 
         Its peak includes the pages that it shares with the zygote.
         """
@@ -55,7 +55,7 @@ def proportional(pids: Iterable[int]) -> dict[int, int]:
 
 
 def over_limit(sizes: Mapping[int, int], limit: int) -> str:
-    """Return the sentence about a tree that has more memory than its limit."""
+    """Return the error text for a tree that uses more memory than its limit."""
     largest = sorted(sizes, key=lambda pid: -sizes[pid])[:_LISTED]
     each = ", ".join(f"{_name(pid)} {sizes[pid] // _MIB}" for pid in largest)
     return (

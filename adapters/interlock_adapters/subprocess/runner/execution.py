@@ -1,4 +1,4 @@
-"""One attempt as the worker sees it: frames of its shim in, observations out."""
+"""One running attempt: turns the frames of its shim into observations."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ class ProcessExecution:
         self._again = False  # the shim waits for another job
 
     def attach(self, link: socket.socket, pidfd: int) -> None:
-        """Give the execution its shim; it starts."""
+        """Give the execution a shim, and start it."""
         self._link = link
         self._pidfd = pidfd
         self._outbox[:0] = frame(Kind.LAUNCH, self._order.to_json())
@@ -63,7 +63,7 @@ class ProcessExecution:
         link.settimeout(0)
 
     def gone(self, proof: Proof) -> None:
-        """Say that the shim was killed, or never was, and its tree is proved dead."""
+        """Record that the shim was killed or never started, and the tree is dead."""
         if not self._done:
             self._drain()
         if not self._done:
@@ -78,7 +78,7 @@ class ProcessExecution:
 
     @property
     def _is_waiting(self) -> bool:
-        """Whether nothing of it was ever started."""
+        """Whether nothing was started yet."""
         return self._link is None and self._pidfd == -1 and not self._done
 
     @property
@@ -112,7 +112,7 @@ class ProcessExecution:
                 self._unlink()
 
     def _hear(self, kind: Kind, text: bytes) -> None:
-        """Take a frame; one from the job itself may be nonsense, and is dropped."""
+        """Handle a frame; an invalid frame of the job itself is dropped."""
         try:
             self._take(kind, unframed(text))
         except (GarbledError, AttributeError, LookupError, TypeError, ValueError):
@@ -165,7 +165,7 @@ class ProcessExecution:
         self._flush()
 
     def _flush(self) -> None:
-        """Send what the shim takes; the rest, not even half a frame, is never lost."""
+        """Send as much as the shim takes; keep the rest."""
         with suppress(OSError):  # it takes no more now; or it ended: the zygote says so
             while self._outbox and self._link is not None:
                 del self._outbox[: self._link.send(self._outbox)]
@@ -196,7 +196,7 @@ class ProcessExecution:
             self._send(frame(Kind.EXTEND, {"lease_deadline": lease_deadline}))
 
     def detach(self) -> tuple[socket.socket, int] | None:
-        """Give the shim back, if it can take another job; else close its link."""
+        """Return the shim if it can take another job; else close its link."""
         if not self._again or self._link is None or self._outbox:
             self.close()
             return None
@@ -210,7 +210,7 @@ class ProcessExecution:
             self._link = None
 
     def close(self) -> None:
-        """Release the descriptors; a shim that lives takes it for the worker's end."""
+        """Release the descriptors; a live shim then treats the worker as dead."""
         self._unlink()
         if self._pidfd >= 0:
             os.close(self._pidfd)
@@ -226,9 +226,9 @@ def progress(said: Any) -> Progress:
     words = {name: said.get(name) for name in ("phase", "unit", "message")}
     numbers = {name: said.get(name) for name in ("completed", "total")}
     if not all(isinstance(word, str | None) for word in words.values()):
-        raise TypeError("words of a progress are text")
+        raise TypeError("phase, unit and message of a progress must be text")
     if not all(isinstance(number, int | float | None) for number in numbers.values()):
-        raise TypeError("numbers of a progress are numbers")
+        raise TypeError("completed and total of a progress must be numbers")
     return Progress(**words, **numbers)
 
 
@@ -246,7 +246,7 @@ def failure(said: Any) -> Failure:
 
 
 def unexplained(code: int) -> Failure:
-    """Return the failure of a process that ended without a word."""
+    """Return the failure of a process that ended without a report."""
     if code < 0:
         with suppress(ValueError):
             name = signal.Signals(-code).name

@@ -1,4 +1,4 @@
-"""The zygote's process as its worker has it: started, heard, replaced."""
+"""Starts the worker's zygote, reads its messages, and replaces it when it ends."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ _log = logging.getLogger("interlock.runner")
 _MAX_MESSAGE: Final = 1024 * 1024
 _END_MS: Final = 5000
 _NUMBERS: Final = 2**32
-#: Between the ends of zygotes that were of no use; it doubles.
+#: The pause after a zygote that failed early; it doubles.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
 _USEFUL_S, _SOON_S = 1.0, 1.0
 #: What must not reach a job: the database's URL and the tokens of this project.
@@ -28,7 +28,7 @@ _PRIVATE: Final = "INTERLOCK_"
 
 
 class Launcher:
-    """One zygote after the other. Each numbers its shims from `first` on."""
+    """Runs one zygote after the other. Each numbers its shims from `first` on."""
 
     def __init__(
         self,
@@ -62,12 +62,12 @@ class Launcher:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is a zygote, which may still be about to import the jobs."""
+        """Whether there is a zygote; it may still be importing the jobs."""
         return self._link is not None
 
     @property
     def comes_soon(self) -> bool:
-        """Whether what waits for a zygote is not to wait for long."""
+        """Whether a zygote is there or will be started soon."""
         return self.is_there or self._pause_s <= _SOON_S
 
     def _start(self) -> None:
@@ -99,7 +99,7 @@ class Launcher:
             self._link = socket.socket(fileno=link.detach())
 
     def order(self, many: int) -> bool:
-        """Have so many shims made, at most 4096; return whether that was taken."""
+        """Order shims, at most 4096; return whether the order was sent."""
         if self._link is None:
             return False
         try:
@@ -109,11 +109,11 @@ class Launcher:
         return True
 
     def sources(self) -> list[socket.socket]:
-        """Return what is readable when there is something to hear."""
+        """Return the sockets to wait for."""
         return [] if self._link is None else [self._link]
 
     def heard(self) -> Iterator[tuple[Mapping[str, Any], list[int]] | None]:
-        """Yield what the zygote says, with descriptors; None at its end."""
+        """Yield the zygote's messages, with descriptors; None at its end."""
         while self._link is not None:
             try:
                 data, fds, _, _ = socket.recv_fds(self._link, _MAX_MESSAGE, 2)
@@ -129,12 +129,12 @@ class Launcher:
             yield json.loads(data), fds
 
     def is_ready(self, pidfd: int) -> None:
-        """Take note that the zygote has imported the jobs; `pidfd` is its own."""
+        """Record that the zygote has imported the jobs; `pidfd` is the zygote's."""
         self._pidfd = pidfd
         self._loaded_at = boot()
 
     def bury(self) -> bool:
-        """Release the zygote that has ended; return whether its namespace has too.
+        """Release a zygote that has ended; return whether its namespace has ended too.
 
         pid_namespaces(7): the init of a namespace ends as its last process.
         """
@@ -144,7 +144,10 @@ class Launcher:
         self._again_at = boot() + self._pause_s
         self.close()
         if not was_useful:
-            words = "what starts the jobs has ended (%s); it is tried again in %g s"
+            words = (
+                "The zygote exited with code %s; no job starts until it has restarted "
+                "(next try in %g s)"
+            )
             _log.warning(words, self.process.returncode, self._pause_s)
         return gone
 
@@ -152,7 +155,7 @@ class Launcher:
         return min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, self._pause_s * 2))
 
     def try_again(self) -> bool:
-        """Start another zygote, unless the last ones were of no use just now."""
+        """Start another zygote, unless the pause after a failure is not over."""
         if boot() < self._again_at:
             return False
         try:
@@ -160,12 +163,15 @@ class Launcher:
         except OSError as error:  # no process or descriptor is to be had now
             self._pause_s = self._longer_pause_s()
             self._again_at = boot() + self._pause_s
-            _log.error("jobs cannot be started: %s; it is tried again", error)
+            _log.error(
+                "The zygote cannot be started, so no job starts: %s. Trying again.",
+                error,
+            )
             return False
         return True
 
     def _is_gone(self) -> bool:
-        """Whether the zygote has ended, which it is about to do; bounded in time."""
+        """Whether the zygote has ended; waits a bounded time for it."""
         if self._pidfd < 0:  # it never said that it was ready: nothing runs in it
             return True
         poll = select.poll()
@@ -181,7 +187,7 @@ class Launcher:
             self._pidfd = -1
 
     def close(self) -> None:
-        """Let the zygote end, after all that it has started, and wait for that.
+        """Let the zygote end, after everything that it has started, and wait for it.
 
         Not for ever: it may hang in a module's import, or beside a process that the
         kernel does not let die.
@@ -196,7 +202,7 @@ class Launcher:
 
 
 def hang_up(link: socket.socket) -> None:
-    """Close a link for both sides, also where a fork of this process has it too."""
+    """Close a link for both sides, even if a fork of this process has it too."""
     with suppress(OSError):
         link.shutdown(socket.SHUT_RDWR)
     link.close()

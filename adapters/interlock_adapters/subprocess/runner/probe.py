@@ -1,4 +1,4 @@
-"""Try a containment for real: a daemonised grandchild, a kill, a proof.
+"""Tries a containment for real: a daemonized grandchild, a kill, a proof.
 
 `python -m interlock_adapters.subprocess.runner.probe STRENGTH` prints its verdict: it
 works here, or how the kernel refuses it. A process that is killed prints none.
@@ -20,7 +20,7 @@ _PATIENCE_S: Final = 10
 _TRIES: Final = 10
 _WORKS: Final = "works"
 _REFUSED: Final = "refused: "
-#: What the kernel says when it has too little just now; it says nothing of us.
+#: Errors of a kernel that is short of resources; they are no verdict.
 _PASSING: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
@@ -50,14 +50,14 @@ def works(containment: str) -> str | None:
         if said.startswith(_REFUSED):
             return said.removeprefix(_REFUSED)
     raise InterlockError(
-        f"it could not be found out whether containment {containment!r} works here, in "
-        f"{_TRIES} tries ({wrong}). No job was started. Try again, or choose a weaker "
-        "one by its name; `interlock doctor` tries each."
+        f"After {_TRIES} tries it could not be found out whether containment "
+        f"{containment!r} works here ({wrong}). No job was started. Try again, or name "
+        "a weaker one with --containment; `interlock doctor` tries each."
     )
 
 
 def _try(containment: str) -> tuple[str, str]:
-    """Return the verdict, empty if there is none, and else what went wrong."""
+    """Return the verdict (empty if there is none), and what went wrong."""
     program = [
         sys.executable,
         "-m",
@@ -75,7 +75,7 @@ def _try(containment: str) -> tuple[str, str]:
 
 
 def _daemonise(told: int) -> None:
-    """Have a grandchild that nobody's process group reaches; it says when it is."""
+    """Start a grandchild in a session of its own; it reports that it is alive."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
@@ -107,7 +107,7 @@ def _kill_and_prove(containment: str) -> bool:
 
 
 def _enter(containment: str) -> None:
-    """Enter it as a zygote and a shim would."""
+    """Enter a containment as a zygote and a shim would."""
     if containment == kill_domain.NAMESPACE:
         enter_namespace()
         linux.unshare(linux.NEWPID)
@@ -129,7 +129,7 @@ def _say(verdict: str) -> None:
 
 
 def main() -> None:
-    """Enter the containment, try it, and say the verdict."""
+    """Enter the containment, try it, and print the verdict."""
     containment = sys.argv[1]
     try:
         _enter(containment)

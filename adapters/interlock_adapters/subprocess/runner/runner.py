@@ -1,4 +1,4 @@
-"""`Runner` with a zygote: hands launches to shims that wait, and minds the zygote."""
+"""`SubprocessRunner`: gives launches to waiting shims, and supervises the zygote."""
 
 import logging
 import os
@@ -26,7 +26,9 @@ from interlock_adapters.subprocess.zygote.zygote import EMPTY
 _log = logging.getLogger("interlock.runner")
 _MAX_AHEAD: Final = 8
 _MAX_ORDER: Final = 1000
-_NO_DESCRIPTORS: Final = "no descriptors are left in this process: raise `ulimit -n`"
+_NO_DESCRIPTORS: Final = (
+    "This worker has no file descriptors left. Raise the limit (`ulimit -n`)."
+)
 _SHORT_S: Final = 1.0  # until it is tried again, without descriptors
 
 
@@ -90,7 +92,7 @@ class SubprocessRunner:
         return execution
 
     def _match(self) -> None:
-        """Give waiting launches the shims that are ready; order what is lacking."""
+        """Give ready shims to waiting launches; order missing shims."""
         self._waiting = deque(one for one in self._waiting if not one.done)
         while self._waiting and self._spares:
             number, link, pidfd = self._spares.popleft()
@@ -103,7 +105,7 @@ class SubprocessRunner:
             self._ordered += min(wanted, _MAX_ORDER)
 
     def _reclaim(self) -> None:
-        """Take back the shims whose jobs are dead and that can take another.
+        """Take back shims whose jobs are dead, if they can take another job.
 
         Not those of an earlier zygote: `domain` would never prove their trees dead.
         """
@@ -160,8 +162,8 @@ class SubprocessRunner:
         elif "mismatch" in said:
             _log.error(said["mismatch"])
         elif "failed" in said:
-            words = "the job modules cannot be imported; no job is claimed until they"
-            _log.error("%s can be:\n%s", words, said["failed"])
+            words = "The job modules cannot be imported. No job is claimed until this"
+            _log.error("%s is fixed:\n%s", words, said["failed"])
         elif "shim" in said:
             if len(fds) == 2:  # noqa: PLR2004  (its link and its pidfd)
                 self._ordered -= 1
@@ -178,7 +180,7 @@ class SubprocessRunner:
             self._bury_zygote()
 
     def _lack_descriptors(self, fds: list[int]) -> None:
-        """Let go of what the kernel could hand over in part alone; it ends then."""
+        """Drop a shim of which only some descriptors arrived; it ends then."""
         _log.error(_NO_DESCRIPTORS)
         for fd in fds:
             os.close(fd)
@@ -195,7 +197,7 @@ class SubprocessRunner:
             _drop(self._spares.popleft()[1:])
 
     def _bury_zygote(self) -> None:
-        """Know what the end of a zygote proves, and start another."""
+        """Record what the end of a zygote proves, and start another."""
         gone = self._launcher.bury()
         self._drop_spares()
         if gone and self.containment == kill_domain.NAMESPACE:
@@ -205,7 +207,7 @@ class SubprocessRunner:
         self._restart()
 
     def _restart(self) -> None:
-        """Start a zygote if it is time; what would wait for long others may begin."""
+        """Start a zygote if it is time; give up launches that would wait for long."""
         if self._launcher.try_again():
             self._ordered, self._missing = self._ahead, 0
         if not self._launcher.comes_soon:
@@ -222,7 +224,7 @@ class SubprocessRunner:
 
 
 def _drop(shim: tuple[socket.socket, int]) -> None:
-    """Let a shim go that has no job: it ends when its link does."""
+    """Drop a shim without a job: it ends when its link is closed."""
     link, pidfd = shim
     hang_up(link)
     os.close(pidfd)
@@ -231,10 +233,10 @@ def _drop(shim: tuple[socket.socket, int]) -> None:
 def _warn(threads: Sequence[str], remarks: Sequence[str]) -> None:
     if threads:
         _log.warning(
-            "importing the job modules started threads (%s), and a fork would lose "
-            "them: each job gets a fresh interpreter, which is slower. Start threads "
-            "in the job instead, or stop them in a function with @hooks.before_fork. "
-            'If forks are known to be safe, say @job(isolation="fork").',
+            "Importing the job modules started threads (%s), which a fork would lose. "
+            "Each job gets a fresh interpreter, which is slower. Start the threads in "
+            "the job, or stop them in a function with @hooks.before_fork. If you know "
+            'that forks are safe, use @job(isolation="fork").',
             ", ".join(threads),
         )
     for remark in remarks:
@@ -260,15 +262,18 @@ def _order(launch: Launch) -> LaunchOrder:
 
 
 def own_folder(root: str) -> Path:
-    """Return this user's own folder in `root`: of domain files, of temporary files.
+    """Return this user's own folder in `root`, for domain files or temporary files.
 
     Raises:
-        InterlockError: it belongs to somebody else.
+        InterlockError: it belongs to another user.
     """
     folder = Path(root) / f"interlock-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid() or folder.is_symlink():
-        raise InterlockError(f"{folder} belongs to somebody else; remove it first.")
+        raise InterlockError(
+            f"The folder {folder} belongs to another user. Remove it first. Nothing "
+            "was started."
+        )
     return folder
 
 
@@ -289,13 +294,15 @@ def open_runner(
         containment = strongest()
     elif containment not in kill_domain.STRENGTHS:
         known = ", ".join(("auto", *kill_domain.STRENGTHS))
-        raise InterlockError(f"no containment {containment!r}; there are {known}.")
+        raise InterlockError(
+            f"There is no containment {containment!r}. Use one of {known}."
+        )
     else:
         wrong = works(containment)
         if wrong is not None:
             raise InterlockError(
-                f"containment {containment!r} does not work here: {wrong}. "
-                "Use 'auto', or see `interlock doctor`."
+                f"Containment {containment!r} does not work on this machine: {wrong}. "
+                "Use 'auto', or run `interlock doctor`."
             )
     return SubprocessRunner(
         containment=containment, modules=modules, main=main, ahead=ahead

@@ -1,4 +1,4 @@
-"""What a job writes, in lines, bounded in size, so that a flood hurts nobody.
+"""Splits a job's output into lines, and bounds its size.
 
 A carriage return alone begins a line anew: what a progress bar has drawn is replaced by
 what it draws next. What has not ended yet, a bar or a prompt, is passed on as a line of
@@ -42,7 +42,7 @@ class Capture:
         self._dropped = 0
 
     def feed(self, data: bytes, now: float) -> list[str]:
-        """Take bytes; return the lines that are to be passed on now."""
+        """Take bytes; return the lines to send now."""
         *whole, rest = (self._partial + data).split(b"\n")
         lines: list[bytes] = []
         for line in whole:
@@ -62,11 +62,11 @@ class Capture:
         return self._passed_on(lines)
 
     def due_at(self) -> float:
-        """Return when what has not ended is to be passed on; infinity if nothing is."""
+        """Return when to send a line that has not ended; infinity if there is none."""
         return max(self._since + SOON_S, self._next_at)
 
     def due(self, now: float) -> list[str]:
-        """Return what has not ended, if its time has come; a character stays whole."""
+        """Return a line that has not ended, if it is due; characters stay whole."""
         if now < self.due_at():
             return []
         newest = self._newest()
@@ -83,7 +83,7 @@ class Capture:
         return self._passed_on([newest[:end]])
 
     def finish(self) -> list[str]:
-        """Return what is left: the last line, or the tail of a flood."""
+        """Return the rest: the last line, or the tail of dropped output."""
         newest = self._newest()
         self._begin_line()
         lines = self._passed_on([newest]) if newest else []
@@ -114,7 +114,7 @@ class Capture:
         return begun + long
 
     def _newest(self) -> bytes:
-        """Return what a terminal would show of this line and is not passed on yet."""
+        """Return what a terminal would show of this line, if it was not sent yet."""
         if self._is_redrawn and not _is_visible(self._partial):
             return self._state
         return self._partial
@@ -140,7 +140,7 @@ def _is_visible(text: bytes) -> bool:
 
 
 def _whole(text: bytes) -> int:
-    """Return how many bytes there are before a character that has only begun."""
+    """Return the number of bytes before an incomplete character."""
     last = text[-3:]  # of four at most (RFC 3629, 3)
     return len(text) - len(last) + utf_8_decode(last, "replace", False)[1]
 
@@ -156,7 +156,7 @@ def _pieces(line: bytes) -> list[bytes]:
 
 
 def _weight(line: bytes) -> int:
-    """Return what a line counts for: also an empty one is a row in the store."""
+    """Return the size that a line counts for: each line is a row in the store."""
     return max(len(line) + 1, LEAST)
 
 

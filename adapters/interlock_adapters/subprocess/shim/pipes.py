@@ -30,12 +30,12 @@ class Pipes:
             os.set_blocking(fd, False)
 
     def begin(self, pid: int) -> None:
-        """Take note of the process at the other ends."""
+        """Remember the process at the other ends."""
         self.pid = pid
         self.started = boot()
 
     def let_go(self) -> None:
-        """Leave the job's ends to the job."""
+        """Close the job's ends in the shim."""
         for fd in self._theirs:
             os.close(fd)
 
@@ -45,7 +45,7 @@ class Pipes:
             os.close(fd)
 
     def available(self, fd: int) -> list[bytes]:
-        """Return what a pipe holds now, a few chunks at most: others want a turn."""
+        """Yield what a pipe holds now, but only a few chunks, so others get a turn."""
         found: list[bytes] = []
         try:
             while len(found) < _CHUNKS:
@@ -59,7 +59,7 @@ class Pipes:
         return found
 
     def lines(self, fd: int) -> list[list[str]]:
-        """Return what a stream says in lines that are to be passed on, by chunk.
+        """Yield the lines of a stream to send now, by chunk.
 
         A chunk fits into a frame, whatever its bytes become in JSON.
         """
@@ -71,10 +71,10 @@ class Pipes:
         return [capture.feed(data, now) for data in chunks]
 
     def due_at(self) -> float:
-        """Return when a line that has not ended is to be passed on."""
+        """Return when to send a line that has not ended."""
         return min((one.due_at() for one in self.captures.values()), default=_NEVER)
 
     def due(self) -> list[tuple[str, list[str]]]:
-        """Return the lines that have not ended and whose time has come, by stream."""
+        """Return the lines that have not ended and are due, by stream."""
         now = boot()
         return [(name, one.due(now)) for name, one in self.captures.items()]

@@ -82,7 +82,7 @@ class Shim:
         self._job: Pipes | None = None
 
     def run(self, spawn: Spawn) -> NoReturn:
-        """Supervise one job after the other, as long as they leave nothing behind.
+        """Supervise one job after another, as long as they leave nothing behind.
 
         No code of a job ever runs here: a shim whose domain is empty is as good as new.
         """
@@ -127,7 +127,7 @@ class Shim:
         return None
 
     def _supervise(self, job: Pipes) -> None:
-        """Pass on what happens until the main process has ended or must be killed."""
+        """Forward events until the main process has ended or must be killed."""
         pidfd = os.pidfd_open(job.pid)  # not reaped, so it is ours
         self._watch_shortly(job, pidfd)
         while self._exit is None:
@@ -147,7 +147,7 @@ class Shim:
         os.close(pidfd)
 
     def _watch_shortly(self, job: Pipes, pidfd: int) -> None:
-        """Give the job a moment to end, and say that it has started.
+        """Give the job a moment to end, and report that it has started.
 
         While a fork lives, each page that we write is copied. So for a short job we do
         nothing before its end, and then the worker wakes only once.
@@ -163,7 +163,7 @@ class Shim:
             kill_domain.offer_to_oom_killer(job.pid)
 
     def _bury(self, job: Pipes) -> None:
-        """Kill and reap until there is nothing, and say so."""
+        """Kill and reap until no process is left, and report it."""
         is_dead = kill_domain.reap(self._on_exit, self._usage.ended)
         self._read(job, set(job.open))
         if self._exit is not None:
@@ -210,7 +210,7 @@ class Shim:
         return ready
 
     def _received(self) -> list[tuple[Kind, bytes]]:
-        """Return the worker's frames; an end of the link makes us an orphan."""
+        """Return the worker's frames; if the link ends, the worker is gone."""
         if self._early:
             early, self._early = self._early, []
             return early
@@ -244,12 +244,12 @@ class Shim:
                     self._terminate(job, order["cause"])
 
     def _answer(self, job: Pipes, text: bytes) -> None:
-        """Pass an answer on. It is short enough to be written as a whole (pipe(7))."""
+        """Forward an answer. It is short enough to be written as a whole (pipe(7))."""
         with suppress(OSError):
             os.write(job.notice, framed(Kind.REPLY, text))
 
     def _ask_for_stacks(self, job: Pipes, *, brief: bool) -> None:
-        """Have the main process write what it does to its log; wait a moment at most.
+        """Make the main process write its stacks to its log; wait a moment at most.
 
         `brief`: it is killed at once, so this is its only chance.
         """
@@ -262,7 +262,7 @@ class Shim:
             self._read(job, set(job.open))
 
     def _weigh(self, job: Pipes) -> float:
-        """Kill the job if its tree has too much memory; return when to look again."""
+        """Kill the job if its tree uses too much memory; return when to check again."""
         limit = self._limits.get("memory_mb", 0) * _MIB
         if not limit:
             return _REAP_EVERY_S
@@ -280,11 +280,11 @@ class Shim:
         return _AGAIN_S
 
     def _fail(self, reason: Reason, words: str) -> None:
-        """Say in the job's place what its end was."""
+        """Set the failure to report instead of the job's own outcome."""
         self._outcome = frame(Kind.FAILURE, {"reason": reason, "message": words})
 
     def _cpu_words(self) -> bytes:
-        """Return what is to be said of a job that the kernel ended for its CPU time."""
+        """Return the failure of a job that the kernel ended for its CPU time."""
         limit, used = self._limits.get("cpu_s"), self._usage.cpu_s
         killed = self._exit == -signal.SIGKILL and used >= (limit or 0)
         if limit is None or not (killed or self._exit == -signal.SIGXCPU):
@@ -301,7 +301,7 @@ class Shim:
         self._signal(job)
 
     def _signal(self, job: Pipes) -> None:
-        """Tell the job's process group to stop; a fork has none in its first moment."""
+        """Signal the job's process group; a new fork has none in its first moment."""
         self._to_signal = False
         try:
             for signum in (signal.SIGTERM, signal.SIGCONT):  # a stopped one must wake
@@ -312,7 +312,7 @@ class Shim:
             return
 
     def _read(self, job: Pipes, ready: set[int]) -> None:
-        """Pass on output, progress and the result."""
+        """Forward output, progress and the result."""
         ready &= job.open
         for fd, name in job.streams.items():
             if fd in ready:
@@ -330,7 +330,7 @@ class Shim:
                 return  # then there is no result: `bad_result`
 
     def _hear(self, data: bytes) -> None:
-        """Take what the job says itself."""
+        """Handle the frames of the job itself."""
         for kind, text in self._from_job.feed(data):
             if kind in {Kind.PROGRESS, Kind.REQUEST}:
                 self._outbox += framed(kind, text)
@@ -338,7 +338,7 @@ class Shim:
                 self._outcome = framed(kind, text)
 
     def _output(self, stream: str, lines: list[str], *, last: bool = False) -> None:
-        """Pass lines on; while nobody reads them, count them and say it later."""
+        """Forward lines; if the worker is too slow, count dropped ones for later."""
         if len(self._outbox) >= _MAX_OUTBOX and not last:
             self._dropped[stream] = self._dropped.get(stream, 0) + len(lines)
             return

@@ -1,4 +1,4 @@
-"""A folder for the temporary files of jobs: TMPDIR, empty for each, gone after it."""
+"""Makes the TMPDIR of jobs: empty for each attempt, removed after it."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ _YOUNG_S: Final = 60.0  # it may not be locked yet
 
 
 def base(temporary: str) -> str:
-    """Return where the folders are: with temporary files, but where paths are short."""
+    """Return the parent folder: a place for temporary files with a short path."""
     return temporary if len(temporary) <= _LONGEST else "/tmp"  # noqa: S108  (there)
 
 
@@ -31,7 +31,7 @@ class Scratch:
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
     def remove_orphans(self) -> None:
-        """Remove what zygotes left that were killed together with their shims."""
+        """Remove folders of zygotes that were killed together with their shims."""
         for entry in os.scandir(os.path.dirname(self.folder)):
             with suppress(OSError):
                 age_s = time.time() - entry.stat(follow_symlinks=False).st_ctime
@@ -56,7 +56,7 @@ class JobFolder:
     """The folder of a shim's jobs, one after the other."""
 
     def __init__(self, path: str, *, own_memory: bool) -> None:
-        """Make it; `own_memory`: /dev/shm is this shim's own too."""
+        """Create it; `own_memory`: /dev/shm belongs to this shim too."""
         self.path = path
         os.mkdir(path, mode=0o700)
         self._all = [_Folder(path)]
@@ -68,7 +68,7 @@ class JobFolder:
         return all(folder.is_empty() for folder in self._all)
 
     def close(self) -> None:
-        """Remove it, with all that a job left."""
+        """Remove it, with everything that a job left."""
         remove(self.path)
 
 

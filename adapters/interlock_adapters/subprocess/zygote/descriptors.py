@@ -1,4 +1,4 @@
-"""What the job modules opened when they were imported, made each job's own.
+"""Gives each job its own copies of what the job modules opened at import.
 
 A file stays what it is; one that is only read gets a position of its own. What two jobs
 would take from each other (a pipe, a pair of sockets, an epoll, an eventfd) each gets
@@ -31,7 +31,7 @@ Step = Callable[[], object]
 
 @dataclass(slots=True)
 class Inherited:
-    """What was opened, and what a job does first to make it its own."""
+    """Open descriptors, and the steps by which a job makes them its own."""
 
     fds: frozenset[int] = frozenset()
     steps: list[Step] = field(default_factory=list[Step])
@@ -54,7 +54,7 @@ def _is_open(fd: int) -> bool:
 
 
 def since(before: frozenset[int]) -> Inherited:
-    """Return what was opened since `before`, and how a job is to treat it."""
+    """Return what was opened since `before`, and the steps of a job for it."""
     found = Inherited(fds=opened() - before)
     pipes: dict[int, list[int]] = defaultdict(list)
     pairs: dict[int, list[int]] = defaultdict(list)
@@ -104,9 +104,9 @@ def _take_socket(
     where = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else peer
     found.steps.append(_hang_up(fd))
     found.remarks[fd] = (
-        f"has connected to {where or 'a process of this machine'}; each job sees that "
-        "connection closed by its peer. Connect in the job, or in a function with "
-        "@hooks.job_start; a client that reconnects by itself needs nothing"
+        f"has connected to {where or 'a process of this machine'}; in each job the "
+        "peer has closed that connection. Connect in the job, or in a function with "
+        "@hooks.job_start. A client that reconnects by itself needs no change"
     )
 
 
@@ -143,7 +143,7 @@ def _flags(fd: int) -> tuple[bool, bool]:
 def _anew(
     make: Callable[[], tuple[int, int]], left: Sequence[int], right: Sequence[int]
 ) -> Step:
-    """Return what puts a new pair of descriptors in the place of two others."""
+    """Return a step that replaces two descriptors by a new pair."""
     flags = {fd: _flags(fd) for fd in (*left, *right)}
 
     def renew() -> None:

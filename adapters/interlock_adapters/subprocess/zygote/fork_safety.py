@@ -1,7 +1,7 @@
-"""Between the import of the job modules and the first fork: make forks of it sound.
+"""Makes forks of the zygote safe, between the import of modules and the first fork.
 
-A rehearsal fork tells which threads a fork survives, and names who opened what, where
-nothing that goes wrong can hurt the zygote.
+A trial fork shows which threads survive a fork, and names what the modules opened.
+It runs in a child, so an error cannot harm the zygote.
 """
 
 import gc
@@ -37,7 +37,7 @@ _INSTALLED: Final = ("interlock", "interlock_adapters")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What each fork keeps and does first, and what people should know."""
+    """What each fork keeps, its first steps, and warnings for people."""
 
     fds: frozenset[int]
     steps: Sequence[Step]
@@ -46,7 +46,7 @@ class Prepared:
 
 
 def prepare(before: frozenset[int], started_by: Mapping[int, str]) -> Prepared:
-    """Make forks of this process sound.
+    """Make forks of this process safe.
 
     Args:
         before: descriptors that are not the modules'.
@@ -71,7 +71,7 @@ def prepare(before: frozenset[int], started_by: Mapping[int, str]) -> Prepared:
 
 
 def _allow_forks_beside_threads() -> None:
-    """Have Python 3.12 and newer not warn of forks that are known to be sound."""
+    """Suppress the warning of Python 3.12 and newer for forks that are safe."""
     text = ".*multi-threaded, use of fork"
     warnings.filterwarnings("ignore", text, DeprecationWarning)
 
@@ -145,7 +145,7 @@ def _applications() -> Iterator[ModuleType]:
 
 
 def _owners(fds: frozenset[int]) -> dict[int, str]:
-    """Return by which global of which module each descriptor is reached."""
+    """Return the module global through which each descriptor is reached."""
     found: dict[int, str] = {}
     for module in _applications() if fds else ():
         for name, value in list(vars(module).items()):

@@ -1,4 +1,4 @@
-"""What well-known libraries need in a fork: prepared in the zygote, done in each job.
+"""Prepares what well-known libraries need after a fork; each job runs the steps.
 
 A library is looked at only if the job modules have imported it. Every look at an object
 asks its type, never the object itself: a lazy proxy may do anything when it is asked.
@@ -18,12 +18,12 @@ _kept: Final[list[object]] = []  # no finalizer of an old pool may run in a job
 
 
 def needs_objects() -> bool:
-    """Whether `steps` looks for objects: a pass over all of them takes its time."""
+    """Whether `steps` needs all objects; to collect them takes time."""
     return any(name in sys.modules for name in _NEEDED_BY)
 
 
 def steps(objects: Sequence[Any]) -> list[Step]:
-    """Return what a job does first. `objects` are those that the collector knows."""
+    """Return the first steps of a job. `objects` are those of the garbage collector."""
     return [
         *_numpy(objects),
         *_random(objects),
@@ -39,7 +39,7 @@ def of_kind(one: object, kind: Any) -> bool:
 
 
 def _numpy(objects: Sequence[Any]) -> Iterator[Step]:
-    """Seed generators anew that nobody has seeded: as if they were made in the job."""
+    """Reseed generators that were not seeded, as if they were made in the job."""
     numpy: Any = sys.modules.get("numpy.random")
     if numpy is None:
         return
@@ -66,7 +66,7 @@ def _reseeded(generator: Any) -> Step:
 
 
 def _random(objects: Sequence[Any]) -> Iterator[Step]:
-    """Seed every `random.Random` anew, as Python does with its global one in a fork.
+    """Reseed every `random.Random`, as Python does with its global one in a fork.
 
     Whether somebody has seeded it cannot be told.
     """
@@ -75,7 +75,7 @@ def _random(objects: Sequence[Any]) -> Iterator[Step]:
 
 
 def own_randoms(objects: Sequence[Any]) -> list[Any]:
-    """Return the generators of `random` that Python does not seed anew by itself."""
+    """Return the generators of `random` that Python does not reseed by itself."""
     random: Any = sys.modules.get("random")
     if random is None:
         return []
@@ -95,7 +95,7 @@ def _torch() -> Iterator[Step]:
 
 
 def _databases(objects: Sequence[Any]) -> Iterator[Step]:
-    """Let pools begin anew; connections that hung up would each fail once."""
+    """Empty connection pools: each closed connection would fail once."""
     for one in engines(objects):
         yield _disposed(one)
     django: Any = sys.modules.get("django.db")
@@ -104,7 +104,7 @@ def _databases(objects: Sequence[Any]) -> Iterator[Step]:
 
 
 def reconnecting(objects: Sequence[Any]) -> list[Any]:
-    """Return what holds connections that `steps` takes care of."""
+    """Return the objects whose connections `steps` handles."""
     django: Any = sys.modules.get("django.db")
     found = [] if django is None else list(django.connections.all())
     return [*engines(objects), *found, *_connected_handlers()]

@@ -1,4 +1,4 @@
-"""Start the job's main process below its shim: by fork, or as a fresh interpreter."""
+"""Starts a job's main process below its shim: by fork, or as a fresh interpreter."""
 
 import json
 import os
@@ -32,7 +32,7 @@ Prepare = Callable[[LaunchOrder, int, int], Plan]
 
 
 def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
-    """Return what starts a launch; `config` says how to import the job modules."""
+    """Return a function that starts launches; `config` names the job modules."""
     in_namespace = config["containment"] == kill_domain.NAMESPACE
     forks = {"fork"} if prepared.unsafe else {"fork", "process"}
     as_fork: Prepare = partial(_as_fork, prepared)
@@ -46,7 +46,7 @@ def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
 
 
 def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
-    """Fork the job. What can be done before, is: each page a fork writes is copied."""
+    """Fork the job. Prepare before the fork: each page that a fork writes is copied."""
     pipes = [os.pipe() for _ in range(4)]
     (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
     job = Pipes(out, err, result, notice, (out_w, err_w, result_w, notice_r))

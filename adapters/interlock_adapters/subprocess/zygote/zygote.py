@@ -1,4 +1,4 @@
-"""A small single-threaded process that has imported the job modules and forks shims.
+"""The zygote: imports the job modules once, and forks a shim for each job.
 
 It keeps a few of them ahead of time, hands each to the worker through a socket, reaps
 them, and is the last to go: when the worker is gone it waits until the kernel says that
@@ -45,7 +45,7 @@ _FOR_THE_WORKER_TO_SAY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Zygote:
-    """Forks shims as the worker asks for them."""
+    """Forks shims on the worker's orders."""
 
     def __init__(
         self, link: socket.socket, worker: int, config: Mapping[str, Any]
@@ -62,7 +62,7 @@ class Zygote:
             self._here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def run(self) -> NoReturn:
-        """Serve until the worker is gone, then prove that everything is."""
+        """Serve until the worker has died, then prove that no job is left."""
         if self._containment != kill_domain.GROUP:
             with suppress(OSError):
                 linux.become_subreaper()
@@ -89,7 +89,7 @@ class Zygote:
         return bool(poll.poll(0))
 
     def _load(self) -> bool:
-        """Import the job modules and make ready to fork; return whether that worked."""
+        """Import the job modules and prepare to fork; return whether it worked."""
         config = self._config
         if set(config["order_fields"]) != set(FIELDS):
             self._tell({"mismatch": mismatch(config["order_fields"])})
@@ -129,7 +129,7 @@ class Zygote:
             socket.send_fds(self._link, [json.dumps(message).encode()], fds)
 
     def _serve(self, bell: int) -> bool:
-        """Wait for an order or a dead shim; return whether the worker is there."""
+        """Wait for an order or a dead shim; return whether the worker is alive."""
         poll = select.poll()
         for fd in (self._link.fileno(), self._worker, bell):
             poll.register(fd, select.POLLIN)
@@ -194,7 +194,7 @@ class Zygote:
         os._exit(70)  # EX_SOFTWARE
 
     def _reap(self) -> None:
-        """Reap shims; after one that did not end in order, sweep what it left."""
+        """Reap shims; after one that was killed, kill what it left."""
         died: list[int] = []
 
         def note(pid: int, code: int) -> None:
@@ -210,7 +210,7 @@ class Zygote:
             self._tell({"gone": number, "proof": proof})
 
     def _sweep(self, note: Callable[[int, int], None]) -> None:
-        """Kill every child that is no shim: a dead shim's tree is ours now."""
+        """Kill every child that is not a shim: it belonged to a dead shim."""
         quiet = 0
         while quiet < _QUIET_READS:
             killed = kill_domain.kill_below(os.getpid(), frozenset(self._shims))
@@ -241,7 +241,7 @@ def _has_own_memory() -> bool:
 
 
 def _use(folder: str) -> None:
-    """Have the jobs of this process make their temporary files in a folder."""
+    """Set the folder for temporary files of this process's jobs."""
     os.environ["TMPDIR"] = folder
     os.environ.setdefault("JOBLIB_TEMP_FOLDER", folder)
     tempfile: Any = sys.modules.get("tempfile")
@@ -250,7 +250,7 @@ def _use(folder: str) -> None:
 
 
 def _end_modules() -> None:
-    """Do what the modules asked for at their end, now that no job is left."""
+    """Run the atexit handlers of the modules, when no job is left."""
     try:
         hooks.worker_stop.run()
         interpreter_end.finish_modules()
@@ -267,7 +267,7 @@ def _on_child() -> int:
 
 
 def enter_namespace() -> None:
-    """Become the init of a PID namespace: with us, by whatever kill, all jobs end."""
+    """Become the init of a PID namespace: when it ends, the kernel kills all jobs."""
     if os.geteuid() != 0:
         linux.own_user_namespace()
     linux.unshare(linux.NEWPID)
