@@ -1,4 +1,4 @@
-"""The order to run one attempt: from the worker to the shim, and on to the child."""
+"""The order to run one attempt, which the worker sends to the shim and the child."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What servers and dashboards read: the event feed, statistics, the waiter of all."""
+"""`Engine.monitor`: the event feed and statistics, for servers and dashboards."""
 
 import threading
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Monitor:
 
     @property
     def waiter(self) -> Waiting:
-        """The one thread that watches the store for all who wait; started at need."""
+        """The thread that watches the store for all waiters; started when needed."""
         with self._lock:
             if self._waiter is None:
                 self._waiter = Waiting(self._store)
@@ -36,7 +36,7 @@ class Monitor:
             waiter.close()
 
     def check(self) -> None:
-        """Look whether the store can be used. Raises StoreUnavailable."""
+        """Check that the store can be used. Raises StoreUnavailable."""
         self._store.check()
 
     def recent(self, limit: int = 100) -> list[HistoryEntry]:
@@ -45,29 +45,29 @@ class Monitor:
         return self._store.recent(limit)
 
     def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
-        """Return which jobs ended since a moment and how, the last one first."""
+        """Return the jobs that ended since a time, and how; newest end first."""
         check_instant("since", since)
         check_whole("limit", limit)
         return self._store.endings(since, limit=limit)
 
     def census(self) -> Census:
-        """Count jobs by name and status, and refused events. It reads all jobs."""
+        """Count jobs by name and status, and refused events. Slow: reads all jobs."""
         return self._store.census()
 
     def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
-        """Return the history entries of these jobs beyond a `seq` each."""
+        """Return these jobs' history entries with a higher `seq` than the given one."""
         return self._store.news(after)
 
     def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
-        """Return the history of all jobs beyond a place; read on from the last one."""
+        """Return the events of all jobs after a position, with the position of each."""
         check_whole("limit", limit)
         return self._store.feed(after, limit=limit)
 
     def feed_end(self) -> Place:
-        """Return the place from which `feed` tells only what is to come."""
+        """Return the position after the newest event, to read only later ones."""
         return self._store.feed_end()
 
     def backlog(self, queue: str, *, limit: int) -> int:
-        """Return how many jobs wait in a queue, counting no further than `limit`."""
+        """Return how many jobs wait in a queue, counted up to `limit`."""
         check_whole("limit", limit)
         return self._store.backlog(queue, limit=limit)

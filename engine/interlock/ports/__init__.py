@@ -1,7 +1,7 @@
-"""What the engine needs of the world: store, runner, feed, clock, tracing.
+"""The ports: protocols of store, runner, clock and tracing, and how adapters are found.
 
-Protocols, and how their adapters are found. Imports `core` alone. The names below are
-public: authors of a store or a runner need them, and the values that cross the ports.
+Imports only `core`. The names below are public: authors of a store or a runner need
+them.
 """
 
 from importlib import import_module

@@ -7,23 +7,24 @@ from interlock.core.records import Answer
 
 
 class IdempotencyKeys(Protocol):
-    """Keys of requests, and the answers to them."""
+    """Idempotency keys of requests, and their stored answers."""
 
     def reserve(self, wanted: Answer, *, now: datetime) -> Answer | None:
-        """Keep a key for a request; if it is kept already, return what is kept.
+        """Reserve a key for a request, or return the answer that is stored for it.
 
-        Of two who ask at once one gets None. What is past its `until` is forgotten.
+        Of two concurrent callers exactly one gets None. Each call deletes expired
+        records.
         """
         ...
 
     def keep(self, kept: Answer, *, reserved: Answer) -> bool:
-        """Store an answer in the place of a reservation, if that is still there.
+        """Replace a reservation by an answer, if the reservation still exists.
 
         Returns:
-            Whether it was.
+            Whether it still existed.
         """
         ...
 
     def forget(self, reserved: Answer) -> None:
-        """Free a key that is still reserved so."""
+        """Delete a reservation, if it still exists."""
         ...

@@ -62,12 +62,12 @@ _SHAPES: Final[dict[Any, Any]] = {}
 _SHAPES[Retry] = _shape(
     Retry,
     "RetryOut",
-    "When it is tried again.",
+    "The retry policy.",
     on=list[str] | None,
     never_on=list[str],
 )
 _SHAPES[Failure] = _shape(Failure, "FailureOut", "Why an attempt did not succeed.")
-_SHAPES[Progress] = _shape(Progress, "ProgressOut", "How far a running job says it is.")
+_SHAPES[Progress] = _shape(Progress, "ProgressOut", "The progress of a running job.")
 _SHAPES[Exit] = _shape(Exit, "ExitOut", "How the main process of an attempt ended.")
 
 JobOut = _shape(
@@ -79,12 +79,12 @@ JobOut = _shape(
     cancel_outcome=Literal["pending", "canceled", "too_late"] | None,
     duration=float | None,
 )
-PageOut = _page(JobOut, "PageOut", "Some jobs, and the cursor of the next page.")
+PageOut = _page(JobOut, "PageOut", "A page of jobs, and the cursor of the next page.")
 
 HistoryOut = _shape(HistoryEntry, "HistoryOut", "One logged event of a job.")
 HistoryPageOut = _page(HistoryOut, "HistoryPageOut", "The history of a job.")
 
-AttemptOut = _shape(Attempt, "AttemptOut", "One claim of a job, and what came of it.")
+AttemptOut = _shape(Attempt, "AttemptOut", "One attempt of a job, and how it ended.")
 AttemptPageOut = _page(AttemptOut, "AttemptPageOut", "The attempts of a job.")
 
 LineOut = _shape(LogLine, "LineOut", "A line that an attempt wrote.")
@@ -114,14 +114,14 @@ class ExplanationOut(BaseModel):
 
 BatchItemOut: Any = create_model(
     "BatchItemOut",
-    __doc__="What became of one job of a batch.",
+    __doc__="The result for one job of a batch.",
     status=(int, ...),
     job=(JobOut | None, None),
     problem=(dict[str, Any] | None, None),
 )
 BatchOut = create_model(
     "BatchOut",
-    __doc__="What became of each job of a batch, in its order.",
+    __doc__="The results for the jobs of a batch, in its order.",
     items=(list[BatchItemOut], ...),
 )
 
