@@ -1,4 +1,4 @@
-"""A worker of any job modules, in a process of its own as people run it."""
+"""Workers for many tests: in this process, or in one of its own as people run it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interlock import Engine, Job, JobStatus
 from interlock.jobs.registry import Call
@@ -61,6 +62,15 @@ def worker_of(
         finally:
             process.terminate()
             assert process.wait(60) == 0, log.read_text()
+        assert engine.verify() == []
+
+
+@contextmanager
+def working_engine(folder: Path, **settings: Any) -> Iterator[Engine]:
+    """Return an engine on a SQLite file, with a worker in this process."""
+    with Engine.open(f"sqlite:///{folder}/jobs.db") as engine:
+        with engine.worker(**{"concurrency": 4, **settings}):
+            yield engine
         assert engine.verify() == []
 
 

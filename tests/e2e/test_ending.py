@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,6 @@ S, F, T, C = (
     *(JobStatus.SUCCEEDED, JobStatus.FAILED),
     *(JobStatus.TIMEOUT, JobStatus.CANCELED),
 )
-
-
-@pytest.fixture
-def working(engine: Engine) -> Iterator[Engine]:
-    with engine.worker(concurrency=2):
-        yield engine
 
 
 def _log(engine: Engine, job: Job) -> list[str]:

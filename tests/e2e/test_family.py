@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,6 @@ from interlock import Engine, JobFailed, JobStatus
 from interlock.worker.settings import WorkerSettings
 
 from . import family_jobs as jobs
-
-
-@pytest.fixture
-def working(engine: Engine) -> Iterator[Engine]:
-    with engine.worker(concurrency=2):
-        yield engine
 
 
 @pytest.mark.parametrize("how", ["function", "name"])
@@ -37,7 +30,9 @@ def test_a_job_can_wait_for_the_job_that_it_submitted(working: Engine) -> None:
 
 def test_a_job_has_the_engine_of_its_worker(working: Engine) -> None:
     first = working.submit(jobs.child, 1)
-    assert working.submit(jobs.parent, "engine").result(30) == [first.id]
+    found = working.submit(jobs.parent, "engine").result(30)
+    assert found == [child.id for child in working.search(name=jobs.CHILD).items]
+    assert first.id in found
 
 
 def test_a_refusal_reaches_the_job_as_the_error_that_it_is(working: Engine) -> None:
@@ -55,16 +50,17 @@ def test_a_refusal_reaches_the_job_as_the_error_that_it_is(working: Engine) -> N
     ],
 )
 def test_what_cannot_be_is_refused_in_the_job(
-    working: Engine, tmp_path: Path, how: str, kind: str, words: str
+    working: Engine, home: Path, how: str, kind: str, words: str
 ) -> None:
+    before = working.search(name=jobs.CHILD).items
     with pytest.raises(JobFailed) as failed:
         working.submit(jobs.parent, how).result(30)
     error = failed.value.job.error
     assert error is not None
     assert error.type == f"interlock.{kind}"
     assert words in error.message
-    assert working.search(name=jobs.CHILD).items == ()
-    assert not (tmp_path / "interlock.db").exists()
+    assert working.search(name=jobs.CHILD).items == before
+    assert not (home / "interlock.db").exists()
 
 
 def test_many_submits_of_one_job_are_all_there(working: Engine) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from interlock import Engine, JobHandle
 from interlock.jobs.registry import JobFunction
+from workers import working_engine
 
 from . import log_jobs as jobs
 from .processes import until
@@ -49,11 +50,12 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def working(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    with engine.worker(concurrency=4):
-        yield engine
+@pytest.fixture(scope="module")
+def working(home: Path) -> Iterator[Engine]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("PYTHONUNBUFFERED", raising=False)
+        with working_engine(home) as engine:
+            yield engine
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,12 +31,6 @@ if __name__ == "__main__":
     with Engine.open("sqlite:///jobs.db") as engine, engine.worker(concurrency=1):
         print(engine.submit(loaded).result(30))
 """
-
-
-@pytest.fixture
-def working(engine: Engine) -> Iterator[Engine]:
-    with engine.worker(concurrency=2):
-        yield engine
 
 
 def test_a_job_gets_and_returns_one_of_each_kind(working: Engine) -> None:
@@ -69,7 +62,7 @@ def test_it_is_the_same_over_http(working: Engine) -> None:
         asyncio.run(awaited(url))
 
 
-def test_it_is_the_same_on_the_command_line(working: Engine, tmp_path: Path) -> None:
+def test_it_is_the_same_on_the_command_line(working: Engine, home: Path) -> None:
     words = [
         f"{name}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in jobs.STORED.items()
@@ -79,7 +72,7 @@ def test_it_is_the_same_on_the_command_line(working: Engine, tmp_path: Path) -> 
         command += ["typed.everything", *given, "--wait", "--json"]
         command += ["--module", "e2e.typed_jobs"]
         done = subprocess.run(
-            [*command, "--database", f"sqlite:///{tmp_path}/jobs.db"],
+            [*command, "--database", f"sqlite:///{home}/jobs.db"],
             input=stdin,
             capture_output=True,
             text=True,

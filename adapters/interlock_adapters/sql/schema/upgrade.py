@@ -137,7 +137,9 @@ def _migrate(connection: sa.Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", "interlock_adapters:sql/schema/migrations")
+    config.set_main_option(
+        "script_location", "interlock_adapters:sql/schema/migrations"
+    )
     config.attributes["connection"] = connection
     with _alembic:
         command.upgrade(config, HEAD)

@@ -16,8 +16,8 @@ from interlock.testing.clock import ManualClock
 from interlock.testing.guard_cases import met
 from interlock.testing.scenario import Scene
 from interlock_adapters.sql.postgres.postgres import open_store
-from unit.sqlite_guard import test_edges
-from unit.sqlite_guard.raw import Raw, move
+from unit.sql.sqlite_guard import test_edges
+from unit.sql.sqlite_guard.raw import Raw, move
 
 _TIMES = re.compile(
     r"(finished_at|started_at|cancel_requested_at|event_at) = (\d)\b(?! AND)"
