@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, timedelta
 
 import pytest
-from freezegun import freeze_time
 
 from interlock import Engine, JobStatus
 from interlock.testing.inline import InlineEngine, inline_engine
+from workers import working_engine
 
 from . import ending_kinds as kinds
 
 S, F = JobStatus.SUCCEEDED, JobStatus.FAILED
 
 
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with working_engine(tmp_path_factory.mktemp("home")) as engine:
+        yield engine
+
+
 @pytest.fixture(params=["inline", "worker"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "inline":
         with inline_engine() as inline:
             yield inline
-        return
-    url = f"sqlite:///{tmp_path}/jobs.db"
-    with Engine.open(url) as opened, opened.worker(concurrency=2):
-        yield opened
+    else:
+        yield request.getfixturevalue("working")
 
 
 @pytest.mark.parametrize(
@@ -96,19 +99,3 @@ def test_retries_end_alike(engine: Engine) -> None:
     assert (job.status, job.result, job.attempt, job.failures) == (S, 3, 3, 2)
     events = [entry.event for entry in engine.history(handle.id)]
     assert events == ["submit", *["claim", "retry"] * 2, "claim", "succeed"]
-
-
-def test_time_travel_runs_what_becomes_due() -> None:
-    later = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
-    with freeze_time("2026-01-01 12:00") as frozen, inline_engine() as engine:
-        handle = engine.submit(kinds.changes.options(run_at=later), [1])
-        engine.drain()
-        assert handle.job().status is JobStatus.PENDING
-        frozen.tick(timedelta(minutes=31))
-        engine.drain()
-        assert handle.job().status is S
-        again = engine.submit(
-            kinds.changes.options(run_at=later + timedelta(days=9)), []
-        )
-        engine.drain(scheduled=True)
-        assert again.job().started_at == later + timedelta(days=9)

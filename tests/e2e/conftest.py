@@ -27,3 +27,13 @@ def working(home: Path) -> Iterator[Engine]:
     """Return an engine with a worker, both the same for all tests of a module."""
     with working_engine(home) as engine:
         yield engine
+
+
+@pytest.fixture(scope="module")
+def contained(
+    containment: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """Return an engine whose worker has each strength in turn."""
+    folder = tmp_path_factory.mktemp(containment)
+    with working_engine(folder, containment=containment) as engine:
+        yield engine

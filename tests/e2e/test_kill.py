@@ -20,18 +20,17 @@ KINDS = sorted(jobs._HOSTILE)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_of_a_canceled_job_is_alive(
-    engine: Engine, containment: str, kind: str, tmp_path: Path
+    contained: Engine, containment: str, kind: str, tmp_path: Path
 ) -> None:
-    with engine.worker(concurrency=1, containment=containment):
-        handle = engine.submit(jobs.hostile, kind, str(tmp_path))
-        until(lambda: Path(tmp_path, "started").exists())
-        assert alive(handle.id) or kind == "comet"
-        job = engine.cancel(handle.id, reason="enough", by="anna", wait=20)
-        survivors = alive(handle.id)
+    handle = contained.submit(jobs.hostile, kind, str(tmp_path))
+    until(lambda: Path(tmp_path, "started").exists())
+    assert alive(handle.id) or kind == "comet"
+    job = contained.cancel(handle.id, reason="enough", by="anna", wait=20)
+    survivors = alive(handle.id)
     assert (job.status, job.reason) == (JobStatus.CANCELED, Reason.WHILE_RUNNING)
     assert survivors == []
     assert job.proof == containment
-    asked = engine.history(job.id)[2]
+    asked = contained.history(job.id)[2]
     assert (asked.event, asked.actor, asked.reason) == (
         Event.REQUEST_CANCEL,
         "anna",
@@ -40,28 +39,26 @@ def test_nothing_of_a_canceled_job_is_alive(
 
 
 def test_twenty_families_die_with_their_cancel(
-    engine: Engine, containment: str, tmp_path: Path
+    contained: Engine, tmp_path: Path
 ) -> None:
-    with engine.worker(concurrency=4, containment=containment):
-        for number in range(20):
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            handle = engine.submit(jobs.hostile, "family", str(folder))
-            until(Path(folder, "started").exists)
-            assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
-            assert alive(handle.id) == []
+    for number in range(20):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        handle = contained.submit(jobs.hostile, "family", str(folder))
+        until(Path(folder, "started").exists)
+        assert contained.cancel(handle.id, wait=20).status is JobStatus.CANCELED
+        assert alive(handle.id) == []
 
 
 def test_twenty_families_die_with_their_timeout(
-    engine: Engine, containment: str, tmp_path: Path
+    contained: Engine, tmp_path: Path
 ) -> None:
     short = jobs.hostile.options(timeout=0.2)
-    with engine.worker(concurrency=4, containment=containment):
-        handles = [engine.submit(short, "family", str(tmp_path)) for _ in range(20)]
-        for handle in handles:
-            job = handle.wait(40)
-            assert (job.status, job.reason) == (JobStatus.TIMEOUT, Reason.TOO_LONG)
-            assert alive(job.id) == []
+    handles = [contained.submit(short, "family", str(tmp_path)) for _ in range(20)]
+    for handle in handles:
+        job = handle.wait(40)
+        assert (job.status, job.reason) == (JobStatus.TIMEOUT, Reason.TOO_LONG)
+        assert alive(job.id) == []
 
 
 def test_a_stop_that_overtakes_the_launch_is_obeyed(
@@ -74,20 +71,18 @@ def test_a_stop_that_overtakes_the_launch_is_obeyed(
             assert alive(handle.id) == []
 
 
-def test_a_job_can_clean_up_within_its_grace(engine: Engine, tmp_path: Path) -> None:
-    with engine.worker(concurrency=1):
-        handle = engine.submit(jobs.polite, str(tmp_path))
-        until(lambda: Path(tmp_path, "started").exists())
-        assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
+def test_a_job_can_clean_up_within_its_grace(working: Engine, tmp_path: Path) -> None:
+    handle = working.submit(jobs.polite, str(tmp_path))
+    until(lambda: Path(tmp_path, "started").exists())
+    assert working.cancel(handle.id, wait=20).status is JobStatus.CANCELED
     assert Path(tmp_path, "cleaned").read_text() == "CANCEL"
 
 
-def test_an_ended_job_cannot_be_canceled(engine: Engine) -> None:
-    with engine.worker(concurrency=1):
-        job = engine.submit(jobs.add, 1).wait(20)
+def test_an_ended_job_cannot_be_canceled(working: Engine) -> None:
+    job = working.submit(jobs.add, 1).wait(20)
     with pytest.raises(IllegalTransition, match="SUCCEEDED"):
-        engine.cancel(job.id)
-    assert engine.get(job.id) == job
+        working.cancel(job.id)
+    assert working.get(job.id) == job
 
 
 def test_a_killed_workers_jobs_die_and_are_finished_by_another(

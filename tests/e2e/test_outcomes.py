@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from interlock import Engine, JobFailed, JobStatus, Reason
 from interlock.core.lifecycle import Event
 from interlock_adapters.subprocess.shim.output import LINE
 from pace import THOROUGH
-from workers import working_engine
 
 from . import sample_jobs as jobs
 from .processes import alive, until
@@ -33,16 +31,6 @@ if __name__ == "__main__":
     with Engine.open("sqlite:///jobs.db") as engine, engine.worker(concurrency=1):
         print(engine.submit(parent).result(30))
 """
-
-
-@pytest.fixture(scope="module")
-def contained(
-    containment: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
-    """Return an engine whose worker has each strength in turn."""
-    folder = tmp_path_factory.mktemp(containment)
-    with working_engine(folder, containment=containment) as engine:
-        yield engine
 
 
 def test_a_result_comes_back_as_json(contained: Engine) -> None:
