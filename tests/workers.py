@@ -13,6 +13,7 @@ from typing import Any
 
 from interlock import Engine, Job, JobStatus
 from interlock.jobs.registry import Call
+from pace import deadline
 
 
 @dataclass
@@ -28,7 +29,7 @@ class OtherWorker:
 
     def ended(self, calls: Iterable[Call[object]]) -> list[Job]:
         """Run these; return the ended jobs in the same order."""
-        return [handle.wait(100) for handle in self.engine.submit_many(calls)]
+        return [handle.wait(deadline(100)) for handle in self.engine.submit_many(calls)]
 
     def results(self, calls: Iterable[Call[object]]) -> list[object]:
         """Run these; all succeed; return their results in the same order."""
@@ -61,7 +62,7 @@ def worker_of(
             yield OtherWorker(engine, log)
         finally:
             process.terminate()
-            assert process.wait(60) == 0, log.read_text()
+            assert process.wait(deadline(60)) == 0, log.read_text()
         assert engine.verify() == []
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from interlock import Engine, JobStatus
 from interlock.testing.inline import InlineEngine, inline_engine
+from pace import deadline
 from workers import working_engine
 
 from . import ending_kinds as kinds
@@ -52,7 +53,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 def test_a_job_ends_alike(
     engine: Engine, how: str, status: JobStatus, reason: str, told: object
 ) -> None:
-    job = engine.submit(kinds.ends, how).wait(20)
+    job = engine.submit(kinds.ends, how).wait(deadline(20))
     assert (job.status, job.reason) == (status, reason)
     if status is S:
         assert (job.result, job.error) == (told, None)
@@ -67,27 +68,27 @@ def test_a_job_ends_alike(
 def test_what_a_job_is_given_and_gives_is_of_its_own(engine: Engine) -> None:
     given = [1]
     handle = engine.submit(kinds.changes, given)
-    assert handle.result(20) == [1, 2]
+    assert handle.result(deadline(20)) == [1, 2]
     assert given == [1]
     assert engine.get(handle.id).params == {"values": [1]}
 
 
 def test_annotations_rule_alike(engine: Engine) -> None:
     handle = engine.submit(kinds.next_day, date(2026, 2, 28))
-    assert handle.result(20) == (date(2026, 3, 1), timedelta(days=1))
+    assert handle.result(deadline(20)) == (date(2026, 3, 1), timedelta(days=1))
     assert handle.job().result == ["2026-03-01", "P1D"]
-    wrong = engine.submit(kinds.wrong).wait(20)
+    wrong = engine.submit(kinds.wrong).wait(deadline(20))
     assert (wrong.status, wrong.reason) == (F, "bad_result")
 
 
 def test_a_coroutine_is_awaited_alike(engine: Engine) -> None:
     handle = engine.submit(kinds.awaits, 1)
-    assert handle.result(20) == [2, handle.id]
+    assert handle.result(deadline(20)) == [2, handle.id]
 
 
 def test_a_job_of_a_job_is_alike(engine: Engine) -> None:
     parent = engine.submit(kinds.parent)
-    child = engine.wait(str(parent.result(20)), 20)
+    child = engine.wait(str(parent.result(deadline(20))), deadline(20))
     assert (child.result, child.parent_id, child.queue) == ([1, 2], parent.id, "small")
 
 
@@ -95,7 +96,7 @@ def test_retries_end_alike(engine: Engine) -> None:
     handle = engine.submit(kinds.flaky)
     if isinstance(engine, InlineEngine):
         engine.drain(scheduled=True)
-    job = handle.wait(20)
+    job = handle.wait(deadline(20))
     assert (job.status, job.result, job.attempt, job.failures) == (S, 3, 3, 2)
     events = [entry.event for entry in engine.history(handle.id)]
     assert events == ["submit", *["claim", "retry"] * 2, "claim", "succeed"]

@@ -38,6 +38,8 @@ def other(value: object) -> object:
 class Raw:
     """Raw SQL, beside the store that `scene` uses."""
 
+    every = 1  #: Of what the table refuses, one in so many is tried.
+
     def __init__(self, path: Path, scene: Scene) -> None:
         self.path = path
         self.scene = scene
