@@ -6,13 +6,22 @@ RUNS ?= 20
 # Most tests wait for processes: one more than there are cores.
 PROCESSES ?= $(shell $(PYTHON) -c "import os; print(min(4, 1 + os.cpu_count()))")
 
-.PHONY: demo test science check format bench chaos simulate pictures diagrams house openapi clean
+QUICK := tests/unit tests/model tests/property/test_codecs.py tests/chaos/test_judge.py \
+	tests/simulation/test_truth.py tests/contract/test_time_travel.py \
+	tests/contract/test_stores.py::TestMemoryStore
+
+.PHONY: demo test quick science check format bench chaos simulate pictures diagrams house openapi clean
 
 demo: $(BIN)/interlock
 	$(BIN)/interlock demo
 
 test: $(BIN)/interlock
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
+
+# What needs no server, no browser and no worker.
+quick: $(BIN)/interlock
+	INTERLOCK_TEST_POSTGRES=none $(BIN)/python -m pytest --numprocesses $(PROCESSES) \
+		-k 'not postgres' $(QUICK)
 
 science: $(SCIENCE)/interlock
 	$(SCIENCE)/python -m pytest tests/science

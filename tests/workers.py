@@ -1,4 +1,4 @@
-"""A worker of any job modules, in a process of its own as people run it."""
+"""Workers for many tests: in this process, or in one of its own as people run it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interlock import Engine, Job, JobStatus
 from interlock.jobs.registry import Call
+from pace import deadline
 
 
 @dataclass
@@ -27,7 +29,7 @@ class OtherWorker:
 
     def ended(self, calls: Iterable[Call[object]]) -> list[Job]:
         """Run these; return the ended jobs in the same order."""
-        return [handle.wait(100) for handle in self.engine.submit_many(calls)]
+        return [handle.wait(deadline(100)) for handle in self.engine.submit_many(calls)]
 
     def results(self, calls: Iterable[Call[object]]) -> list[object]:
         """Run these; all succeed; return their results in the same order."""
@@ -60,7 +62,16 @@ def worker_of(
             yield OtherWorker(engine, log)
         finally:
             process.terminate()
-            assert process.wait(60) == 0, log.read_text()
+            assert process.wait(deadline(60)) == 0, log.read_text()
+        assert engine.verify() == []
+
+
+@contextmanager
+def working_engine(folder: Path, **settings: Any) -> Iterator[Engine]:
+    """Return an engine on a SQLite file, with a worker in this process."""
+    with Engine.open(f"sqlite:///{folder}/jobs.db") as engine:
+        with engine.worker(**{"concurrency": 4, **settings}):
+            yield engine
         assert engine.verify() == []
 
 

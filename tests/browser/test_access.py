@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from e2e.processes import until
 from interlock import Engine
+from pace import deadline
 
 from . import shown_jobs
 
@@ -30,9 +31,9 @@ def busy(engine: Engine) -> str:
         ids += [engine.submit(shown_jobs.send, to="x", password="hunter22").id]
         long = engine.submit(shown_jobs.train, epochs=200)
         for job_id in ids:
-            engine.wait(job_id, 30)
+            engine.wait(job_id, deadline(30))
         until(lambda: engine.log(long.id))
-        engine.cancel(long.id, reason="enough epochs", by="anna", wait=20)
+        engine.cancel(long.id, reason="enough epochs", by="anna", wait=deadline(20))
     for number in range(5):
         engine.submit(shown_jobs.render.options(queue="later"), pages=number)
     engine.pause("later")

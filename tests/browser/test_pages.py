@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from http_api.server import serving
 from interlock import Engine, JobStatus
 from interlock_adapters.http import create_app
+from pace import deadline
 
 from . import shown_jobs
 
@@ -119,7 +120,7 @@ def test_a_refresh_that_comes_late_leaves_a_selection_alone(
     expect(box).to_be_checked()
     expect(page.locator("tbody tr")).to_have_count(1)
     box.uncheck()
-    expect(page.locator("tbody tr")).to_have_count(2, timeout=10_000)
+    expect(page.locator("tbody tr")).to_have_count(2, timeout=deadline(10_000))
 
 
 def test_all_that_match_are_canceled_beyond_the_page(
@@ -146,7 +147,7 @@ def test_a_running_job_is_watched_and_canceled(page: Page, engine: Engine) -> No
         handle = engine.submit(shown_jobs.train, epochs=300)
         _live(page, f"/jobs/{handle.id}")
         log = page.locator("pre.log")
-        expect(log).to_contain_text("<b id=evil>epoch 1</b>", timeout=15_000)
+        expect(log).to_contain_text("<b id=evil>epoch 1</b>", timeout=deadline(15_000))
         assert page.locator("#evil").count() == 0
         expect(page.locator(".edge.walked")).to_contain_text("claim")
         expect(page.get_by_label("Progress")).to_have_attribute("max", "300")
@@ -156,7 +157,7 @@ def test_a_running_job_is_watched_and_canceled(page: Page, engine: Engine) -> No
         page.get_by_role("button", name="Cancel", exact=True).click()
         page.get_by_label("Reason").fill("too slow")
         page.get_by_role("button", name="Cancel the job").click()
-        expect(page.locator("h1")).to_contain_text("CANCELED", timeout=15_000)
+        expect(page.locator("h1")).to_contain_text("CANCELED", timeout=deadline(15_000))
     asked = next(e for e in engine.history(handle.id) if e.event == "request_cancel")
     assert (asked.actor, asked.reason) == ("dashboard", "too slow")
     expect(page.locator(".edge.walked")).to_have_count(2)
@@ -175,7 +176,7 @@ def test_a_rerun_leads_to_the_new_job(page: Page, engine: Engine) -> None:
 def test_a_failed_job_shows_its_error_and_no_secret(page: Page, engine: Engine) -> None:
     with engine.worker(concurrency=1):
         handle = engine.submit(shown_jobs.send, to="nobody", password="hunter22")
-        handle.wait(20)
+        handle.wait(deadline(20))
     _live(page, f"/jobs/{handle.id}")
     expect(page.get_by_label("Traceback")).to_contain_text("no such address: nobody")
     expect(page.locator("pre.log")).to_contain_text("logging in with ***")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from e2e.processes import alive_of, below
 from interlock import Engine, JobStatus, StoreUnavailable
+from pace import deadline
 
 from . import chaos_jobs
 from .judge import Evidence, judge
@@ -147,14 +148,14 @@ class Storm:
     def calm(self, patience_s: float = 60) -> list[str]:
         """Let everything end, stop the workers, and return what the judge finds."""
         with Engine.open(self.url) as engine:
-            until = time.monotonic() + patience_s
+            until = time.monotonic() + deadline(patience_s)
             while time.monotonic() < until and not self._ended(engine):
                 self._mind()
                 time.sleep(0.1)
             for worker in self.workers:
                 worker.terminate()
             for worker in self.workers:
-                worker.wait(20)
+                worker.wait(deadline(20))
             jobs = {one: engine.get(one) for one in self.ids}
             evidence = Evidence(
                 acknowledged=self.ids,

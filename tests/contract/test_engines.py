@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, timedelta
 
 import pytest
-from freezegun import freeze_time
 
 from interlock import Engine, JobStatus
 from interlock.testing.inline import InlineEngine, inline_engine
+from pace import deadline
+from workers import working_engine
 
 from . import ending_kinds as kinds
 
 S, F = JobStatus.SUCCEEDED, JobStatus.FAILED
 
 
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with working_engine(tmp_path_factory.mktemp("home")) as engine:
+        yield engine
+
+
 @pytest.fixture(params=["inline", "worker"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "inline":
         with inline_engine() as inline:
             yield inline
-        return
-    url = f"sqlite:///{tmp_path}/jobs.db"
-    with Engine.open(url) as opened, opened.worker(concurrency=2):
-        yield opened
+    else:
+        yield request.getfixturevalue("working")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +53,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 def test_a_job_ends_alike(
     engine: Engine, how: str, status: JobStatus, reason: str, told: object
 ) -> None:
-    job = engine.submit(kinds.ends, how).wait(20)
+    job = engine.submit(kinds.ends, how).wait(deadline(20))
     assert (job.status, job.reason) == (status, reason)
     if status is S:
         assert (job.result, job.error) == (told, None)
@@ -64,27 +68,27 @@ def test_a_job_ends_alike(
 def test_what_a_job_is_given_and_gives_is_of_its_own(engine: Engine) -> None:
     given = [1]
     handle = engine.submit(kinds.changes, given)
-    assert handle.result(20) == [1, 2]
+    assert handle.result(deadline(20)) == [1, 2]
     assert given == [1]
     assert engine.get(handle.id).params == {"values": [1]}
 
 
 def test_annotations_rule_alike(engine: Engine) -> None:
     handle = engine.submit(kinds.next_day, date(2026, 2, 28))
-    assert handle.result(20) == (date(2026, 3, 1), timedelta(days=1))
+    assert handle.result(deadline(20)) == (date(2026, 3, 1), timedelta(days=1))
     assert handle.job().result == ["2026-03-01", "P1D"]
-    wrong = engine.submit(kinds.wrong).wait(20)
+    wrong = engine.submit(kinds.wrong).wait(deadline(20))
     assert (wrong.status, wrong.reason) == (F, "bad_result")
 
 
 def test_a_coroutine_is_awaited_alike(engine: Engine) -> None:
     handle = engine.submit(kinds.awaits, 1)
-    assert handle.result(20) == [2, handle.id]
+    assert handle.result(deadline(20)) == [2, handle.id]
 
 
 def test_a_job_of_a_job_is_alike(engine: Engine) -> None:
     parent = engine.submit(kinds.parent)
-    child = engine.wait(str(parent.result(20)), 20)
+    child = engine.wait(str(parent.result(deadline(20))), deadline(20))
     assert (child.result, child.parent_id, child.queue) == ([1, 2], parent.id, "small")
 
 
@@ -92,23 +96,7 @@ def test_retries_end_alike(engine: Engine) -> None:
     handle = engine.submit(kinds.flaky)
     if isinstance(engine, InlineEngine):
         engine.drain(scheduled=True)
-    job = handle.wait(20)
+    job = handle.wait(deadline(20))
     assert (job.status, job.result, job.attempt, job.failures) == (S, 3, 3, 2)
     events = [entry.event for entry in engine.history(handle.id)]
     assert events == ["submit", *["claim", "retry"] * 2, "claim", "succeed"]
-
-
-def test_time_travel_runs_what_becomes_due() -> None:
-    later = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
-    with freeze_time("2026-01-01 12:00") as frozen, inline_engine() as engine:
-        handle = engine.submit(kinds.changes.options(run_at=later), [1])
-        engine.drain()
-        assert handle.job().status is JobStatus.PENDING
-        frozen.tick(timedelta(minutes=31))
-        engine.drain()
-        assert handle.job().status is S
-        again = engine.submit(
-            kinds.changes.options(run_at=later + timedelta(days=9)), []
-        )
-        engine.drain(scheduled=True)
-        assert again.job().started_at == later + timedelta(days=9)

@@ -19,20 +19,21 @@ def opened(containment: str) -> SubprocessRunner:
     return open_runner(containment=containment, modules=modules, main=None, ahead=2)
 
 
+@pytest.fixture(scope="class")  # the last test of the contract closes it
+def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    runner = opened(request.cls.containment)
+    yield runner
+    runner.close()
+
+
 class TestNamespace(RunnerContract):
     containment = "namespace"
 
-    @pytest.fixture
-    def runner(self) -> Iterator[Runner]:
-        runner = opened(self.containment)
-        yield runner
-        runner.close()
 
-
-class TestSubreaper(TestNamespace):
+class TestSubreaper(RunnerContract):
     containment = "subreaper"
 
 
-class TestGroup(TestNamespace):
+class TestGroup(RunnerContract):
     containment = "group"
     proves_death = False

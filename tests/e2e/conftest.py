@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from interlock import Engine
-from interlock_adapters.subprocess.runner import probe
+from workers import working_engine
 
 
 @pytest.fixture
@@ -16,11 +16,24 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         assert opened.verify() == []
 
 
-@pytest.fixture(params=["namespace", "subreaper"])
-def containment(request: pytest.FixtureRequest) -> str:
-    """Each strength; one that this machine refuses is skipped loudly."""
-    name = str(request.param)
-    wrong = probe.works(name)
-    if wrong is not None:
-        pytest.skip(f"containment {name} does not work on this machine: {wrong}")
-    return name
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder with the database of `working`."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def working(home: Path) -> Iterator[Engine]:
+    """Return an engine with a worker, both the same for all tests of a module."""
+    with working_engine(home) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def contained(
+    containment: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """Return an engine whose worker has each strength in turn."""
+    folder = tmp_path_factory.mktemp(containment)
+    with working_engine(folder, containment=containment) as engine:
+        yield engine

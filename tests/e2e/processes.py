@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from pace import deadline
+
 _ID = re.compile(rb"(?:^|\0)INTERLOCK_JOB_ID=([^\0]*)")
 
 
@@ -71,7 +73,12 @@ def start_worker(database: str, *options: str) -> subprocess.Popen[bytes]:
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until a condition holds; fail when it does not within the time."""
+    """Wait until a condition holds; fail when it does not by the deadline."""
+    within(deadline(seconds), condition)
+
+
+def within(seconds: float, condition: Callable[[], object]) -> None:
+    """Assert that a condition holds within a time that is promised on any machine."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

@@ -23,6 +23,7 @@ from interlock import (
     JobStatus,
     WaitTimeout,
 )
+from pace import deadline
 from postgres import database
 
 from . import sample_jobs as jobs
@@ -47,7 +48,7 @@ def played(url: str, scene: Scene) -> None:
             await scene(engine)
             assert await engine.verify() == []
 
-    asyncio.run(asyncio.wait_for(play(), 60))
+    asyncio.run(asyncio.wait_for(play(), deadline(60)))
 
 
 @asynccontextmanager
@@ -85,20 +86,20 @@ def test_a_job_is_submitted_awaited_and_canceled(url: str) -> None:
             assert [w.id for w in await engine.workers()] in ([worker.id], [])
             handle = await engine.submit(jobs.add, 1, right=2)
             assert isinstance(handle, AsyncJobHandle)
-            assert await handle.result(timeout=30) == 3
+            assert await handle.result(timeout=deadline(30)) == 3
             assert (await handle.job()).status is JobStatus.SUCCEEDED
             assert await (await engine.handle(handle.id)).wait() == await handle.job()
             with pytest.raises(IllegalTransition):
                 await handle.cancel("too late")
             again = await engine.rerun(handle.id, by="anna")
-            assert (await again.wait(30)).rerun_of == handle.id
+            assert (await again.wait(deadline(30))).rerun_of == handle.id
             many = await engine.submit_many([jobs.add.call(n) for n in range(3)])
-            assert [await one.result(30) for one in many] == [1, 2, 3]
+            assert [await one.result(deadline(30)) for one in many] == [1, 2, 3]
         assert await engine.workers() == []
         left = await engine.submit("t.add", {"left": 1}, priority=3)
         with pytest.raises(WaitTimeout):
             await left.wait(timeout=0.01)
-        canceled = await left.cancel("enough", by="anna", wait=5)
+        canceled = await left.cancel("enough", by="anna", wait=deadline(5))
         assert (canceled.status, canceled.cancel_reason) == (
             JobStatus.CANCELED,
             "enough",
@@ -119,7 +120,9 @@ def test_the_loop_goes_on_while_twenty_submits_wait_for_the_database(
             assert len(ticked) == 20  # none was stored before the lock was released
         async with engine.worker(concurrency=2):
             before, alive = threading.active_count(), asyncio.Event()
-            waits = [asyncio.create_task(h.result(timeout=30)) for h in handles]
+            waits = [
+                asyncio.create_task(h.result(timeout=deadline(30))) for h in handles
+            ]
             asyncio.get_running_loop().call_soon(alive.set)
             await alive.wait()
             assert await asyncio.gather(*waits) == [n + 1 for n in range(20)]
@@ -147,7 +150,7 @@ def test_the_loop_goes_on_while_an_engine_is_opened_and_closed(tmp_path: Path) -
             await engine.counts()
         await engine.close()  # once more does no harm
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), deadline(60)))
     with Engine.open(f"sqlite:///{path}") as engine:
         assert sum(engine.counts().values()) == 1
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from interlock import Engine, JobStatus
 from interlock_adapters.cli.main import app
+from pace import deadline
 
 from . import sample_jobs as jobs
 from .processes import alive, start_worker, until
@@ -263,7 +264,7 @@ def test_a_worker_lets_jobs_end_within_the_grace(
     handle = engine.submit(jobs.journal, str(tmp_path / "journal"), seconds=1.0)
     until(lambda: engine.get(handle.id).status is JobStatus.RUNNING)
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(deadline(20)) == 0
     assert engine.get(handle.id).status is JobStatus.SUCCEEDED
     assert engine.workers() == []
 
@@ -279,7 +280,7 @@ def test_a_worker_gives_jobs_back_when_the_grace_is_over_or_at_a_second_signal(
     for _ in range(signals):
         worker.send_signal(signal.SIGTERM)
         time.sleep(0.2)
-    assert worker.wait(10) == 0
+    assert worker.wait(deadline(10)) == 0
     assert alive(handle.id) == []
     job = engine.get(handle.id)
     assert (job.status, job.attempt, job.failures, job.losses) == (
@@ -306,6 +307,6 @@ def test_ctrl_c_has_its_own_code(run: Run, tmp_path: Path) -> None:
     until(lambda: len(list(threads.iterdir())) > 1)  # it waits: not in an import
     time.sleep(1)
     waiting.send_signal(signal.SIGINT)
-    _, errors = waiting.communicate(timeout=20)
+    _, errors = waiting.communicate(timeout=deadline(20))
     assert waiting.returncode == 130
     assert b"Traceback" not in errors

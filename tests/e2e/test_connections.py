@@ -22,6 +22,7 @@ import redis
 
 import postgres
 from interlock import Engine, JobStatus, job
+from pace import deadline
 from workers import OtherWorker, worker_of
 
 from .processes import until
@@ -116,7 +117,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Servers]:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
     ):
         datagrams.bind(("127.0.0.1", 0))
-        datagrams.settimeout(10)
+        datagrams.settimeout(deadline(10))
         environment = {
             "T_POSTGRES": url,
             "T_HTTP": f"http://127.0.0.1:{http}",

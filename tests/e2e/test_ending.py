@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from interlock import Engine, JobStatus, Reason
 from interlock.core.job import Job
 from interlock.jobs.registry import Call
+from pace import deadline
 
 from . import ending_jobs as jobs
 from .processes import until
@@ -18,12 +18,6 @@ S, F, T, C = (
     *(JobStatus.SUCCEEDED, JobStatus.FAILED),
     *(JobStatus.TIMEOUT, JobStatus.CANCELED),
 )
-
-
-@pytest.fixture
-def working(engine: Engine) -> Iterator[Engine]:
-    with engine.worker(concurrency=2):
-        yield engine
 
 
 def _log(engine: Engine, job: Job) -> list[str]:
@@ -36,14 +30,14 @@ def _log(engine: Engine, job: Job) -> list[str]:
 def test_what_a_job_has_begun_is_done_before_its_result_is_told(
     working: Engine, tmp_path: Path, how: str
 ) -> None:
-    folder = working.submit(jobs.ends, how, str(tmp_path)).result(30)
+    folder = working.submit(jobs.ends, how, str(tmp_path)).result(deadline(30))
     assert Path(tmp_path, how).read_text().strip() == "late"
     assert Path(folder).is_dir()  # what the module asked for at exit is not the job's
 
 
 @pytest.mark.parametrize("how", ["exit", "exit 0"])
 def test_an_exit_without_a_code_is_a_return(working: Engine, how: str) -> None:
-    job = working.submit(jobs.leaves, how).wait(30)
+    job = working.submit(jobs.leaves, how).wait(deadline(30))
     assert (job.status, job.reason, job.result) == (S, Reason.RETURNED, None)
 
 
@@ -57,7 +51,7 @@ def test_an_exit_without_a_code_is_a_return(working: Engine, how: str) -> None:
 def test_an_exit_with_a_code_or_words_is_a_failure(
     working: Engine, how: str, words: str
 ) -> None:
-    job = working.submit(jobs.leaves, how).wait(30)
+    job = working.submit(jobs.leaves, how).wait(deadline(30))
     assert job.error is not None
     assert (job.status, job.error.message) == (F, words)
     assert job.error.reason is Reason.EXIT_CODE
@@ -75,7 +69,7 @@ def test_an_exit_with_a_code_or_words_is_a_failure(
 def test_an_error_that_is_hard_to_tell_keeps_its_type_and_traceback(
     working: Engine, how: str, kind: str, message: str
 ) -> None:
-    job = working.submit(jobs.leaves, how).wait(30)
+    job = working.submit(jobs.leaves, how).wait(deadline(30))
     assert job.error is not None
     assert (job.error.type, job.error.message) == (kind, message)
     assert job.error.traceback is not None
@@ -88,7 +82,7 @@ def test_an_error_that_is_hard_to_tell_keeps_its_type_and_traceback(
 def test_a_function_that_returned_has_succeeded_whatever_it_did(
     working: Engine, how: str
 ) -> None:
-    job = working.submit(jobs.meddles, how).wait(30)
+    job = working.submit(jobs.meddles, how).wait(deadline(30))
     assert (job.status, job.result, job.error) == (S, how, None)
 
 
@@ -105,7 +99,7 @@ def test_a_function_that_returned_has_succeeded_whatever_it_did(
 def test_a_timeout_says_what_was_outrun_and_where_the_job_was(
     working: Engine, how: str, function: str
 ) -> None:
-    job = working.submit(jobs.outruns, how).wait(30)
+    job = working.submit(jobs.outruns, how).wait(deadline(30))
     assert job.error is not None
     words = f"it ran longer than its timeout of 0.3 s; it was in {function} ("
     assert job.error.message.startswith(words + jobs.__file__)
@@ -117,7 +111,7 @@ def test_a_timeout_says_what_was_outrun_and_where_the_job_was(
 
 
 def test_a_job_without_grace_tells_where_it_was(working: Engine) -> None:
-    ended = working.submit(jobs.graceless).wait(30)
+    ended = working.submit(jobs.graceless).wait(deadline(30))
     assert ended.error is not None
     assert "; it was in dawdle (" in ended.error.message
 
@@ -128,14 +122,14 @@ def test_the_stacks_of_a_canceled_job_are_in_its_log(
 ) -> None:
     (handle,) = working.submit_many([call])
     until(lambda: _log(working, handle.job()), 60)
-    job = handle.cancel(wait=30)
+    job = handle.cancel(wait=deadline(30))
     assert (job.status, job.error) == (C, None)
     assert any(" in dawdle" in line for line in _log(working, job))
 
 
 def test_a_coroutine_runs_in_a_loop_of_its_own(working: Engine) -> None:
     handle = working.submit(jobs.awaits, 5)
-    assert handle.result(30) == [5, handle.id]
+    assert handle.result(deadline(30)) == [5, handle.id]
 
 
 @pytest.mark.parametrize("swallows", [False, True])
@@ -144,7 +138,7 @@ def test_a_stopped_coroutine_may_await_while_it_cleans_up(
 ) -> None:
     handle = working.submit(jobs.awaits_long, str(tmp_path), swallows=swallows)
     until((tmp_path / "started").exists)
-    job = handle.cancel(wait=30)
+    job = handle.cancel(wait=deadline(30))
     assert (job.status, job.error) == (C, None)
     assert (tmp_path / "cleaned").exists()
     assert any(" in awaits_long" in line for line in _log(working, job))
@@ -154,19 +148,19 @@ def test_a_stopped_coroutine_may_await_while_it_cleans_up(
 def test_memory_is_that_of_the_tree_and_a_breach_says_how_much(
     working: Engine, how: str
 ) -> None:
-    job = working.submit(jobs.eats, how).wait(60)
+    job = working.submit(jobs.eats, how).wait(deadline(60))
     assert job.error is not None
     assert (job.status, job.reason) == (F, Reason.OUT_OF_MEMORY)
     assert "MiB of memory; its limit is memory_mb=300" in job.error.message
 
 
 def test_memory_that_is_only_reserved_does_not_count(working: Engine) -> None:
-    assert working.submit(jobs.eats, "reserves").result(30) == 4 * 1024**3
+    assert working.submit(jobs.eats, "reserves").result(deadline(30)) == 4 * 1024**3
 
 
 @pytest.mark.parametrize("ignores", [False, True])
 def test_cpu_time_ends_with_words_of_its_own(working: Engine, *, ignores: bool) -> None:
-    job = working.submit(jobs.burns, ignores=ignores).wait(60)
+    job = working.submit(jobs.burns, ignores=ignores).wait(deadline(60))
     assert job.error is not None
     assert (job.status, job.reason) == (F, Reason.SIGNAL)
     assert job.error.message.startswith("a process of the job used ")
@@ -177,7 +171,7 @@ def test_temporary_files_of_a_job_are_its_own_and_gone_after_it(
     engine: Engine, containment: str
 ) -> None:
     with engine.worker(concurrency=1, containment=containment):
-        found = [engine.submit(jobs.rooms, "a").result(30) for _ in range(3)]
+        found = [engine.submit(jobs.rooms, "a").result(deadline(30)) for _ in range(3)]
     folders = {tuple(one[:2]) for one in found}
     assert len(folders) == 3
     for made, tmpdir in folders:
@@ -191,7 +185,7 @@ def test_temporary_files_of_a_job_are_its_own_and_gone_after_it(
 
 
 def test_hooks_run_around_a_job_and_their_errors_are_theirs(working: Engine) -> None:
-    job = working.submit(jobs.hooked, "one").wait(30)
+    job = working.submit(jobs.hooked, "one").wait(deadline(30))
     assert (job.status, job.result) == (S, "one")
     log = _log(working, job)
     assert log[:2] == ["ready forks start", "end one None"]
@@ -199,6 +193,6 @@ def test_hooks_run_around_a_job_and_their_errors_are_theirs(working: Engine) -> 
 
 
 def test_the_hook_at_the_end_gets_the_error(working: Engine) -> None:
-    job = working.submit(jobs.hooked, "fail").wait(30)
+    job = working.submit(jobs.hooked, "fail").wait(deadline(30))
     assert job.status is F
     assert "end None ValueError('boom')" in _log(working, job)

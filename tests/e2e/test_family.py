@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from interlock import Engine, JobFailed, JobStatus
 from interlock.worker.settings import WorkerSettings
+from pace import deadline
 
 from . import family_jobs as jobs
-
-
-@pytest.fixture
-def working(engine: Engine) -> Iterator[Engine]:
-    with engine.worker(concurrency=2):
-        yield engine
 
 
 @pytest.mark.parametrize("how", ["function", "name"])
 def test_a_submit_of_a_job_says_which_job_made_it(working: Engine, how: str) -> None:
     parent = working.submit(jobs.parent, how)
-    child = working.wait(str(parent.result(20)), 20)
+    child = working.wait(str(parent.result(deadline(20))), deadline(20))
     assert (child.status, child.result) == (JobStatus.SUCCEEDED, 2)
     assert child.parent_id == parent.id
     if how == "function":
@@ -32,16 +26,18 @@ def test_a_submit_of_a_job_says_which_job_made_it(working: Engine, how: str) -> 
 
 
 def test_a_job_can_wait_for_the_job_that_it_submitted(working: Engine) -> None:
-    assert working.submit(jobs.parent, "result").result(30) == 5
+    assert working.submit(jobs.parent, "result").result(deadline(30)) == 5
 
 
 def test_a_job_has_the_engine_of_its_worker(working: Engine) -> None:
     first = working.submit(jobs.child, 1)
-    assert working.submit(jobs.parent, "engine").result(30) == [first.id]
+    found = working.submit(jobs.parent, "engine").result(deadline(30))
+    assert found == [child.id for child in working.search(name=jobs.CHILD).items]
+    assert first.id in found
 
 
 def test_a_refusal_reaches_the_job_as_the_error_that_it_is(working: Engine) -> None:
-    holder = str(working.submit(jobs.parent, "taken").result(30))
+    holder = str(working.submit(jobs.parent, "taken").result(deadline(30)))
     assert working.get(holder).unique_key == "one"
 
 
@@ -55,21 +51,22 @@ def test_a_refusal_reaches_the_job_as_the_error_that_it_is(working: Engine) -> N
     ],
 )
 def test_what_cannot_be_is_refused_in_the_job(
-    working: Engine, tmp_path: Path, how: str, kind: str, words: str
+    working: Engine, home: Path, how: str, kind: str, words: str
 ) -> None:
+    before = working.search(name=jobs.CHILD).items
     with pytest.raises(JobFailed) as failed:
-        working.submit(jobs.parent, how).result(30)
+        working.submit(jobs.parent, how).result(deadline(30))
     error = failed.value.job.error
     assert error is not None
     assert error.type == f"interlock.{kind}"
     assert words in error.message
-    assert working.search(name=jobs.CHILD).items == ()
-    assert not (tmp_path / "interlock.db").exists()
+    assert working.search(name=jobs.CHILD).items == before
+    assert not (home / "interlock.db").exists()
 
 
 def test_many_submits_of_one_job_are_all_there(working: Engine) -> None:
     parent = working.submit(jobs.many, 100)
-    found = parent.result(60)
+    found = parent.result(deadline(60))
     assert len(set(found)) == 100
     assert {working.get(one).parent_id for one in found} == {parent.id}
 

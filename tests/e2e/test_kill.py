@@ -11,27 +11,27 @@ import pytest
 from interlock import Engine, IllegalTransition, JobStatus, Reason
 from interlock.core.lifecycle import Event
 from interlock_adapters.subprocess.runner.runner import SubprocessRunner
+from pace import deadline
 
 from . import sample_jobs as jobs
-from .processes import alive, parent_of, start_worker, until
+from .processes import alive, parent_of, start_worker, until, within
 
 KINDS = sorted(jobs._HOSTILE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_of_a_canceled_job_is_alive(
-    engine: Engine, containment: str, kind: str, tmp_path: Path
+    contained: Engine, containment: str, kind: str, tmp_path: Path
 ) -> None:
-    with engine.worker(concurrency=1, containment=containment):
-        handle = engine.submit(jobs.hostile, kind, str(tmp_path))
-        until(lambda: Path(tmp_path, "started").exists())
-        assert alive(handle.id) or kind == "comet"
-        job = engine.cancel(handle.id, reason="enough", by="anna", wait=20)
-        survivors = alive(handle.id)
+    handle = contained.submit(jobs.hostile, kind, str(tmp_path))
+    until(lambda: Path(tmp_path, "started").exists())
+    assert alive(handle.id) or kind == "comet"
+    job = contained.cancel(handle.id, reason="enough", by="anna", wait=deadline(20))
+    survivors = alive(handle.id)
     assert (job.status, job.reason) == (JobStatus.CANCELED, Reason.WHILE_RUNNING)
     assert survivors == []
     assert job.proof == containment
-    asked = engine.history(job.id)[2]
+    asked = contained.history(job.id)[2]
     assert (asked.event, asked.actor, asked.reason) == (
         Event.REQUEST_CANCEL,
         "anna",
@@ -40,28 +40,28 @@ def test_nothing_of_a_canceled_job_is_alive(
 
 
 def test_twenty_families_die_with_their_cancel(
-    engine: Engine, containment: str, tmp_path: Path
+    contained: Engine, tmp_path: Path
 ) -> None:
-    with engine.worker(concurrency=4, containment=containment):
-        for number in range(20):
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            handle = engine.submit(jobs.hostile, "family", str(folder))
-            until(Path(folder, "started").exists)
-            assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
-            assert alive(handle.id) == []
+    for number in range(20):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        handle = contained.submit(jobs.hostile, "family", str(folder))
+        until(Path(folder, "started").exists)
+        assert (
+            contained.cancel(handle.id, wait=deadline(20)).status is JobStatus.CANCELED
+        )
+        assert alive(handle.id) == []
 
 
 def test_twenty_families_die_with_their_timeout(
-    engine: Engine, containment: str, tmp_path: Path
+    contained: Engine, tmp_path: Path
 ) -> None:
     short = jobs.hostile.options(timeout=0.2)
-    with engine.worker(concurrency=4, containment=containment):
-        handles = [engine.submit(short, "family", str(tmp_path)) for _ in range(20)]
-        for handle in handles:
-            job = handle.wait(40)
-            assert (job.status, job.reason) == (JobStatus.TIMEOUT, Reason.TOO_LONG)
-            assert alive(job.id) == []
+    handles = [contained.submit(short, "family", str(tmp_path)) for _ in range(20)]
+    for handle in handles:
+        job = handle.wait(deadline(40))
+        assert (job.status, job.reason) == (JobStatus.TIMEOUT, Reason.TOO_LONG)
+        assert alive(job.id) == []
 
 
 def test_a_stop_that_overtakes_the_launch_is_obeyed(
@@ -70,24 +70,22 @@ def test_a_stop_that_overtakes_the_launch_is_obeyed(
     short = jobs.hostile.options(timeout=0.001)
     with engine.worker(concurrency=8, containment=containment):
         for handle in [engine.submit(short, "family", str(tmp_path)) for _ in range(8)]:
-            assert handle.wait(20).status is JobStatus.TIMEOUT
+            assert handle.wait(deadline(20)).status is JobStatus.TIMEOUT
             assert alive(handle.id) == []
 
 
-def test_a_job_can_clean_up_within_its_grace(engine: Engine, tmp_path: Path) -> None:
-    with engine.worker(concurrency=1):
-        handle = engine.submit(jobs.polite, str(tmp_path))
-        until(lambda: Path(tmp_path, "started").exists())
-        assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
+def test_a_job_can_clean_up_within_its_grace(working: Engine, tmp_path: Path) -> None:
+    handle = working.submit(jobs.polite, str(tmp_path))
+    until(lambda: Path(tmp_path, "started").exists())
+    assert working.cancel(handle.id, wait=deadline(20)).status is JobStatus.CANCELED
     assert Path(tmp_path, "cleaned").read_text() == "CANCEL"
 
 
-def test_an_ended_job_cannot_be_canceled(engine: Engine) -> None:
-    with engine.worker(concurrency=1):
-        job = engine.submit(jobs.add, 1).wait(20)
+def test_an_ended_job_cannot_be_canceled(working: Engine) -> None:
+    job = working.submit(jobs.add, 1).wait(deadline(20))
     with pytest.raises(IllegalTransition, match="SUCCEEDED"):
-        engine.cancel(job.id)
-    assert engine.get(job.id) == job
+        working.cancel(job.id)
+    assert working.get(job.id) == job
 
 
 def test_a_killed_workers_jobs_die_and_are_finished_by_another(
@@ -101,11 +99,11 @@ def test_a_killed_workers_jobs_die_and_are_finished_by_another(
     until(lambda: journal.exists() and journal.read_text().count("start") == 2)
     first.kill()
     first.wait()
-    until(lambda: not any(alive(handle.id) for handle in handles), seconds=3)
+    within(3, lambda: not any(alive(handle.id) for handle in handles))
     second = start_worker(database, *options)
     try:
         for handle in handles:
-            job = handle.wait(40)
+            job = handle.wait(deadline(40))
             assert (job.status, job.attempt, job.losses, job.failures) == (
                 JobStatus.SUCCEEDED,
                 2,
@@ -114,7 +112,7 @@ def test_a_killed_workers_jobs_die_and_are_finished_by_another(
             )
     finally:
         second.send_signal(signal.SIGTERM)
-        assert second.wait(20) == 0
+        assert second.wait(deadline(20)) == 0
     assert sorted(line.split()[0] for line in journal.read_text().splitlines()) == [
         "end",
         "end",
@@ -132,7 +130,7 @@ def test_a_killed_shim_takes_its_tree_along(
         os.kill(parent_of(min(first)), signal.SIGKILL)
         until(lambda: engine.get(handle.id).attempt == 2)
         assert not first & set(alive(handle.id))
-        engine.cancel(handle.id, wait=20)
+        engine.cancel(handle.id, wait=deadline(20))
     assert engine.get(handle.id).losses == 1
 
 
@@ -151,7 +149,7 @@ def test_what_shim_and_zygote_left_is_swept_before_a_rescue(
         assert first & set(alive(handle.id)), "something of it should outlive them"
         until(lambda: engine.get(handle.id).attempt == 2)
         assert not first & set(alive(handle.id))
-        engine.cancel(handle.id, wait=20)
+        engine.cancel(handle.id, wait=deadline(20))
     assert engine.get(handle.id).losses == 1
     assert alive(handle.id) == []
 
@@ -171,9 +169,9 @@ def test_a_killed_zygote_costs_no_job(
             until(lambda: engine.get(handle.id).attempt == 2)
             assert not first & set(alive(handle.id))
         after = engine.submit(jobs.add, 1)
-        assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
+        assert engine.cancel(handle.id, wait=deadline(20)).status is JobStatus.CANCELED
         assert alive(handle.id) == []
-        assert after.result(20) == 2
+        assert after.result(deadline(20)) == 2
     assert engine.get(handle.id).losses == int(containment == "namespace")
 
 
@@ -187,12 +185,12 @@ def test_a_stalled_workers_jobs_die_before_their_lease_is_over(
         until(lambda: Path(tmp_path, "started").exists())
         assert alive(handle.id)
         worker.send_signal(signal.SIGSTOP)
-        until(lambda: not alive(handle.id), seconds=2)
+        within(2, lambda: not alive(handle.id))
         assert engine.get(handle.id).status is JobStatus.RUNNING
         worker.send_signal(signal.SIGCONT)
         until(lambda: engine.get(handle.id).attempt == 2)
-        assert engine.cancel(handle.id, wait=20).status is JobStatus.CANCELED
+        assert engine.cancel(handle.id, wait=deadline(20)).status is JobStatus.CANCELED
     finally:
         worker.send_signal(signal.SIGCONT)
         worker.terminate()
-        assert worker.wait(20) == 0
+        assert worker.wait(deadline(20)) == 0

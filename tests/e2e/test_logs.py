@@ -14,6 +14,8 @@ import pytest
 
 from interlock import Engine, JobHandle
 from interlock.jobs.registry import JobFunction
+from pace import deadline
+from workers import working_engine
 
 from . import log_jobs as jobs
 from .processes import until
@@ -49,11 +51,12 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def working(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    with engine.worker(concurrency=4):
-        yield engine
+@pytest.fixture(scope="module")
+def working(home: Path) -> Iterator[Engine]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("PYTHONUNBUFFERED", raising=False)
+        with working_engine(home) as engine:
+            yield engine
 
 
 @pytest.fixture
@@ -85,7 +88,7 @@ def test_a_bar_is_seen_while_it_moves_and_ends_whole(
     handle = working.submit(jobs.bar, how, str(gate))
     shows(working, handle, "50%", stream)
     gate.touch()
-    handle.result(20)
+    handle.result(deadline(20))
     states = [line for line in texts(working, handle, stream) if "%" in line]
     assert "100%" in states[-1]
     assert len(states) < 8
@@ -98,7 +101,7 @@ def test_what_has_no_newline_yet_is_seen(
     handle = working.submit(job, str(gate))
     shows(working, handle, "Loading... ", "stdout")
     gate.touch()
-    handle.result(20)
+    handle.result(deadline(20))
     assert texts(working, handle, "stdout") == ["Loading... ", "done"]
 
 
@@ -113,13 +116,13 @@ def test_the_output_of_programs_is_seen_while_they_run(
     shows(working, copies, "bytes", "stderr")
     gate.touch()
     for handle in (python, copies):
-        handle.result(20)
+        handle.result(deadline(20))
     assert texts(working, python, "stdout") == ["one", "two"]
 
 
 def test_a_warning_is_in_the_log(working: Engine) -> None:
     handle = working.submit(jobs.warn)
-    handle.result(20)
+    handle.result(deadline(20))
     assert "UserWarning: old fashioned" in texts(working, handle, "stderr")[0]
 
 
@@ -139,7 +142,12 @@ def test_records_from_info_up_are_in_the_log_of_a_job(
     script.write_text(SCRIPT.format(top=top, isolation=isolation, loaded=loaded))
     program = [sys.executable, "-W", "ignore", str(script)]
     done = subprocess.run(
-        program, cwd=tmp_path, check=True, stdout=subprocess.PIPE, text=True, timeout=60
+        program,
+        cwd=tmp_path,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=deadline(60),
     )
     lines = done.stdout.splitlines()
     assert lines[:3] == [
@@ -161,7 +169,7 @@ def half_a_package(gate: threading.Event) -> Iterator[str]:
             self.send_header("Content-Length", "2000000")
             self.end_headers()
             self.wfile.write(bytes(1_000_000))
-            gate.wait(60)
+            gate.wait(deadline(60))
 
         def log_message(self, *_args: object) -> None:
             return
@@ -182,4 +190,4 @@ def test_a_download_of_pip_is_seen(working: Engine, gate: Path) -> None:
         handle = working.submit(jobs.program, pip, str(gate))
         shows(working, handle, "Downloading http", "stdout")
         gate.touch()
-        handle.result(20)
+        handle.result(deadline(20))

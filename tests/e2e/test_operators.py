@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from interlock import Engine
+from pace import deadline
 
 from . import sample_jobs as jobs
 from .processes import until
@@ -38,7 +39,7 @@ def test_top_shows_states_queues_workers_and_what_runs(
         until(lambda: engine.attempts(handle.id))
         seen = _top(url)
         (worker,) = engine.workers()
-        engine.cancel(handle.id, wait=20)
+        engine.cancel(handle.id, wait=deadline(20))
     assert "PENDING 1" in seen
     assert "RUNNING 1" in seen
     assert "paused" in seen
@@ -57,9 +58,9 @@ def test_a_log_in_json_names_job_attempt_and_event(
             stderr=log,
         )
     handle = engine.submit(jobs.add, 1)
-    handle.wait(20)
+    handle.wait(deadline(20))
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
+    assert worker.wait(deadline(20)) == 0
     lines = (tmp_path / "log").read_text().splitlines()
     records = [json.loads(line) for line in lines if line.startswith("{")]
     (ended,) = (record for record in records if "job_id" in record)

@@ -26,6 +26,7 @@ from interlock import (
     StoreUnavailable,
 )
 from interlock_adapters.cli.main import app
+from pace import deadline
 
 from . import sample_jobs as jobs
 from .processes import alive, start_worker, until
@@ -48,10 +49,10 @@ def test_jobs_run_and_are_canceled_with_all_they_started(
     engine: Engine, containment: str, tmp_path: Path
 ) -> None:
     with engine.worker(concurrency=2, containment=containment):
-        assert engine.submit(jobs.add, 2, right=3).result(20) == 5
+        assert engine.submit(jobs.add, 2, right=3).result(deadline(20)) == 5
         handle = engine.submit(jobs.hostile, "family", str(tmp_path))
         until(Path(tmp_path, "started").exists)
-        job = engine.cancel(handle.id, reason="enough", by="anna", wait=20)
+        job = engine.cancel(handle.id, reason="enough", by="anna", wait=deadline(20))
     assert (job.status, job.proof) == (JobStatus.CANCELED, containment)
     assert alive(handle.id) == []
 
@@ -61,11 +62,13 @@ def test_an_empty_database_is_set_up_by_the_first_of_many() -> None:
         workers = [start_worker(url) for _ in range(3)]
         with Engine.open(url) as engine:
             handles = [engine.submit(jobs.add, n) for n in range(20)]
-            assert [handle.result(30) for handle in handles] == list(range(1, 21))
+            assert [handle.result(deadline(30)) for handle in handles] == list(
+                range(1, 21)
+            )
             until(lambda: len(engine.workers()) == 3)
             for worker in workers:
                 worker.terminate()
-            assert [worker.wait(20) for worker in workers] == [0, 0, 0]
+            assert [worker.wait(deadline(20)) for worker in workers] == [0, 0, 0]
             assert engine.verify() == []
 
 
@@ -75,12 +78,12 @@ def test_no_job_is_claimed_twice_and_a_limit_holds_over_all_workers(
     workers = [start_worker(url, "--concurrency", "3") for _ in range(3)]
     alone = [engine.submit(jobs.one_at_a_time, str(tmp_path)) for _ in range(15)]
     many = [engine.submit(jobs.add, n) for n in range(150)]
-    assert all(handle.result(50) is True for handle in alone)
-    assert [handle.result(50) for handle in many] == list(range(1, 151))
+    assert all(handle.result(deadline(50)) is True for handle in alone)
+    assert [handle.result(deadline(50)) for handle in many] == list(range(1, 151))
     assert {handle.job().attempt for handle in (*alone, *many)} == {1}
     for worker in workers:
         worker.terminate()
-    assert [worker.wait(20) for worker in workers] == [0, 0, 0]
+    assert [worker.wait(deadline(20)) for worker in workers] == [0, 0, 0]
 
 
 def test_a_submit_exists_if_and_only_if_its_transaction_commits(
@@ -130,9 +133,9 @@ def test_a_killed_workers_jobs_are_finished_by_another(
     first.wait()
     until(lambda: not alive(handle.id), seconds=3)
     second = start_worker(url)
-    job = handle.wait(40)
+    job = handle.wait(deadline(40))
     second.terminate()
-    assert second.wait(20) == 0
+    assert second.wait(deadline(20)) == 0
     assert (job.status, job.attempt, job.losses) == (JobStatus.SUCCEEDED, 2, 1)
 
 
@@ -144,14 +147,14 @@ def test_a_stalled_worker_is_fenced_and_goes_on_afterwards(
     until(lambda: alive(handle.id))
     first.send_signal(signal.SIGSTOP)
     second = start_worker(url, "--lease", "2")
-    job = handle.wait(30)
+    job = handle.wait(deadline(30))
     first.send_signal(signal.SIGCONT)
     assert (job.status, job.attempt, job.losses) == (JobStatus.SUCCEEDED, 2, 1)
     second.terminate()
-    assert second.wait(20) == 0
-    assert engine.submit(jobs.add, 1).result(20) == 2  # by the first one
+    assert second.wait(deadline(20)) == 0
+    assert engine.submit(jobs.add, 1).result(deadline(20)) == 2  # by the first one
     first.terminate()
-    assert first.wait(20) == 0
+    assert first.wait(deadline(20)) == 0
     assert list(tmp_path.glob("*.two-at-once")) == []
     assert engine.get(handle.id) == job
 
@@ -172,9 +175,9 @@ def test_cut_connections_cost_no_job(engine: Engine, url: str, tmp_path: Path) -
         time.sleep(0.3)
     until(lambda: handle.job().is_terminal)
     after = engine.submit(jobs.add, 1)
-    assert after.result(20) == 2
+    assert after.result(deadline(20)) == 2
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(deadline(20)) == 0
     job = handle.job()
     assert (job.status, job.attempt, job.losses) == (JobStatus.SUCCEEDED, 1, 0)
 
@@ -219,7 +222,7 @@ def test_a_granted_role_works_and_cannot_disable_the_guard(url: str, role: str) 
     command = ["db", "grant", str(name), "--database", url]
     assert CliRunner().invoke(app, command).exit_code == 0
     with Engine.open(role) as engine, engine.worker(concurrency=1):
-        job = engine.submit(jobs.add, 1).wait(20)
+        job = engine.submit(jobs.add, 1).wait(deadline(20))
         assert job.result == 2
     for attack in (
         "ALTER TABLE job DISABLE TRIGGER ALL",
@@ -257,13 +260,13 @@ def test_a_crash_of_the_server_costs_no_job_and_no_worker(tmp_path: Path) -> Non
                     engine.get(handles[0].id)
                 server.start()
                 time.sleep(1)
-            found = [handle.wait(30) for handle in handles]
+            found = [handle.wait(deadline(30)) for handle in handles]
             assert {job.status for job in found} == {JobStatus.SUCCEEDED}
             assert {job.losses for job in found} == {0}
             assert engine.verify() == []
             assert worker.poll() is None
             worker.terminate()
-            assert worker.wait(20) == 0
+            assert worker.wait(deadline(20)) == 0
         assert list(tmp_path.glob("*.two-at-once")) == []
     finally:
         worker.kill()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from interlock import Engine, InvalidParams, JobStatus, UnknownJobName
+from pace import deadline
 
 from . import ending_jobs
 from .processes import until
@@ -31,26 +32,31 @@ def pack(day: date, boxes: list[Box], pin: str = "0000", **marks: int) -> str:
 """
 
 
-@pytest.fixture
-def depot(engine: Engine, tmp_path: Path) -> Iterator[Engine]:
+@pytest.fixture(scope="module")
+def depot(home: Path) -> Iterator[Engine]:
     """Return an engine whose worker has a module that this process has not."""
-    (tmp_path / "depot.py").write_text(MODULE)
+    (home / "depot.py").write_text(MODULE)
     program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker", "depot"]
-    database = f"sqlite:///{tmp_path}/jobs.db"
-    with subprocess.Popen([*program, "--database", database], cwd=tmp_path) as worker:
+    database = f"sqlite:///{home}/jobs.db"
+    with (
+        Engine.open(database) as engine,
+        subprocess.Popen([*program, "--database", database], cwd=home) as worker,
+    ):
         until(engine.workers)
         yield engine
         worker.terminate()
+        worker.wait()
+        assert engine.verify() == []
 
 
 def test_a_published_job_has_the_options_of_its_worker(depot: Engine) -> None:
     params = {"day": "2026-11-27", "boxes": [{"width": 2}, {"width": 3}], "fragile": 1}
     handle = depot.submit("depot.pack", params, priority=4)
-    assert handle.result(30) == "Friday 5 {'fragile': 1}"
+    assert handle.result(deadline(30)) == "Friday 5 {'fragile': 1}"
     job = handle.job()
     assert (job.queue, job.timeout_s, job.priority) == ("depot", 30, 4)
     assert (job.retry.max_attempts, job.retry.on) == (2, ("builtins.OSError",))
-    assert depot.rerun(handle.id).result(30) == "Friday 5 {'fragile': 1}"
+    assert depot.rerun(handle.id).result(deadline(30)) == "Friday 5 {'fragile': 1}"
 
 
 @pytest.mark.parametrize(
@@ -67,11 +73,12 @@ def test_a_published_job_has_the_options_of_its_worker(depot: Engine) -> None:
 def test_parameters_that_do_not_fit_the_schema_are_refused(
     depot: Engine, params: dict[str, object], words: str
 ) -> None:
+    before = depot.search().items
     with pytest.raises(InvalidParams) as refused:
         depot.submit("depot.pack", params)
     assert words in str(refused.value)
     assert "1234" not in str(refused.value)
-    assert depot.search().items == ()
+    assert depot.search().items == before
 
 
 def test_a_name_that_no_worker_knows_is_refused_and_explained(depot: Engine) -> None:
@@ -87,15 +94,15 @@ def test_a_name_that_no_worker_knows_is_refused_and_explained(depot: Engine) -> 
 
 
 @pytest.mark.usefixtures("depot")
-def test_the_command_line_gives_text_to_what_takes_text(tmp_path: Path) -> None:
+def test_the_command_line_gives_text_to_what_takes_text(home: Path) -> None:
     program = [sys.executable, "-m", "interlock_adapters.cli.main", "submit"]
     words = ["depot.pack", "day=2026-11-27", "boxes=[]", "pin=1234", "mark=5"]
-    database = f"sqlite:///{tmp_path}/jobs.db"
+    database = f"sqlite:///{home}/jobs.db"
     done = subprocess.run(
         [*program, *words, "--database", database, "--wait"],
         stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=deadline(60),
         check=True,
     )
     assert done.stdout == "\"Friday 0 {'mark': 5}\"\n"

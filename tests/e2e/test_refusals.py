@@ -13,17 +13,20 @@ from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner, Result
 
 import interlock
 from interlock import Engine, InvalidOption, JobStatus
 from interlock.ports.discovery import database_url
 from interlock_adapters.cli.main import app
+from pace import deadline
 from postgres import database
 
 from . import sample_jobs as jobs
 
 CLI = ("-m", "interlock")
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Cli = Callable[..., Result]
 
 
 @pytest.fixture
@@ -38,9 +41,22 @@ def python(tmp_path: Path) -> Run:
             env={**kept, "COLUMNS": "200", **more},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=deadline(60),
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run a command in this process, in an empty folder, with no setting."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("INTERLOCK_")]:
+        monkeypatch.delenv(name)
+
+    def run(*words: str, **more: str) -> Result:
+        return CliRunner().invoke(app, list(words), env={"COLUMNS": "200", **more})
 
     return run
 
@@ -188,20 +204,20 @@ def test_a_script_without_its_guard_is_told_once_and_ends(
         assert [job.status for job in engine.search().items] == [JobStatus.PENDING]
 
 
-def test_every_command_has_the_same_database(python: Run, tmp_path: Path) -> None:
+def test_every_command_has_the_same_database(cli: Cli, tmp_path: Path) -> None:
     toml = '[tool.interlock]\ndatabase_url = "sqlite:///jobs.db"\n'
     (tmp_path / "pyproject.toml").write_text(toml)
-    assert python(*CLI, "db", "upgrade").returncode == 0
-    assert python(*CLI, "db", "current").stdout != "empty\n"
-    assert "database: sqlite:///jobs.db\n" in python(*CLI, "doctor").stdout
-    assert "SQLite file has no roles" in python(*CLI, "db", "grant", "anna").stderr
+    assert cli("db", "upgrade").exit_code == 0
+    assert cli("db", "current").stdout != "empty\n"
+    assert "database: sqlite:///jobs.db\n" in cli("doctor").stdout
+    assert "SQLite file has no roles" in cli("db", "grant", "anna").stderr
     for words in (("counts",), ("list",), ("verify",)):
-        assert python(*CLI, *words).returncode == 0
+        assert cli(*words).exit_code == 0
     assert {path.name for path in tmp_path.glob("*.db")} == {"jobs.db"}
     other = {"INTERLOCK_DATABASE_URL": "sqlite:///other.db"}
-    assert python(*CLI, "db", "upgrade", **other).returncode == 0
+    assert cli("db", "upgrade", **other).exit_code == 0
     flag = ("--database", "sqlite:///flag.db")
-    assert python(*CLI, "db", "upgrade", *flag, **other).returncode == 0
+    assert cli("db", "upgrade", *flag, **other).exit_code == 0
     made = {path.name for path in tmp_path.glob("*.db")}
     assert made == {"jobs.db", "other.db", "flag.db"}
 
@@ -211,10 +227,10 @@ def test_every_command_has_the_same_database(python: Run, tmp_path: Path) -> Non
     [("list",), ("db", "current"), ("db", "upgrade"), ("doctor",), ("worker", "json")],
 )
 def test_an_empty_url_is_refused_in_words(
-    python: Run, tmp_path: Path, words: tuple[str, ...]
+    cli: Cli, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    done = python(*CLI, *words, "--database", "")
-    assert done.returncode == 2
+    done = cli(*words, "--database", "")
+    assert done.exit_code == 2
     assert done.stderr == (
         "The URL of the database is empty. Give one, such as sqlite:///interlock.db.\n"
     )
@@ -261,13 +277,13 @@ def test_a_submit_that_waits_says_that_no_worker_runs(tmp_path: Path) -> None:
             "No worker is running; waiting for one. Start it: interlock worker MODULE\n"
         )
         with Engine.open(url) as engine, engine.worker(concurrency=1):
-            out, errors = waiting.communicate(timeout=30)
+            out, errors = waiting.communicate(timeout=deadline(30))
             again = subprocess.run(
                 [sys.executable, *CLI, *words, "--module", "e2e.sample_jobs"],
                 capture_output=True,
                 text=True,
                 cwd=Path(__file__).parents[1],
-                timeout=30,
+                timeout=deadline(30),
                 check=True,
             )
     assert (waiting.returncode, json.loads(out)) == (0, 2)
@@ -297,11 +313,11 @@ def _commands() -> Iterator[tuple[tuple[str, ...], list[str]]]:
             waiting.append(((*words, name), one))
 
 
-def test_no_help_text_loses_a_word(python: Run) -> None:
+def test_no_help_text_loses_a_word(cli: Cli) -> None:
     """Rich takes a word in brackets for markup, and drops it."""
     seen = 0
     for words, texts in _commands():
-        shown = set(python(*CLI, *words, "--help").stdout.split())
+        shown = set(cli(*words, "--help").stdout.split())
         for text in texts:
             assert set(text.split()) <= shown, (words, text)
             seen += bool(text)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pace import deadline
+
 SCRIPT = Path(__file__).parent / "scripts" / "square.py"
 PROMPT = """
 from interlock import Engine, job
@@ -68,7 +70,7 @@ def test_jobs_of_a_script_can_do_what_the_script_can(
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=100,
+        timeout=deadline(100),
     )
     squares, doubles = [0, 1, 4], [0, 2, 4]
     assert json.loads(done.stdout) == [
@@ -91,7 +93,7 @@ def test_jobs_of_a_prompt_are_refused_with_the_way_out(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=deadline(50),
         check=False,
     )
     assert done.returncode != 0

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from interlock import Engine, JobFailed, JobStatus, Reason
 from interlock.testing.inline import inline_engine
 from interlock_adapters.http import create_app
 from interlock_adapters.http.client import AsyncClient, Client
+from pace import deadline
 
 from . import typed_jobs as jobs
 
@@ -34,42 +34,43 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def working(engine: Engine) -> Iterator[Engine]:
-    with engine.worker(concurrency=2):
-        yield engine
-
-
 def test_a_job_gets_and_returns_one_of_each_kind(working: Engine) -> None:
     handle = working.submit(jobs.everything, **jobs.VALUES)
-    assert handle.result(30) == jobs.returned()
+    assert handle.result(deadline(30)) == jobs.returned()
     assert handle.job().params == jobs.STORED
     again = working.rerun(handle.id)
-    assert again.result(30) == jobs.returned()
+    assert again.result(deadline(30)) == jobs.returned()
     assert again.job().params == jobs.STORED
-    assert working.submit("typed.everything", jobs.STORED).result(30) == handle.result()
+    assert (
+        working.submit("typed.everything", jobs.STORED).result(deadline(30))
+        == handle.result()
+    )
 
 
 def test_it_is_the_same_over_http(working: Engine) -> None:
     async def awaited(url: str) -> None:
         async with AsyncClient(url) as client:
             handle = await client.submit(jobs.everything, **jobs.VALUES)
-            assert await handle.result(timeout=30) == jobs.returned()
+            assert await handle.result(timeout=deadline(30)) == jobs.returned()
 
     with serving(create_app(working)) as url:
         with Client(url) as client:
             handle = client.submit(jobs.everything, **jobs.VALUES)
-            assert handle.result(timeout=30) == jobs.returned()
+            assert handle.result(timeout=deadline(30)) == jobs.returned()
             assert handle.job().params == jobs.STORED
             by_name = client.submit("typed.everything", jobs.VALUES)
-            assert by_name.result(timeout=30) == jobs.returned()
+            assert by_name.result(timeout=deadline(30)) == jobs.returned()
             call = jobs.everything.call(**jobs.VALUES)
             (one, two) = client.submit_many([call, ("typed.everything", jobs.STORED)])
-            assert one.result(timeout=30) == two.result(timeout=30) == jobs.returned()
+            assert (
+                one.result(timeout=deadline(30))
+                == two.result(timeout=deadline(30))
+                == jobs.returned()
+            )
         asyncio.run(awaited(url))
 
 
-def test_it_is_the_same_on_the_command_line(working: Engine, tmp_path: Path) -> None:
+def test_it_is_the_same_on_the_command_line(working: Engine, home: Path) -> None:
     words = [
         f"{name}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in jobs.STORED.items()
@@ -79,11 +80,11 @@ def test_it_is_the_same_on_the_command_line(working: Engine, tmp_path: Path) -> 
         command += ["typed.everything", *given, "--wait", "--json"]
         command += ["--module", "e2e.typed_jobs"]
         done = subprocess.run(
-            [*command, "--database", f"sqlite:///{tmp_path}/jobs.db"],
+            [*command, "--database", f"sqlite:///{home}/jobs.db"],
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=deadline(60),
             check=False,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
@@ -103,7 +104,7 @@ def test_it_is_the_same_in_one_process() -> None:
 def test_what_a_result_must_be_is_said_and_it_is_not_tried_again(
     working: Engine,
 ) -> None:
-    job = working.submit(jobs.wrong, "type").wait(30)
+    job = working.submit(jobs.wrong, "type").wait(deadline(30))
     assert (job.status, job.reason, job.attempt) == (
         JobStatus.FAILED,
         Reason.BAD_RESULT,
@@ -120,15 +121,16 @@ def test_what_a_result_must_be_is_said_and_it_is_not_tried_again(
         with pytest.raises(JobFailed, match="bad_result"):
             handle.result(0)
     with pytest.raises(JobFailed, match="returned a NoneType"):
-        working.submit(jobs.wrong, "none").result(30)
+        working.submit(jobs.wrong, "none").result(deadline(30))
     right = working.submit(jobs.wrong, "json")
-    assert right.result(30) == (jobs.VALUES["day"], 2)
+    assert right.result(deadline(30)) == (jobs.VALUES["day"], 2)
     assert right.job().result == ["2026-01-01", 2]
 
 
 def test_named_arguments_of_any_name_have_a_type_too(working: Engine) -> None:
     span = jobs.VALUES["span"]
-    assert working.submit(jobs.rest, a=span, b="PT1S").result(30)["a"] == span * 2  # type: ignore[call-overload]  # as JSON
+    handle = working.submit(jobs.rest, a=span, b="PT1S")  # type: ignore[call-overload]  # as JSON
+    assert handle.result(deadline(30))["a"] == span * 2
 
 
 def test_a_job_of_plain_json_has_no_pydantic(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ def test_a_job_of_plain_json_has_no_pydantic(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=deadline(50),
         check=True,
     )
     assert done.stdout.strip() == "[]"

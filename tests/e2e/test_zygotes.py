@@ -19,6 +19,7 @@ from interlock.ports.clock import boot
 from interlock.testing.runners import Watched
 from interlock_adapters.subprocess.kernel import linux
 from interlock_adapters.subprocess.runner.runner import SubprocessRunner, open_runner
+from pace import deadline
 
 from . import sample_jobs as jobs
 from .processes import below, until
@@ -128,9 +129,12 @@ def test_a_job_that_terminates_its_shim_hurts_no_later_one(
     engine: Engine, containment: str
 ) -> None:
     with engine.worker(concurrency=1, containment=containment):
-        engine.submit(jobs.rude).wait(20)
+        engine.submit(jobs.rude).wait(deadline(20))
         for _ in range(4):
-            assert engine.submit(jobs.add, 1).wait(20).status is JobStatus.SUCCEEDED
+            assert (
+                engine.submit(jobs.add, 1).wait(deadline(20)).status
+                is JobStatus.SUCCEEDED
+            )
 
 
 def test_a_zygote_whose_worker_lives_proves_nothing(room: Room) -> None:
@@ -139,7 +143,7 @@ def test_a_zygote_whose_worker_lives_proves_nothing(room: Room) -> None:
     room.module.write_text("raise ImportError")
     room.kill_zygote()
     launcher = room.runner._launcher
-    launcher.process.wait(20)
+    launcher.process.wait(deadline(20))
     assert not launcher.domain.exists()
 
 

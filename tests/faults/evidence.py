@@ -14,6 +14,7 @@ import psycopg
 
 from e2e.processes import alive, below, until
 from interlock import Engine, JobHandle, JobStatus
+from pace import deadline
 
 from .fault_jobs import endless_at_first, ends_when_told
 
@@ -26,7 +27,7 @@ ENDS = [LOST_ONCE, (JobStatus.SUCCEEDED, 1, 0, 0)]
 
 def ends(handles: Iterable[JobHandle[int]]) -> list[tuple[JobStatus, object, int, int]]:
     """Return status, result, losses and failures of jobs when they have ended."""
-    jobs = [handle.wait(20) for handle in handles]
+    jobs = [handle.wait(deadline(20)) for handle in handles]
     return [(job.status, job.result, job.losses, job.failures) for job in jobs]
 
 
@@ -72,7 +73,7 @@ def worker(
     try:
         yield process
         os.kill(below(process.pid)[0] if inside else process.pid, signal.SIGTERM)
-        assert process.wait(20) == 0, log.read_text()
+        assert process.wait(deadline(20)) == 0, log.read_text()
     finally:
         process.kill()
         process.wait()

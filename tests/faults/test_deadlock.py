@@ -20,6 +20,7 @@ from interlock.core.lifecycle import Event
 from interlock.ports.store import JobStore
 from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.store.store import SqlStore
+from pace import deadline
 
 T = TypeVar("T")
 
@@ -94,9 +95,9 @@ def _crossed(
         theirs = pool.submit(first, rival)
         until(lambda: _ask(url, _WAIT) == 2)
         gate.rollback()
-        theirs.result(20)
+        theirs.result(deadline(20))
         rival.rollback()
-        return ours.result(20)
+        return ours.result(deadline(20))
 
 
 def _locking(job_id: str) -> Callable[[sa.Connection], object]:
@@ -164,7 +165,7 @@ def test_a_limit_that_two_workers_set_at_once_is_set(url: str, store: SqlStore) 
         other = pool.submit(store.set_limit, "t.add", 2)
         until(lambda: _ask(url, _WAIT))
         rival.commit()
-        other.result(20)
+        other.result(deadline(20))
     assert store.limits() == {"t.add": (0, 2)}
 
 
@@ -184,5 +185,5 @@ def test_a_stricter_default_of_the_database_refuses_no_engine(url: str) -> None:
         cancel = pool.submit(_together, engine._store, *_cancel(engine, job.id))
         until(lambda: _ask(url, _WAIT))
         rival.commit()
-        cancel.result(20)
+        cancel.result(deadline(20))
         assert engine.get(job.id).status is JobStatus.CANCELED

@@ -14,6 +14,7 @@ from e2e.processes import alive, until
 from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
 from interlock.ports.clock import boot
 from interlock_adapters.sql.store.store import SqlStore
+from pace import deadline
 
 from .disks import Disk, fill, mounted
 from .evidence import ENDS, ends, submitted, worker
@@ -72,7 +73,9 @@ def test_a_full_disk_costs_no_job_and_no_worker(small: Path, tmp_path: Path) -> 
         _fence(engine, handles, tmp_path)
         (small / "ballast").unlink()
         assert ends(handles) == ENDS
-        assert [handle.result(20) for handle in acknowledged] == [2] * len(acknowledged)
+        assert [handle.result(deadline(20)) for handle in acknowledged] == [2] * len(
+            acknowledged
+        )
         assert engine.verify() == []
         assert process.poll() is None
     assert "disk is full" in (tmp_path / "log").read_text()
@@ -94,7 +97,7 @@ def test_a_disk_that_turns_read_only_costs_no_job_and_no_worker(
         assert list(disk.point.iterdir()) == []
         disk.repair()
         assert ends(handles) == ENDS
-        assert engine.submit(jobs.add, 1).result(20) == 2
+        assert engine.submit(jobs.add, 1).result(deadline(20)) == 2
         assert engine.verify() == []
         assert process.poll() is None
 
@@ -107,9 +110,9 @@ def test_a_file_that_was_put_in_place_of_another_is_the_one_that_is_used(
         kept = engine.submit(jobs.add, 1)
     url = f"sqlite:///{path}"
     with Engine.open(url) as engine, worker(url, tmp_path / "log"):
-        assert engine.submit(jobs.add, 2).result(20) == 3
+        assert engine.submit(jobs.add, 2).result(deadline(20)) == 3
         for name in ("jobs.db-wal", "jobs.db-shm"):
             (tmp_path / name).unlink()
         shutil.move(backup, path)
-        assert engine.handle(kept.id).result(20) == 2
+        assert engine.handle(kept.id).result(deadline(20)) == 2
         assert engine.counts()[JobStatus.SUCCEEDED] == 1

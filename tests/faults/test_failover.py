@@ -17,6 +17,7 @@ from e2e import sample_jobs as jobs
 from interlock import Engine, JobStatus, StoreUnavailable
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.store.store import SqlStore
+from pace import deadline
 
 from .evidence import worker
 
@@ -51,7 +52,10 @@ def test_a_standby_costs_no_job_and_no_worker(
 ) -> None:
     with worker(server.url, tmp_path / "log"):
         with Engine.open(server.url) as engine:
-            assert engine.submit(jobs.add, 1).wait(20).status is JobStatus.SUCCEEDED
+            assert (
+                engine.submit(jobs.add, 1).wait(deadline(20)).status
+                is JobStatus.SUCCEEDED
+            )
             handle = engine.submit(jobs.add.options(queue="later"), 1)
         _demote(server)
         with Engine.open(server.url) as engine:
@@ -60,8 +64,11 @@ def test_a_standby_costs_no_job_and_no_worker(
                 engine.submit(jobs.add, 2)
             time.sleep(2)  # so long the worker tries to listen
             _promote(server)
-            assert engine.wait(handle.id, 30).status is JobStatus.SUCCEEDED
-            assert engine.submit(jobs.add, 3).wait(20).status is JobStatus.SUCCEEDED
+            assert engine.wait(handle.id, deadline(30)).status is JobStatus.SUCCEEDED
+            assert (
+                engine.submit(jobs.add, 3).wait(deadline(20)).status
+                is JobStatus.SUCCEEDED
+            )
 
 
 def test_who_waits_for_a_server_that_is_away_waits(server: postgres.OwnServer) -> None:

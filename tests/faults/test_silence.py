@@ -16,6 +16,7 @@ from e2e import sample_jobs as jobs
 from e2e.processes import alive, below, until
 from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
 from interlock_adapters.sql.postgres import connection
+from pace import deadline
 
 from .evidence import ENDS, LEASE_S, ends, lease, submitted, worker
 from .wire import Wire
@@ -87,7 +88,7 @@ def test_jobs_fence_themselves_while_the_server_stands_still(
         assert (status, attempt) == ("RUNNING", 1)
         assert dead_at < lease_until
         assert ends(handles) == ENDS
-        assert queued.result(20) == 2
+        assert queued.result(deadline(20)) == 2
 
 
 @pytest.mark.parametrize("how", ["forward", "drop"])
@@ -116,10 +117,10 @@ def test_a_worker_that_falls_silent_in_a_transaction_holds_nobody_up(
         handle = engine.submit(jobs.add, 1)
         until(lambda: wire.is_silent)
         with worker(server.url, tmp_path / "other"):
-            assert handle.result(20) == 2
+            assert handle.result(deadline(20)) == 2
         wire.forward()
         until(lambda: "the store does not answer" in (tmp_path / "log").read_text())
-        assert engine.submit(jobs.add, 2).result(20) == 3
+        assert engine.submit(jobs.add, 2).result(deadline(20)) == 3
 
 
 def test_who_waits_for_a_silent_server_is_told_and_goes_on_afterwards(

@@ -14,6 +14,7 @@ from e2e.processes import alive, until
 from faults.evidence import LOST_ONCE, ends, lease, submitted, worker
 from interlock import Engine
 from interlock.core.lifecycle import Event
+from pace import deadline
 
 from .lan import ADDRESS, Host, hosts
 
@@ -58,7 +59,9 @@ def test_a_host_that_is_cut_off_costs_no_job_and_comes_back(
             two[0].mend()
         ran = [[a.worker_id for a in engine.attempts(h.id)] for h in handles]
         assert ran == [[cut.id, other.id]] * 2
-        assert engine.submit(jobs.add, 1).result(40) == 2  # by the one that was cut
+        assert (
+            engine.submit(jobs.add, 1).result(deadline(40)) == 2
+        )  # by the one that was cut
         refused = {(r.job_id, r.event, r.actor) for r in engine.rejections()}
         assert (handles[1].id, Event.SUCCEED, cut.id) in refused
         assert {actor for _, _, actor in refused} == {cut.id}

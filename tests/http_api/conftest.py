@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-import e2e.sample_jobs  # noqa: F401  (its jobs are registered)
-import http_api.talking_jobs  # noqa: F401  (likewise)
+from e2e import sample_jobs  # noqa: F401  (its jobs are registered)
 from interlock import Engine
 from interlock_adapters.http import create_app
 
+from . import talking_jobs  # noqa: F401  (likewise)
 from .server import client_of
 
 

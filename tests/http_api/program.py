@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pace import deadline
+
 PROGRAM = [sys.executable, "-m", "interlock_adapters.cli.main"]
 
 
@@ -42,5 +44,5 @@ def served(
         yield found[1], process
     finally:
         process.terminate()
-        _, rest = process.communicate(timeout=30)
+        _, rest = process.communicate(timeout=deadline(30))
         assert process.returncode == 0, said + rest

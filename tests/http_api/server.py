@@ -11,6 +11,8 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from pace import deadline
+
 
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
@@ -30,16 +32,19 @@ def serving(app: FastAPI) -> Iterator[str]:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            assert server.is_up.wait(20)
+            assert server.is_up.wait(deadline(20))
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(deadline(20))
     assert not thread.is_alive()
 
 
 @contextmanager
 def client_of(app: FastAPI) -> Iterator[httpx.Client]:
     """Serve an application; yield a client of it."""
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with (
+        serving(app) as url,
+        httpx.Client(base_url=url, timeout=deadline(30)) as client,
+    ):
         yield client

@@ -33,6 +33,7 @@ from interlock import (
 )
 from interlock_adapters.http import Settings, create_app
 from interlock_adapters.http.client import AsyncClient, Client, ServerRefused
+from pace import deadline
 
 from .server import serving
 
@@ -52,9 +53,9 @@ def test_a_job_is_the_same_from_near_and_from_afar(
 ) -> None:
     with engine.worker(concurrency=2):
         handle = client.submit(jobs.add, 1, right=4)
-        assert handle.result(timeout=20) == 5
+        assert handle.result(timeout=deadline(20)) == 5
         failed = client.submit("t.fail", {"how": "error"})
-        failed.wait(timeout=20)
+        failed.wait(timeout=deadline(20))
     for each in (handle, failed):
         assert same(client.get(each.id), engine.get(each.id))
         assert client.history(each.id) == engine.history(each.id)
@@ -140,7 +141,7 @@ def test_refusals_are_the_librarys_errors(client: Client, engine: Engine) -> Non
 
 def test_an_illegal_cancel_keeps_what_is_legal(client: Client, engine: Engine) -> None:
     with engine.worker(concurrency=1):
-        job = client.submit(jobs.add, 1).wait(timeout=20)
+        job = client.submit(jobs.add, 1).wait(timeout=deadline(20))
     with pytest.raises(IllegalTransition) as refused:
         client.cancel(job.id)
     error = refused.value
@@ -158,12 +159,12 @@ def test_endings_without_a_result_are_raised_with_their_job(
     with engine.worker(concurrency=2):
         failed = client.submit(jobs.fail, "error")
         with pytest.raises(JobFailed, match="boom") as refused:
-            failed.result(timeout=20)
+            failed.result(timeout=deadline(20))
         assert refused.value.job.error is not None
         assert "Traceback" in str(refused.value.job.error.traceback)
         slow = client.submit(jobs.hostile.options(timeout=0.3), "family", str(tmp_path))
         with pytest.raises(JobTimedOut):
-            slow.result(timeout=20)
+            slow.result(timeout=deadline(20))
 
 
 def test_many_are_submitted_all_or_none(client: Client, engine: Engine) -> None:
@@ -189,7 +190,10 @@ def test_pages_queues_and_reruns_work_from_afar(client: Client, engine: Engine) 
     assert engine.queues()[0].paused
     client.resume("default")
     assert not engine.queues()[0].paused
-    assert client.cancel(ids[0], reason="r", by="anna", wait=5).status == "CANCELED"
+    assert (
+        client.cancel(ids[0], reason="r", by="anna", wait=deadline(5)).status
+        == "CANCELED"
+    )
     again = client.rerun(ids[0], by="bert")
     assert client.handle(again.id).job().rerun_of == ids[0]
     client.delete(ids[0], if_version=client.get(ids[0]).version)
@@ -233,14 +237,14 @@ def test_the_awaited_client_has_every_name_of_the_other(
     async def talk(url: str) -> None:
         async with AsyncClient(url) as client:
             handle = await client.submit(jobs.add, 1, right=2)
-            assert await handle.result(timeout=20) == 3
+            assert await handle.result(timeout=deadline(20)) == 3
             assert same(await handle.job(), engine.get(handle.id))
             entries = [entry async for entry in client.events(handle.id)]
             assert entries == engine.history(handle.id)
             with pytest.raises(IllegalTransition):
                 await handle.cancel()
             (one,) = await client.submit_many([jobs.add.call(1)])
-            done = await one.wait(timeout=20)
+            done = await one.wait(timeout=deadline(20))
             assert done.status is JobStatus.SUCCEEDED
             assert (await client.counts())[JobStatus.SUCCEEDED] == 2
             with pytest.raises(JobNotFound):

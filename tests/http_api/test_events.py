@@ -21,6 +21,7 @@ from interlock.api.aio import AsyncEngine
 from interlock.core.records import Place
 from interlock_adapters.http import Settings, create_app
 from interlock_adapters.http.history_stream import Tail
+from pace import THOROUGH, deadline
 
 from .server import client_of, serving
 from .test_jobs import problem, submit
@@ -169,11 +170,11 @@ def test_a_log_is_followed_until_the_job_ends(
         assert [line["text"] for _, line in told] == ["second"]
 
 
-def test_five_hundred_streams_get_every_event_of_two_hundred_jobs(
+def test_many_streams_get_every_event_of_many_jobs(
     engine: Engine,
 ) -> None:
     """Half of the streams follow all jobs, the others one job each."""
-    jobs, streams = 200, 500
+    jobs, streams = (200, 500) if THOROUGH else (40, 200)
     names = [engine.submit("t.add", {"left": n}).id for n in range(jobs)]
 
     async def lines_of(url: str, path: str) -> AsyncGenerator[bytes, None]:
@@ -279,4 +280,4 @@ def test_a_slow_listener_reads_on_from_where_it_was(
         assert seen == ids
         return seen
 
-    assert len(asyncio.run(asyncio.wait_for(listen(), 30))) == 20
+    assert len(asyncio.run(asyncio.wait_for(listen(), deadline(30)))) == 20

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from e2e import sample_jobs as jobs
 from interlock import Engine, IllegalTransition
+from pace import deadline
 
 
 def _samples(api: httpx.Client) -> dict[tuple[str, ...], float]:
@@ -28,9 +29,9 @@ def test_counters_go_on_from_the_first_look(api: httpx.Client, engine: Engine) -
     first = _samples(api)
     assert first["interlock_events_total", "submit"] == 0
     with engine.worker(concurrency=2):
-        engine.submit(jobs.add, 1).wait(20)
+        engine.submit(jobs.add, 1).wait(deadline(20))
         flaky = engine.submit(jobs.flaky, 2)
-        assert flaky.result(20) is not None
+        assert flaky.result(deadline(20)) is not None
     last = _samples(api)
     assert last["interlock_events_total", "submit"] == 2
     assert last["interlock_events_total", "succeed"] == 3
@@ -42,7 +43,7 @@ def test_counters_go_on_from_the_first_look(api: httpx.Client, engine: Engine) -
 
 def test_gauges_tell_what_there_is(api: httpx.Client, engine: Engine) -> None:
     with engine.worker(concurrency=2):
-        engine.submit(jobs.add, 1).wait(20)
+        engine.submit(jobs.add, 1).wait(deadline(20))
     handle = engine.submit(jobs.add.options(queue="slow"), 1)
     engine.pause("slow")
     done = engine.submit(jobs.add, 1)
@@ -70,5 +71,5 @@ def test_a_stop_is_measured_to_the_proof_of_death(
         while not engine.attempts(handle.id):
             handle.job()
         assert _samples(api)["interlock_lease_slack_seconds",] > 0
-        engine.cancel(handle.id, wait=20)
+        engine.cancel(handle.id, wait=deadline(20))
     assert _samples(api)["interlock_kill_seconds_count",] == 1

@@ -16,6 +16,7 @@ import postgres
 from interlock import Engine, InFlight, KeyReused
 from interlock.core.records import ClaimRequest, Page, Search
 from interlock_adapters.http import Settings, create_app
+from pace import deadline
 
 from .server import client_of
 from .test_jobs import problem, submit
@@ -74,12 +75,12 @@ def test_a_request_that_is_under_way_is_a_conflict(engine: Engine) -> None:
 
     def act() -> str:
         started.set()
-        assert go_on.wait(20)
+        assert go_on.wait(deadline(20))
         return "done"
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(engine.once, "k", "r", act, kept=60)
-        assert started.wait(20)
+        assert started.wait(deadline(20))
         with pytest.raises(InFlight):
             engine.once("k", "r", lambda: "twice", kept=60)
         with pytest.raises(KeyReused):

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pace import deadline
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
@@ -38,7 +40,7 @@ def test_the_session_of_the_readme_runs_as_it_is_printed(tmp_path: Path) -> None
         env={**kept, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=deadline(55),
         check=False,
     )
     said = done.stdout

@@ -12,6 +12,7 @@ from interlock import Engine, JobStatus
 from interlock.core.lifecycle import TABLE
 from interlock_adapters.diagrams import mermaid
 from interlock_adapters.http import Settings, create_app
+from pace import deadline
 
 from .server import client_of
 from .test_jobs import problem, submit
@@ -88,7 +89,7 @@ def test_secrets_are_hidden_in_logs_errors_and_results(
         leak = engine.submit("http.leak", {"api_token": "hunter2x", "how": "error"})
         told = engine.submit("http.leak", {"api_token": "hunter2x", "how": "return"})
         for handle in (leak, told):
-            handle.wait(timeout=20)
+            handle.wait(timeout=deadline(20))
     for handle in (leak, told):
         for name in ("", "/history", "/attempts", "/log", "/result", "/rejections"):
             answer = api.get(f"/v1/jobs/{handle.id}{name}")

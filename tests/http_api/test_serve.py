@@ -21,6 +21,7 @@ from interlock_adapters.cli.main import app
 from interlock_adapters.http import Settings
 from interlock_adapters.http.client import Client
 from interlock_adapters.http.serve import serve
+from pace import deadline
 
 from .program import PROGRAM, environment, served
 
@@ -34,7 +35,7 @@ def run(
         env=environment(**(env or {})),
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=deadline(50),
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
@@ -131,7 +132,7 @@ def test_a_second_signal_stops_the_jobs_of_a_server_at_once(
             while "Shutting down" not in process.stderr.readline():
                 assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(deadline(30))
     with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine:
         assert engine.counts()[JobStatus.PENDING] == 1
     assert not (tmp_path / "cleaned").exists()

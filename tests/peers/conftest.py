@@ -15,7 +15,6 @@ from interlock import Engine
 from interlock.ports.discovery import open_store
 from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scene
-from interlock_adapters.subprocess.runner import probe
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -50,16 +49,6 @@ def hire(url: str) -> Iterator[Hire]:
     for worker in hired:
         worker.kill()
         worker.wait()
-
-
-@pytest.fixture(params=["namespace", "subreaper"])
-def containment(request: pytest.FixtureRequest) -> str:
-    """Each strength; one that this machine refuses is skipped loudly."""
-    name = str(request.param)
-    wrong = probe.works(name)
-    if wrong is not None:
-        pytest.skip(f"containment {name} does not work on this machine: {wrong}")
-    return name
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import TypeVar
 import psycopg
 
 from interlock import InterlockError
+from pace import deadline
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ def at_once(*acts: Callable[[], T]) -> list[T | InterlockError]:
     start = Barrier(len(acts))
 
     def run(act: Callable[[], T]) -> T | InterlockError:
-        start.wait(20)
+        start.wait(deadline(20))
         try:
             return act()
         except InterlockError as refused:

@@ -14,6 +14,7 @@ import pytest
 from e2e import sample_jobs as jobs
 from e2e.processes import alive, until
 from interlock import Engine, JobStatus
+from pace import deadline
 
 from .conftest import Hire
 from .race import nobody_writes
@@ -35,10 +36,10 @@ def test_a_job_that_lets_nothing_else_run_keeps_its_lease(
     with engine.worker(concurrency=1, lease=LEASE_S):
         begin = leased_s()
         until(lambda: leased_s() > begin + LEASE_S)
-        job = engine.cancel(job_id, wait=20)
+        job = engine.cancel(job_id, wait=deadline(20))
     assert (job.status, job.attempt, job.losses) == (JobStatus.CANCELED, 1, 0)
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(deadline(20)) == 0
 
 
 def test_a_stalled_worker_has_lost_its_job_before_another_runs_it(
@@ -54,10 +55,10 @@ def test_a_stalled_worker_has_lost_its_job_before_another_runs_it(
         until(lambda: engine.get(job_id).attempt == 2)
         assert not before & set(alive(job_id))
         until(lambda: len(alive(job_id)) >= 2)
-        job = engine.cancel(job_id, wait=20)
+        job = engine.cancel(job_id, wait=deadline(20))
     stalled.send_signal(signal.SIGCONT)
     stalled.terminate()
-    assert stalled.wait(20) == 0
+    assert stalled.wait(deadline(20)) == 0
     assert list(tmp_path.glob("*.two-at-once")) == []
     assert (job.status, job.losses, alive(job_id)) == (JobStatus.CANCELED, 1, [])
     assert engine.get(job_id) == job

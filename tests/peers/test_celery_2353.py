@@ -13,6 +13,7 @@ import pytest
 from e2e import sample_jobs as jobs
 from e2e.processes import alive, until
 from interlock import Engine, JobStatus
+from pace import deadline
 
 from .conftest import Hire
 
@@ -24,7 +25,7 @@ def test_what_a_job_started_ends_with_its_time(
 ) -> None:
     with engine.worker(concurrency=1, containment=containment):
         asked = jobs.hostile.options(timeout=1)
-        job = engine.submit(asked, "family", str(tmp_path)).wait(20)
+        job = engine.submit(asked, "family", str(tmp_path)).wait(deadline(20))
         assert (job.status, alive(job.id)) == (JobStatus.TIMEOUT, [])
 
 
@@ -37,7 +38,7 @@ def test_what_a_job_started_ends_with_its_worker(
     job_id = engine.submit(jobs.hostile, "family", str(tmp_path)).id
     until(lambda: len(alive(job_id)) >= 4)
     worker.send_signal(end)
-    code = worker.wait(20)
+    code = worker.wait(deadline(20))
     if end is signal.SIGKILL:
         until(lambda: not alive(job_id))
         return

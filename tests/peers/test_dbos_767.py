@@ -11,6 +11,7 @@ from e2e.processes import until
 from interlock import Engine, Event, IllegalTransition, JobStatus, StopCause
 from interlock.core.lifecycle import Proof
 from interlock.testing.scenario import Scene
+from pace import deadline
 
 from . import peer_jobs as jobs
 
@@ -55,7 +56,7 @@ def _canceled_at_its_end(engine: Engine, seconds: float) -> tuple[object, ...]:
     job_id = engine.submit(jobs.nap, seconds).id
     until(lambda: engine.get(job_id).attempt)
     try:
-        job = engine.cancel(job_id, wait=20)
+        job = engine.cancel(job_id, wait=deadline(20))
     except IllegalTransition as refused:
         assert engine.get(job_id).cancel_requested_at is None
         return refused.status, "refused"

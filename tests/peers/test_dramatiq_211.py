@@ -13,6 +13,7 @@ import pytest
 from e2e import sample_jobs as jobs
 from e2e.processes import alive
 from interlock import Engine, JobStatus
+from pace import deadline
 
 pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # any store
 
@@ -22,7 +23,9 @@ def test_a_timeout_ends_a_call_that_does_not_return(
 ) -> None:
     with engine.worker(concurrency=1):
         asked = jobs.hostile.options(timeout=2)
-        job = engine.submit(asked, "stuck in C", str(tmp_path)).wait(20)
+        job = engine.submit(asked, "stuck in C", str(tmp_path)).wait(deadline(20))
         assert (job.status, alive(job.id)) == (JobStatus.TIMEOUT, [])
         assert Path(tmp_path, "started").exists(), "it was not inside of the call yet"
-        assert engine.submit(jobs.add, 1).result(20) == 2, "its slot is free again"
+        assert engine.submit(jobs.add, 1).result(deadline(20)) == 2, (
+            "its slot is free again"
+        )

@@ -12,6 +12,7 @@ import pytest
 from e2e.processes import alive, until
 from interlock import Engine, JobStatus
 from interlock.core.job import Phase
+from pace import deadline
 
 from . import peer_jobs as jobs
 
@@ -47,7 +48,7 @@ def test_a_job_that_winds_down_has_not_ended(
         assert following.job().attempt == 0, "it keeps its slot, too"
         Path(tmp_path, "let-go").touch()
         assert _end(engine, job_id) is why
-        assert following.result(20) == 0.0
+        assert following.result(deadline(20)) == 0.0
 
 
 def test_a_failed_job_has_left_nothing_behind(engine: Engine, containment: str) -> None:

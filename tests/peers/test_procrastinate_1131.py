@@ -11,6 +11,7 @@ from interlock import Engine, Event, IllegalTransition, JobStatus, Reason, Retry
 from interlock.core.job import Failure
 from interlock.core.lifecycle import Proof
 from interlock.testing.scenario import Scene
+from pace import deadline
 
 from . import peer_jobs as jobs
 
@@ -39,7 +40,7 @@ def test_the_worker_goes_on_after_a_job_that_failed_while_it_was_canceled(
     engine: Engine, url: str
 ) -> None:
     with engine.worker(concurrency=1):
-        job = engine.submit(jobs.fails_while_canceled, url).wait(20)
-        assert engine.submit(jobs.nap, 0.0).result(20) == 0.0
+        job = engine.submit(jobs.fails_while_canceled, url).wait(deadline(20))
+        assert engine.submit(jobs.nap, 0.0).result(deadline(20)) == 0.0
     assert (job.status, job.attempt, job.failures) == (JobStatus.CANCELED, 1, 0)
     assert (job.cancel_requested_by, job.cancel_outcome) == ("anna", "canceled")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from interlock import Engine, Event, JobStatus
 from interlock.testing.scenario import Scene
+from pace import deadline
 
 from . import peer_jobs as jobs
 from .race import at_once
@@ -53,7 +54,7 @@ def test_a_worker_runs_nothing_that_was_canceled_in_the_queue(
         handles = [engine.submit(jobs.hold, str(tmp_path)) for _ in range(12)]
         for handle in (handles[-1], *handles):  # the last one cannot have begun yet
             engine.cancel(handle.id)
-        ended = [handle.wait(20) for handle in handles]
+        ended = [handle.wait(deadline(20)) for handle in handles]
     assert {job.status for job in ended} == {JobStatus.CANCELED}
     unstarted = {f"ran-{job.id}" for job in ended if job.attempt == 0}
     assert f"ran-{handles[-1].id}" in unstarted

@@ -15,6 +15,7 @@ from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
 from interlock_adapters.sql.postgres import postgres
 from interlock_adapters.sql.sqlite import sqlite
+from pace import THOROUGH
 from property.store_machine import StoreMachine
 
 
@@ -52,5 +53,7 @@ TestSqlite: Callable[..., object] = SqliteMachine.TestCase
 TestPostgres: Callable[..., object] = PostgresMachine.TestCase
 for machine, examples in ((SqliteMachine, 40), (PostgresMachine, 12)):
     machine.TestCase.settings = settings(
-        max_examples=examples, stateful_step_count=50, deadline=None
+        max_examples=examples if THOROUGH else examples // 3,
+        stateful_step_count=50,
+        deadline=None,
     )

@@ -17,13 +17,14 @@ from pathlib import Path
 import pytest
 
 from interlock.core.lifecycle import TABLE, JobStatus
+from pace import deadline
 
 from .simulation import Report, simulate
 
 FIRST = int(os.environ.get("INTERLOCK_SIMULATION_SEED", "1"))
 RUNS = int(os.environ.get("INTERLOCK_SIMULATION_RUNS", "6"))
 ORDINARY_S = 3600.0
-pytestmark = pytest.mark.timeout(60 + 10 * RUNS)
+pytestmark = pytest.mark.timeout(deadline(60 + 10 * RUNS))
 
 
 @cache

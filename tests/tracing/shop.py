@@ -8,6 +8,7 @@ from opentelemetry import trace
 
 from interlock import Engine
 from interlock_adapters.http.client import Client
+from pace import deadline
 from tracing import traced_jobs as jobs
 
 
@@ -18,9 +19,9 @@ def main(url: str) -> None:
         Client(url) if url.startswith("http:") else Engine.open(url) as engine,
         trace.get_tracer("shop").start_as_current_span("order"),
     ):
-        engine.submit(jobs.work, "s3cret").wait(30)
-        engine.submit(jobs.flaky).wait(30)
-        engine.submit(jobs.sleep.options(timeout=0.2, grace=0)).wait(30)
+        engine.submit(jobs.work, "s3cret").wait(deadline(30))
+        engine.submit(jobs.flaky).wait(deadline(30))
+        engine.submit(jobs.sleep.options(timeout=0.2, grace=0)).wait(deadline(30))
         engine.submit_many([jobs.work.call("s3cret"), jobs.work.call("s3cret")])
     own.shutdown()
 

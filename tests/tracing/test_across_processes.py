@@ -44,9 +44,12 @@ class Spans:
         return order
 
 
-@pytest.fixture(params=["in process", "over HTTP"])
-def spans(tmp_path: Path, request: pytest.FixtureRequest) -> Spans:
+@pytest.fixture(scope="module", params=["in process", "over HTTP"])
+def spans(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Spans:
     """Run a shop and, in another process, what runs its jobs."""
+    tmp_path = tmp_path_factory.mktemp("shop")
     file = tmp_path / "spans"
     database = f"sqlite:///{tmp_path}/jobs.db"
     own = {"module": "tracing.traced_jobs", "SPANS": str(file)}

@@ -1,6 +1,6 @@
 """No UPDATE takes a job along an edge that the table does not have."""
 
-from itertools import product
+from itertools import count, product
 
 import pytest
 
@@ -57,18 +57,20 @@ def _allows(row: Transition, job: Job, case: Situation, *, token: bool) -> bool:
 
 @pytest.mark.parametrize("token", [False, True], ids=["bare", "token"])
 def test_only_what_the_table_allows_passes(raw: Raw, *, token: bool) -> None:
-    passed, allowed = [], []
+    passed, allowed, turn = [], [], count()
     for job, case in _cases(raw):
         for target, event in product(JobStatus, EVENTS):
             if job.status is target:
                 continue
-            sql = move(event, target, token=token) + " WHERE id = ?"
-            if raw.accepts(sql, job.id):
-                passed.append((job.status, event, target, case))
             row = row_of(Event(event)) if event in set(Event) else None
             edge = row is not None and row.target is target
             if row and edge and _allows(row, job, case, token=token):
                 allowed.append((job.status, event, target, case))
+            elif next(turn) % raw.every:
+                continue
+            sql = move(event, target, token=token) + " WHERE id = ?"
+            if raw.accepts(sql, job.id):
+                passed.append((job.status, event, target, case))
     assert passed == allowed
     own = [row for row in EDGES if token or row.who is Who.CLIENT]
     assert {case[:3] for case in passed} == {

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from interlock_adapters.sql.sqlite.write_queue import Turns
+from pace import deadline
 
 
 def _queue_up(
@@ -46,7 +47,7 @@ def test_who_waits_for_too_long_loses_no_turn_of_others() -> None:
     with ThreadPoolExecutor(2) as threads, turns():
         late = _queue_up(threads, turns, done.set)
         with pytest.raises(sa.exc.TimeoutError, match="another thread"):
-            late.result(30)
+            late.result(deadline(30))
         assert not turns._waiting
     with turns():
         assert not done.is_set()
@@ -58,7 +59,7 @@ def test_a_turn_that_comes_while_one_gives_up_is_for_the_next() -> None:
         turns._take()
         _queue_up(threads, turns, done.set)
         turns._leave(threading.Lock())  # it was just handed over, and is in no queue
-        assert done.wait(30)
+        assert done.wait(deadline(30))
 
 
 def test_a_fork_does_not_wait_for_threads_that_it_has_not() -> None:

@@ -18,7 +18,7 @@ from interlock.ports.clock import boot_id
 from interlock_adapters.sql.schema.column_types import to_us
 from interlock_adapters.sql.schema.flavor import POSTGRES
 
-_DUMPS = Path(__file__).parent / "schemas"
+_DUMPS = Path(__file__).parent / "dumps"
 #: How many jobs of each status every dump holds.
 COUNTS = {"PENDING": 2, "SUCCEEDED": 2, "FAILED": 1, "TIMEOUT": 1, "CANCELED": 2}
 
