@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from interlock.core.lifecycle import Event
 from interlock.core.records import ClaimRequest
 from interlock.ports.clock import SystemClock
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.postgres import postgres
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.sqlite import sqlite
@@ -64,13 +64,13 @@ def _ended(url: str, many: int) -> None:
 def store(kind: Any, schema: Any, url: str, ended: int) -> SqlStore:
     """Return a store with so many ended jobs, and jobs that wait."""
     opened: SqlStore = kind.open_store(url)
-    scene = Scene(opened, SystemClock())  # type: ignore[arg-type]  # moved by nobody
+    scene = Scenario(opened, SystemClock())  # type: ignore[arg-type]  # moved by nobody
     scene.apply(scene.add(name="fast", queue="q"), Event.CANCEL)
     opened.close()
     _ended(url, ended)
     schema(url).upgrade()
     opened = kind.open_store(url)
-    scene = Scene(opened, SystemClock())  # type: ignore[arg-type]
+    scene = Scenario(opened, SystemClock())  # type: ignore[arg-type]
     for start in range(0, WAITING, 500):
         ids = [f"w{number:06}" for number in range(start, start + 500)]
         opened.add([scene.new(one, name="fast", queue="q") for one in ids])

@@ -11,18 +11,18 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from interlock.core.lifecycle import Event, JobStatus
-from interlock.core.records import Census, QueueInfo
+from interlock.core.records import QueueInfo, Totals
 from interlock_adapters.http.routes.metrics import _Now
-from interlock_adapters.http.routes.metrics_collector import Meter
+from interlock_adapters.http.routes.metrics_collector import MetricsCollector
 
 FOLDER = Path(__file__).parents[2] / "docs" / "monitoring"
 
 
 def _known() -> set[str]:
     registry = CollectorRegistry()
-    Meter(registry)
+    MetricsCollector(registry)
     now = datetime.now(UTC)
-    census = Census(
+    census = Totals(
         jobs={("n", next(iter(JobStatus))): 1},
         rejections={Event.CANCEL: 1},
         lease_slack_s=1.0,

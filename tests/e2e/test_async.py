@@ -28,7 +28,7 @@ from postgres import database
 
 from . import sample_jobs as jobs
 
-Scene = Callable[[AsyncEngine], Awaitable[None]]
+Scenario = Callable[[AsyncEngine], Awaitable[None]]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -40,7 +40,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield made
 
 
-def played(url: str, scene: Scene) -> None:
+def played(url: str, scene: Scenario) -> None:
     """Play a scene with an engine of its own, on a loop of its own."""
 
     async def play() -> None:

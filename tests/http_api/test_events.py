@@ -18,7 +18,7 @@ import pytest
 import postgres
 from interlock import Engine
 from interlock.api.aio import AsyncEngine
-from interlock.core.records import Place
+from interlock.core.records import FeedPosition
 from interlock_adapters.http import Settings, create_app
 from interlock_adapters.http.history_stream import Tail
 from pace import THOROUGH, deadline
@@ -268,7 +268,7 @@ def test_a_slow_listener_reads_on_from_where_it_was(
 
     async def listen() -> list[str]:
         tail = Tail(AsyncEngine(engine))
-        stream = tail.of_all(Place(0, "", 0), 0.05)
+        stream = tail.of_all(FeedPosition(0, "", 0), 0.05)
         assert await anext(stream) == []  # it listens, nothing was told
         ids = [engine.submit("t.add", {"left": n}).id for n in range(20)]
         while tail._all:  # until it was given up as too slow

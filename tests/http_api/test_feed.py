@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 import postgres
 from interlock import Engine
-from interlock.core.records import Place
+from interlock.core.records import FeedPosition
 
-START = Place(0, "", 0)
+START = FeedPosition(0, "", 0)
 
 
 def test_what_commits_late_is_not_missed_by_who_read_on_before() -> None:

@@ -14,7 +14,7 @@ from e2e.processes import start_worker
 from interlock import Engine
 from interlock.ports.discovery import open_store
 from interlock.testing.clock import ManualClock
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -57,22 +57,22 @@ def clock() -> ManualClock:
 
 
 @contextmanager
-def _actor(url: str, clock: ManualClock) -> Iterator[Scene]:
+def _actor(url: str, clock: ManualClock) -> Iterator[Scenario]:
     store = open_store(url, clock)
-    yield Scene(store, clock)
+    yield Scenario(store, clock)
     assert store.verify() == []
     store.close()
 
 
 @pytest.fixture
-def here(url: str, clock: ManualClock) -> Iterator[Scene]:
+def here(url: str, clock: ManualClock) -> Iterator[Scenario]:
     """One actor, which makes the jobs."""
     with _actor(url, clock) as scene:
         yield scene
 
 
 @pytest.fixture
-def there(url: str, clock: ManualClock) -> Iterator[Scene]:
+def there(url: str, clock: ManualClock) -> Iterator[Scenario]:
     """Another one, with connections of its own."""
     with _actor(url, clock) as scene:
         yield scene

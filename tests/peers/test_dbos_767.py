@@ -10,7 +10,7 @@ import pytest
 from e2e.processes import until
 from interlock import Engine, Event, IllegalTransition, JobStatus, StopCause
 from interlock.core.lifecycle import Proof
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from pace import deadline
 
 from . import peer_jobs as jobs
@@ -18,7 +18,9 @@ from . import peer_jobs as jobs
 TOO_LATE = (JobStatus.SUCCEEDED, "too_late")
 
 
-def test_a_cancel_after_the_completion_is_an_error(here: Scene, there: Scene) -> None:
+def test_a_cancel_after_the_completion_is_an_error(
+    here: Scenario, there: Scenario
+) -> None:
     job = here.running()
     done = here.apply(job, Event.SUCCEED, proof=Proof.NAMESPACE)
     with pytest.raises(IllegalTransition, match="SUCCEEDED") as refused:
@@ -28,7 +30,7 @@ def test_a_cancel_after_the_completion_is_an_error(here: Scene, there: Scene) ->
 
 
 def test_a_cancel_that_comes_too_late_to_stop_says_so(
-    here: Scene, there: Scene
+    here: Scenario, there: Scenario
 ) -> None:
     job = here.running()
     asked = Engine(there.store, clock=there.clock).cancel(job.id, by="anna")
@@ -40,7 +42,7 @@ def test_a_cancel_that_comes_too_late_to_stop_says_so(
 
 
 def test_after_the_stop_is_stored_the_job_cannot_succeed(
-    here: Scene, there: Scene
+    here: Scenario, there: Scenario
 ) -> None:
     job = here.running()
     Engine(there.store, clock=there.clock).cancel(job.id)

@@ -10,12 +10,12 @@ from interlock import Event, IllegalTransition, Job, JobStatus, LeaseLost
 from interlock.core.guards import NOT_MOVES
 from interlock.core.lifecycle import TABLE, Proof, Who
 from interlock.testing.guard_cases import LEASE
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 
 WRITES = [row.event for row in TABLE if row.who is Who.WORKER]
 
 
-def _requeued(scene: Scene) -> Job:
+def _requeued(scene: Scenario) -> Job:
     """Return a job as the worker still sees it that has lost it."""
     stale = scene.running(worker="w1")
     scene.clock.advance(LEASE.total_seconds())
@@ -23,7 +23,7 @@ def _requeued(scene: Scene) -> Job:
     return stale
 
 
-def _refusals(scene: Scene, stale: Job) -> set[object]:
+def _refusals(scene: Scenario, stale: Job) -> set[object]:
     """Have the stale worker try all that a worker can."""
     before = scene.store.get(stale.id)
     assert scene.store.renew("w1", {stale.id: stale.attempt}, LEASE) == []
@@ -36,14 +36,14 @@ def _refusals(scene: Scene, stale: Job) -> set[object]:
 
 
 def test_a_stale_worker_cannot_end_a_job_that_waits_again(
-    here: Scene, there: Scene
+    here: Scenario, there: Scenario
 ) -> None:
     stale = _requeued(here)
     assert _refusals(there, stale) == {IllegalTransition}
 
 
 def test_a_stale_worker_cannot_write_for_the_one_that_has_the_job(
-    here: Scene, there: Scene
+    here: Scenario, there: Scenario
 ) -> None:
     """Not even where both are one worker, which is why its name is no fence."""
     for owner in ("w2", "w1"):

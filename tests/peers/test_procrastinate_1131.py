@@ -10,7 +10,7 @@ import pytest
 from interlock import Engine, Event, IllegalTransition, JobStatus, Reason, Retry
 from interlock.core.job import Failure
 from interlock.core.lifecycle import Proof
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from pace import deadline
 
 from . import peer_jobs as jobs
@@ -19,7 +19,7 @@ PASSING = Failure(reason=Reason.ERROR, message="no network", transient=True)
 
 
 def test_a_failure_after_a_requested_cancel_ends_as_canceled(
-    here: Scene, there: Scene
+    here: Scenario, there: Scenario
 ) -> None:
     job = here.running(retry=Retry(max_attempts=3))
     there.apply(job, Event.REQUEST_CANCEL)

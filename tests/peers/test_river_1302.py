@@ -9,12 +9,12 @@ from __future__ import annotations
 from interlock import Event, IllegalTransition, Job, JobStatus, LeaseLost
 from interlock.core.lifecycle import Proof
 from interlock.testing.guard_cases import LEASE
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock.worker.reaper import loss
 
 
 def test_a_rescue_from_an_old_reading_changes_nothing(
-    here: Scene, there: Scene
+    here: Scenario, there: Scenario
 ) -> None:
     done, taken, lost = (here.running() for _ in range(3))
     here.clock.advance(LEASE.total_seconds())

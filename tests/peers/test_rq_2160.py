@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from interlock import Engine, Event, JobStatus
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from pace import deadline
 
 from . import peer_jobs as jobs
@@ -16,7 +16,7 @@ from .race import at_once
 
 
 def test_what_is_canceled_after_the_worker_saw_it_does_not_start(
-    here: Scene, there: Scene
+    here: Scenario, there: Scenario
 ) -> None:
     seen = here.add()
     assert here.store.get(seen.id).status is JobStatus.PENDING
@@ -26,7 +26,7 @@ def test_what_is_canceled_after_the_worker_saw_it_does_not_start(
     assert here.store.attempts(seen.id) == []
 
 
-def _race(here: Scene, engine: Engine) -> tuple[JobStatus, int, bool]:
+def _race(here: Scenario, engine: Engine) -> tuple[JobStatus, int, bool]:
     job = here.add()
     claim, _ = at_once(
         lambda: len(here.claim(job.name)),
@@ -38,7 +38,7 @@ def _race(here: Scene, engine: Engine) -> tuple[JobStatus, int, bool]:
 
 
 def test_a_cancel_that_races_a_start_prevents_it_or_is_kept(
-    here: Scene, there: Scene
+    here: Scenario, there: Scenario
 ) -> None:
     engine = Engine(there.store, clock=there.clock)
     assert {_race(here, engine) for _ in range(20)} <= {

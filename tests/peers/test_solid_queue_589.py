@@ -12,7 +12,7 @@ from interlock import Event, IllegalTransition, Job, JobStatus, Reason
 from interlock.core.job import Move
 from interlock.core.lifecycle import TERMINAL, Proof
 from interlock.testing.guard_cases import LEASE
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock.worker.reaper import loss
 
 from .race import at_once
@@ -21,7 +21,7 @@ FINISHED = (JobStatus.SUCCEEDED, Reason.RETURNED, {"n": 1}, 0)
 FAILED = (JobStatus.FAILED, Reason.LOST, None, 1)
 
 
-def _both_ends(scene: Scene) -> tuple[Move, Move]:
+def _both_ends(scene: Scenario) -> tuple[Move, Move]:
     """Return how its worker ends a job, and how a process does that prunes it."""
     job = scene.running(max_losses=1)
     scene.clock.advance(LEASE.total_seconds())
@@ -29,7 +29,7 @@ def _both_ends(scene: Scene) -> tuple[Move, Move]:
     return scene.move(job, Event.SUCCEED, proof=Proof.NAMESPACE), pruned
 
 
-def _end(scene: Scene, job_id: str) -> tuple[object, ...]:
+def _end(scene: Scenario, job_id: str) -> tuple[object, ...]:
     ends = [row for row in scene.store.history(job_id) if row.target in TERMINAL]
     assert len(ends) == 1
     job = scene.store.get(job_id)
@@ -37,7 +37,7 @@ def _end(scene: Scene, job_id: str) -> tuple[object, ...]:
     return job.status, job.reason, job.result, job.losses
 
 
-def test_the_first_end_is_the_only_one(here: Scene, there: Scene) -> None:
+def test_the_first_end_is_the_only_one(here: Scenario, there: Scenario) -> None:
     finish, prune = _both_ends(here)
     here.store.apply(finish)
     with pytest.raises(IllegalTransition):
@@ -51,7 +51,7 @@ def test_the_first_end_is_the_only_one(here: Scene, there: Scene) -> None:
 
 
 def test_of_two_ends_at_the_same_moment_one_is_refused(
-    here: Scene, there: Scene
+    here: Scenario, there: Scenario
 ) -> None:
     for _ in range(15):
         finish, prune = _both_ends(here)

@@ -26,7 +26,7 @@ from interlock.core.records import ClaimRequest, KillUnconfirmed, Search
 from interlock.core.retry import Retry
 from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 
 CLAIM: Final = row_of(Event.CLAIM)
 WORKERS: Final = ("w1", "w2")
@@ -67,7 +67,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.clock = ManualClock()
         self.closing = ExitStack()
         self.store = self.closing.enter_context(self.opened())
-        self.scene = Scene(self.store, self.clock)
+        self.scene = Scenario(self.store, self.clock)
         self.model: dict[str, Job] = {}
         self.leases: dict[str, float] = {}  # boot time at which each ends
         self.held: dict[str, dict[str, int]] = {worker: {} for worker in WORKERS}

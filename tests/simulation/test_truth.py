@@ -12,7 +12,7 @@ import pytest
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, JobStatus, Proof, StopCause, row_of
 from interlock.core.records import ClaimRequest
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 
 from .jobs import NARROW
 from .store import WatchedStore
@@ -23,10 +23,10 @@ from .world import HostClock, World
 LEASE_S: Final = 10
 
 
-class Stage(Scene):
+class Stage(Scenario):
     """A world without workers: a test does what they would do, and what they must not.
 
-    A `Scene` moves a store's jobs; this one has trees too.
+    A `Scenario` moves a store's jobs; this one has trees too.
     """
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from interlock.api.aio import AsyncEngine
 from interlock.core.errors import StoreUnavailable
 from interlock.core.job import HistoryEntry, Job
-from interlock.core.records import Place
+from interlock.core.records import FeedPosition
 
 _log = logging.getLogger("interlock.http")
 _POLL_S: Final = 1.0  # behind every wake-up
@@ -22,14 +22,14 @@ _PAUSE_S: Final = 0.02  # between two looks: a burst of commits is read at once
 _PAGE: Final = 500
 _MOST: Final = 10_000  # entries that may wait for a slow listener
 
-Told = tuple[Place, HistoryEntry]
+Told = tuple[FeedPosition, HistoryEntry]
 
 
 @dataclass(eq=False, slots=True)
 class _Listener:
     """A listener: its position, and the entries that it has not taken yet."""
 
-    place: Place
+    place: FeedPosition
     waiting: list[Told] = field(default_factory=list[Told])
     rung: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,7 +57,7 @@ class Tail:
         self._engine = engine
         self._jobs: dict[str, set[_Listener]] = {}
         self._all: set[_Listener] = set()
-        self._place = Place(0, "", 0)  # up to which `_all` was told
+        self._place = FeedPosition(0, "", 0)  # up to which `_all` was told
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.closed = False
@@ -66,7 +66,7 @@ class Tail:
         self, job_id: str, after: int, idle_s: float
     ) -> AsyncIterator[HistoryEntry | None]:
         """Yield a job's history after `after`; None after so long without an event."""
-        listener = _Listener(Place(0, job_id, after))
+        listener = _Listener(FeedPosition(0, job_id, after))
         with self._listening(listener, job_id):
             while not self.closed:
                 told = await listener.take(idle_s)
@@ -75,7 +75,9 @@ class Tail:
                 if not told and not self.closed:
                     yield None
 
-    async def of_all(self, after: Place, idle_s: float) -> AsyncIterator[list[Told]]:
+    async def of_all(
+        self, after: FeedPosition, idle_s: float
+    ) -> AsyncIterator[list[Told]]:
         """Yield events of all jobs after a position; [] after so long without one."""
         while not self.closed:
             end = await self._engine.monitor.feed_end()
@@ -105,7 +107,7 @@ class Tail:
         job = await self._engine.get(job_id)
         if job.is_terminal:
             return job
-        listener = _Listener(Place(0, job_id, 0))
+        listener = _Listener(FeedPosition(0, job_id, 0))
         with self._listening(listener, job_id):
             while (left := until - loop.time()) > 0 and not self.closed:
                 told = await listener.take(left)
@@ -170,8 +172,8 @@ class Tail:
             for job_id, some in self._jobs.items()
         }
         if wanted:
-            for entry in await self._engine.monitor.news(wanted):
-                told = (Place(0, entry.job_id, entry.seq), entry)
+            for entry in await self._engine.monitor.history_after(wanted):
+                told = (FeedPosition(0, entry.job_id, entry.seq), entry)
                 for listener in self._jobs.get(entry.job_id, ()):
                     listener.tell(told)
         while self._all:

@@ -12,16 +12,16 @@ from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import INITIAL, Event, JobStatus, row_of
 from interlock.core.records import (
     Answer,
-    Census,
-    Ending,
+    EndedJob,
     Fault,
+    FeedPosition,
     LogLine,
     Lost,
     Page,
-    Place,
     QueueInfo,
     Running,
     Search,
+    Totals,
     WorkerInfo,
 )
 from interlock.core.replay import faults
@@ -55,7 +55,7 @@ class MemoryWakeup:
         """See `Wakeup.close`."""
 
 
-class Shelves:
+class Records:
     """The records, and the queries over them."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -72,7 +72,7 @@ class Shelves:
         self._workers: dict[str, WorkerInfo] = {}
         self._wakeups: list[MemoryWakeup] = []
         self._lines = 0
-        self._feed: list[tuple[Place, HistoryEntry]] = []
+        self._feed: list[tuple[FeedPosition, HistoryEntry]] = []
         self._answers: dict[str, Answer] = {}
 
     def _live(self, job: Job) -> bool:
@@ -194,8 +194,8 @@ class Shelves:
         with self._lock:
             return [entry for _, entry in reversed(self._feed[-limit:])]
 
-    def endings(self, since: datetime, *, limit: int) -> list[Ending]:
-        """See `JobStore.endings`."""
+    def ended_jobs(self, since: datetime, *, limit: int) -> list[EndedJob]:
+        """See `JobStore.ended_jobs`."""
         with self._lock:
             found = [
                 (job.finished_at, job.id, job)
@@ -204,7 +204,7 @@ class Shelves:
             ]
         found.sort(reverse=True)
         return [
-            Ending(
+            EndedJob(
                 name=job.name,
                 status=job.status,
                 created_at=job.created_at,
@@ -214,8 +214,8 @@ class Shelves:
             for finished, _, job in found[:limit]
         ]
 
-    def census(self) -> Census:
-        """See `JobStore.census`."""
+    def totals(self) -> Totals:
+        """See `JobStore.totals`."""
         with self._lock:
             leases = [
                 job.lease_until_us
@@ -223,14 +223,14 @@ class Shelves:
                 if job.lease_until_us is not None
             ]
             now = round(self._clock.boot() * _US)
-            return Census(
+            return Totals(
                 jobs=Tally((job.name, job.status) for job in self._jobs.values()),
                 rejections=Tally(one.event for one in self._rejections),
                 lease_slack_s=(min(leases) - now) / _US if leases else None,
             )
 
-    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
-        """See `JobStore.news`."""
+    def history_after(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """See `JobStore.history_after`."""
         with self._lock:
             return [
                 entry
@@ -239,16 +239,18 @@ class Shelves:
                 if entry.seq > after[job_id]
             ]
 
-    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+    def feed(
+        self, after: FeedPosition, *, limit: int
+    ) -> list[tuple[FeedPosition, HistoryEntry]]:
         """See `JobStore.feed`."""
         with self._lock:
             return [told for told in self._feed if told[0] > after][:limit]
 
-    def feed_end(self) -> Place:
+    def feed_end(self) -> FeedPosition:
         """See `JobStore.feed_end`."""
         with self._lock:
             last = self._feed[-1][0].position if self._feed else 0
-        return Place(last + 1, "", 0)
+        return FeedPosition(last + 1, "", 0)
 
     def backlog(self, queue: str, *, limit: int) -> int:
         """See `JobStore.backlog`."""

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from interlock.core.guards import undeletable
 from interlock.core.records import Answer, WorkerInfo
-from interlock_adapters.memory.reads import Shelves
+from interlock_adapters.memory.reads import Records
 
 
-class Upkeep(Shelves):
+class Upkeep(Records):
     """Limits, purging, workers."""
 
     def _ring(self) -> None:

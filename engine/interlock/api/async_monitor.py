@@ -7,7 +7,7 @@ from interlock.api.monitor import Monitor
 from interlock.api.offload import Offload
 from interlock.api.waiter import Waiting
 from interlock.core.job import HistoryEntry
-from interlock.core.records import Census, Ending, Place
+from interlock.core.records import EndedJob, FeedPosition, Totals
 
 
 class AsyncMonitor:
@@ -29,25 +29,25 @@ class AsyncMonitor:
         """See `Monitor.recent`."""
         return await self._offload.call(self.sync.recent, limit)
 
-    async def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
-        """See `Monitor.endings`."""
-        return await self._offload.call(self.sync.endings, since, limit)
+    async def ended_jobs(self, since: datetime, limit: int = 1000) -> list[EndedJob]:
+        """See `Monitor.ended_jobs`."""
+        return await self._offload.call(self.sync.ended_jobs, since, limit)
 
-    async def census(self) -> Census:
-        """See `Monitor.census`."""
-        return await self._offload.call(self.sync.census)
+    async def totals(self) -> Totals:
+        """See `Monitor.totals`."""
+        return await self._offload.call(self.sync.totals)
 
-    async def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
-        """See `Monitor.news`."""
-        return await self._offload.call(self.sync.news, after)
+    async def history_after(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """See `Monitor.history_after`."""
+        return await self._offload.call(self.sync.history_after, after)
 
     async def feed(
-        self, after: Place, *, limit: int
-    ) -> list[tuple[Place, HistoryEntry]]:
+        self, after: FeedPosition, *, limit: int
+    ) -> list[tuple[FeedPosition, HistoryEntry]]:
         """See `Monitor.feed`."""
         return await self._offload.call(self.sync.feed, after, limit=limit)
 
-    async def feed_end(self) -> Place:
+    async def feed_end(self) -> FeedPosition:
         """See `Monitor.feed_end`."""
         return await self._offload.call(self.sync.feed_end)
 

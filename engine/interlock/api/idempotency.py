@@ -16,7 +16,7 @@ _UNDER_WAY: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
+class IdempotentRequest:
     """A request with a key, and how long its answer is kept."""
 
     key: str
@@ -24,7 +24,9 @@ class Once:
     kept: timedelta
 
 
-def once(store: JobStore, wanted: Once, act: Callable[[], str], clock: Clock) -> str:
+def once(
+    store: JobStore, wanted: IdempotentRequest, act: Callable[[], str], clock: Clock
+) -> str:
     """See `Operations.once`."""
     now = clock.now()
     mine = Answer(
@@ -50,7 +52,7 @@ def _keep(store: JobStore, answer: Answer, reserved: Answer) -> None:
         raise InFlight(answer.key)  # it took too long: somebody else has begun
 
 
-def _first_answer(before: Answer, wanted: Once) -> str:
+def _first_answer(before: Answer, wanted: IdempotentRequest) -> str:
     if before.request != wanted.request:
         raise KeyReused(wanted.key)
     if before.text is None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from interlock.api.waiter import Waiting
 from interlock.core.bounds import check_whole
 from interlock.core.job import HistoryEntry
-from interlock.core.records import Census, Ending, Place
+from interlock.core.records import EndedJob, FeedPosition, Totals
 from interlock.jobs.options import check_instant
 from interlock.ports.store import JobStore
 
@@ -44,26 +44,28 @@ class Monitor:
         check_whole("limit", limit)
         return self._store.recent(limit)
 
-    def endings(self, since: datetime, limit: int = 1000) -> list[Ending]:
+    def ended_jobs(self, since: datetime, limit: int = 1000) -> list[EndedJob]:
         """Return the jobs that ended since a time, and how; newest end first."""
         check_instant("since", since)
         check_whole("limit", limit)
-        return self._store.endings(since, limit=limit)
+        return self._store.ended_jobs(since, limit=limit)
 
-    def census(self) -> Census:
+    def totals(self) -> Totals:
         """Count jobs by name and status, and refused events. Slow: reads all jobs."""
-        return self._store.census()
+        return self._store.totals()
 
-    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+    def history_after(self, after: Mapping[str, int]) -> list[HistoryEntry]:
         """Return these jobs' history entries with a higher `seq` than the given one."""
-        return self._store.news(after)
+        return self._store.history_after(after)
 
-    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+    def feed(
+        self, after: FeedPosition, *, limit: int
+    ) -> list[tuple[FeedPosition, HistoryEntry]]:
         """Return the events of all jobs after a position, with the position of each."""
         check_whole("limit", limit)
         return self._store.feed(after, limit=limit)
 
-    def feed_end(self) -> Place:
+    def feed_end(self) -> FeedPosition:
         """Return the position after the newest event, to read only later ones."""
         return self._store.feed_end()
 

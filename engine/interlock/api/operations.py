@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from interlock.api import explain
 from interlock.api.cancel import refuse_changed
-from interlock.api.idempotency import Once, once
+from interlock.api.idempotency import IdempotentRequest, once
 from interlock.core.bounds import age, check_whole
 from interlock.core.errors import InvalidOption
 from interlock.core.guards import undeletable
@@ -195,7 +195,7 @@ class Operations:
         """
         return once(
             self._store,
-            Once(key=key, request=request, kept=age("kept", kept)),
+            IdempotentRequest(key=key, request=request, kept=age("kept", kept)),
             act,
             self._clock,
         )

@@ -46,7 +46,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class EndedJob:
     """When and how a job ended. A job may end without having started."""
 
     name: str
@@ -57,7 +57,7 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Census:
+class Totals:
     """Counts of jobs and refused events, for gauges."""
 
     jobs: Mapping[tuple[str, JobStatus], int]  # by name and status
@@ -65,7 +65,7 @@ class Census:
     lease_slack_s: float | None  # until the first lease ends; None: nothing runs
 
 
-class Place(NamedTuple):
+class FeedPosition(NamedTuple):
     """A position in the event feed. `position` grows in the order of the commits."""
 
     position: int

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     )
     from interlock.core.records import (
         Answer,
-        Census,
         ClaimRequest,
-        Ending,
+        EndedJob,
+        FeedPosition,
         KillUnconfirmed,
         Lost,
-        Place,
         ProgressNote,
         Running,
         Search,
         Started,
+        Totals,
         Used,
     )
     from interlock.ports.clock import Clock
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
-    "Census",
     "ClaimRequest",
     "Clock",
-    "Ending",
+    "EndedJob",
     "Execution",
     "ExitSeen",
+    "FeedPosition",
     "JobStore",
     "KillUnconfirmed",
     "Launch",
@@ -52,7 +52,6 @@ __all__ = [
     "NewJob",
     "Output",
     "PidSeen",
-    "Place",
     "ProgressNote",
     "Request",
     "Runner",
@@ -60,6 +59,7 @@ __all__ = [
     "Search",
     "Source",
     "Started",
+    "Totals",
     "TreeDead",
     "Unconfirmed",
     "Used",

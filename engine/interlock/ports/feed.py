@@ -5,20 +5,22 @@ from datetime import datetime
 from typing import Protocol
 
 from interlock.core.job import HistoryEntry
-from interlock.core.records import Census, Ending, Place
+from interlock.core.records import EndedJob, FeedPosition, Totals
 
 
 class EventFeed(Protocol):
     """Reading events from a position, and counting waiting jobs."""
 
-    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+    def history_after(self, after: Mapping[str, int]) -> list[HistoryEntry]:
         """Return the entries of these jobs with a `seq` above the given one.
 
         Grouped by job, in the order of `seq`. A deleted job has none.
         """
         ...
 
-    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+    def feed(
+        self, after: FeedPosition, *, limit: int
+    ) -> list[tuple[FeedPosition, HistoryEntry]]:
         """Return up to `limit` entries of all jobs after a position, in order.
 
         An entry is left out until every entry before it is committed, so a reader that
@@ -27,7 +29,7 @@ class EventFeed(Protocol):
         """
         ...
 
-    def feed_end(self) -> Place:
+    def feed_end(self) -> FeedPosition:
         """Return the position after the newest entry that `feed` returns now."""
         ...
 
@@ -43,10 +45,10 @@ class Statistics(Protocol):
         """Return the newest entries of all jobs, the newest first."""
         ...
 
-    def endings(self, since: datetime, *, limit: int) -> list[Ending]:
+    def ended_jobs(self, since: datetime, *, limit: int) -> list[EndedJob]:
         """Return the jobs that ended at `since` or later, newest end first."""
         ...
 
-    def census(self) -> Census:
+    def totals(self) -> Totals:
         """Count jobs and rejections. Slow: it reads all jobs."""
         ...

@@ -35,7 +35,7 @@ def reason_of(row: Transition) -> Reason | None:
     return None if row.is_internal else min(REASONS[row.target], default=None)
 
 
-class Scene:
+class Scenario:
     """The jobs `j1`, `j2`, ... of a store.
 
     By default each has a name and a queue of its own, so that jobs of one test do not

@@ -10,7 +10,7 @@ from interlock.core.errors import IllegalTransition, LeaseLost
 from interlock.core.lifecycle import INITIAL, Event, JobStatus, Proof, Reason, StopCause
 from interlock.core.records import KillUnconfirmed, Running
 from interlock.testing.guard_cases import LEASE
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 
 _LEASE_S: Final = LEASE.total_seconds()
 
@@ -19,7 +19,7 @@ class ClaimsContract:
     """`claim`, `renew`, `cancels`, `lost`, `overdue`. Part of `StoreContract`."""
 
     def test_the_highest_priority_goes_first_and_then_the_oldest_id(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         for job_id, priority in (("b", 0), ("d", 5), ("a", 0), ("c", 5), ("e", -1)):
             scene.add(job_id, name="f", queue=f"q{priority}", priority=priority)
@@ -28,7 +28,7 @@ class ClaimsContract:
         assert [job.id for job in scene.claim("f", limit=3)] == ["b", "e"]
         assert scene.claim("f", limit=3) == []
 
-    def test_a_claimed_job_is_leased_to_its_worker(self, scene: Scene) -> None:
+    def test_a_claimed_job_is_leased_to_its_worker(self, scene: Scenario) -> None:
         waiting = scene.add()
         scene.clock.advance(5)
         (job,) = scene.claim(waiting.name, worker="w9")
@@ -43,7 +43,7 @@ class ClaimsContract:
         assert scene.store.history(job.id)[-1].actor == "w9"
 
     def test_only_the_names_and_queues_asked_for_are_claimed(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         for name, queue in (("f", "x"), ("f", "y"), ("g", "x"), ("h", "y")):
             scene.add(f"{name}{queue}", name=name, queue=queue)
@@ -53,7 +53,7 @@ class ClaimsContract:
         assert [job.id for job in scene.claim("f", "h")] == ["fy", "hy"]
 
     def test_what_cannot_run_does_not_stand_in_front_of_what_can(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         now = scene.clock.now()
         scene.add("a-limited", name="l", priority=9)
@@ -68,7 +68,7 @@ class ClaimsContract:
         assert [job.id for job in scene.claim("f", "l", limit=1)] == ["b"]
 
     def test_no_name_exceeds_its_limit_not_even_in_one_batch(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         scene.store.set_limit("f", 2)
         for number in range(5):
@@ -87,7 +87,7 @@ class ClaimsContract:
         assert scene.store.limits() == {}
 
     def test_threads_are_never_given_the_same_attempt_nor_a_slot_too_many(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         scene.store.set_limit("f", 7)
         new = [scene.new(f"j{n:02}", name="fg"[n % 2], queue="q") for n in range(40)]
@@ -106,7 +106,9 @@ class ClaimsContract:
         expected += [(job.id, 1) for job in new if job.name == "f"][:7]
         assert claimed == sorted(expected)
 
-    def test_a_live_lease_is_renewed_and_tells_of_a_cancel(self, scene: Scene) -> None:
+    def test_a_live_lease_is_renewed_and_tells_of_a_cancel(
+        self, scene: Scenario
+    ) -> None:
         job, other = scene.running(), scene.running()
         attempts = {job.id: 1, other.id: 1, "nobody": 1}
         scene.apply(other, Event.REQUEST_CANCEL)
@@ -121,7 +123,7 @@ class ClaimsContract:
         scene.clock.advance(1)  # a renewal may also shorten it
         assert scene.store.renew("w1", attempts, LEASE) == []
 
-    def test_a_renewal_never_revives_nor_crosses(self, scene: Scene) -> None:
+    def test_a_renewal_never_revives_nor_crosses(self, scene: Scenario) -> None:
         job = scene.running(worker="w1")
         assert scene.store.renew("w2", {job.id: 1}, LEASE) == []
         assert scene.store.renew("w1", {job.id: 2}, LEASE) == []
@@ -133,7 +135,9 @@ class ClaimsContract:
         with pytest.raises(LeaseLost, match="its lease expired"):
             scene.apply(job, Event.STOP)
 
-    def test_a_worker_is_told_which_of_its_attempts_to_stop(self, scene: Scene) -> None:
+    def test_a_worker_is_told_which_of_its_attempts_to_stop(
+        self, scene: Scenario
+    ) -> None:
         mine, stopping, done = scene.running(), scene.running(), scene.running()
         scene.running()
         theirs = scene.running(worker="w2")
@@ -145,7 +149,7 @@ class ClaimsContract:
         assert scene.store.cancels("w1") == [expected]
         assert scene.store.cancels("w3") == []
 
-    def test_the_reaper_reads_whose_lease_has_expired(self, scene: Scene) -> None:
+    def test_the_reaper_reads_whose_lease_has_expired(self, scene: Scenario) -> None:
         old = [scene.running().id for _ in range(3)]
         scene.add()
         unproved = scene.running()
@@ -162,7 +166,7 @@ class ClaimsContract:
         assert scene.store.get(unproved.id).kill_unconfirmed
         assert not scene.store.get(old[0]).kill_unconfirmed
 
-    def test_a_slow_reaper_looks_again(self, scene: Scene) -> None:
+    def test_a_slow_reaper_looks_again(self, scene: Scenario) -> None:
         job = scene.running()
         scene.clock.advance(_LEASE_S)
         (read,) = scene.store.lost(now=scene.clock.now(), limit=1)
@@ -178,7 +182,7 @@ class ClaimsContract:
             scene.apply(taken, Event.RESCUE)
         assert (taken.attempt, scene.store.get(job.id).losses) == (2, 1)
 
-    def test_a_job_that_is_not_claimed_in_time_expires(self, scene: Scene) -> None:
+    def test_a_job_that_is_not_claimed_in_time_expires(self, scene: Scenario) -> None:
         late = scene.add(expires_at=scene.clock.now() + LEASE)
         later = scene.add(expires_at=scene.clock.now() + 2 * LEASE)
         scene.running(expires_at=scene.clock.now() + LEASE)
@@ -196,7 +200,9 @@ class ClaimsContract:
         assert scene.store.overdue(now=now, limit=9) == [later]
         assert scene.store.overdue(now=now, limit=0) == []
 
-    def test_the_next_due_moment_is_the_first_one_to_come(self, scene: Scene) -> None:
+    def test_the_next_due_moment_is_the_first_one_to_come(
+        self, scene: Scenario
+    ) -> None:
         now = scene.clock.now()
         assert scene.store.next_due(now=now) is None
         scene.add(run_at=now)
@@ -209,7 +215,7 @@ class ClaimsContract:
         assert scene.store.next_due(now=ten) == now + timedelta(seconds=20)
 
     def test_a_wall_clock_that_steps_back_starts_nothing_early(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         job = scene.add()
         scene.clock.advance(-1)
@@ -218,7 +224,7 @@ class ClaimsContract:
         assert [claimed.id for claimed in scene.claim(job.name)] == [job.id]
 
     def test_a_paused_queue_keeps_its_jobs_and_lets_running_ones_go_on(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         job = scene.running(name="f", queue="q")
         scene.add(name="f", queue="q")

@@ -7,26 +7,28 @@ import pytest
 
 from interlock.core.errors import IllegalTransition, JobNotFound
 from interlock.core.lifecycle import INITIAL, Event, Proof
-from interlock.core.records import Answer, Ending, Place
+from interlock.core.records import Answer, EndedJob, FeedPosition
 from interlock.testing.guard_cases import LEASE
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 
-_START = Place(0, "", 0)
+_START = FeedPosition(0, "", 0)
 
 
 class FeedContract:
     """`news`, `feed`, `backlog`, `reserve` and `keep`. Part of `StoreContract`."""
 
-    def test_news_are_what_each_job_has_beyond_its_seq(self, scene: Scene) -> None:
+    def test_news_are_what_each_job_has_beyond_its_seq(self, scene: Scenario) -> None:
         first, second = scene.running("a"), scene.add("b")
         scene.add("c")
         store = scene.store
-        assert store.news({}) == []
-        told = store.news({"a": 1, "b": 0, "no such job": 0})
+        assert store.history_after({}) == []
+        told = store.history_after({"a": 1, "b": 0, "no such job": 0})
         assert told == [store.history("a")[1], *store.history("b")]
-        assert store.news({first.id: 2, second.id: 1}) == []
+        assert store.history_after({first.id: 2, second.id: 1}) == []
 
-    def test_the_feed_tells_every_entry_once_in_its_order(self, scene: Scene) -> None:
+    def test_the_feed_tells_every_entry_once_in_its_order(
+        self, scene: Scenario
+    ) -> None:
         for number in range(3):
             job = scene.running(f"j{number}")
             scene.apply(job, Event.SUCCEED, proof=Proof.INLINE)
@@ -38,7 +40,9 @@ class FeedContract:
         expected = [e for n in range(3) for e in scene.store.history(f"j{n}")]
         assert seen == expected
 
-    def test_the_end_of_the_feed_is_before_what_is_to_come(self, scene: Scene) -> None:
+    def test_the_end_of_the_feed_is_before_what_is_to_come(
+        self, scene: Scenario
+    ) -> None:
         scene.running("a")
         end = scene.store.feed_end()
         assert scene.store.feed(end, limit=10) == []
@@ -47,16 +51,16 @@ class FeedContract:
         assert told[1].job_id == "0 sorts before a"
         assert told[0] > end
 
-    def test_a_deleted_job_is_gone_from_the_feed(self, scene: Scene) -> None:
+    def test_a_deleted_job_is_gone_from_the_feed(self, scene: Scenario) -> None:
         job = scene.running("a")
         scene.apply(job, Event.SUCCEED, proof=Proof.INLINE)
         scene.add("b")
         scene.store.delete("a")
         told = scene.store.feed(_START, limit=10)
         assert [entry.job_id for _, entry in told] == ["b"]
-        assert scene.store.news({"a": 0}) == []
+        assert scene.store.history_after({"a": 0}) == []
 
-    def test_the_backlog_counts_what_waits_in_a_queue(self, scene: Scene) -> None:
+    def test_the_backlog_counts_what_waits_in_a_queue(self, scene: Scenario) -> None:
         later = scene.clock.now() + timedelta(days=1)
         scene.running(queue="q")
         for _ in range(3):
@@ -68,7 +72,7 @@ class FeedContract:
         assert scene.store.backlog("none", limit=2) == 0
 
     def test_a_key_is_reserved_by_one_until_its_time_is_over(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         store, now = scene.store, scene.clock.now()
         until = now + timedelta(seconds=10)
@@ -84,7 +88,7 @@ class FeedContract:
         assert store.reserve(late, now=past) is None
         assert store.reserve(mine, now=past) == late
 
-    def test_a_key_that_is_forgotten_is_free(self, scene: Scene) -> None:
+    def test_a_key_that_is_forgotten_is_free(self, scene: Scenario) -> None:
         now = scene.clock.now()
         mine = Answer(key="k", request="r", text=None, until=now)
         assert scene.store.reserve(mine, now=now) is None
@@ -93,7 +97,7 @@ class FeedContract:
         assert scene.store.reserve(mine, now=now) is None
 
     def test_a_reservation_that_is_another_ones_by_now_is_left_alone(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         store, now = scene.store, scene.clock.now()
         slow = Answer(key="k", request="r", text=None, until=now)
@@ -110,7 +114,7 @@ class FeedContract:
         assert store.reserve(slow, now=later) == said
 
     def test_an_answer_goes_with_the_transaction_that_it_is_part_of(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         now = scene.clock.now()
         mine = Answer(key="k", request="r", text=None, until=now)
@@ -127,10 +131,10 @@ class FeedContract:
         assert scene.store.reserve(mine, now=now) == mine
         assert scene.store.feed(_START, limit=1) == []
 
-    def test_a_sound_store_passes_its_check(self, scene: Scene) -> None:
+    def test_a_sound_store_passes_its_check(self, scene: Scenario) -> None:
         scene.store.check()
 
-    def test_the_newest_entries_come_first(self, scene: Scene) -> None:
+    def test_the_newest_entries_come_first(self, scene: Scenario) -> None:
         first, second = scene.running("a"), scene.add("b")
         newest = scene.store.recent(2)
         assert newest == [
@@ -139,7 +143,7 @@ class FeedContract:
         ]
         assert len(scene.store.recent(10)) == 3
 
-    def test_endings_are_told_from_the_last_one_back(self, scene: Scene) -> None:
+    def test_endings_are_told_from_the_last_one_back(self, scene: Scenario) -> None:
         early, late, never = scene.running("a"), scene.running("b"), scene.add("c")
         scene.add("d")
         scene.clock.advance(1)
@@ -150,8 +154,8 @@ class FeedContract:
         since = scene.clock.now() - timedelta(seconds=1)
         canceled = scene.apply(never, Event.CANCEL)
         ended = scene.store.get(late.id)
-        assert scene.store.endings(since, limit=9) == [
-            Ending(
+        assert scene.store.ended_jobs(since, limit=9) == [
+            EndedJob(
                 name=job.name,
                 status=job.status,
                 created_at=job.created_at,
@@ -160,16 +164,16 @@ class FeedContract:
             )
             for job in (canceled, ended)
         ]
-        assert [one.name for one in scene.store.endings(since, limit=1)] == ["c"]
+        assert [one.name for one in scene.store.ended_jobs(since, limit=1)] == ["c"]
 
-    def test_a_census_counts_names_statuses_and_refusals(self, scene: Scene) -> None:
-        assert scene.store.census().lease_slack_s is None
+    def test_a_census_counts_names_statuses_and_refusals(self, scene: Scenario) -> None:
+        assert scene.store.totals().lease_slack_s is None
         job = scene.running("a")
         scene.add("b", name="a")
         with pytest.raises(IllegalTransition):
             scene.apply(job, Event.CANCEL)
         scene.clock.advance(4)
-        found = scene.store.census()
+        found = scene.store.totals()
         assert found.jobs == {("a", job.status): 1, ("a", INITIAL): 1}
         assert found.rejections == {Event.CANCEL: 1}
         assert found.lease_slack_s == pytest.approx(LEASE.total_seconds() - 4)

@@ -31,7 +31,7 @@ from interlock.core.lifecycle import (
 from interlock.core.machine import legal
 from interlock.ports.store import JobStore
 from interlock.testing.guard_cases import LEASE, met, unmet
-from interlock.testing.scenario import ACTORS, ROADS, WORDS, Scene, reason_of
+from interlock.testing.scenario import ACTORS, ROADS, WORDS, Scenario, reason_of
 
 _MOVES: Final = tuple(r for r in TABLE if r.event not in (Event.CLAIM, Event.RENEW))
 _HELD: Final = tuple(row for row in _MOVES if Guard.HELD in row.guards)
@@ -53,7 +53,7 @@ class MovesContract:
 
     @pytest.mark.parametrize("row", TABLE, ids=_name)
     def test_a_move_whose_guards_are_met_is_made_and_logged(
-        self, scene: Scene, row: Transition
+        self, scene: Scenario, row: Transition
     ) -> None:
         for situation in met(row):
             before = scene.arrange(row, situation)
@@ -82,7 +82,7 @@ class MovesContract:
 
     @pytest.mark.parametrize("row", _CLIENT, ids=_name)
     def test_a_client_moves_the_version_that_it_saw_and_no_other(
-        self, scene: Scene, row: Transition
+        self, scene: Scenario, row: Transition
     ) -> None:
         before = scene.arrange(row, next(met(row)))
         records = _records(scene.store, before)
@@ -94,7 +94,9 @@ class MovesContract:
         assert after.status is row.target
 
     @pytest.mark.parametrize("row", _GUARDED, ids=_name)
-    def test_each_guard_refuses_by_itself(self, scene: Scene, row: Transition) -> None:
+    def test_each_guard_refuses_by_itself(
+        self, scene: Scenario, row: Transition
+    ) -> None:
         for guard, situation in unmet(row):
             before = scene.arrange(row, situation)
             records = _records(scene.store, before)
@@ -125,7 +127,7 @@ class MovesContract:
 
     @pytest.mark.parametrize("road", ROADS)
     def test_no_event_moves_a_job_from_a_status_that_the_table_does_not_name(
-        self, scene: Scene, road: str
+        self, scene: Scenario, road: str
     ) -> None:
         before = scene.after(road)
         records = _records(scene.store, before)
@@ -145,7 +147,7 @@ class MovesContract:
 
     @pytest.mark.parametrize(("source", "target"), _PAIRS)
     def test_exactly_the_edges_of_the_table_can_be_walked(
-        self, scene: Scene, source: JobStatus, target: JobStatus
+        self, scene: Scenario, source: JobStatus, target: JobStatus
     ) -> None:
         walked = set()
         roads = (road for road in ROADS if scene.after(road).status is source)
@@ -165,7 +167,7 @@ class MovesContract:
 
     @pytest.mark.parametrize("event", [Event.CLAIM, Event.RENEW])
     def test_a_claim_or_renewal_is_never_made_by_a_move(
-        self, scene: Scene, event: Event
+        self, scene: Scenario, event: Event
     ) -> None:
         row = row_of(event)
         before = scene.arrange(row, next(met(row)))
@@ -174,7 +176,7 @@ class MovesContract:
             scene.apply(before, event)
         assert _records(scene.store, before) == records
 
-    def test_a_job_that_does_not_exist_is_not_moved(self, scene: Scene) -> None:
+    def test_a_job_that_does_not_exist_is_not_moved(self, scene: Scenario) -> None:
         nobody = replace(scene.add("known"), id="nobody", attempt=1)
         for event in Event:
             with pytest.raises(JobNotFound, match="'nobody'"):
@@ -183,7 +185,7 @@ class MovesContract:
 
     @pytest.mark.parametrize("row", _HELD, ids=_name)
     def test_an_attempt_that_lost_the_job_writes_nothing(
-        self, scene: Scene, row: Transition
+        self, scene: Scenario, row: Transition
     ) -> None:
         first = scene.running()
         scene.clock.advance(LEASE.total_seconds())
@@ -201,7 +203,7 @@ class MovesContract:
         assert scene.store.renew("w1", {first.id: first.attempt}, LEASE) == []
 
     def test_a_batch_applies_what_is_legal_and_refuses_the_rest(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         first, second, third = scene.running(), scene.add(), scene.running()
         nobody = replace(first, id="nobody")
@@ -233,10 +235,10 @@ class MovesContract:
             (first.id, Event.FAIL),
         ]
 
-    def test_an_empty_batch_is_nothing(self, scene: Scene) -> None:
+    def test_an_empty_batch_is_nothing(self, scene: Scenario) -> None:
         assert scene.store.commit([]) == []
 
-    def test_every_job_has_at_most_one_terminal_entry(self, scene: Scene) -> None:
+    def test_every_job_has_at_most_one_terminal_entry(self, scene: Scenario) -> None:
         for job in [scene.after(road) for road in ROADS]:
             entries = scene.store.history(job.id)
             assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))

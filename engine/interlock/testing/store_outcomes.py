@@ -23,7 +23,7 @@ from interlock.core.lifecycle import (
 )
 from interlock.core.retry import Retry
 from interlock.testing.guard_cases import LEASE, met
-from interlock.testing.scenario import Scene, reason_of
+from interlock.testing.scenario import Scenario, reason_of
 
 _BACK: Final = tuple(row for row in EDGES if row.target is INITIAL)
 _CLIENT: Final = tuple(row for row in TABLE if row.who is Who.CLIENT)
@@ -37,7 +37,7 @@ class OutcomesContract:
     """What a job shows after its moves. Part of `StoreContract`."""
 
     def test_a_result_may_come_late_as_long_as_nobody_took_the_job(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         job = scene.running()
         scene.clock.advance(10 * LEASE.total_seconds())
@@ -54,13 +54,13 @@ class OutcomesContract:
         )
 
     @pytest.mark.parametrize("result", [None, False, 0, "", [], {}, "é\n", 1.5, [None]])
-    def test_a_result_is_stored_as_it_is(self, scene: Scene, result: object) -> None:
+    def test_a_result_is_stored_as_it_is(self, scene: Scenario, result: object) -> None:
         job = scene.running()
         scene.apply(job, Event.SUCCEED, proof=Proof.INLINE, result=result)
         stored = scene.store.get(job.id).result
         assert (type(stored), stored) == (type(result), result)
 
-    def test_a_failed_job_keeps_its_error_and_its_exit(self, scene: Scene) -> None:
+    def test_a_failed_job_keeps_its_error_and_its_exit(self, scene: Scenario) -> None:
         job = scene.running()
         error = Failure(
             reason=Reason.SIGNAL,
@@ -78,7 +78,7 @@ class OutcomesContract:
 
     @pytest.mark.parametrize("row", _BACK, ids=_name)
     def test_a_job_that_goes_back_is_as_new_but_for_its_counters(
-        self, scene: Scene, row: Transition
+        self, scene: Scenario, row: Transition
     ) -> None:
         for situation in met(row):
             before = scene.arrange(row, situation)
@@ -99,7 +99,7 @@ class OutcomesContract:
                 losses=after.losses,
             )
 
-    def test_a_retry_waits_until_its_run_at(self, scene: Scene) -> None:
+    def test_a_retry_waits_until_its_run_at(self, scene: Scenario) -> None:
         row = row_of(Event.RETRY)
         situation = next(met(row))
         before = scene.arrange(row, situation)
@@ -113,7 +113,9 @@ class OutcomesContract:
         (again,) = scene.claim(before.name)
         assert (again.attempt, again.failures, again.error) == (2, 1, None)
 
-    def test_no_try_is_spent_by_a_loss_and_no_loss_by_a_try(self, scene: Scene) -> None:
+    def test_no_try_is_spent_by_a_loss_and_no_loss_by_a_try(
+        self, scene: Scenario
+    ) -> None:
         job = scene.running(retry=Retry(max_attempts=3), max_losses=3)
         spent = []
         for event in (Event.RETRY, Event.RESCUE, Event.RETRY, Event.RESCUE):
@@ -133,7 +135,7 @@ class OutcomesContract:
 
     @pytest.mark.parametrize("row", _CLIENT, ids=_name)
     def test_who_canceled_when_and_why_is_written_once(
-        self, scene: Scene, row: Transition
+        self, scene: Scenario, row: Transition
     ) -> None:
         job = scene.arrange(row, next(met(row)))
         scene.apply(job, row.event, actor="anna", text="first")
@@ -153,14 +155,14 @@ class OutcomesContract:
 
     @pytest.mark.parametrize("row", _CLIENT, ids=_name)
     def test_a_cancel_without_words_has_no_words(
-        self, scene: Scene, row: Transition
+        self, scene: Scenario, row: Transition
     ) -> None:
         job = scene.arrange(row, next(met(row)))
         after = scene.apply(job, row.event, text=None)
         assert (after.cancel_requested_by, after.cancel_reason) == ("anna", None)
         assert scene.store.history(job.id)[-1].reason == reason_of(row)
 
-    def test_the_cause_of_a_stop_is_written_once(self, scene: Scene) -> None:
+    def test_the_cause_of_a_stop_is_written_once(self, scene: Scenario) -> None:
         job = scene.running()
         for cause in StopCause:
             scene.apply(job, Event.STOP, stop_cause=cause)

@@ -8,7 +8,7 @@ import pytest
 
 from interlock.core.lifecycle import Event, JobStatus, Proof
 from interlock.core.records import Page, QueueInfo, Search
-from interlock.testing.scenario import ROADS, Scene
+from interlock.testing.scenario import ROADS, Scenario
 
 _STORED: Final[dict[str, object]] = {
     "size": 128,
@@ -81,7 +81,7 @@ class QueriesContract:
     """`search`, `counts`, `queues`. Part of `StoreContract`."""
 
     def test_exactly_the_params_that_are_contained_are_found(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         scene.add("other", params={"n": 1})
         scene.add("stored", params=_STORED)
@@ -93,13 +93,13 @@ class QueriesContract:
         assert [params for params in _CONTAINED if not is_found(params)] == []
         assert [params for params in _NOT_CONTAINED if is_found(params)] == []
 
-    def test_a_number_beyond_64_bits_can_be_searched_for(self, scene: Scene) -> None:
+    def test_a_number_beyond_64_bits_can_be_searched_for(self, scene: Scenario) -> None:
         job = scene.add(params={"big": 2**70})
         assert scene.store.get(job.id).params == {"big": 2**70}
         assert scene.store.search(Search(params={"big": 2**71})).items == ()
 
     def test_each_filter_narrows_and_together_they_are_all_meant(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         start = scene.clock.now()
         second = timedelta(seconds=1)
@@ -130,7 +130,7 @@ class QueriesContract:
 
     @pytest.mark.parametrize("name", [field.name for field in fields(Search)])
     def test_each_field_of_a_search_leaves_jobs_out(
-        self, scene: Scene, name: str
+        self, scene: Scenario, name: str
     ) -> None:
         """A field without a case here is one that was forgotten."""
         scene.running("a", name="f", queue="x", submitted_by="anna")
@@ -154,7 +154,7 @@ class QueriesContract:
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
     def test_pages_follow_without_gaps_or_repeats(
-        self, scene: Scene, limit: int
+        self, scene: Scenario, limit: int
     ) -> None:
         for number in range(7):
             scene.add(f"j{number}", name="f")
@@ -173,14 +173,14 @@ class QueriesContract:
         cursor = page.next_cursor
         return None if cursor is None else replace(search, before=cursor)
 
-    def test_counts_have_every_status(self, scene: Scene) -> None:
+    def test_counts_have_every_status(self, scene: Scenario) -> None:
         assert scene.store.counts() == dict.fromkeys(JobStatus, 0)
         jobs = [scene.after(road) for road in ROADS]
         expected = {s: sum(job.status is s for job in jobs) for s in JobStatus}
         assert scene.store.counts() == expected
 
     def test_queues_tell_their_depth_and_whether_they_are_paused(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         assert scene.store.queues() == []
         start = scene.clock.now()
@@ -203,7 +203,7 @@ class QueriesContract:
             QueueInfo(name="c", oldest_pending_at=None, **nothing),  # type: ignore[arg-type]  # one dict of two types
         ]
 
-    def test_limits_count_what_runs(self, scene: Scene) -> None:
+    def test_limits_count_what_runs(self, scene: Scenario) -> None:
         scene.running(name="f")
         scene.store.set_limit("f", 1)
         scene.store.set_limit("g", 2)

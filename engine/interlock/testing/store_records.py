@@ -23,7 +23,7 @@ from interlock.core.records import (
 from interlock.core.retry import Retry
 from interlock.ports.store import JobStore
 from interlock.testing.guard_cases import LEASE
-from interlock.testing.scenario import ROADS, Scene
+from interlock.testing.scenario import ROADS, Scenario
 
 _TERMINAL_ROADS: Final = tuple(
     road for road in ROADS if road != SUBMIT and row_of(Event(road)).target.is_terminal
@@ -46,7 +46,7 @@ def _line(job: Job, text: str, attempt: int = 1, stream: str = "stdout") -> LogL
 class RecordsContract:
     """What is kept of a job beside its row. Part of `StoreContract`."""
 
-    def test_attempts_tell_the_story_of_each_claim(self, scene: Scene) -> None:
+    def test_attempts_tell_the_story_of_each_claim(self, scene: Scenario) -> None:
         job = scene.running(retry=Retry(max_attempts=2))
         at = scene.clock.now()
         notes = [
@@ -77,7 +77,7 @@ class RecordsContract:
         second = Attempt(job_id=job.id, attempt=2, worker_id="w2", claimed_at=ended)
         assert scene.store.attempts(job.id) == [first, second]
 
-    def test_an_attempt_keeps_what_it_used(self, scene: Scene) -> None:
+    def test_an_attempt_keeps_what_it_used(self, scene: Scenario) -> None:
         job, other = scene.running("a"), scene.running("b")
         at = scene.clock.now()
         started = [
@@ -103,7 +103,7 @@ class RecordsContract:
         assert (part.pid, part.started_at) == (7, at)
         assert (part.peak_memory_bytes, part.cpu_seconds) == (None, 0.25)
 
-    def test_progress_is_the_current_attempts(self, scene: Scene) -> None:
+    def test_progress_is_the_current_attempts(self, scene: Scenario) -> None:
         job = scene.running()
         half = Progress(phase="load", completed=1, total=2, unit="MB", message="é")
         note = ProgressNote(job_id=job.id, attempt=1, progress=half)
@@ -115,7 +115,9 @@ class RecordsContract:
         assert scene.store.get(job.id) == done
         assert done.progress == half
 
-    def test_notes_are_stored_with_the_moves_of_their_call(self, scene: Scene) -> None:
+    def test_notes_are_stored_with_the_moves_of_their_call(
+        self, scene: Scenario
+    ) -> None:
         job = scene.running()
         last = ProgressNote(
             job_id=job.id, attempt=1, progress=Progress(completed=1, total=1)
@@ -128,7 +130,7 @@ class RecordsContract:
         assert done.progress == last.progress
         assert [line.text for line in scene.store.log(job.id)] == ["bye"]
 
-    def test_what_is_done_together_is_done_or_not(self, scene: Scene) -> None:
+    def test_what_is_done_together_is_done_or_not(self, scene: Scenario) -> None:
         store, job = scene.store, scene.running(name="f")
         scene.add("next", name="f")
         with store.together():
@@ -143,7 +145,7 @@ class RecordsContract:
             store.get("never")
         assert scene.add("after").id == "after"
 
-    def test_a_block_in_a_block_is_a_part_of_it(self, scene: Scene) -> None:
+    def test_a_block_in_a_block_is_a_part_of_it(self, scene: Scenario) -> None:
         store = scene.store
         with store.together():
             with store.together():
@@ -155,7 +157,7 @@ class RecordsContract:
         assert {job.id for job in found} == {"inner", "outer"}
         assert store.verify() == []
 
-    def _fail(self, scene: Scene, job_id: str, part: str | None = None) -> None:
+    def _fail(self, scene: Scenario, job_id: str, part: str | None = None) -> None:
         with suppress(JobNotFound), scene.store.together():
             if part is not None:
                 with scene.store.together():
@@ -163,12 +165,12 @@ class RecordsContract:
             scene.add(job_id)
             scene.store.get("none")
 
-    def _fail_and_add_twice(self, scene: Scene, job: Job) -> None:
+    def _fail_and_add_twice(self, scene: Scenario, job: Job) -> None:
         scene.apply(job, Event.FAIL, proof=Proof.INLINE)
         scene.add("never", unique_key="u")
         scene.add("twice", unique_key="u")
 
-    def test_log_lines_keep_their_order(self, scene: Scene) -> None:
+    def test_log_lines_keep_their_order(self, scene: Scenario) -> None:
         job, other = scene.running(), scene.running()
         scene.store.commit([], [_line(job, "a"), _line(other, "x"), _line(job, "b")])
         scene.store.commit([], [_line(job, "é\n\t", attempt=2, stream="stderr")])
@@ -183,7 +185,7 @@ class RecordsContract:
         assert scene.store.log(job.id, after=lines[2].seq) == []
 
     def test_purge_removes_what_ended_before_with_all_its_records(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         old = [scene.after(road) for road in _TERMINAL_ROADS]
         for job in old:
@@ -203,13 +205,13 @@ class RecordsContract:
         assert scene.store.purge(finished_before=later) == len(ended)
         assert [scene.store.get(job.id) for job in kept if job not in ended]
 
-    def _is_gone(self, scene: Scene, job: Job) -> None:
+    def _is_gone(self, scene: Scenario, job: Job) -> None:
         for read in _READS:
             with pytest.raises(JobNotFound):
                 read(scene.store)(job.id)
         assert scene.store.rejections(job.id) == []
 
-    def test_only_an_ended_job_can_be_deleted(self, scene: Scene) -> None:
+    def test_only_an_ended_job_can_be_deleted(self, scene: Scenario) -> None:
         for job in [scene.after(road) for road in ROADS]:
             scene.store.commit([], [_line(job, "x")])
             if job.is_terminal:
@@ -222,7 +224,7 @@ class RecordsContract:
             assert scene.store.get(job.id) == job
             assert scene.store.history(job.id) != []
 
-    def test_a_note_of_a_purged_job_is_dropped(self, scene: Scene) -> None:
+    def test_a_note_of_a_purged_job_is_dropped(self, scene: Scenario) -> None:
         job, other = scene.after(Event.CANCEL), scene.running()
         scene.store.delete(job.id)
         progress = ProgressNote(job_id=job.id, attempt=0, progress=Progress())
@@ -230,7 +232,7 @@ class RecordsContract:
         self._is_gone(scene, job)
         assert [line.text for line in scene.store.log(other.id)] == ["kept"]
 
-    def test_workers_come_and_go(self, scene: Scene) -> None:
+    def test_workers_come_and_go(self, scene: Scenario) -> None:
         now = scene.clock.now()
         older = WorkerInfo(
             id="b",
@@ -255,7 +257,7 @@ class RecordsContract:
         scene.store.forget_worker("nobody")
         assert scene.store.workers() == [newer]
 
-    def test_every_time_is_aware_and_utc(self, scene: Scene) -> None:
+    def test_every_time_is_aware_and_utc(self, scene: Scenario) -> None:
         store = scene.store
         for road in ROADS:
             job = scene.after(road)

@@ -9,13 +9,13 @@ from interlock.core.job import HistoryEntry, Job
 from interlock.core.lifecycle import INITIAL, SUBMIT, Event, JobStatus, Proof, StopCause
 from interlock.core.retry import Retry
 from interlock.testing.guard_cases import LEASE
-from interlock.testing.scenario import ROADS, Scene
+from interlock.testing.scenario import ROADS, Scenario
 
 
 class SubmitsContract:
     """`add` and its two keys. Part of `StoreContract`."""
 
-    def test_a_job_is_stored_as_it_was_submitted(self, scene: Scene) -> None:
+    def test_a_job_is_stored_as_it_was_submitted(self, scene: Scenario) -> None:
         now = scene.clock.now()
         new = scene.new(
             params={"s": "é", "n": [1, 2.5, None, True], "d": {"": {}}},
@@ -49,13 +49,13 @@ class SubmitsContract:
         (entry,) = scene.store.history(new.id)
         assert (entry.actor, entry.at, entry.target) == ("anna", now, INITIAL)
 
-    def test_what_is_stored_is_not_the_callers_object(self, scene: Scene) -> None:
+    def test_what_is_stored_is_not_the_callers_object(self, scene: Scenario) -> None:
         params: dict[str, object] = {"list": [1]}
         job = scene.add(params=params)
         params["list"] = params["more"] = 2
         assert scene.store.get(job.id).params == {"list": [1]}
 
-    def test_all_jobs_of_a_call_are_added_or_none(self, scene: Scene) -> None:
+    def test_all_jobs_of_a_call_are_added_or_none(self, scene: Scenario) -> None:
         taken = scene.add("taken", unique_key="u")
         new = [scene.new("a"), scene.new("b", unique_key="u"), scene.new("c")]
         with pytest.raises(DuplicateJob) as caught:
@@ -72,7 +72,7 @@ class SubmitsContract:
                 scene.store.history(job.id)
         assert scene.store.add([]) == []
 
-    def test_an_id_is_never_taken_twice(self, scene: Scene) -> None:
+    def test_an_id_is_never_taken_twice(self, scene: Scenario) -> None:
         for job in [scene.after(road) for road in ROADS]:
             with pytest.raises(DuplicateJob) as caught:
                 scene.add(job.id, params={"other": 1})
@@ -82,7 +82,7 @@ class SubmitsContract:
         with pytest.raises(DuplicateJob):
             scene.store.add(twins)
 
-    def test_a_unique_key_is_taken_until_its_job_ends(self, scene: Scene) -> None:
+    def test_a_unique_key_is_taken_until_its_job_ends(self, scene: Scenario) -> None:
         blocker = scene.running("blocker", unique_key="u")
         scene.apply(blocker, Event.SUCCEED, proof=Proof.INLINE)
         job = scene.running("first", unique_key="u", max_losses=1)
@@ -97,7 +97,7 @@ class SubmitsContract:
         assert scene.add(unique_key="u").unique_key == "u"
         assert scene.add().unique_key is scene.add().unique_key is None
 
-    def test_the_same_call_again_returns_the_first_job(self, scene: Scene) -> None:
+    def test_the_same_call_again_returns_the_first_job(self, scene: Scenario) -> None:
         call = {"name": "f", "params": {"a": 1, "b": [2]}, "idempotency_key": "i"}
         first = scene.running("first", **call)
         (again,) = scene.store.add([scene.new("again", **call)])
@@ -111,7 +111,7 @@ class SubmitsContract:
 
     @pytest.mark.parametrize("other", [{"name": "g"}, {"params": {"a": True}}])
     def test_another_call_with_its_key_is_refused(
-        self, scene: Scene, other: dict[str, object]
+        self, scene: Scenario, other: dict[str, object]
     ) -> None:
         call = {"name": "f", "params": {"a": 1}, "idempotency_key": "i"}
         scene.add("first", **call)
@@ -119,14 +119,16 @@ class SubmitsContract:
             scene.add("other", **{**call, **other})
         assert caught.value.job_id == "first"
 
-    def test_an_idempotency_key_counts_within_one_call_too(self, scene: Scene) -> None:
+    def test_an_idempotency_key_counts_within_one_call_too(
+        self, scene: Scenario
+    ) -> None:
         twins = [scene.new(i, name="f", idempotency_key="i") for i in ("a", "b")]
         first, second = scene.store.add(twins)
         assert (first.id, second.id) == ("a", "a")
         assert scene.store.counts()[INITIAL] == 1
 
     def test_an_idempotency_key_is_free_after_its_job_is_purged(
-        self, scene: Scene
+        self, scene: Scenario
     ) -> None:
         call = {"name": "f", "params": {}, "idempotency_key": "i"}
         first = scene.add("first", **call)
@@ -135,7 +137,7 @@ class SubmitsContract:
         scene.store.delete("first")
         assert scene.add("second", **call).id == "second"
 
-    def test_the_first_entry_says_who_submitted(self, scene: Scene) -> None:
+    def test_the_first_entry_says_who_submitted(self, scene: Scenario) -> None:
         job = scene.add()
         entry = HistoryEntry(
             job_id=job.id,

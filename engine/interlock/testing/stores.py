@@ -19,7 +19,7 @@ import pytest
 
 from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock.testing.store_claims import ClaimsContract
 from interlock.testing.store_feed import FeedContract
 from interlock.testing.store_moves import MovesContract
@@ -45,8 +45,8 @@ class StoreContract(
         return ManualClock()
 
     @pytest.fixture
-    def scene(self, store: JobStore, clock: ManualClock) -> Scene:
-        return Scene(store, clock)
+    def scene(self, store: JobStore, clock: ManualClock) -> Scenario:
+        return Scenario(store, clock)
 
     @pytest.fixture(autouse=True)
     def _sound(self, store: JobStore) -> Iterator[None]:

@@ -25,7 +25,7 @@ from interlock.ports.runner import Execution, Runner
 from interlock.ports.store import JobStore
 from interlock.ports.tracing import Span
 from interlock.worker.moves import next_move
-from interlock.worker.outbox import Notebook
+from interlock.worker.outbox import Outbox
 from interlock.worker.supervision import Signal, Supervised, decide
 
 _log = logging.getLogger("interlock.worker")
@@ -65,7 +65,7 @@ class Attempts:
         self._rng = rng
         self._requests: list[tuple[Tracked, Mapping[str, Any]]] = []
         self._left: list[Execution] = []  # let go of, and not dead yet
-        self._notebook = Notebook(runner.containment)
+        self._outbox = Outbox(runner.containment)
 
     def add(self, tracked: Tracked) -> None:
         """Begin to watch an attempt."""
@@ -125,7 +125,7 @@ class Attempts:
             for tracked in self.all.values()
             if tracked.seen.deadline is not None and tracked.seen.is_armed
         ]
-        return min([*deadlines, self._notebook.due_at()])
+        return min([*deadlines, self._outbox.due_at()])
 
     def observe(self) -> None:
         """Handle the observations since the last call."""
@@ -152,15 +152,15 @@ class Attempts:
                 seen.failure = observation.failure
             case TreeDead():
                 seen.proof, seen.where = observation.proof, observation.where
-                self._notebook.take(job, observation, self._clock.now())
+                self._outbox.take(job, observation, self._clock.now())
             case Unconfirmed():
                 words = "Job %s was killed, but the kernel has not confirmed its death"
                 _log.error(words, job.id, extra=_about(job))
-                self._notebook.take(job, observation, self._clock.now())
+                self._outbox.take(job, observation, self._clock.now())
             case Request():
                 self._requests.append((tracked, observation.body))
             case PidSeen() | Output() | Progress():
-                self._notebook.take(job, observation, self._clock.now())
+                self._outbox.take(job, observation, self._clock.now())
             case _:
                 assert_never(observation)
 
@@ -184,7 +184,7 @@ class Attempts:
     def notes(self, moves: Iterable[tuple[Tracked, Move]]) -> list[Note]:
         """Return the notes to store now: with moves, or after a while."""
         moving = {move.job_id for _, move in moves}
-        return self._notebook.due(now=self._clock.boot(), moving=moving)
+        return self._outbox.due(now=self._clock.boot(), moving=moving)
 
     def settle(
         self,
@@ -193,7 +193,7 @@ class Attempts:
         notes: list[Note],
     ) -> None:
         """Apply what the store has committed; only then send signals."""
-        self._notebook.stored(notes, now=self._clock.boot())
+        self._outbox.stored(notes, now=self._clock.boot())
         for (tracked, move), outcome in zip(moves, outcomes, strict=True):
             self._settle(tracked, move, outcome)
         for tracked in self.all.values():

@@ -21,7 +21,7 @@ _MANY: Final = 2000  # of jobs that go on, in one transaction
 _EVERY_S: Final = 0.1  # logs and progress by themselves; with a move, at once
 
 
-class Notebook:
+class Outbox:
     """The notes that are not stored yet, in their order."""
 
     def __init__(self, containment: str) -> None:

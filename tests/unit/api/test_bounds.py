@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from interlock import Engine, InvalidOption, JobStatus, job
-from interlock.core.records import Place
+from interlock.core.records import FeedPosition
 
 
 @job(name="bounds.f")
@@ -31,8 +31,8 @@ LIMITED: dict[str, Callable[[Engine, Any], object]] = {
     "log after": lambda e, n: e.log(e.search().items[0].id, after=n),
     "search": lambda e, n: e.search(limit=n),
     "recent": lambda e, n: e.monitor.recent(n),
-    "endings": lambda e, n: e.monitor.endings(datetime.now(UTC), n),
-    "feed": lambda e, n: e.monitor.feed(Place(0, "", 0), limit=n),
+    "endings": lambda e, n: e.monitor.ended_jobs(datetime.now(UTC), n),
+    "feed": lambda e, n: e.monitor.feed(FeedPosition(0, "", 0), limit=n),
     "backlog": lambda e, n: e.monitor.backlog("default", limit=n),
     "purge": lambda e, n: e.purge(older_than=0, limit=n),
 }

@@ -7,7 +7,7 @@ from interlock.core.errors import VersionChanged
 from interlock.core.job import Job
 from interlock.testing.clock import ManualClock
 from interlock.testing.guard_cases import LEASE
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock_adapters.memory import MemoryStore
 
 
@@ -25,7 +25,7 @@ class Busy(MemoryStore):
 def test_a_version_is_compared_by_the_write_itself(*, sees: bool) -> None:
     clock = ManualClock()
     store = Busy(clock)
-    scene = Scene(store, clock)
+    scene = Scenario(store, clock)
     (job,) = scene.claim(scene.add("j").name)
     seen = job.version if sees else None
     request = CancelRequest(job_id="j", by="me", reason=None, version=seen)

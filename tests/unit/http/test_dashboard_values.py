@@ -8,7 +8,7 @@ import pytest
 
 from interlock.core.job import Attempt, HistoryEntry, Job
 from interlock.core.lifecycle import EDGES, JobStatus, row_of
-from interlock.core.records import Ending
+from interlock.core.records import EndedJob
 from interlock_adapters.http.dashboard.charts import MINUTES, charts
 from interlock_adapters.http.dashboard.render import span
 from interlock_adapters.http.dashboard.state_diagram import (
@@ -63,10 +63,10 @@ def test_the_way_of_a_job_counts_its_moves_and_no_stay() -> None:
     assert walked(way) == {(pending, running): 2, (running, pending): 1}
 
 
-def _ending(minutes_ago: float, ran_s: float | None, status: str) -> Ending:
+def _ending(minutes_ago: float, ran_s: float | None, status: str) -> EndedJob:
     finished = NOW - timedelta(minutes=minutes_ago)
     started = None if ran_s is None else finished - timedelta(seconds=ran_s)
-    return Ending(
+    return EndedJob(
         name="n",
         status=JobStatus[status],
         created_at=finished,

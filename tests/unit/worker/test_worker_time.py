@@ -26,7 +26,7 @@ from interlock.ports.runner import Source, Wakeup
 from interlock.testing.clock import ManualClock
 from interlock.testing.inline import InlineRunner
 from interlock.worker.loop import Worker
-from interlock.worker.outbox import Notebook
+from interlock.worker.outbox import Outbox
 from interlock.worker.reaper import loss
 from interlock.worker.settings import WorkerSettings
 from interlock_adapters.memory import MemoryStore
@@ -283,7 +283,7 @@ def test_workers_that_were_killed_long_ago_are_forgotten(
 
 def test_what_others_wrote_is_stored_bit_by_bit() -> None:
     """Who writes for long renews no lease; but a job's end has all of its lines."""
-    notebook = Notebook("namespace")
+    notebook = Outbox("namespace")
     now = datetime(2026, 1, 1, tzinfo=UTC)
     flood, ending = (_running(job_id) for job_id in ("flood", "ending"))
     notebook.take(flood, Output(stream="stdout", lines=("x",) * 5000), now)

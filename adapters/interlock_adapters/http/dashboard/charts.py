@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from interlock.core.lifecycle import TERMINAL, JobStatus
-from interlock.core.records import Ending
+from interlock.core.records import EndedJob
 
 MINUTES: Final = 30
 WIDTH, HEIGHT = 600, 120
@@ -40,9 +40,9 @@ class Charts:
     longest_s: float  # at the top of the chart
 
 
-def charts(endings: Sequence[Ending], *, now: datetime) -> Charts:
+def charts(endings: Sequence[EndedJob], *, now: datetime) -> Charts:
     """Return the charts of the last minutes."""
-    minutes: list[list[Ending]] = [[] for _ in range(MINUTES)]
+    minutes: list[list[EndedJob]] = [[] for _ in range(MINUTES)]
     for ending in endings:
         age = int((now - ending.finished_at) / _BY)
         if 0 <= age < MINUTES:
@@ -68,7 +68,7 @@ def charts(endings: Sequence[Ending], *, now: datetime) -> Charts:
     )
 
 
-def _bars(minutes: Sequence[Sequence[Ending]], most: int) -> list[Bar]:
+def _bars(minutes: Sequence[Sequence[EndedJob]], most: int) -> list[Bar]:
     found = []
     for place, minute in enumerate(minutes):
         bottom = float(HEIGHT)
@@ -90,7 +90,7 @@ def _bars(minutes: Sequence[Sequence[Ending]], most: int) -> list[Bar]:
     return found
 
 
-def _quantile(minute: Sequence[Ending], share: float) -> float | None:
+def _quantile(minute: Sequence[EndedJob], share: float) -> float | None:
     """Return the seconds within which this share of the jobs ran (nearest rank)."""
     ran = sorted(
         (ending.finished_at - ending.started_at).total_seconds()

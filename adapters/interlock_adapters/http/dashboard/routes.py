@@ -56,7 +56,7 @@ class Pages:
             engine.queues(),
             engine.workers(),
             engine.monitor.recent(_RECENT),
-            engine.monitor.endings(since=now - SPAN, limit=_ENDINGS),
+            engine.monitor.ended_jobs(since=now - SPAN, limit=_ENDINGS),
         )
         return render.page(
             "overview.html",

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from interlock.core.errors import JobNotFound
 from interlock.core.job import HistoryEntry
-from interlock.core.records import Place
+from interlock.core.records import FeedPosition
 from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dependencies import Api, refusals
@@ -23,7 +23,7 @@ After = Annotated[
     str | None, Query(max_length=500, description="The same as Last-Event-ID")
 ]
 _MOST_FRAMES: Final = 2000
-_START: Final = Place(0, "", 0)
+_START: Final = FeedPosition(0, "", 0)
 
 
 class Events:
@@ -32,7 +32,7 @@ class Events:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._engine = api.engine
-        self._frames: dict[Place, bytes] = {}
+        self._frames: dict[FeedPosition, bytes] = {}
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes."""
@@ -69,7 +69,9 @@ class Events:
         """
         seq = sse.seq_of(last_event_id, after)
         job = await self._engine.get(job_id)
-        if job.is_terminal and not await self._engine.monitor.news({job_id: seq}):
+        if job.is_terminal and not await self._engine.monitor.history_after(
+            {job_id: seq}
+        ):
             return Response(status_code=204)
         self._api.limits.refuse_full()
         return sse.response(self._told_of(job_id, seq, Redaction(job)))
@@ -113,7 +115,7 @@ class Events:
             place = sse.place_of(said)
         return sse.response(self._told(place))
 
-    async def _told(self, after: Place) -> AsyncIterator[bytes]:
+    async def _told(self, after: FeedPosition) -> AsyncIterator[bytes]:
         with self._api.limits.stream():
             yield sse.RETRY
             beat = self._api.settings.heartbeat
@@ -121,7 +123,7 @@ class Events:
                 frames = [await self._frame(place, entry) for place, entry in told]
                 yield b"".join(frames) or sse.ALIVE
 
-    async def _frame(self, place: Place, entry: HistoryEntry) -> bytes:
+    async def _frame(self, place: FeedPosition, entry: HistoryEntry) -> bytes:
         """Return an event, built once for all listeners."""
         frame = self._frames.get(place)
         if frame is None:

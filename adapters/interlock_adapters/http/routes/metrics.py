@@ -11,9 +11,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from interlock.core.records import Census, QueueInfo, WorkerInfo
+from interlock.core.records import QueueInfo, Totals, WorkerInfo
 from interlock_adapters.http.dependencies import Api, refusals
-from interlock_adapters.http.routes.metrics_collector import Meter
+from interlock_adapters.http.routes.metrics_collector import MetricsCollector
 
 _PAGE: Final = 1000
 
@@ -24,7 +24,7 @@ class Metrics:
     def __init__(self, api: Api) -> None:
         self._engine = api.engine
         self._registry = CollectorRegistry()
-        self._meter = Meter(self._registry)
+        self._meter = MetricsCollector(self._registry)
         self._one_at_a_time = asyncio.Lock()
 
     def add_to(self, router: APIRouter) -> None:
@@ -43,7 +43,7 @@ class Metrics:
         """Return all metrics in the text format of Prometheus."""
         async with self._one_at_a_time:
             await self._read_on()
-            census = await self._engine.monitor.census()
+            census = await self._engine.monitor.totals()
             queues, workers = await self._engine.queues(), await self._engine.workers()
             now = _Now(census, queues, workers, datetime.now(UTC))
             text = generate_latest(self._registry) + generate_latest(now.registry())
@@ -64,7 +64,7 @@ class _Now(Collector):
 
     def __init__(
         self,
-        census: Census,
+        census: Totals,
         queues: list[QueueInfo],
         workers: list[WorkerInfo],
         now: datetime,

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from interlock.core.job import HistoryEntry
 from interlock.core.lifecycle import INITIAL, SUBMIT, Event, row_of
-from interlock.core.records import Place
+from interlock.core.records import FeedPosition
 
 _MOST: Final = 100_000  # jobs whose last step is remembered; beyond it, the oldest go
 _SECONDS: Final = (
@@ -22,11 +22,11 @@ _RESCUES: Final = frozenset(
 )
 
 
-class Meter:
+class MetricsCollector:
     """Counts the events since the first request; counters begin at zero."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.place: Place | None = None
+        self.place: FeedPosition | None = None
         self._since: OrderedDict[str, datetime] = OrderedDict()  # in its status
         self._stopped: OrderedDict[str, datetime] = OrderedDict()
         self._events = Counter(

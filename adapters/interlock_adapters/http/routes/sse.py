@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.responses import StreamingResponse
 
-from interlock.core.records import Place
+from interlock.core.records import FeedPosition
 from interlock_adapters.http.schemas.problems import Problem
 
 RETRY: Final = b"retry: 2000\n\n"
@@ -38,7 +38,7 @@ def seq_of(last_event_id: str | None, after: str | None) -> int:
     raise _unknown(text)
 
 
-def place_of(text: str) -> Place:
+def place_of(text: str) -> FeedPosition:
     """Return the position after which a stream of all jobs continues; see `position`.
 
     Raises:
@@ -48,11 +48,11 @@ def place_of(text: str) -> Place:
     seq, _, job_id = rest.partition("-")
     fits = all(part.isascii() and part.isdecimal() for part in (position, seq))
     if fits and int(position) < _MOST and int(seq) < _MOST and job_id.isprintable():
-        return Place(int(position), job_id, int(seq))
+        return FeedPosition(int(position), job_id, int(seq))
     raise _unknown(text)
 
 
-def position(place: Place) -> str:
+def position(place: FeedPosition) -> str:
     """Return a position as the `id:` of an event."""
     return f"{place.position}-{place.seq}-{place.job_id}"
 

@@ -20,7 +20,7 @@ from interlock_adapters.sql.schema import upgrade
 from interlock_adapters.sql.schema.flavor import SQLITE, Flavor
 from interlock_adapters.sql.sqlite import file_identity
 from interlock_adapters.sql.sqlite.wakeup import SqliteWakeup
-from interlock_adapters.sql.sqlite.write_queue import Turns
+from interlock_adapters.sql.sqlite.write_queue import WriteQueue
 from interlock_adapters.sql.store.database import UNUSABLE, Database
 from interlock_adapters.sql.store.store import SqlStore
 
@@ -128,7 +128,7 @@ def open_store(
         if not ready:
             _bring_to_head(engine, clock)
     dialect = SqliteDialect(path, clock)
-    return SqlStore(Database(engine, dialect, clock, turns=Turns(_BUSY_S)))
+    return SqlStore(Database(engine, dialect, clock, turns=WriteQueue(_BUSY_S)))
 
 
 def _connect(url: str) -> tuple[Path, sa.Engine]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 
-class Turns:
+class WriteQueue:
     """A queue in front of a lock."""
 
     def __init__(self, most_s: float) -> None:

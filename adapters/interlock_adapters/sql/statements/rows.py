@@ -24,7 +24,7 @@ from interlock.core.lifecycle import (
     SUBMIT,
     JobStatus,
 )
-from interlock.core.records import Ending, LogLine, WorkerInfo
+from interlock.core.records import EndedJob, LogLine, WorkerInfo
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.row_rules import COLUMN_OF, SUBMITTED
 
@@ -126,9 +126,9 @@ def to_rejection(row: Row) -> Rejection:
 
 
 @readable
-def to_ending(row: Row) -> Ending:
+def to_ended_job(row: Row) -> EndedJob:
     """Return how a job ended."""
-    return read(Ending, row, in_json=False)
+    return read(EndedJob, row, in_json=False)
 
 
 def to_line(row: Row) -> LogLine:

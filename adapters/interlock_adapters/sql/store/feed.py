@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from interlock.core.job import HistoryEntry
 from interlock.core.lifecycle import INITIAL
-from interlock.core.records import Place
+from interlock.core.records import FeedPosition
 from interlock_adapters.sql.schema.tables import history
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.store.database import Database
@@ -58,14 +58,16 @@ class Feed:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def news(self, after: Mapping[str, int]) -> list[HistoryEntry]:
-        """See `JobStore.news`."""
+    def history_after(self, after: Mapping[str, int]) -> list[HistoryEntry]:
+        """See `JobStore.history_after`."""
         each = _EACH[self._db.flavor.is_postgres]
         query = _typed(f"SELECT h.* FROM {each} ORDER BY h.job_id, h.seq")
         found = self._db.rows(query, {"jobs": json.dumps(dict(after))})
         return [rows.to_history(row) for row in found]
 
-    def feed(self, after: Place, *, limit: int) -> list[tuple[Place, HistoryEntry]]:
+    def feed(
+        self, after: FeedPosition, *, limit: int
+    ) -> list[tuple[FeedPosition, HistoryEntry]]:
         """See `JobStore.feed`."""
         settled = f" AND position < {_XMIN}" if self._db.flavor.is_postgres else ""
         query = _typed(
@@ -74,14 +76,17 @@ class Feed:
         )
         found = self._db.rows(query, {**after._asdict(), "limit": limit})
         return [
-            (Place(row["position"], row["job_id"], row["seq"]), rows.to_history(row))
+            (
+                FeedPosition(row["position"], row["job_id"], row["seq"]),
+                rows.to_history(row),
+            )
             for row in found
         ]
 
-    def feed_end(self) -> Place:
+    def feed_end(self) -> FeedPosition:
         """See `JobStore.feed_end`."""
         (row,) = self._db.rows(sa.text(_END[self._db.flavor.is_postgres]))
-        return Place(row["position"], "", 0)
+        return FeedPosition(row["position"], "", 0)
 
     def backlog(self, queue: str, *, limit: int) -> int:
         """See `JobStore.backlog`."""

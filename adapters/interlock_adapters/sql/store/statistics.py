@@ -6,14 +6,14 @@ import sqlalchemy as sa
 
 from interlock.core.job import HistoryEntry
 from interlock.core.lifecycle import Event
-from interlock.core.records import Census, Ending
+from interlock.core.records import EndedJob, Totals
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import history, job, rejection
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.store.database import Database
 
 _MANY = sa.func.count().label("many")
-_ENDING = (job.c.name, job.c.status, job.c.created_at, job.c.started_at)
+_ENDED = (job.c.name, job.c.status, job.c.created_at, job.c.started_at)
 
 
 class Statistics:
@@ -28,18 +28,18 @@ class Statistics:
         query = sa.select(history).order_by(*(part.desc() for part in place))
         return [rows.to_history(row) for row in self._db.rows(query.limit(limit))]
 
-    def endings(self, since: datetime, *, limit: int) -> list[Ending]:
-        """See `JobStore.endings`."""
+    def ended_jobs(self, since: datetime, *, limit: int) -> list[EndedJob]:
+        """See `JobStore.ended_jobs`."""
         query = (
-            sa.select(*_ENDING, job.c.finished_at)
+            sa.select(*_ENDED, job.c.finished_at)
             .where(job.c.finished_at >= since)
             .order_by(job.c.finished_at.desc(), job.c.id.desc())
             .limit(limit)
         )
-        return [rows.to_ending(row) for row in self._db.rows(query)]
+        return [rows.to_ended_job(row) for row in self._db.rows(query)]
 
-    def census(self) -> Census:
-        """See `JobStore.census`."""
+    def totals(self) -> Totals:
+        """See `JobStore.totals`."""
         jobs = sa.select(job.c.name, job.c.status, _MANY).group_by(
             job.c.name, job.c.status
         )
@@ -48,7 +48,7 @@ class Statistics:
         with self._db.read() as connection:
             least = connection.scalar(first.where(job.c.status == RUNNING.value))
             now, _ = self._db.lease_now(connection)
-            return Census(
+            return Totals(
                 jobs={
                     (row.name, rows.to_status(row.status)): row.many
                     for row in connection.execute(jobs)

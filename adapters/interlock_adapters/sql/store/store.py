@@ -69,14 +69,14 @@ class SqlStore:
         self.purge = maintenance.purge
         self.verify = maintenance.verify
         feed = Feed(database)
-        self.news = feed.news
+        self.history_after = feed.history_after
         self.feed = feed.feed
         self.feed_end = feed.feed_end
         self.backlog = feed.backlog
         statistics = Statistics(database)
         self.recent = statistics.recent
-        self.endings = statistics.endings
-        self.census = statistics.census
+        self.ended_jobs = statistics.ended_jobs
+        self.totals = statistics.totals
         keys = IdempotencyKeys(database)
         self.reserve = keys.reserve
         self.keep = keys.keep

@@ -49,7 +49,7 @@ _LIMITS: Final = {
 _callbacks: Final[Callable[[], int]] = atexit._ncallbacks
 
 
-class _Ear:
+class _SigtermHandler:
     """The handler of SIGTERM: set once in a shim, whose forks inherit it."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class _Ear:
             self.job.on_sigterm()
 
 
-_ear = _Ear()
+_ear = _SigtermHandler()
 
 
 def listen() -> None:

@@ -18,7 +18,7 @@ def base(temporary: str) -> str:
     return temporary if len(temporary) <= _LONGEST else "/tmp"  # noqa: S108  (there)
 
 
-class Scratch:
+class TemporaryFolders:
     """A zygote's folder, with one below it for each of its shims.
 
     It is locked as long as the zygote or a shim lives: what is not, nobody needs.

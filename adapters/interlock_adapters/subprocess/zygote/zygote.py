@@ -30,7 +30,10 @@ from interlock_adapters.subprocess.child import (
 from interlock_adapters.subprocess.kernel import kill_domain, linux
 from interlock_adapters.subprocess.launch_order import FIELDS, mismatch
 from interlock_adapters.subprocess.shim.shim import Shim
-from interlock_adapters.subprocess.shim.temporary_folders import JobFolder, Scratch
+from interlock_adapters.subprocess.shim.temporary_folders import (
+    JobFolder,
+    TemporaryFolders,
+)
 from interlock_adapters.subprocess.zygote import descriptors, fork_safety
 from interlock_adapters.subprocess.zygote.spawn import spawner
 
@@ -56,7 +59,7 @@ class Zygote:
         self._containment: str = config["containment"]
         self._shims: dict[int, int] = {}  # pid -> number
         self._next: int = config["first"]
-        self._scratch = Scratch(config["scratch"])
+        self._scratch = TemporaryFolders(config["scratch"])
         self._here = -1
         if self._containment == kill_domain.NAMESPACE:
             self._here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)

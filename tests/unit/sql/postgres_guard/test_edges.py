@@ -14,7 +14,7 @@ from interlock import SchemaMismatch
 from interlock.core.lifecycle import EDGES, Event
 from interlock.testing.clock import ManualClock
 from interlock.testing.guard_cases import met
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.postgres.postgres import open_store
 from pace import THOROUGH
 from unit.sql.sqlite_guard import test_edges
@@ -30,7 +30,7 @@ class PostgresRaw(Raw):
 
     every = 1 if THOROUGH else 7  # no divisor of the pairs: all get a turn
 
-    def __init__(self, url: str, scene: Scene) -> None:
+    def __init__(self, url: str, scene: Scenario) -> None:
         self.url = url
         self.scene = scene
         self.client = psycopg.connect(url, autocommit=True)
@@ -64,7 +64,7 @@ def raw() -> Iterator[PostgresRaw]:
     clock = ManualClock()
     with postgres.database() as url:
         store = open_store(url, clock)
-        made = PostgresRaw(url, Scene(store, clock))
+        made = PostgresRaw(url, Scenario(store, clock))
         yield made
         made.close()
         store.close()

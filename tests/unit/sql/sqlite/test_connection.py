@@ -11,21 +11,21 @@ from sqlalchemy.orm import Session
 from interlock.core.errors import DuplicateJob, InvalidOption, JobNotFound
 from interlock.core.lifecycle import INITIAL
 from interlock.testing.clock import ManualClock
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.sqlite.sqlite import open_store
 from interlock_adapters.sql.store.store import SqlStore
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def scene(tmp_path: Path) -> Iterator[Scenario]:
     clock = ManualClock()
     store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
-    yield Scene(store, clock)
+    yield Scenario(store, clock)
     store.close()
 
 
 @pytest.fixture
-def application(tmp_path: Path, scene: Scene) -> Iterator[sa.Engine]:
+def application(tmp_path: Path, scene: Scenario) -> Iterator[sa.Engine]:
     """Return an engine of the application's own on the same file."""
     assert scene.store.verify() == []
     engine = sa.create_engine(f"sqlite:///{tmp_path}/jobs.db")
@@ -34,7 +34,7 @@ def application(tmp_path: Path, scene: Scene) -> Iterator[sa.Engine]:
 
 
 def test_a_job_exists_when_the_caller_has_committed(
-    scene: Scene, application: sa.Engine
+    scene: Scenario, application: sa.Engine
 ) -> None:
     with application.connect() as connection:
         (job,) = scene.store.add([scene.new("j")], connection=connection)
@@ -50,7 +50,7 @@ def test_a_job_exists_when_the_caller_has_committed(
 
 
 def test_a_job_never_was_when_the_caller_rolls_back(
-    scene: Scene, application: sa.Engine
+    scene: Scenario, application: sa.Engine
 ) -> None:
     with application.connect() as connection:
         scene.store.add([scene.new("j")], connection=connection)
@@ -59,7 +59,7 @@ def test_a_job_never_was_when_the_caller_rolls_back(
 
 
 def test_a_refused_batch_leaves_nothing_in_the_callers_transaction(
-    scene: Scene, application: sa.Engine
+    scene: Scenario, application: sa.Engine
 ) -> None:
     scene.add("taken", unique_key="u")
     batch = [scene.new("a", unique_key="v"), scene.new("b", unique_key="u")]
@@ -70,14 +70,14 @@ def test_a_refused_batch_leaves_nothing_in_the_callers_transaction(
     assert scene.store.counts()[INITIAL] == 1
 
 
-def test_what_is_no_connection_is_refused(scene: Scene) -> None:
+def test_what_is_no_connection_is_refused(scene: Scenario) -> None:
     with pytest.raises(InvalidOption, match="a SQLAlchemy Connection"):
         scene.store.add([scene.new()], connection="jobs.db")
     assert scene.store.counts()[INITIAL] == 0
 
 
 def test_writers_of_one_process_wait_for_each_other_before_sqlite(
-    scene: Scene,
+    scene: Scenario,
 ) -> None:
     """Who waits in SQLite looks again in ever longer sleeps, and is overtaken."""
     begun: set[object] = set()

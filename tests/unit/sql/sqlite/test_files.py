@@ -15,7 +15,7 @@ from interlock.core.job import Job
 from interlock.core.lifecycle import Event
 from interlock.core.records import Search
 from interlock.testing.clock import ManualClock
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.schema import tables, upgrade
 from interlock_adapters.sql.sqlite import sqlite
 from interlock_adapters.sql.sqlite.sqlite import open_store
@@ -28,8 +28,8 @@ def _open(path: Path) -> SqlStore:
     return open_store(f"sqlite:///{path}", ManualClock())
 
 
-def _scene(store: SqlStore) -> Scene:
-    return Scene(store, ManualClock())
+def _scene(store: SqlStore) -> Scenario:
+    return Scenario(store, ManualClock())
 
 
 def _run(path: Path, *statements: str) -> None:
@@ -190,7 +190,7 @@ def test_a_file_without_permission_is_said(filled: Path) -> None:
     _is_kept(filled)
 
 
-def _add_until_it_fails(scene: Scene, acknowledged: list[Job]) -> None:
+def _add_until_it_fails(scene: Scenario, acknowledged: list[Job]) -> None:
     while len(acknowledged) < 1000:
         acknowledged.append(scene.add(params={"text": "x" * 5000}))
 

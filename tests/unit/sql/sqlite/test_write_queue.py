@@ -10,12 +10,12 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from interlock_adapters.sql.sqlite.write_queue import Turns
+from interlock_adapters.sql.sqlite.write_queue import WriteQueue
 from pace import deadline
 
 
 def _queue_up(
-    threads: ThreadPoolExecutor, turns: Turns, done: Callable[[], object]
+    threads: ThreadPoolExecutor, turns: WriteQueue, done: Callable[[], object]
 ) -> Future[None]:
     """Let a thread wait for its turn, and return when it does."""
     before = len(turns._waiting)
@@ -32,7 +32,7 @@ def _queue_up(
 
 
 def test_a_turn_goes_to_who_has_waited_longest() -> None:
-    turns, order = Turns(30), list[str]()
+    turns, order = WriteQueue(30), list[str]()
     with ThreadPoolExecutor(4) as threads:
         with turns():
             for name in "bcd":
@@ -43,7 +43,7 @@ def test_a_turn_goes_to_who_has_waited_longest() -> None:
 
 
 def test_who_waits_for_too_long_loses_no_turn_of_others() -> None:
-    turns, done = Turns(0.02), threading.Event()
+    turns, done = WriteQueue(0.02), threading.Event()
     with ThreadPoolExecutor(2) as threads, turns():
         late = _queue_up(threads, turns, done.set)
         with pytest.raises(sa.exc.TimeoutError, match="another thread"):
@@ -54,7 +54,7 @@ def test_who_waits_for_too_long_loses_no_turn_of_others() -> None:
 
 
 def test_a_turn_that_comes_while_one_gives_up_is_for_the_next() -> None:
-    turns, done = Turns(30), threading.Event()
+    turns, done = WriteQueue(30), threading.Event()
     with ThreadPoolExecutor(1) as threads:
         turns._take()
         _queue_up(threads, turns, done.set)
@@ -63,7 +63,7 @@ def test_a_turn_that_comes_while_one_gives_up_is_for_the_next() -> None:
 
 
 def test_a_fork_does_not_wait_for_threads_that_it_has_not() -> None:
-    turns = Turns(30)
+    turns = WriteQueue(30)
     with turns():
         pid = os.fork()
         if pid == 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from interlock.testing.clock import ManualClock
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.sqlite.sqlite import open_store
 
 from .raw import Raw
@@ -37,7 +37,7 @@ def path(tmp_path: Path, template: Path) -> Path:
 def raw(request: pytest.FixtureRequest, path: Path) -> Iterator[Raw]:
     clock = ManualClock()
     store = open_store(f"sqlite:///{path}?synchronous=NORMAL", clock)
-    raw = Raw(path, Scene(store, clock))
+    raw = Raw(path, Scenario(store, clock))
     for switch in _SWITCHES[request.param]:
         raw.run(f"PRAGMA {switch}")
     yield raw

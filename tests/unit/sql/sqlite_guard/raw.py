@@ -10,7 +10,7 @@ import pytest
 
 from interlock.core.job import Job
 from interlock.core.lifecycle import INITIAL, Counter, Event, JobStatus, row_of
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from pace import THOROUGH
 
 GUARDED = ("job", "history", "attempt", "lifecycle")
@@ -41,7 +41,7 @@ class Raw:
 
     every = 1 if THOROUGH else 3  #: Of what the table refuses, one in so many is tried.
 
-    def __init__(self, path: Path, scene: Scene) -> None:
+    def __init__(self, path: Path, scene: Scenario) -> None:
         self.path = path
         self.scene = scene
         self.connection = sqlite3.connect(path, isolation_level=None)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from interlock.core.lifecycle import Event
 from interlock.testing.clock import ManualClock
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.sqlite.sqlite import open_store
 from interlock_adapters.sql.store.store import SqlStore
 
@@ -40,33 +40,33 @@ def counted(store: SqlStore) -> Iterator[list[int]]:
     sa.event.remove(store.database.engine, "checkout", watch)
 
 
-def _finished(scene: Scene, many: int) -> None:
+def _finished(scene: Scenario, many: int) -> None:
     jobs = scene.store.add([scene.new(name="fast", queue="q") for _ in range(many)])
     scene.store.commit([scene.move(job, Event.CANCEL) for job in jobs])
 
 
-def _scheduled(scene: Scene, many: int) -> None:
+def _scheduled(scene: Scenario, many: int) -> None:
     at = scene.clock.now() + timedelta(hours=1)
     new = [scene.new(name="fast", queue="q", run_at=at) for _ in range(many)]
     scene.store.add(new)
 
 
-def _of_another_name(scene: Scene, many: int) -> None:
+def _of_another_name(scene: Scenario, many: int) -> None:
     scene.store.add([scene.new(name="alien", queue="q") for _ in range(many)])
 
 
-def _paused(scene: Scene, many: int) -> None:
+def _paused(scene: Scenario, many: int) -> None:
     scene.store.add([scene.new(name="fast", queue="a") for _ in range(many)])
     scene.store.set_paused("a", paused=True)
 
 
-def _at_their_limit(scene: Scene, many: int) -> None:
+def _at_their_limit(scene: Scenario, many: int) -> None:
     scene.store.set_limit("full", 1)
     scene.store.add([scene.new(name="full", queue="a") for _ in range(many)])
     scene.claim("full", limit=1)
 
 
-def _in_the_same_lane(scene: Scene, many: int) -> None:
+def _in_the_same_lane(scene: Scenario, many: int) -> None:
     scene.store.add([scene.new(name="fast", queue="q") for _ in range(many)])
 
 
@@ -82,13 +82,13 @@ def _in_the_same_lane(scene: Scene, many: int) -> None:
     ],
 )
 def test_a_crowd_does_not_make_a_claim_slower(
-    crowd: Callable[[Scene, int], None], tmp_path: Path
+    crowd: Callable[[Scenario, int], None], tmp_path: Path
 ) -> None:
     cost = {}
     for many in (FEW, MANY):
         clock = ManualClock()
         store = open_store(f"sqlite:///{tmp_path}/{many}.db", clock)
-        scene = Scene(store, clock)
+        scene = Scenario(store, clock)
         scene.add(name="fast", queue="q", priority=1)
         crowd(scene, many)
         with counted(store) as steps:
@@ -114,7 +114,7 @@ def test_a_crowd_does_not_make_a_worker_look_longer(ask: str, tmp_path: Path) ->
     for many in (FEW, MANY):
         clock = ManualClock()
         store = open_store(f"sqlite:///{tmp_path}/{many}.db", clock)
-        scene = Scene(store, clock)
+        scene = Scenario(store, clock)
         for crowd in (_finished, _in_the_same_lane, _scheduled):
             crowd(scene, many)
         with counted(store) as steps:
@@ -127,7 +127,7 @@ def test_a_crowd_does_not_make_a_worker_look_longer(ask: str, tmp_path: Path) ->
 def test_a_move_costs_the_same_among_many_others(tmp_path: Path) -> None:
     clock = ManualClock()
     store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
-    scene = Scene(store, clock)
+    scene = Scenario(store, clock)
     cost = {}
     for many in (FEW, MANY):
         _in_the_same_lane(scene, many)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from interlock.core.records import Note, Started, Used
 from interlock.testing.clock import ManualClock
-from interlock.testing.scenario import Scene
+from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.sqlite.sqlite import open_store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,7 +20,7 @@ def test_what_started_and_ended_within_a_turn_is_noted_by_one_statement(
 ) -> None:
     clock = ManualClock()
     store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
-    scene = Scene(store, clock)
+    scene = Scenario(store, clock)
     statements: list[tuple[str, int]] = []
 
     @sa.event.listens_for(store.database.engine, "before_cursor_execute")
