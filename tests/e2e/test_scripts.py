@@ -97,5 +97,5 @@ def test_jobs_of_a_prompt_are_refused_with_the_way_out(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode != 0
-    assert "declared at a prompt or in a cell of a notebook" in done.stderr
+    assert "declared at a prompt or in a notebook cell" in done.stderr
     assert "%%writefile my_jobs.py" in done.stderr

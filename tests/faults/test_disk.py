@@ -50,7 +50,7 @@ def _submit_until_it_fails(engine: Engine, file: Path) -> list[JobHandle[int]]:
             fill(file)
             acknowledged.append(engine.submit(jobs.add, 1))
     except StoreUnavailable as error:
-        assert "disk is full; once there is room" in str(error)  # noqa: PT017
+        assert "disk is full; free some space" in str(error)  # noqa: PT017
     return acknowledged
 
 

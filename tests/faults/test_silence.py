@@ -119,7 +119,7 @@ def test_a_worker_that_falls_silent_in_a_transaction_holds_nobody_up(
         with worker(server.url, tmp_path / "other"):
             assert handle.result(deadline(20)) == 2
         wire.forward()
-        until(lambda: "the store does not answer" in (tmp_path / "log").read_text())
+        until(lambda: "The store does not answer" in (tmp_path / "log").read_text())
         assert engine.submit(jobs.add, 2).result(deadline(20)) == 3
 
 

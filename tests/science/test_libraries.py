@@ -91,7 +91,7 @@ def test_a_library_used_at_import_gets_fresh_interpreters(
     assert found == [["fresh", one] for one in expected]
     said = worker.said()
     assert f"of {module}" in said
-    assert "each job gets a fresh interpreter" in said
+    assert "Each job gets a fresh interpreter" in said
 
 
 def test_generators_differ_unless_somebody_seeded_them(tmp_path: Path) -> None:
