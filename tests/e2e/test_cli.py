@@ -139,6 +139,16 @@ def test_secret_parameters_are_not_shown(run: Run) -> None:
         assert "hunter2" not in str(run(*words))
 
 
+def test_a_secret_is_not_shown_where_it_recurs(run: Run) -> None:
+    job_id = run("submit", "t.secret", "password=hunter2").strip()
+    run("cancel", job_id, "--reason", "hunter2 leaked")
+    for command in ("show", "history", "log"):
+        assert "hunter2" not in run(command, job_id)
+        assert "hunter2" not in str(run(command, job_id, "--json"))
+    assert "hunter2" not in run("list")
+    assert "*** leaked" in run("history", job_id)
+
+
 def test_history_tells_who_and_why(run: Run) -> None:
     job_id = run("submit", "t.add", "left=1", "--by", "bert").strip()
     run("cancel", job_id, "--reason", "not needed", "--by", "anna")

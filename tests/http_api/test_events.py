@@ -18,6 +18,8 @@ import pytest
 import postgres
 from interlock import Engine
 from interlock.api.aio import AsyncEngine
+from interlock.api.async_monitor import AsyncMonitor
+from interlock.api.offload import Offload
 from interlock.core.records import FeedPosition
 from interlock_adapters.http import Settings, create_app
 from interlock_adapters.http.history_stream import Tail
@@ -231,13 +233,16 @@ def test_a_change_costs_one_query_however_many_listen(engine: Engine) -> None:
     job_id = engine.submit("t.add", {"left": 1}).id
     asked: list[str] = []
 
-    class Counting(AsyncEngine):
-        async def _call(self, method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    class Counting(Offload):
+        async def call(self, method: Any, /, *args: Any, **kwargs: Any) -> Any:
             asked.append(method.__name__)
-            return await super()._call(method, *args, **kwargs)
+            return await super().call(method, *args, **kwargs)
+
+    counted = AsyncEngine(engine)
+    counted.monitor = AsyncMonitor(engine.monitor, Counting())
 
     async def listen() -> None:
-        tail = Tail(Counting(engine))
+        tail = Tail(counted)
 
         async def first_two() -> None:
             stream = tail.of_job(job_id, 0, 20)

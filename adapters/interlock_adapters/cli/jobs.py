@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from interlock.core.errors import InvalidOption, UnknownJobName, WaitTimeout
 from interlock.core.job import Job
 from interlock.jobs import published, serialize
 from interlock.jobs.options import Options
+from interlock.jobs.redaction import Redaction
 from interlock.jobs.registry import registered
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import (
@@ -294,10 +296,14 @@ def history(
 ) -> None:
     """Show what happened to a job, by whom and why."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        hidden = Redaction(engine.get(job_id))
         if rejected:
-            engine.get(job_id)
-            refused = ("at", "event", "status", "actor", "attempt", "why")
-            show.records(engine.rejections(job_id), refused, as_json=as_json)
+            of_refused = ("at", "event", "status", "actor", "attempt", "why")
+            refused = [
+                replace(one, why=hidden.text(one.why))
+                for one in engine.rejections(job_id)
+            ]
+            show.records(refused, of_refused, as_json=as_json)
             return
         columns = (
             "seq",
@@ -309,7 +315,11 @@ def history(
             "actor",
             "reason",
         )
-        show.records(engine.history(job_id), columns, as_json=as_json)
+        entries = [
+            replace(one, reason=one.reason and hidden.text(one.reason))
+            for one in engine.history(job_id)
+        ]
+        show.records(entries, columns, as_json=as_json)
 
 
 def log(
@@ -326,7 +336,9 @@ def log(
         last = 0
         while True:
             job = engine.get(job_id)
-            for line in engine.log(job_id, after=last):
+            hidden = Redaction(job)
+            for each in engine.log(job_id, after=last):
+                line = replace(each, text=hidden.text(each.text))
                 last = line.seq
                 if as_json:
                     show.records([line], (), as_json=True)

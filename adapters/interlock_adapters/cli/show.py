@@ -12,6 +12,7 @@ from rich.text import Text
 from interlock.core.job import Attempt, Job
 from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock.jobs import serialize
+from interlock.jobs.redaction import Redaction
 from interlock_adapters.cli.context import out
 
 #: Widths below which a column says nothing.
@@ -57,7 +58,7 @@ def jobs_table(jobs: Iterable[Job], *, compact: bool = False) -> Table:
 
 def _why(job: Job) -> str:
     if job.error is not None and job.stop_cause is None:
-        return job.error.message.splitlines()[0][:60]
+        return Redaction(job).text(job.error.message).splitlines()[0][:60]
     return job.reason.value if job.reason else job.phase.value
 
 
@@ -108,7 +109,7 @@ def job_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> Table:
         if value is None or value in ({}, "", False):
             continue
         if name == "error" and job.error is not None:
-            text = job.error.traceback or job.error.message
+            text = value["traceback"] or value["message"]
         elif isinstance(value, dict):
             text = json.dumps(value)
         else:
