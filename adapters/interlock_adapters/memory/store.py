@@ -38,7 +38,7 @@ from interlock.ports.clock import Clock
 from interlock.ports.runner import Wakeup
 from interlock_adapters.memory.reads import MemoryWakeup, as_running
 from interlock_adapters.memory.rules import moved, same_call
-from interlock_adapters.memory.upkeep import Upkeep
+from interlock_adapters.memory.maintenance import Maintenance
 
 _CLAIM = row_of(Event.CLAIM)
 _US = 1_000_000
@@ -48,7 +48,7 @@ _RECORDS = (
 )
 
 
-class MemoryStore(Upkeep):
+class MemoryStore(Maintenance):
     """See `JobStore`. Jobs in a dict, under one lock."""
 
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:

@@ -7,7 +7,7 @@ from interlock.core.records import Answer, WorkerInfo
 from interlock_adapters.memory.reads import Records
 
 
-class Upkeep(Records):
+class Maintenance(Records):
     """Limits, purging, workers."""
 
     def _ring(self) -> None:
