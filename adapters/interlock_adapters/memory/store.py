@@ -36,9 +36,9 @@ from interlock.core.records import (
 )
 from interlock.ports.clock import Clock
 from interlock.ports.runner import Wakeup
+from interlock_adapters.memory.maintenance import Maintenance
 from interlock_adapters.memory.reads import MemoryWakeup, as_running
 from interlock_adapters.memory.rules import moved, same_call
-from interlock_adapters.memory.maintenance import Maintenance
 
 _CLAIM = row_of(Event.CLAIM)
 _US = 1_000_000
