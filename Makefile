@@ -18,10 +18,11 @@ demo: $(BIN)/interlock
 test: $(BIN)/interlock
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
 
-# What needs no server, no browser and no worker.
+# What needs no server, no browser and no worker; of raw SQL, the plain connection.
 quick: $(BIN)/interlock
 	INTERLOCK_TEST_POSTGRES=none $(BIN)/python -m pytest --numprocesses $(PROCESSES) \
-		-k 'not postgres' $(QUICK)
+		-k 'not postgres and not no-checks and not recursive and not claim_cost' \
+		$(QUICK)
 
 science: $(SCIENCE)/interlock
 	$(SCIENCE)/python -m pytest tests/science

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,10 @@ from interlock.core.records import FeedPosition
 def f() -> None: ...
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as opened:
+@pytest.fixture(scope="module")  # a refusal changes nothing
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("bounds")
+    with Engine.open(f"sqlite:///{folder}/jobs.db") as opened:
         opened.submit(f).cancel()
         yield opened
 
