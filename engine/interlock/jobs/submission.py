@@ -45,13 +45,13 @@ def encoded(
         InvalidParams: they do not fit.
         InvalidOption: an annotation of the function cannot be used.
     """
-    from interlock.jobs import codecs  # noqa: PLC0415  (pydantic: with the first one)
+    from interlock.jobs import params as checks  # noqa: PLC0415  (pydantic: with the first one)
 
     if not isinstance(params, Mapping):
         raise InvalidParams(job.name, ["they must be a mapping of names to values"])
     if isinstance(job, PublishedJob):
-        return codecs.storable(job.name, job.checked(params), secret=job.secret)
-    return codecs.encoded(job.name, job.function, params, secret=job.secret)
+        return checks.storable(job.name, job.checked(params), secret=job.secret)
+    return checks.encoded(job.name, job.function, params, secret=job.secret)
 
 
 def new_job(

@@ -73,29 +73,31 @@ class JobFolder:
 
 
 class _Folder:
-    """A folder that is empty nearly always, so that a look must be cheap."""
+    """A folder that is nearly always empty, so that a look must be cheap."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._inode = os.lstat(path).st_ino
         self._empty_since = 0  # its change time when it was listed, 0: too young
 
     def is_empty(self) -> bool:
-        """Whether there is nothing in it; it is listed only if it has changed.
+        """Whether it is the same folder and has nothing in it.
 
-        No program can set the change time, and a change within the clock's
-        resolution is one of a folder that was young then.
+        It is listed only if it has changed. No program can set the change time, and
+        a change within the clock's resolution was of a folder that was young then.
         """
-        changed = os.fstat(self._fd).st_ctime_ns
-        if changed == self._empty_since:
-            return True
         try:
+            found = os.lstat(self._path)
+            if found.st_ino != self._inode:  # a job has put another in its place
+                return False
+            if found.st_ctime_ns == self._empty_since:
+                return True
             if os.listdir(self._path):
                 return False
         except OSError:  # a job has removed it
             return False
-        is_old = time.time_ns() - changed > _RESOLUTION_NS
-        self._empty_since = changed if is_old else 0
+        is_old = time.time_ns() - found.st_ctime_ns > _RESOLUTION_NS
+        self._empty_since = found.st_ctime_ns if is_old else 0
         return True
 
 

@@ -1,0 +1,63 @@
+"""A shim that took a folder of a job for empty would give its files to the next job."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from interlock_adapters.subprocess.shim.temporary_folders import JobFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JobFolder:
+    return JobFolder(str(tmp_path / "job"), own_memory=False)
+
+
+def _known_as_empty(folder: JobFolder, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make its change time old enough to be remembered."""
+    monkeypatch.setattr(
+        "interlock_adapters.subprocess.shim.temporary_folders._RESOLUTION_NS", -1
+    )
+    assert folder.is_clean()
+    return Path(folder.path)
+
+
+def test_a_file_that_is_left_is_seen(folder: JobFolder) -> None:
+    assert folder.is_clean()
+    (Path(folder.path) / "left").touch()
+    assert not folder.is_clean()
+
+
+def test_a_folder_that_nobody_changes_is_not_listed_again(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _known_as_empty(folder, monkeypatch)
+    monkeypatch.setattr(os, "listdir", lambda _path: ["listed"])
+    assert folder.is_clean()
+
+
+def test_a_file_is_seen_though_the_job_puts_the_times_back(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _known_as_empty(folder, monkeypatch)
+    before = path.stat()
+    (path / "left").touch()
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert not folder.is_clean()
+
+
+def test_a_folder_that_is_removed_is_not_clean(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _known_as_empty(folder, monkeypatch).rmdir()
+    assert not folder.is_clean()
+
+
+def test_a_folder_that_another_has_replaced_is_not_clean(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _known_as_empty(folder, monkeypatch)
+    path.rename(path.with_name("away"))
+    path.mkdir()
+    assert not folder.is_clean()
