@@ -22,8 +22,9 @@ def add(left: int, right: int = 1) -> int:
 
 
 @job(name="t.secret", secret=("password",))
-def secret(password: str) -> int:
-    return len(password)
+def secret(password: str) -> str:
+    print(f"the password is {password}")
+    return f"used {password}"
 
 
 @job(name="t.fresh", isolation="interpreter")

@@ -139,14 +139,24 @@ def test_secret_parameters_are_not_shown(run: Run) -> None:
         assert "hunter2" not in str(run(*words))
 
 
-def test_a_secret_is_not_shown_where_it_recurs(run: Run) -> None:
+def test_a_secret_is_not_shown_in_a_reason(run: Run) -> None:
     job_id = run("submit", "t.secret", "password=hunter2").strip()
     run("cancel", job_id, "--reason", "hunter2 leaked")
-    for command in ("show", "history", "log"):
+    for command in ("show", "history"):
         assert "hunter2" not in run(command, job_id)
         assert "hunter2" not in str(run(command, job_id, "--json"))
-    assert "hunter2" not in run("list")
     assert run("history", job_id, "--json")[-1]["reason"] == "*** leaked"
+
+
+def test_a_secret_is_not_shown_in_output_and_result(working: Run) -> None:
+    job_id = working("submit", "t.secret", "password=hunter2").strip()
+    assert working("wait", job_id) == '"used ***"\n'
+    assert working("log", job_id) == "the password is ***\n"
+    (line,) = working("log", job_id, "--json")
+    assert line["text"] == "the password is ***"
+    (job,) = working("show", job_id, "--json")
+    assert job["result"] == "used ***"
+    assert "hunter2" not in working("show", job_id)
 
 
 def test_history_tells_who_and_why(run: Run) -> None:

@@ -145,13 +145,23 @@ def needs_http(what: str) -> Iterator[None]:
         raise errors.InvalidOption.because("module", message) from None
 
 
+def _without_secrets(error: errors.InterlockError) -> str:
+    """Return what an error says; that of a job may repeat its parameters."""
+    job = getattr(error, "job", None)
+    if job is None:
+        return str(error)
+    from interlock.jobs.redaction import Redaction  # noqa: PLC0415  (few need it)
+
+    return Redaction(job).text(str(error))
+
+
 @contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
     """Print an `InterlockError` as one line, and exit with its code."""
     try:
         yield
     except errors.InterlockError as error:
-        err.print(str(error), style="red", markup=False)
+        err.print(_without_secrets(error), style="red", markup=False)
         code = next(code for kind, code in _CODES if isinstance(error, kind))
         raise typer.Exit(code) from error
     except KeyboardInterrupt:

@@ -137,7 +137,8 @@ def _finish(
         engine.result(job_id, timeout=0)
     else:
         err.print(show.jobs_table([job]))
-        show.print_json(engine.result(job_id, timeout=0))
+        result = engine.result(job_id, timeout=0)
+        show.print_json(Redaction(job).within(result))
 
 
 def _warn_without_worker(engine: "Engine | Client") -> None:
