@@ -24,6 +24,8 @@ def add(left: int, right: int = 1) -> int:
 @job(name="t.secret", secret=("password",))
 def secret(password: str) -> str:
     print(f"the password is {password}")
+    if password == "hunter3":
+        raise ValueError(f"{password} is wrong")
     return f"used {password}"
 
 

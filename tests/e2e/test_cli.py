@@ -148,6 +148,14 @@ def test_a_secret_is_not_shown_in_a_reason(run: Run) -> None:
     assert run("history", job_id, "--json")[-1]["reason"] == "*** leaked"
 
 
+def test_a_secret_is_not_shown_in_an_error(working: Run) -> None:
+    job_id = working("submit", "t.secret", "password=hunter3").strip()
+    done = CliRunner().invoke(app, ["wait", job_id])
+    assert "*** is wrong" in done.stderr
+    for text in (done.output, working("show", job_id), working("list")):
+        assert "hunter3" not in text
+
+
 def test_a_secret_is_not_shown_in_output_and_result(working: Run) -> None:
     job_id = working("submit", "t.secret", "password=hunter2").strip()
     assert working("wait", job_id) == '"used ***"\n'

@@ -158,6 +158,11 @@ def test_memory_that_is_only_reserved_does_not_count(working: Engine) -> None:
     assert working.submit(jobs.eats, "reserves").result(deadline(30)) == 4 * 1024**3
 
 
+def test_memory_that_processes_share_counts_once(working: Engine) -> None:
+    job = working.submit(jobs.eats, "shares").wait(deadline(30))
+    assert job.status is JobStatus.SUCCEEDED
+
+
 @pytest.mark.parametrize("ignores", [False, True])
 def test_cpu_time_ends_with_words_of_its_own(working: Engine, *, ignores: bool) -> None:
     job = working.submit(jobs.burns, ignores=ignores).wait(deadline(60))

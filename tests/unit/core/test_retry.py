@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from interlock import PermanentError, Retry, TransientError
+from interlock import PermanentError, Retry, StoreUnavailable, TransientError
 
 
 class Busy(Exception):
@@ -76,6 +76,7 @@ def test_what_is_worth_another_try(
         ({"on": ["builtins.OSError"]}, Retry(on=OSError)),
         ({"on": ["OSError", "BadImage", "a.B"]}, Retry(on=(OSError, "a.B"))),
         ({"on": None, "never_on": ["a.B"]}, Retry(never_on="a.B")),
+        ({"on": ["interlock.errors.StoreUnavailable"]}, Retry(on=StoreUnavailable)),
     ],
 )
 def test_what_an_earlier_version_stored_is_read(
