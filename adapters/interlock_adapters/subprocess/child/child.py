@@ -85,48 +85,60 @@ def stop_listening() -> None:
 
 
 class Main:
-    """The main process of a job: prepared in the shim, before the fork."""
+    """The main process of a job: prepared in the shim, before the fork.
+
+    A shim makes one, for each of its jobs anew: what is the same for all of them is
+    found once. Each fork has its own copy.
+    """
 
     def __init__(
         self,
-        order: LaunchOrder,
-        result_fd: int,
-        notice_fd: int,
         *,
         steps: Sequence[Callable[[], object]] = (),
-        lowest_fd: int = -1,
         find: Callable[[str], "_Callee"] | None = None,
         is_rehearsed: bool = False,
     ) -> None:
-        """Prepare a job.
+        """Find out what the jobs of this process have in common.
 
         Args:
-            order: what to run.
-            result_fd: where to write what is to be said.
-            notice_fd: where to read what the shim says.
             steps: what a fork does first.
-            lowest_fd: the lowest free descriptor when the function is called, -1: any.
             find: finds what to call, `_find` if not given.
             is_rehearsed: it runs in the zygote, where no hook is called and nothing is
                 finished.
         """
-        _ear.missed = False  # one that was sent to the shim is not for this job
-        self._order = order
-        self._link = JobLink(result_fd, notice_fd)
-        self._lowest_fd = lowest_fd
+        self._link = JobLink()
+        self._find = find or _find
         self._steps = steps
         self._finish: Callable[[], object] = _nothing if is_rehearsed else _finish
         self._has_end_hooks = bool(hooks.job_end) and not is_rehearsed
         if hooks.job_start and not is_rehearsed:
             self._steps = [*steps, hooks.job_start.run]
         self._modules = interpreter_end.modules()
-        self._codec = None
+        self._lowest_fd = -1
+        self._codec: Codec | None = None
+
+    def prepare(
+        self, order: LaunchOrder, result_fd: int, notice_fd: int, lowest_fd: int = -1
+    ) -> None:
+        """Prepare a job, in the shim that forks it.
+
+        Args:
+            order: what to run.
+            result_fd: where to write what is to be said.
+            notice_fd: where to read what the shim says.
+            lowest_fd: the lowest free descriptor when the function is called, -1: any.
+        """
+        _ear.missed = False  # one that was sent to the shim is not for this job
+        self._order = order
+        self._link.result_fd = result_fd
+        self._link.notice_fd = notice_fd
+        self._lowest_fd = lowest_fd
         try:
-            self._function, self._codec, is_async = (find or _find)(order.name)
+            self._function, self._codec, is_async = self._find(order.name)
             if is_async:
                 self._function = partial(_in_loop, self._link, self._function)
         except UnknownJobName as error:
-            self._function = partial(_refuse, error)
+            self._function, self._codec = partial(_refuse, error), None
         context.enter(self.here)
 
     def here(self) -> JobContext:
@@ -307,7 +319,8 @@ def rehearse() -> None:
     )
     null = os.open(os.devnull, os.O_WRONLY)
     for _ in range(_REHEARSALS):
-        job = Main(order, null, null, find=lambda _name: nothing, is_rehearsed=True)
+        job = Main(find=lambda _name: nothing, is_rehearsed=True)
+        job.prepare(order, null, null)
         job.call()
         _flush()
     os.close(null)

@@ -26,7 +26,9 @@ def main() -> None:
     child.listen()
     job_modules.load(config["path"], config["modules"], config["main"], config["argv"])
     log_output.show()
-    child.Main(order, result_fd, notice_fd).run()
+    job = child.Main()
+    job.prepare(order, result_fd, notice_fd)
+    job.run()
 
 
 if __name__ == "__main__":

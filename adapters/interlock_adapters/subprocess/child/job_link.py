@@ -26,9 +26,8 @@ _LOOK_MS: Final = 50  # another thread may have read the answer
 class JobLink:
     """Sends frames to the shim, and receives its notices."""
 
-    def __init__(self, result_fd: int, notice_fd: int) -> None:
-        self.result_fd = result_fd
-        self._notice_fd = notice_fd
+    def __init__(self) -> None:
+        self.result_fd = self.notice_fd = -1  # until a job has its pipes
         self._decoder = Decoder()
         self._pid = 0  # of the job's main process, once it runs
         self._over = False  # the function has ended
@@ -90,7 +89,7 @@ class JobLink:
             self._replies.clear()  # of one that was interrupted while it waited
             self._say(frame(Kind.REQUEST, {"number": number, **request}))
             poll = select.poll()
-            poll.register(self._notice_fd, select.POLLIN)
+            poll.register(self.notice_fd, select.POLLIN)
             while number not in self._replies:
                 poll.poll(_LOOK_MS)
                 self._read()
@@ -108,7 +107,7 @@ class JobLink:
             return
         try:
             with suppress(BlockingIOError):
-                data = os.read(self._notice_fd, _CHUNK)
+                data = os.read(self.notice_fd, _CHUNK)
                 if not data:
                     raise InterlockError("The worker of this job has died.")
                 for kind, text in self._decoder.feed(data):

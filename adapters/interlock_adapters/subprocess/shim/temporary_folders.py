@@ -65,7 +65,10 @@ class JobFolder:
 
     def is_clean(self) -> bool:
         """Whether the last job left nothing."""
-        return all(folder.is_empty() for folder in self._all)
+        for folder in self._all:  # a shim looks after each job: in plain statements
+            if not folder.is_empty():
+                return False
+        return True
 
     def close(self) -> None:
         """Remove it, with everything that a job left."""

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count
 from typing import Any, NoReturn
@@ -19,14 +18,8 @@ from interlock_adapters.subprocess.shim.shim import Spawn
 from interlock_adapters.subprocess.zygote.fork_safety import Prepared
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a fork runs, and which descriptors it keeps, ascending."""
-
-    main: Callable[[], NoReturn]
-    fds: Sequence[int]
-
-
+#: What a fork runs, and which descriptors it keeps, ascending.
+Plan = tuple[Callable[[], NoReturn], Sequence[int]]
 #: (order, result_fd, notice_fd) -> a plan, made before the fork.
 Prepare = Callable[[LaunchOrder, int, int], Plan]
 
@@ -35,7 +28,7 @@ def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
     """Return a function that starts launches; `config` names the job modules."""
     in_namespace = config["containment"] == kill_domain.NAMESPACE
     forks = {"fork"} if prepared.unsafe else {"fork", "process"}
-    as_fork: Prepare = partial(_as_fork, prepared)
+    as_fork: Prepare = partial(_as_fork, prepared, child.Main(steps=prepared.steps))
     as_interpreter: Prepare = partial(_as_interpreter, config)
 
     def spawn(order: LaunchOrder) -> Pipes:
@@ -56,7 +49,7 @@ def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
     os.environ["INTERLOCK_ATTEMPT"] = str(order.attempt)
     name = process_name(order.id, order.attempt).encode()
     most = child.most_descriptors()
-    plan = prepare(order, result_w, notice_r)
+    main, kept = prepare(order, result_w, notice_r)
     shim = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -70,11 +63,11 @@ def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
             os.dup2(out_w, 1)
             os.dup2(err_w, 2)
             at = 3
-            for fd in plan.fds:  # all but these: a job must not have what is ours
+            for fd in kept:  # all but these: a job must not have what is ours
                 os.closerange(at, fd)
                 at = fd + 1
             os.closerange(at, most)
-            plan.main()
+            main()
         finally:
             os._exit(70)  # EX_SOFTWARE: it never returns
     job.begin(pid)
@@ -82,12 +75,15 @@ def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
 
 
 def _as_fork(
-    prepared: Prepared, order: LaunchOrder, result_fd: int, notice_fd: int
+    prepared: Prepared,
+    job: child.Main,
+    order: LaunchOrder,
+    result_fd: int,
+    notice_fd: int,
 ) -> Plan:
     fds, lowest_fd = _kept(prepared.fds, result_fd, notice_fd)
-    steps = prepared.steps
-    main = child.Main(order, result_fd, notice_fd, steps=steps, lowest_fd=lowest_fd)
-    return Plan(main.run, fds)
+    job.prepare(order, result_fd, notice_fd, lowest_fd)
+    return job.run, fds
 
 
 @cache  # in each job of a shim, the pipes have the same numbers
@@ -125,4 +121,4 @@ def _as_interpreter(
             ]
             os.execve(sys.executable, [*program, *numbers], environment)  # noqa: S606
 
-    return Plan(execute, sorted((result_fd, notice_fd)))
+    return execute, sorted((result_fd, notice_fd))
