@@ -9,6 +9,7 @@ parent's memory weighs.
 
 import argparse
 import os
+import random
 import sqlite3
 import statistics
 import subprocess
@@ -142,7 +143,7 @@ def cancels(engine: Engine, url: str, many: int) -> list[float]:
             handle = engine.submit(hostile_jobs.family)
             while not engine.attempts(handle.id) or handle.job().attempt == 0:
                 time.sleep(0.01)
-            time.sleep(0.1)
+            time.sleep(random.uniform(0.05, 0.4))  # in no step with its worker
             asked = time.perf_counter()
             engine.cancel(handle.id, wait=20)
             found.append(time.perf_counter() - asked)

@@ -17,7 +17,6 @@ from interlock_adapters.subprocess.shim.pipes import Pipes
 from interlock_adapters.subprocess.shim.shim import Spawn
 from interlock_adapters.subprocess.zygote.fork_safety import Prepared
 
-
 #: What a fork runs, and which descriptors it keeps, ascending.
 Plan = tuple[Callable[[], NoReturn], Sequence[int]]
 #: (order, result_fd, notice_fd) -> a plan, made before the fork.
