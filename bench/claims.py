@@ -33,7 +33,7 @@ _SERIES = {
 
 def _unguard(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("ALTER TABLE job DISABLE TRIGGER USER")
+        connection.exec_driver_sql("ALTER TABLE interlock_job DISABLE TRIGGER USER")
         return
     query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     for (name,) in connection.exec_driver_sql(query).all():
@@ -52,8 +52,8 @@ def _ended(url: str, many: int) -> None:
     if engine.dialect.name == "postgresql":
         values[names.index("id")] = "'e' || lpad(i::text, 8, '0')"
     copy = (
-        f"INSERT INTO job ({', '.join(names)}) {_SERIES[engine.dialect.name]}"
-        f" SELECT {', '.join(values)} FROM n, job WHERE job.id = 'j1'"
+        f"INSERT INTO interlock_job ({', '.join(names)}) {_SERIES[engine.dialect.name]}"
+        f" SELECT {', '.join(values)} FROM n, interlock_job AS job WHERE job.id = 'j1'"
     )
     with engine.begin() as connection:
         _unguard(connection)

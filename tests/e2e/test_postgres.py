@@ -187,10 +187,10 @@ def test_psql_is_refused_an_illegal_update(engine: Engine, url: str) -> None:
     job = engine.submit(jobs.add, 1).job()
     engine.cancel(job.id)
     for statement in (
-        f"UPDATE job SET status = 'SUCCEEDED' WHERE id = '{job.id}'",
-        f"DELETE FROM history WHERE job_id = '{job.id}'",
+        f"UPDATE interlock_job SET status = 'SUCCEEDED' WHERE id = '{job.id}'",
+        f"DELETE FROM interlock_history WHERE job_id = '{job.id}'",
         "TRUNCATE job CASCADE",
-        "UPDATE lifecycle SET target = 'PENDING'",
+        "UPDATE interlock_lifecycle SET target = 'PENDING'",
     ):
         done = subprocess.run(
             ["psql", url, "-v", "ON_ERROR_STOP=1", "-c", statement],
@@ -225,11 +225,11 @@ def test_a_granted_role_works_and_cannot_disable_the_guard(url: str, role: str) 
         job = engine.submit(jobs.add, 1).wait(deadline(20))
         assert job.result == 2
     for attack in (
-        "ALTER TABLE job DISABLE TRIGGER ALL",
-        "DROP TRIGGER interlock_job_update ON job",
+        "ALTER TABLE interlock_job DISABLE TRIGGER ALL",
+        "DROP TRIGGER interlock_job_update ON interlock_job",
         "TRUNCATE history",
-        "UPDATE lifecycle SET target = 'PENDING'",
-        "DROP TABLE history",
+        "UPDATE interlock_lifecycle SET target = 'PENDING'",
+        "DROP TABLE interlock_history",
     ):
         with (
             psycopg.connect(role) as connection,

@@ -19,7 +19,7 @@ from pace import deadline
 from .fault_jobs import endless_at_first, ends_when_told
 
 LEASE_S = 3
-_LEASE = "SELECT status, attempt, lease_until_us / 1e6 FROM job WHERE id = %s"
+_LEASE = "SELECT status, attempt, lease_until_us / 1e6 FROM interlock_job WHERE id = %s"
 #: Of `endless_at_first`, which was lost once, and of `ends_when_told`, which ran once.
 LOST_ONCE = (JobStatus.SUCCEEDED, 2, 1, 0)
 ENDS = [LOST_ONCE, (JobStatus.SUCCEEDED, 1, 0, 0)]

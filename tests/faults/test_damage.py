@@ -54,7 +54,16 @@ def _run(command: str, path: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("what", [b"\0", b"\xff", b"noise"])
-@pytest.mark.parametrize("name", ["job", "history", "attempt", "log", "ix_job_claim"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "interlock_job",
+        "interlock_history",
+        "interlock_attempt",
+        "interlock_log",
+        "ix_interlock_job_claim",
+    ],
+)
 def test_a_damaged_page_is_told_by_verify(path: Path, name: str, what: bytes) -> None:
     _overwrite(path, _root(path, name), what)
     code, said = _run("verify", path)

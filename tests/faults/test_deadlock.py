@@ -29,7 +29,7 @@ _WAIT = (
     " AND wait_event_type = 'Lock'"
 )
 _REPEATED = "the transaction is repeated: "
-_LOCK = sa.text("SELECT FROM job WHERE id = :id FOR UPDATE")
+_LOCK = sa.text("SELECT FROM interlock_job WHERE id = :id FOR UPDATE")
 
 
 @pytest.fixture
@@ -159,7 +159,9 @@ def test_what_was_undone_together_is_told_and_all_of_it_is_undone(
 
 
 def test_a_limit_that_two_workers_set_at_once_is_set(url: str, store: SqlStore) -> None:
-    insert = sa.text("INSERT INTO job_name (name, max_running) VALUES ('t.add', 1)")
+    insert = sa.text(
+        "INSERT INTO interlock_job_name (name, max_running) VALUES ('t.add', 1)"
+    )
     with _rival(url) as rival, ThreadPoolExecutor(1) as pool:
         rival.execute(insert)
         other = pool.submit(store.set_limit, "t.add", 2)
@@ -181,7 +183,7 @@ def test_a_stricter_default_of_the_database_refuses_no_engine(url: str) -> None:
         ThreadPoolExecutor(1) as pool,
     ):
         job = engine.submit(jobs.add, 1).job()
-        rival.execute(sa.text("UPDATE job SET metadata = '{}'"))
+        rival.execute(sa.text("UPDATE interlock_job SET metadata = '{}'"))
         cancel = pool.submit(_together, engine._store, *_cancel(engine, job.id))
         until(lambda: _ask(url, _WAIT))
         rival.commit()

@@ -19,7 +19,9 @@ from pace import deadline
 from .disks import Disk, fill, mounted
 from .evidence import ENDS, ends, submitted, worker
 
-_RUNNING = sa.text("SELECT id, lease_until_us FROM job WHERE status = 'RUNNING'")
+_RUNNING = sa.text(
+    "SELECT id, lease_until_us FROM interlock_job WHERE status = 'RUNNING'"
+)
 
 
 @pytest.fixture

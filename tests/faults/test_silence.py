@@ -113,7 +113,9 @@ def test_a_worker_that_falls_silent_in_a_transaction_holds_nobody_up(
 ) -> None:
     with worker(wire.url, tmp_path / "log"):
         until(lambda: len(engine.workers()) == 1)
-        wire.silence_after(b"FROM job_name WHERE name IN")  # a claim's first lock
+        wire.silence_after(
+            b"FROM interlock_job_name WHERE name IN"
+        )  # a claim's first lock
         handle = engine.submit(jobs.add, 1)
         until(lambda: wire.is_silent)
         with worker(server.url, tmp_path / "other"):
@@ -135,7 +137,7 @@ def test_who_waits_for_a_silent_server_is_told_and_goes_on_afterwards(
             client.get(job.id)
         wire.forward()
         assert client.get(job.id).id == engine.get(job.id).id
-        wire.silence_after(b"INSERT INTO job ")
+        wire.silence_after(b"INSERT INTO interlock_job ")
         with pytest.raises(StoreUnavailable, match=r"no answer for 0.3 s.* unless"):
             client.submit(jobs.add, 1)
         wire.forward()

@@ -27,6 +27,7 @@ from interlock.testing.store_outcomes import OutcomesContract
 from interlock.testing.store_queries import QueriesContract
 from interlock.testing.store_records import RecordsContract
 from interlock.testing.store_submits import SubmitsContract
+from interlock.testing.store_values import ValuesContract
 
 
 class StoreContract(
@@ -37,6 +38,7 @@ class StoreContract(
     RecordsContract,
     QueriesContract,
     FeedContract,
+    ValuesContract,
 ):
     """Inherit from it, and define a fixture `store` that is empty for each test."""
 

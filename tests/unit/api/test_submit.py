@@ -192,7 +192,7 @@ def test_a_rerun_is_a_new_job(engine: InlineEngine) -> None:
 
 
 def test_ids_are_opaque_text(engine: InlineEngine) -> None:
-    for strange in ("", "nope", "x" * 10_000, "'; DROP TABLE job"):
+    for strange in ("", "nope", "x" * 10_000, "'; DROP TABLE interlock_job"):
         with pytest.raises(JobNotFound):
             engine.get(strange)
 

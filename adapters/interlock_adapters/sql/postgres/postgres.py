@@ -14,15 +14,16 @@ from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.schema import upgrade
 from interlock_adapters.sql.schema.flavor import POSTGRES, Flavor
+from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE, lifecycle
 from interlock_adapters.sql.store.database import Database, Undone
 from interlock_adapters.sql.store.store import SqlStore
 
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _GRANTS: Final = (
-    "GRANT SELECT, INSERT, UPDATE, DELETE ON job, history, attempt, rejection, log,"
-    " queue, job_name, worker, answer",
-    f"GRANT SELECT ON lifecycle, {upgrade.VERSION_TABLE}",
-    "GRANT USAGE ON SEQUENCE rejection_id_seq, log_seq_seq",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON "
+    + ", ".join(name for name in TABLES if name != lifecycle.name),
+    f"GRANT SELECT ON {lifecycle.name}, {VERSION_TABLE}",
+    "GRANT USAGE ON SEQUENCE interlock_rejection_id_seq, interlock_log_seq_seq",
 )
 _UPGRADE_LOCK: Final = 7_305_102  # one process at a time creates or upgrades a schema
 

@@ -1,5 +1,7 @@
 """Column types that mean the same in SQLite and in PostgreSQL."""
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,6 +52,46 @@ class UtcDateTime(TypeDecorator[datetime]):
         return _EPOCH + timedelta(microseconds=value)
 
 
-JsonText = sa.JSON(none_as_null=True).with_variant(
-    postgresql.JSONB(none_as_null=True), "postgresql"
+class _SqliteJson(sa.types.UserDefinedType[Any]):
+    """JSON in a column of type TEXT: any other type would rewrite bare numbers.
+
+    A column declared JSON has NUMERIC affinity (sqlite.org/datatype3.html, 3.1).
+    """
+
+    cache_ok = True
+
+    def get_col_spec(self, **_kwargs: object) -> str:
+        """Return the type of the column."""
+        return "TEXT"
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], str | None]:
+        """Return how a value is written; None is NULL."""
+        del dialect
+        return _to_json
+
+    def result_processor(
+        self, dialect: sa.Dialect, coltype: object
+    ) -> Callable[[str | None], Any]:
+        """Return how a text is read."""
+        del dialect, coltype
+        return _from_json
+
+
+def _to_json(value: object) -> str | None:
+    if value is None:
+        return None
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _from_json(text: str | None) -> Any:
+    if text is None or text == "{}":  # most are
+        return None if text is None else {}
+    return json.loads(text)
+
+
+#: A JSON value, kept as it was written: every number comes back equal.
+JsonText = (
+    sa.JSON(none_as_null=True)
+    .with_variant(postgresql.JSON(none_as_null=True), "postgresql")
+    .with_variant(_SqliteJson(), "sqlite")
 )

@@ -23,5 +23,17 @@ GUARDS: Final = {
         SQLITE: "5c243d884d1b9763fb6b06ce3e5dbaf0e39ce36d6c4b37a489d0799f37a13c38",
         POSTGRES: "55ed678267101863671714f93ee6f55f2f4a8bd3d819834a19aaa4a431c6f709",
     },
+    "0004": {
+        SQLITE: "6197afb875511a18434dd6620cdd13deeee0a70e03a057290e7a9e4866352fa3",
+        POSTGRES: "20ec911a1f68e00b0b241f6fbb89ef8b838007d595c0128dfde5cafdbe31a7c6",
+    },
 }
 HEAD: Final = max(GUARDS)
+#: Of the names of our tables, so that they live in an application's database.
+PREFIX: Final = "interlock_"
+_UNPREFIXED: Final = frozenset({"0001", "0002", "0003"})
+
+
+def table_prefix(version: str) -> str:
+    """Return the prefix of the tables of a schema version."""
+    return "" if version in _UNPREFIXED else PREFIX

@@ -36,10 +36,10 @@ SQL: Final = {
     Guard.DUE: "{o}run_at <= {now}",
     Guard.FRESH: "({o}expires_at IS NULL OR {o}expires_at >= {now})",
     Guard.OVERDUE: "{o}expires_at < {now}",
-    Guard.QUEUE_OPEN: "NOT EXISTS (SELECT 1 FROM queue"
-    " WHERE queue.name = {o}queue AND queue.paused)",
-    Guard.SLOT_FREE: "NOT EXISTS (SELECT 1 FROM job_name WHERE job_name.name = {o}name"
-    " AND job_name.max_running <= (SELECT count(*) FROM job AS peer"
+    Guard.QUEUE_OPEN: "NOT EXISTS (SELECT 1 FROM interlock_queue"
+    " AS halted WHERE halted.name = {o}queue AND halted.paused)",
+    Guard.SLOT_FREE: "NOT EXISTS (SELECT 1 FROM interlock_job_name AS named WHERE named.name = {o}name"
+    " AND named.max_running <= (SELECT count(*) FROM interlock_job AS peer"
     f" WHERE peer.status = '{RUNNING}' AND peer.name = {{o}}name))",
     Guard.HELD: "{o}attempt = {attempt}",
     Guard.LEASED: "{o}lease_until_us > {lease_now} AND {o}lease_epoch = {lease_epoch}",
@@ -78,9 +78,9 @@ def where(
     """Return the WHERE of a statement that applies `event`: source and all guards."""
     row = row_of(event)
     # The cast keeps SQLite from walking all jobs of the status to look for the ids.
-    conditions = [f"CAST(job.status AS TEXT) = '{row.source}'"]
+    conditions = [f"CAST(interlock_job.status AS TEXT) = '{row.source}'"]
     conditions += [
-        f"({SQL[guard].format(o='job.', **facts)})"
+        f"({SQL[guard].format(o='interlock_job.', **facts)})"
         for guard in row.guards
         if guard not in skip
     ]

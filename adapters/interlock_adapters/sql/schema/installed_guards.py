@@ -13,7 +13,7 @@ from interlock_adapters.sql.schema.tables import LIFECYCLE_ROWS, lifecycle
 
 _INSTALLED: Final = (
     "SELECT name, tbl_name AS place, sql FROM sqlite_master WHERE type = 'trigger' AND"
-    " tbl_name IN ('job', 'history', 'attempt', 'lifecycle')"
+    " tbl_name IN :places"
 )
 Rows = Sequence[Mapping[str, object]]
 
@@ -33,8 +33,10 @@ def digest(found: Mapping[str, str], rows: Rows = LIFECYCLE_ROWS) -> str:
 def faults(connection: sa.Connection, version: str) -> list[str]:
     """Return which guards of a schema version were removed or changed."""
     dialect = connection.dialect.name
-    installed = {row.name: row.sql for row in _triggers(connection)}
-    rows = [dict(row) for row in connection.execute(sa.select(lifecycle)).mappings()]
+    prefix = guard_digests.table_prefix(version)
+    installed = {row.name: row.sql for row in _triggers(connection, prefix)}
+    edges = sa.text(f"SELECT event, source, target, who FROM {prefix}lifecycle")
+    rows = [dict(row) for row in connection.execute(edges).mappings()]
     if version != guard_digests.HEAD:
         same = digest(installed, rows) == guard_digests.GUARDS[version][dialect]
         return [] if same else [f"they are not those of schema {version}"]
@@ -56,7 +58,7 @@ def weakened(installed: Mapping[str, str], wanted: Mapping[str, str]) -> list[st
 def install(connection: sa.Connection) -> None:
     """Put the triggers and the lifecycle rows of this table in place of any others."""
     postgres = connection.dialect.name == POSTGRES
-    for row in _triggers(connection):
+    for row in _triggers(connection, guard_digests.PREFIX):
         on = f" ON {row.place}" if postgres else ""
         connection.exec_driver_sql(f"DROP TRIGGER {row.name}{on}")
     connection.execute(sa.delete(lifecycle))
@@ -65,7 +67,9 @@ def install(connection: sa.Connection) -> None:
         connection.exec_driver_sql(ddl)
 
 
-def _triggers(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+def _triggers(connection: sa.Connection, prefix: str) -> Sequence[sa.Row[Any]]:
     postgres = connection.dialect.name == POSTGRES
-    query = plpgsql.INSTALLED if postgres else _INSTALLED
-    return connection.execute(sa.text(query)).all()
+    query = sa.text(plpgsql.INSTALLED if postgres else _INSTALLED)
+    places = [prefix + name for name in triggers.TABLES]
+    bound = query.bindparams(sa.bindparam("places", places, expanding=True))
+    return connection.execute(bound).all()

@@ -13,9 +13,10 @@ from interlock.ports.clock import boot_id
 from interlock.worker.settings import DEFAULT_LEASE_S
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import SQLITE
+from interlock_adapters.sql.schema.guard_digests import table_prefix
 
 #: Every column that there is: an older schema has fewer.
-_ALL: Final = sa.text("SELECT * FROM worker").columns(seen_at=UtcDateTime)
+_ALL: Final = "SELECT * FROM {table}"
 
 
 def refuse(connection: sa.Connection, version: str, *, now: datetime) -> None:
@@ -25,7 +26,9 @@ def refuse(connection: sa.Connection, version: str, *, now: datetime) -> None:
         SchemaMismatch: which workers, and what to do.
     """
     on_this_host = connection.dialect.name == SQLITE
-    found = connection.execute(_ALL).mappings().all()
+    query = sa.text(_ALL.format(table=f"{table_prefix(version)}worker"))
+    typed = query.columns(seen_at=UtcDateTime)
+    found = connection.execute(typed).mappings().all()
     live = sorted(
         f"{row['id']} (process {row['pid']} on {row['host']}, seen"
         f" {(now - row['seen_at']).total_seconds():.0f} s ago)"

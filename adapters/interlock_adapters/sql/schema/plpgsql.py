@@ -30,7 +30,9 @@ _WAKES = (
 
 def portable(condition: str) -> str:
     """Return a condition of `trigger_rules` without SQLite's IS between values."""
-    one = re.sub(r"IS NOT (?=(NEW|OLD)\.|\(SELECT)", "IS DISTINCT FROM ", condition)
+    one = re.sub(
+        r"IS NOT (?=(NEW|OLD)\.|CAST\(|\(SELECT)", "IS DISTINCT FROM ", condition
+    )
     return re.sub(r"IS (?=(NEW|OLD)\.)", "IS NOT DISTINCT FROM ", one)
 
 
@@ -78,13 +80,17 @@ def bodies() -> dict[str, str]:
 def _triggers() -> list[tuple[str, str, str]]:
     """Return (name, table, when) of every trigger; its function has its name."""
     found = [
-        (PREFIX + g.name, g.table, f"BEFORE {g.event} ON {g.table} FOR EACH ROW")
+        (
+            PREFIX + g.name,
+            g.table,
+            f"BEFORE {g.event} ON {PREFIX}{g.table} FOR EACH ROW",
+        )
         for g in guards()
     ]
     after = [(writer.name, writer.event) for writer in writers("", "")]
     after += [(f"job_wake_{event.lower()}", event) for event in ("INSERT", "UPDATE")]
     return found + [
-        (PREFIX + name, "job", f"AFTER {event} ON job FOR EACH ROW")
+        (PREFIX + name, "job", f"AFTER {event} ON interlock_job FOR EACH ROW")
         for name, event in after
     ]
 
@@ -98,14 +104,14 @@ def ddl() -> list[str]:
     ]
     for name, table, when in _triggers():
         made.append(f"CREATE TRIGGER {name} {when} EXECUTE FUNCTION {name}()")
-        made.append(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+        made.append(f"ALTER TABLE {PREFIX}{table} ENABLE ALWAYS TRIGGER {name}")
     for table in TABLES:
         name = f"{PREFIX}{table}_truncate"
         made.append(
-            f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
+            f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {PREFIX}{table} FOR EACH STATEMENT"
             f" EXECUTE FUNCTION {PREFIX}truncate()"
         )
-        made.append(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+        made.append(f"ALTER TABLE {PREFIX}{table} ENABLE ALWAYS TRIGGER {name}")
     return made
 
 
@@ -126,5 +132,5 @@ FROM pg_trigger AS trigger
 JOIN pg_class AS place ON place.oid = trigger.tgrelid
 JOIN pg_proc AS function ON function.oid = trigger.tgfoid
 WHERE NOT trigger.tgisinternal AND place.relnamespace = current_schema()::regnamespace
-  AND place.relname IN ('job', 'history', 'attempt', 'lifecycle')
+  AND place.relname IN :places
 """

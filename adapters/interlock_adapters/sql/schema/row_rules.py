@@ -36,6 +36,10 @@ ROW_RULES = {
 COLUMN_OF: Final = {"version": "write_seq"}
 #: The columns of what is submitted, each named as its field of `NewJob`.
 SUBMITTED: Final = tuple(field.name for field in fields(NewJob))
+#: Columns that hold JSON, as text.
+JSON_COLUMNS: Final = frozenset(
+    {"params", "retry", "metadata", "result", "error", "progress"}
+)
 #: Columns that are read out of the policy `retry`, for the guards.
 _OF_RETRY: Final = ("max_attempts", "retry_on_timeout")
 #: What was submitted never changes, but for the moment of the next attempt.

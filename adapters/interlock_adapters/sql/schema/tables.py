@@ -40,14 +40,14 @@ def _when(*, nullable: bool = True) -> Any:
 class JobRow(Base, table=True):
     """The `job` table: the fields of `interlock.job.Job`, and the writer's tokens."""
 
-    __tablename__ = "job"
+    __tablename__ = "interlock_job"
     __table_args__ = (
         *(
             sa.CheckConstraint(rule.format(r=""), name=name)
             for name, rule in ROW_RULES.items()
         ),
         partial_index(
-            "ix_job_claim",
+            "ix_interlock_job_claim",
             "queue",
             "name",
             "priority DESC",
@@ -55,36 +55,41 @@ class JobRow(Base, table=True):
             where=f"status = '{INITIAL}' AND ready = 1",
         ),
         partial_index(
-            "ix_job_due", "run_at", where=f"status = '{INITIAL}' AND ready = 0"
+            "ix_interlock_job_due",
+            "run_at",
+            where=f"status = '{INITIAL}' AND ready = 0",
         ),
         partial_index(
-            "ix_job_expiry",
+            "ix_interlock_job_expiry",
             "expires_at",
             where=f"status = '{INITIAL}' AND expires_at IS NOT NULL",
         ),
         partial_index(
-            "ix_job_running", "name", "worker_id", where=f"status = '{RUNNING}'"
+            "ix_interlock_job_running",
+            "name",
+            "worker_id",
+            where=f"status = '{RUNNING}'",
         ),
         partial_index(
-            "ix_job_finished",
+            "ix_interlock_job_finished",
             "finished_at",
             "id",
             where="finished_at IS NOT NULL",
         ),
         partial_index(
-            "uq_job_unique_key",
+            "uq_interlock_job_unique_key",
             "unique_key",
             unique=True,
             where=f"unique_key IS NOT NULL AND status IN ({quoted(LIVE)})",
         ),
         partial_index(
-            "uq_job_idempotency_key",
+            "uq_interlock_job_idempotency_key",
             "idempotency_key",
             unique=True,
             where="idempotency_key IS NOT NULL",
         ),
-        Index("ix_job_status", "status", "id"),
-        Index("ix_job_name", "name", "id"),
+        Index("ix_interlock_job_status", "status", "id"),
+        Index("ix_interlock_job_name", "name", "id"),
         {"sqlite_with_rowid": False},
     )
 
@@ -130,7 +135,7 @@ class JobRow(Base, table=True):
     progress: dict[str, Any] | None = _json()
     exit_code: int | None = None
     exit_signal: int | None = None
-    ready: int  # 1 once `run_at` has come: what is not due stays out of ix_job_claim
+    ready: int  # 1 once `run_at` has come: what is not due stays out of ix_interlock_job_claim
 
     # The tokens that every write of the engine presents, for the triggers to judge.
     write_seq: int
@@ -145,7 +150,7 @@ class JobRow(Base, table=True):
 class AttemptRow(Base, table=True):
     """One row per claim; triggers insert and end it."""
 
-    __tablename__ = "attempt"
+    __tablename__ = "interlock_attempt"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     job_id: str = Field(primary_key=True)
@@ -168,9 +173,9 @@ class AttemptRow(Base, table=True):
 class HistoryRow(Base, table=True):
     """Append-only; only triggers write it."""
 
-    __tablename__ = "history"
+    __tablename__ = "interlock_history"
     __table_args__ = (
-        Index("ix_history_feed", "position", "job_id", "seq"),
+        Index("ix_interlock_history_feed", "position", "job_id", "seq"),
         {"sqlite_with_rowid": False},
     )
 
@@ -191,7 +196,7 @@ class HistoryRow(Base, table=True):
 class LifecycleRow(Base, table=True):
     """The table of transitions, for the triggers; read-only."""
 
-    __tablename__ = "lifecycle"
+    __tablename__ = "interlock_lifecycle"
 
     event: str = Field(primary_key=True)
     source: str
@@ -202,7 +207,7 @@ class LifecycleRow(Base, table=True):
 class RejectionRow(Base, table=True):
     """An event that was refused."""
 
-    __tablename__ = "rejection"
+    __tablename__ = "interlock_rejection"
 
     id: int | None = Field(default=None, primary_key=True)
     job_id: str = Field(index=True)
@@ -217,8 +222,8 @@ class RejectionRow(Base, table=True):
 class LogRow(Base, table=True):
     """A line of a job's output."""
 
-    __tablename__ = "log"
-    __table_args__ = (Index("ix_log_job_id_seq", "job_id", "seq"),)
+    __tablename__ = "interlock_log"
+    __table_args__ = (Index("ix_interlock_log_job_id_seq", "job_id", "seq"),)
 
     seq: int | None = Field(default=None, primary_key=True)
     job_id: str
@@ -231,7 +236,7 @@ class LogRow(Base, table=True):
 class QueueRow(Base, table=True):
     """A queue that is, or was, paused."""
 
-    __tablename__ = "queue"
+    __tablename__ = "interlock_queue"
 
     name: str = Field(primary_key=True)
     paused: bool
@@ -240,7 +245,7 @@ class QueueRow(Base, table=True):
 class JobNameRow(Base, table=True):
     """A job name with a limit."""
 
-    __tablename__ = "job_name"
+    __tablename__ = "interlock_job_name"
 
     name: str = Field(primary_key=True)
     max_running: int
@@ -249,8 +254,8 @@ class JobNameRow(Base, table=True):
 class AnswerRow(Base, table=True):
     """The answer to a request with an idempotency key; no text: still running."""
 
-    __tablename__ = "answer"
-    __table_args__ = (Index("ix_answer_until", "until"),)
+    __tablename__ = "interlock_answer"
+    __table_args__ = (Index("ix_interlock_answer_until", "until"),)
 
     key: str = Field(primary_key=True)
     request: str
@@ -261,7 +266,7 @@ class AnswerRow(Base, table=True):
 class WorkerRow(Base, table=True):
     """A worker that is registered."""
 
-    __tablename__ = "worker"
+    __tablename__ = "interlock_worker"
 
     id: str = Field(primary_key=True)
     host: str
@@ -277,16 +282,19 @@ class WorkerRow(Base, table=True):
     jobs: dict[str, Any] | None = _json()
 
 
-job = Base.metadata.tables["job"]
-attempt = Base.metadata.tables["attempt"]
-history = Base.metadata.tables["history"]
-lifecycle = Base.metadata.tables["lifecycle"]
-rejection = Base.metadata.tables["rejection"]
-log = Base.metadata.tables["log"]
-queue = Base.metadata.tables["queue"]
-job_name = Base.metadata.tables["job_name"]
-worker = Base.metadata.tables["worker"]
-answer = Base.metadata.tables["answer"]
+TABLES = Base.metadata.tables
+#: Alembic's table with the version of the schema.
+VERSION_TABLE = "interlock_schema_version"
+job = TABLES["interlock_job"]
+attempt = TABLES["interlock_attempt"]
+history = TABLES["interlock_history"]
+lifecycle = TABLES["interlock_lifecycle"]
+rejection = TABLES["interlock_rejection"]
+log = TABLES["interlock_log"]
+queue = TABLES["interlock_queue"]
+job_name = TABLES["interlock_job_name"]
+worker = TABLES["interlock_worker"]
+answer = TABLES["interlock_answer"]
 
 
 LIFECYCLE_ROWS = [

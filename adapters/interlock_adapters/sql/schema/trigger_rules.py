@@ -23,6 +23,7 @@ from interlock.core.lifecycle import (
 from interlock_adapters.sql.schema import guard_sql
 from interlock_adapters.sql.schema.row_rules import (
     IMMUTABLE,
+    JSON_COLUMNS,
     LIVE,
     ROW_RULES,
     RUNNING,
@@ -42,7 +43,14 @@ Rule = tuple[str, str]  # (what must not be, words)
 
 def differ(*columns: str) -> str:
     """Return the condition that one of the columns changes."""
-    return "(" + " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in columns) + ")"
+    return "(" + " OR ".join(_differs(column) for column in columns) + ")"
+
+
+def _differs(column: str) -> str:
+    """Return the condition that a column changes. JSON is compared as it is written."""
+    if column in JSON_COLUMNS:
+        return f"CAST(NEW.{column} AS TEXT) IS NOT CAST(OLD.{column} AS TEXT)"
+    return f"NEW.{column} IS NOT OLD.{column}"
 
 
 def _only_with(changed: str, *events: Event, extra: str = "TRUE") -> str:
@@ -62,7 +70,7 @@ def update_rules() -> list[Rule]:
             "write_seq moves by one",
         ),
         (
-            f"{MOVED} AND NOT EXISTS (SELECT 1 FROM lifecycle AS row WHERE"
+            f"{MOVED} AND NOT EXISTS (SELECT 1 FROM interlock_lifecycle AS row WHERE"
             " row.event = NEW.event AND row.source = OLD.status"
             " AND row.target = NEW.status)",
             "illegal transition",
@@ -197,22 +205,22 @@ def insert_rules() -> list[Rule]:
             " OR ".join(f"NEW.{column} IS NOT NULL" for column in clean),
             "a new job has no past",
         ),
-        ("EXISTS (SELECT 1 FROM job WHERE id = NEW.id)", "the id is taken"),
+        ("EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.id)", "the id is taken"),
         (
-            "EXISTS (SELECT 1 FROM history WHERE job_id = NEW.id)",
+            "EXISTS (SELECT 1 FROM interlock_history WHERE job_id = NEW.id)",
             "the id was used before",
         ),
         (
-            "EXISTS (SELECT 1 FROM attempt WHERE job_id = NEW.id)",
+            "EXISTS (SELECT 1 FROM interlock_attempt WHERE job_id = NEW.id)",
             "the id was used before",
         ),
         (
-            "NEW.unique_key IS NOT NULL AND EXISTS (SELECT 1 FROM job WHERE"
+            "NEW.unique_key IS NOT NULL AND EXISTS (SELECT 1 FROM interlock_job WHERE"
             f" unique_key = NEW.unique_key AND status IN ({quoted(LIVE)}))",
             "the unique_key is taken",
         ),
         (
-            "NEW.idempotency_key IS NOT NULL AND EXISTS (SELECT 1 FROM job WHERE"
+            "NEW.idempotency_key IS NOT NULL AND EXISTS (SELECT 1 FROM interlock_job WHERE"
             " idempotency_key = NEW.idempotency_key)",
             "the idempotency_key is taken",
         ),
@@ -221,21 +229,21 @@ def insert_rules() -> list[Rule]:
 
 def history_rules() -> list[Rule]:
     """Return the rules for a new row of `history`."""
-    last = "(SELECT target FROM history WHERE job_id = NEW.job_id ORDER BY seq DESC LIMIT 1)"  # noqa: E501
-    status = "(SELECT status FROM job WHERE id = NEW.job_id)"
-    once = "EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id AND {set} IS NOT NULL) AND"
-    once += " NOT EXISTS (SELECT 1 FROM history WHERE job_id = NEW.job_id"
+    last = "(SELECT target FROM interlock_history WHERE job_id = NEW.job_id ORDER BY seq DESC LIMIT 1)"  # noqa: E501
+    status = "(SELECT status FROM interlock_job WHERE id = NEW.job_id)"
+    once = "EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND {set} IS NOT NULL) AND"
+    once += " NOT EXISTS (SELECT 1 FROM interlock_history WHERE job_id = NEW.job_id"
     once += " AND event = NEW.event{same})"
     asked = once.format(set="cancel_requested_at", same="")
     stopped = once.format(set="stop_cause", same=" AND attempt = NEW.attempt")
     return [
         (
-            "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM history"
+            "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM interlock_history"
             " WHERE job_id = NEW.job_id)",
             "history is append-only",
         ),
         (
-            "NOT EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id"
+            "NOT EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id"
             " AND event = NEW.event AND attempt = NEW.attempt)",
             "history is written by the job's own changes",
         ),
@@ -258,7 +266,7 @@ def attempt_rules() -> list[Rule]:
             differ(
                 *("outcome", "ended_at", "exit_code", "exit_signal", "proof", "error")
             )
-            + " AND EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id"
+            + " AND EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id"
             f" AND attempt = OLD.attempt AND status = '{RUNNING}')",
             "an attempt ends with its job's event",
         ),
@@ -267,7 +275,7 @@ def attempt_rules() -> list[Rule]:
 
 #: An attempt that no claim has made.
 UNCLAIMED: Final = (
-    "EXISTS (SELECT 1 FROM attempt WHERE job_id = NEW.job_id AND attempt ="
-    " NEW.attempt) OR NOT EXISTS (SELECT 1 FROM job WHERE id = NEW.job_id AND"
+    "EXISTS (SELECT 1 FROM interlock_attempt WHERE job_id = NEW.job_id AND attempt ="
+    " NEW.attempt) OR NOT EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND"
     f" attempt = NEW.attempt AND status = '{RUNNING}')"
 )

@@ -25,7 +25,7 @@ from interlock_adapters.sql.schema.trigger_rules import (
 PREFIX: Final = "interlock_"
 #: The tables whose triggers are part of the guard.
 TABLES: Final = ("job", "history", "attempt", "lifecycle")
-_NEXT = "(SELECT coalesce(max(position), 0) + 1 FROM history)"
+_NEXT = "(SELECT coalesce(max(position), 0) + 1 FROM interlock_history)"
 _NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
 
@@ -51,7 +51,7 @@ class Writer:
 
 def guards() -> list[Guard]:
     """Return every guard."""
-    has_job = "EXISTS (SELECT 1 FROM job WHERE id = OLD.job_id)"
+    has_job = "EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id)"
     sealed = [("TRUE", "the lifecycle table is sealed")]
     gone = [(has_job, "records of a job go with the job")]
     frozen = [("TRUE", "history is append-only")]
@@ -81,11 +81,11 @@ def writers(now: str, position: str) -> list[Writer]:
         position: in SQL, the place of a history row in the order over all jobs.
     """
     attempt_begins = (
-        "INSERT INTO attempt (job_id, attempt, worker_id, claimed_at)"
+        "INSERT INTO interlock_attempt (job_id, attempt, worker_id, claimed_at)"
         " VALUES (NEW.id, NEW.attempt, NEW.worker_id, NEW.started_at)"
     )
     attempt_ends = (
-        "UPDATE attempt SET outcome = NEW.event, ended_at = NEW.event_at,"
+        "UPDATE interlock_attempt SET outcome = NEW.event, ended_at = NEW.event_at,"
         " exit_code = NEW.exit_code, exit_signal = NEW.exit_signal,"
         " proof = NEW.write_proof, error = NEW.error"
         " WHERE job_id = NEW.id AND attempt = OLD.attempt"
@@ -104,9 +104,9 @@ def writers(now: str, position: str) -> list[Writer]:
 
 def _log(source: str, token: str, now: str, position: str) -> str:
     return (
-        "INSERT INTO history (job_id, seq, event, source, target, at, actor, reason,"
+        "INSERT INTO interlock_history (job_id, seq, event, source, target, at, actor, reason,"
         " attempt, position) VALUES (NEW.id,"
-        " (SELECT coalesce(max(seq), 0) + 1 FROM history"
+        " (SELECT coalesce(max(seq), 0) + 1 FROM interlock_history"
         f" WHERE job_id = NEW.id), NEW.event, {source}, NEW.status,"
         f" CASE WHEN {token} THEN NEW.event_at ELSE {now} END,"
         f" CASE WHEN {token} THEN NEW.actor ELSE 'sql' END,"
@@ -127,11 +127,11 @@ def triggers() -> dict[str, str]:
             f"  SELECT RAISE(ABORT, '{said(words)}') WHERE {fault};"
             for fault, words in guard.rules
         )
-        when = f"BEFORE {guard.event} ON {guard.table}"
+        when = f"BEFORE {guard.event} ON {PREFIX}{guard.table}"
         name = PREFIX + guard.name
         found[name] = f"CREATE TRIGGER {name} {when} BEGIN\n{body}\nEND"
     for writer in writers(_NOW_US, _NEXT):
-        when = f"AFTER {writer.event} ON job WHEN {writer.when}"
+        when = f"AFTER {writer.event} ON interlock_job WHEN {writer.when}"
         name = PREFIX + writer.name
         body = f"  {writer.statement};"
         found[name] = f"CREATE TRIGGER {name} {when} BEGIN\n{body}\nEND"

@@ -13,9 +13,8 @@ from interlock_adapters.sql.schema import (
     installed_guards,
     live_workers,
 )
-from interlock_adapters.sql.schema.tables import Base
+from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE
 
-VERSION_TABLE: Final = "interlock_schema_version"
 HEAD: Final = guard_digests.HEAD
 _alembic: Final = threading.Lock()  # it keeps its context in a global
 
@@ -31,7 +30,7 @@ def current(connection: sa.Connection) -> str | None:
         query = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")
         version: str | None = connection.scalar(query)
         return version
-    foreign = sorted(names & set(Base.metadata.tables))
+    foreign = sorted(names & set(TABLES))
     if foreign:
         raise SchemaMismatch(
             f"The database has a table named {foreign[0]!r} that Interlock did not "

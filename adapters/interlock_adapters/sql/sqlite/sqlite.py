@@ -1,13 +1,11 @@
 """Opens a SQLite file: WAL, durable by default, refused on network disks."""
 
-import json
 import os
 import re
 import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -148,17 +146,10 @@ def _connect(url: str) -> tuple[Path, sa.Engine]:
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         connect_args={"timeout": _BUSY_S, "check_same_thread": False},
-        json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
-        json_deserializer=_from_json,
     )
     _prepare(engine, synchronous)
     file_identity.keep(engine, path)
     return path, engine
-
-
-def _from_json(text: str) -> object:
-    """Return the value of a JSON column; most are empty."""
-    return {} if text == "{}" else json.loads(text)
 
 
 @contextmanager

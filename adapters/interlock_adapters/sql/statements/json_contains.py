@@ -14,7 +14,7 @@ _BIG = 2**63  # beyond it SQLite reads a JSON integer as a real
 def contains(dialect: str, wanted: Mapping[str, object]) -> sa.ColumnElement[bool]:
     """Return the condition that the stored params contain `wanted`."""
     if dialect == "postgresql":
-        return sa.type_coerce(job.c.params, JSONB).contains(wanted)
+        return sa.cast(job.c.params, JSONB).contains(wanted)
     return _has_all(sa.type_coerce(job.c.params, sa.Text), wanted)
 
 

@@ -23,15 +23,17 @@ _OPEN = f"status = '{INITIAL}' AND ready = 1"
 _DUE = f"status = '{INITIAL}' AND ready = 0 AND run_at <= :now"
 _NOW = sa.bindparam("now", type_=UtcDateTime())
 _LIMITED = sa.text(
-    "SELECT name FROM job_name WHERE name IN :names ORDER BY name FOR UPDATE"
+    "SELECT name FROM interlock_job_name WHERE name IN :names ORDER BY name FOR UPDATE"
 ).bindparams(sa.bindparam("names", expanding=True))
 
 
 @cache
 def _promote(flavor: Flavor) -> sa.TextClause:
-    by = flavor.by_index("ix_job_due")
-    due = f"SELECT id FROM job {by} WHERE {_DUE}{_locked(flavor)}"
-    return sa.text(f"UPDATE job SET ready = 1 WHERE id IN ({due})").bindparams(_NOW)
+    by = flavor.by_index("ix_interlock_job_due")
+    due = f"SELECT id FROM interlock_job {by} WHERE {_DUE}{_locked(flavor)}"
+    return sa.text(
+        f"UPDATE interlock_job SET ready = 1 WHERE id IN ({due})"
+    ).bindparams(_NOW)
 
 
 def _locked(flavor: Flavor) -> str:
@@ -47,36 +49,37 @@ def _lanes(flavor: Flavor) -> sa.TextClause:
     and are to be promoted first.
     """
     by_claim, by_due, by_running = (
-        flavor.by_index(f"ix_job_{name}") for name in ("claim", "due", "running")
+        flavor.by_index(f"ix_interlock_job_{name}")
+        for name in ("claim", "due", "running")
     )
     return sa.text(f"""
 WITH RECURSIVE lane (queue, name) AS (
-  SELECT * FROM (SELECT queue, name FROM job {by_claim} WHERE {_OPEN}
+  SELECT * FROM (SELECT queue, name FROM interlock_job {by_claim} WHERE {_OPEN}
                  ORDER BY queue, name LIMIT 1) AS first
   UNION ALL
-  SELECT next.queue, next.name FROM lane JOIN job AS next ON next.id = coalesce(
-    (SELECT id FROM job {by_claim}
+  SELECT next.queue, next.name FROM lane JOIN interlock_job AS next ON next.id = coalesce(
+    (SELECT id FROM interlock_job {by_claim}
      WHERE {_OPEN} AND queue = lane.queue AND name > lane.name
      ORDER BY queue, name LIMIT 1),
-    (SELECT id FROM job {by_claim}
+    (SELECT id FROM interlock_job {by_claim}
      WHERE {_OPEN} AND queue > lane.queue ORDER BY queue, name LIMIT 1))
 )
 SELECT lane.queue, lane.name,
-  coalesce((SELECT paused FROM queue WHERE queue.name = lane.queue), false) AS paused,
-  (SELECT max_running FROM job_name WHERE job_name.name = lane.name) AS allowed,
-  (SELECT count(*) FROM job {by_running}
-   WHERE status = '{RUNNING}' AND job.name = lane.name) AS running
+  coalesce((SELECT paused FROM interlock_queue AS halted WHERE halted.name = lane.queue), false) AS paused,
+  (SELECT max_running FROM interlock_job_name AS named WHERE named.name = lane.name) AS allowed,
+  (SELECT count(*) FROM interlock_job {by_running}
+   WHERE status = '{RUNNING}' AND interlock_job.name = lane.name) AS running
 FROM lane
 UNION ALL
 SELECT NULL, NULL, false, NULL, 0
-WHERE EXISTS (SELECT 1 FROM job {by_due} WHERE {_DUE})
+WHERE EXISTS (SELECT 1 FROM interlock_job {by_due} WHERE {_DUE})
 """).bindparams(_NOW)
 
 
 @cache
 def _head(flavor: Flavor) -> sa.TextClause:
     return sa.text(
-        f"SELECT priority, id FROM job {flavor.by_index('ix_job_claim')}"
+        f"SELECT priority, id FROM interlock_job {flavor.by_index('ix_interlock_job_claim')}"
         f" WHERE {_OPEN} AND queue = :queue AND name = :name"
         " AND run_at <= :now AND (expires_at IS NULL OR expires_at >= :now)"
         f" ORDER BY priority DESC, id LIMIT :many{_locked(flavor)}"

@@ -32,12 +32,12 @@ _XMIN: Final = (
 )
 _END: Final = {
     True: f"SELECT {_XMIN} AS position",
-    False: "SELECT coalesce(max(position), 0) + 1 AS position FROM history",
+    False: "SELECT coalesce(max(position), 0) + 1 AS position FROM interlock_history",
 }
 _EACH: Final = {
-    True: "jsonb_each_text(CAST(:jobs AS jsonb)) AS w JOIN history AS h"
+    True: "jsonb_each_text(CAST(:jobs AS jsonb)) AS w JOIN interlock_history AS h"
     " ON h.job_id = w.key AND h.seq > CAST(w.value AS integer)",
-    False: "json_each(:jobs) AS w CROSS JOIN history AS h"
+    False: "json_each(:jobs) AS w CROSS JOIN interlock_history AS h"
     " ON h.job_id = w.key AND h.seq > w.value",
 }
 #: With the condition twice, so that either database seeks its index.
@@ -71,7 +71,7 @@ class Feed:
         """See `JobStore.feed`."""
         settled = f" AND position < {_XMIN}" if self._db.flavor.is_postgres else ""
         query = _typed(
-            f"SELECT * FROM history WHERE {_BEYOND}{settled}"
+            f"SELECT * FROM interlock_history WHERE {_BEYOND}{settled}"
             " ORDER BY position, job_id, seq LIMIT :limit"
         )
         found = self._db.rows(query, {**after._asdict(), "limit": limit})
@@ -94,9 +94,9 @@ class Feed:
         waits = f"status = '{INITIAL}'"
         query = sa.text(
             "SELECT count(*) AS many FROM (SELECT 1 FROM ("
-            f" SELECT queue FROM job {by('ix_job_claim')}"
+            f" SELECT queue FROM interlock_job {by('ix_interlock_job_claim')}"
             f" WHERE {waits} AND ready = 1 AND queue = :queue UNION ALL"
-            f" SELECT queue FROM job {by('ix_job_due')}"
+            f" SELECT queue FROM interlock_job {by('ix_interlock_job_due')}"
             f" WHERE {waits} AND ready = 0 AND queue = :queue"
             ") AS waiting LIMIT :limit) AS counted"
         )

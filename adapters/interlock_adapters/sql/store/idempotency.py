@@ -10,7 +10,7 @@ from interlock_adapters.sql.schema.tables import answer
 from interlock_adapters.sql.store.database import Database
 
 _NEW = sa.text(
-    "INSERT INTO answer (key, request, text, until)"
+    "INSERT INTO interlock_answer (key, request, text, until)"
     " VALUES (:key, :request, :text, :until) ON CONFLICT (key) DO NOTHING"
 ).bindparams(sa.bindparam("until", type_=answer.c.until.type))
 

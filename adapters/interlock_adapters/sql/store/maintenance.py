@@ -39,7 +39,7 @@ class Maintenance:
         query = self._jobs(
             f"status = '{RUNNING}' AND NOT kill_unconfirmed"
             f" ORDER BY {expired} DESC, id LIMIT :limit",
-            by="ix_job_running",
+            by="ix_interlock_job_running",
         )
         bound = {"lease_now": lease_now, "epoch": epoch, "limit": limit}
         return [
@@ -56,21 +56,21 @@ class Maintenance:
         query = self._jobs(
             f"status = '{INITIAL}' AND expires_at IS NOT NULL AND expires_at < :now"
             " LIMIT :limit",
-            by="ix_job_expiry",
+            by="ix_interlock_job_expiry",
         )
         found = self._db.rows(query.bindparams(_NOW), {"now": now, "limit": limit})
         return [rows.to_job(row, now=now) for row in found]
 
     def _jobs(self, where: str, *, by: str) -> sa.TextualSelect:
         index = self._db.flavor.by_index(by)
-        text = sa.text(f"SELECT * FROM job {index} WHERE {where}")
+        text = sa.text(f"SELECT * FROM interlock_job {index} WHERE {where}")
         return text.columns(**{column.name: column.type for column in job.c})
 
     def next_due(self, *, now: datetime) -> datetime | None:
         """See `JobStore.next_due`."""
-        by = self._db.flavor.by_index("ix_job_due")
+        by = self._db.flavor.by_index("ix_interlock_job_due")
         query = sa.text(
-            f"SELECT min(run_at) AS due FROM job {by}"
+            f"SELECT min(run_at) AS due FROM interlock_job {by}"
             f" WHERE status = '{INITIAL}' AND ready = 0 AND run_at > :now"
         )
         typed = query.bindparams(_NOW).columns(due=UtcDateTime)

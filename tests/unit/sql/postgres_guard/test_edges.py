@@ -94,27 +94,30 @@ def test_a_terminal_row_is_frozen(raw: PostgresRaw) -> None:
         if row.target.is_terminal:
             job = raw.scene.arrange(row, next(met(row)))
             raw.run(move(row.event, row.target) + " WHERE id = ?", job.id)
-            raw.refuse("UPDATE job SET priority = 9 WHERE id = ?", job.id)
-            raw.refuse("UPDATE job SET write_seq = write_seq + 1 WHERE id = ?", job.id)
+            raw.refuse("UPDATE interlock_job SET priority = 9 WHERE id = ?", job.id)
+            raw.refuse(
+                "UPDATE interlock_job SET write_seq = write_seq + 1 WHERE id = ?",
+                job.id,
+            )
 
 
 def test_the_records_are_append_only(raw: PostgresRaw) -> None:
     job = raw.scene.after(Event.CLAIM)
-    raw.refuse("UPDATE history SET actor = 'nobody'")
-    raw.refuse("DELETE FROM history WHERE job_id = ?", job.id)
-    raw.refuse("DELETE FROM attempt WHERE job_id = ?", job.id)
-    raw.refuse("DELETE FROM job WHERE id = ?", job.id)
-    raw.refuse("UPDATE lifecycle SET target = 'PENDING'")
+    raw.refuse("UPDATE interlock_history SET actor = 'nobody'")
+    raw.refuse("DELETE FROM interlock_history WHERE job_id = ?", job.id)
+    raw.refuse("DELETE FROM interlock_attempt WHERE job_id = ?", job.id)
+    raw.refuse("DELETE FROM interlock_job WHERE id = ?", job.id)
+    raw.refuse("UPDATE interlock_lifecycle SET target = 'PENDING'")
     for table in ("job", "history", "attempt", "lifecycle"):
-        raw.refuse(f"TRUNCATE {table}")
+        raw.refuse(f"TRUNCATE interlock_{table}")
 
 
 @pytest.mark.parametrize(
     "attack",
     [
-        "ALTER TABLE job DISABLE TRIGGER interlock_job_update",
-        "ALTER TABLE job ENABLE TRIGGER interlock_job_update",
-        "DROP TRIGGER interlock_history_delete ON history",
+        "ALTER TABLE interlock_job DISABLE TRIGGER interlock_job_update",
+        "ALTER TABLE interlock_job ENABLE TRIGGER interlock_job_update",
+        "DROP TRIGGER interlock_history_delete ON interlock_history",
         "CREATE OR REPLACE FUNCTION interlock_job_delete() RETURNS trigger"
         " LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'",
     ],
@@ -128,4 +131,4 @@ def test_a_weakened_guard_is_noticed(raw: PostgresRaw, attack: str) -> None:
 def test_a_session_that_plays_replica_is_refused_too(raw: PostgresRaw) -> None:
     job = raw.scene.after(Event.CANCEL)
     raw.run("SET session_replication_role = replica")
-    raw.refuse("UPDATE job SET priority = 9 WHERE id = ?", job.id)
+    raw.refuse("UPDATE interlock_job SET priority = 9 WHERE id = ?", job.id)

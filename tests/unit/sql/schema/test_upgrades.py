@@ -146,7 +146,7 @@ def test_an_upgrade_tells_which_guards_it_put_back(
     empty: OldDatabase, kind: str
 ) -> None:
     discovery.upgrade_store(empty.url)
-    on = " ON job" if kind == POSTGRES else ""
+    on = " ON interlock_job" if kind == POSTGRES else ""
     empty.run(f"DROP TRIGGER interlock_job_delete{on}")
     assert discovery.upgrade_store(empty.url) == ["interlock_job_delete"]
     assert discovery.upgrade_store(empty.url) == []
@@ -217,9 +217,9 @@ def test_from_now_on_a_workers_own_lease_counts(empty: OldDatabase) -> None:
         with store.database.read() as connection:
             with pytest.raises(SchemaMismatch) as caught:
                 live_workers.refuse(
-                    connection, "0003", now=NOW + timedelta(seconds=200)
+                    connection, guard_digests.HEAD, now=NOW + timedelta(seconds=200)
                 )
-            live_workers.refuse(connection, "0003", now=NOW + timedelta(seconds=301))
+            live_workers.refuse(connection, guard_digests.HEAD, now=NOW + timedelta(seconds=301))
     assert "w-long (process 1 on h, seen 200 s ago)" in str(caught.value)
     assert "w-short" not in str(caught.value)
 
@@ -227,23 +227,29 @@ def test_from_now_on_a_workers_own_lease_counts(empty: OldDatabase) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (["ALTER TABLE job ADD COLUMN mine TEXT"], "job.mine is not Interlock's"),
-        (["ALTER TABLE worker DROP COLUMN lease_s"], "worker.lease_s is missing"),
+        (
+            ["ALTER TABLE interlock_job ADD COLUMN mine TEXT"],
+            "job.mine is not Interlock's",
+        ),
+        (
+            ["ALTER TABLE interlock_worker DROP COLUMN lease_s"],
+            "worker.lease_s is missing",
+        ),
         (
             [
-                "ALTER TABLE worker DROP COLUMN lease_s",
-                "ALTER TABLE worker ADD COLUMN lease_s BIGINT",
+                "ALTER TABLE interlock_worker DROP COLUMN lease_s",
+                "ALTER TABLE interlock_worker ADD COLUMN lease_s BIGINT",
             ],
             r"worker.lease_s is BIGINT, not (FLOAT|DOUBLE PRECISION)",
         ),
         (
             [
-                "ALTER TABLE log DROP COLUMN stream",
-                "ALTER TABLE log ADD COLUMN stream VARCHAR",
+                "ALTER TABLE interlock_log DROP COLUMN stream",
+                "ALTER TABLE interlock_log ADD COLUMN stream VARCHAR",
             ],
             "log.stream may be NULL",
         ),
-        (["DROP TABLE answer"], "answer.key is missing"),
+        (["DROP TABLE interlock_answer"], "answer.key is missing"),
     ],
 )
 def test_a_changed_column_is_told_by_its_name(

@@ -11,9 +11,10 @@ import pytest
 from interlock.core.job import Job
 from interlock.core.lifecycle import INITIAL, Counter, Event, JobStatus, row_of
 from interlock.testing.scenario import Scenario
+from interlock_adapters.sql.schema import triggers
 from pace import THOROUGH
 
-GUARDED = ("job", "history", "attempt", "lifecycle")
+GUARDED = tuple(f"interlock_{name}" for name in triggers.TABLES)
 SUBMITTED: Final = (
     *("id", "name", "queue", "params", "priority", "timeout_s", "grace_s"),
     *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
@@ -55,7 +56,7 @@ class Raw:
         return [dict(row) for row in self.connection.execute(sql, values)]
 
     def row(self, job: Job) -> dict[str, object]:
-        (row,) = self.rows("SELECT * FROM job WHERE id = ?", job.id)
+        (row,) = self.rows("SELECT * FROM interlock_job WHERE id = ?", job.id)
         return row
 
     def dump(self) -> dict[str, list[dict[str, object]]]:
@@ -89,7 +90,7 @@ class Raw:
     def insert(self, row: Mapping[str, object], verb: str = "INSERT") -> str:
         """Return a statement that inserts a row into `job`."""
         columns = ", ".join(row)
-        return f"{verb} INTO job ({columns}) VALUES ({', '.join('?' * len(row))})"
+        return f"{verb} INTO interlock_job ({columns}) VALUES ({', '.join('?' * len(row))})"
 
     def close(self) -> None:
         self.connection.close()
@@ -121,4 +122,6 @@ def move(
         attempt = f"attempt + {int(counts is Counter.ATTEMPT)}"
         values |= {"write_seq": "write_seq + 1", "write_attempt": attempt}
         values |= {"write_proof": "'inline'", "event_at": "2", "actor": "'engine'"}
-    return f"{verb} job SET " + ", ".join(f"{k} = {v}" for k, v in values.items())
+    return f"{verb} interlock_job SET " + ", ".join(
+        f"{k} = {v}" for k, v in values.items()
+    )

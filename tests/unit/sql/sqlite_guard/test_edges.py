@@ -103,7 +103,7 @@ def test_no_conflict_clause_gets_around_the_table(raw: Raw) -> None:
 def test_a_status_that_is_none_is_refused(raw: Raw) -> None:
     raw.scene.add()
     for status in ("", "pending", "DONE", "RUNNING "):
-        raw.refuse("UPDATE job SET status = ?, event = 'claim'", status)
+        raw.refuse("UPDATE interlock_job SET status = ?, event = 'claim'", status)
 
 
 def test_one_illegal_row_refuses_the_whole_statement(raw: Raw) -> None:
@@ -133,7 +133,7 @@ def test_a_stale_attempt_is_refused_even_without_a_where(raw: Raw) -> None:
 def test_a_cancel_by_hand_is_accepted_and_logged_as_such(raw: Raw) -> None:
     job = raw.scene.add()
     raw.run(
-        "UPDATE job SET status = 'CANCELED', event = 'cancel', finished_at = 1,"
+        "UPDATE interlock_job SET status = 'CANCELED', event = 'cancel', finished_at = 1,"
         " reason = 'before_start', cancel_requested_at = 1,"
         " cancel_requested_by = 'me', cancel_reason = 'typo' WHERE id = ?",
         job.id,
@@ -148,7 +148,7 @@ def test_a_cancel_by_hand_is_accepted_and_logged_as_such(raw: Raw) -> None:
 
 def test_a_request_by_hand_is_accepted_and_logged_as_such(raw: Raw) -> None:
     job = raw.scene.running()
-    asked = "UPDATE job SET event = 'request_cancel', cancel_requested_at = 1"
+    asked = "UPDATE interlock_job SET event = 'request_cancel', cancel_requested_at = 1"
     assert raw.run(asked) == 1
     last = raw.scene.store.history(job.id)[-1]
     assert (last.event, last.actor) == (Event.REQUEST_CANCEL, "sql")
@@ -158,12 +158,14 @@ def test_a_request_by_hand_is_accepted_and_logged_as_such(raw: Raw) -> None:
 
 def test_a_cancel_by_hand_without_its_fields_is_refused(raw: Raw) -> None:
     raw.scene.add()
-    raw.refuse("UPDATE job SET status = 'CANCELED', event = 'cancel', finished_at = 1")
+    raw.refuse(
+        "UPDATE interlock_job SET status = 'CANCELED', event = 'cancel', finished_at = 1"
+    )
 
 
 def test_a_cancel_by_hand_with_times_that_cannot_be_read_is_refused(raw: Raw) -> None:
     raw.scene.add()
     raw.refuse(
-        "UPDATE job SET status = 'CANCELED', event = 'cancel',"
+        "UPDATE interlock_job SET status = 'CANCELED', event = 'cancel',"
         " finished_at = datetime('now'), cancel_requested_at = datetime('now')"
     )

@@ -10,7 +10,7 @@ from interlock.testing.scenario import ROADS
 
 from .raw import Raw, move
 
-HISTORY = "history (job_id, seq, event, source, target, at, actor, attempt)"
+HISTORY = "interlock_history (job_id, seq, event, source, target, at, actor, attempt)"
 
 
 @pytest.mark.parametrize("verb", ["INSERT", "INSERT OR REPLACE", "INSERT OR IGNORE"])
@@ -38,20 +38,22 @@ def test_no_history_begins_without_a_job(raw: Raw) -> None:
 
 def test_a_history_is_never_changed(raw: Raw) -> None:
     jobs = [raw.scene.after(road) for road in ROADS]
-    for column in raw.rows("SELECT * FROM history")[0]:
+    for column in raw.rows("SELECT * FROM interlock_history")[0]:
         for verb in ("UPDATE", "UPDATE OR REPLACE", "UPDATE OR IGNORE"):
-            raw.refuse(f"{verb} history SET {column} = 7", why="append-only")
+            raw.refuse(f"{verb} interlock_history SET {column} = 7", why="append-only")
     for job in jobs:
-        raw.refuse("DELETE FROM history WHERE job_id = ?", job.id, why="go with the")
+        raw.refuse(
+            "DELETE FROM interlock_history WHERE job_id = ?", job.id, why="go with the"
+        )
 
 
 def test_records_may_go_when_their_job_is_gone(raw: Raw) -> None:
     job = raw.scene.after(Event.SUCCEED)
-    raw.run("DELETE FROM job WHERE id = ?", job.id)
+    raw.run("DELETE FROM interlock_job WHERE id = ?", job.id)
     (fault,) = raw.scene.store.verify()
     assert fault.what == "has a history but no row"
     for table in ("history", "attempt"):
-        assert raw.run(f"DELETE FROM {table} WHERE job_id = ?", job.id) > 0
+        assert raw.run(f"DELETE FROM interlock_{table} WHERE job_id = ?", job.id) > 0
 
 
 @pytest.mark.parametrize("leftover", ["history", "attempt"])
@@ -60,22 +62,22 @@ def test_an_id_is_not_used_again_while_records_of_it_are_left(
 ) -> None:
     job = raw.scene.after(Event.SUCCEED)
     fresh = raw.row(raw.scene.add()) | {"id": job.id}
-    raw.run("DELETE FROM job WHERE id = ?", job.id)
+    raw.run("DELETE FROM interlock_job WHERE id = ?", job.id)
     for table in {"history", "attempt"} - {leftover}:
-        raw.run(f"DELETE FROM {table} WHERE job_id = ?", job.id)
+        raw.run(f"DELETE FROM interlock_{table} WHERE job_id = ?", job.id)
     raw.refuse(raw.insert(fresh), *fresh.values())
 
 
 def test_an_attempt_is_not_made_moved_or_removed_by_hand(raw: Raw) -> None:
     job = raw.scene.running()
-    new = "INTO attempt (job_id, attempt, worker_id, claimed_at) VALUES"
+    new = "INTO interlock_attempt (job_id, attempt, worker_id, claimed_at) VALUES"
     for verb in ("INSERT", "INSERT OR REPLACE", "INSERT OR IGNORE"):
         for number in (0, 1, 2):
             raw.refuse(f"{verb} {new} ('{job.id}', {number}, 'w2', 1)")
         raw.refuse(f"{verb} {new} ('nobody', 1, 'w2', 1)")
     for column in ("job_id", "attempt", "worker_id", "claimed_at"):
-        raw.refuse(f"UPDATE attempt SET {column} = 9", why="an attempt stays")
-    raw.refuse("DELETE FROM attempt")
+        raw.refuse(f"UPDATE interlock_attempt SET {column} = 9", why="an attempt stays")
+    raw.refuse("DELETE FROM interlock_attempt")
 
 
 def test_an_attempt_is_not_ended_by_hand(raw: Raw) -> None:
@@ -91,15 +93,17 @@ def test_an_attempt_is_not_ended_by_hand(raw: Raw) -> None:
             "exit_signal = 9",
             "error = '{}'",
         )
-        if raw.accepts(f"UPDATE attempt SET {values} WHERE job_id = ?", job.id)
+        if raw.accepts(
+            f"UPDATE interlock_attempt SET {values} WHERE job_id = ?", job.id
+        )
     ]
     assert written == []
 
 
 def test_an_ended_attempt_never_changes(raw: Raw) -> None:
     raw.scene.after(Event.SUCCEED)
-    for column in raw.rows("SELECT * FROM attempt")[0]:
-        raw.refuse(f"UPDATE attempt SET {column} = 9")
+    for column in raw.rows("SELECT * FROM interlock_attempt")[0]:
+        raw.refuse(f"UPDATE interlock_attempt SET {column} = 9")
 
 
 def test_no_claim_goes_without_its_attempt(raw: Raw) -> None:
@@ -109,7 +113,7 @@ def test_no_claim_goes_without_its_attempt(raw: Raw) -> None:
         claim = move(Event.CLAIM, JobStatus.RUNNING, verb=verb)
         with raw.undone():
             raw.run(claim)
-            assert len(raw.rows("SELECT * FROM attempt")) == 1
+            assert len(raw.rows("SELECT * FROM interlock_attempt")) == 1
         for lacking in ("started_at = 1", "worker_id = 'w1'"):
             column = lacking.split()[0]
             with pytest.raises(sqlite3.IntegrityError):
@@ -120,6 +124,6 @@ def test_no_claim_goes_without_its_attempt(raw: Raw) -> None:
 def test_the_lifecycle_table_is_sealed(raw: Raw) -> None:
     row = "('succeed', 'PENDING', 'SUCCEEDED', 'worker')"
     for verb in ("INSERT", "INSERT OR REPLACE", "REPLACE"):
-        raw.refuse(f"{verb} INTO lifecycle VALUES {row}", why="sealed")
-    raw.refuse("UPDATE lifecycle SET source = 'PENDING'", why="sealed")
-    raw.refuse("DELETE FROM lifecycle", why="sealed")
+        raw.refuse(f"{verb} INTO interlock_lifecycle VALUES {row}", why="sealed")
+    raw.refuse("UPDATE interlock_lifecycle SET source = 'PENDING'", why="sealed")
+    raw.refuse("DELETE FROM interlock_lifecycle", why="sealed")

@@ -27,7 +27,7 @@ ENDED: Final = tuple(r for r in ROADS if r not in LIVE)
 
 def _changeable(raw: Raw, job: Job) -> set[str]:
     """Return the columns that can be changed by hand."""
-    sql = "UPDATE job SET {} = ? WHERE id = ?"
+    sql = "UPDATE interlock_job SET {} = ? WHERE id = ?"
     return {
         column
         for column, value in raw.row(job).items()
@@ -38,7 +38,9 @@ def _changeable(raw: Raw, job: Job) -> set[str]:
 def test_an_ended_job_never_changes_in_any_column(raw: Raw) -> None:
     for job in [raw.scene.after(road) for road in ENDED]:
         assert _changeable(raw, job) == set()
-    raw.refuse("UPDATE OR REPLACE job SET status = status", why="never changes")
+    raw.refuse(
+        "UPDATE OR REPLACE interlock_job SET status = status", why="never changes"
+    )
 
 
 @pytest.mark.parametrize("road", LIVE)
@@ -53,8 +55,8 @@ def test_a_key_is_never_moved_to_another_job(raw: Raw) -> None:
     raw.scene.add("b", unique_key="v", idempotency_key="j")
     for verb in ("UPDATE", "UPDATE OR REPLACE", "UPDATE OR IGNORE"):
         for column in ("id", "unique_key", "idempotency_key"):
-            taken = f"(SELECT {column} FROM job WHERE id = 'a')"
-            raw.refuse(f"{verb} job SET {column} = {taken} WHERE id = 'b'")
+            taken = f"(SELECT {column} FROM interlock_job WHERE id = 'a')"
+            raw.refuse(f"{verb} interlock_job SET {column} = {taken} WHERE id = 'b'")
 
 
 def test_no_counter_is_refunded_or_skips(raw: Raw) -> None:
@@ -66,7 +68,9 @@ def test_no_counter_is_refunded_or_skips(raw: Raw) -> None:
     token = "write_seq = write_seq + 1, write_attempt = attempt"
     for counter in Counter:
         for change in ("- 1", "+ 1", "+ 2", "- 2"):
-            raw.refuse(f"UPDATE job SET {counter} = {counter} {change}, {token}")
+            raw.refuse(
+                f"UPDATE interlock_job SET {counter} = {counter} {change}, {token}"
+            )
         for row in (row for row in EDGES if row.source is JobStatus.RUNNING):
             right = f"{counter} = {counter} + {int(row.counts is counter)}"
             legal = move(row.event, row.target)
@@ -87,27 +91,31 @@ def test_an_accepted_cancel_is_never_taken_back_or_rewritten(raw: Raw) -> None:
         "cancel_requested_at = 5, cancel_requested_by = 'b', cancel_reason = 'c'",
     ):
         for event in ("request_cancel", "cancel", "renew"):
-            raw.refuse(f"UPDATE job SET event = '{event}', {values}{token}")
+            raw.refuse(f"UPDATE interlock_job SET event = '{event}', {values}{token}")
     back = move(Event.RELEASE, JobStatus.PENDING)
     raw.refuse(f"{back}, cancel_requested_at = NULL")
 
 
 def test_a_waiting_job_is_not_asked_to_cancel(raw: Raw) -> None:
     raw.scene.add()
-    raw.refuse("UPDATE job SET event = 'request_cancel', cancel_requested_at = 1")
-    raw.refuse("UPDATE job SET cancel_requested_by = 'b'")
+    raw.refuse(
+        "UPDATE interlock_job SET event = 'request_cancel', cancel_requested_at = 1"
+    )
+    raw.refuse("UPDATE interlock_job SET cancel_requested_by = 'b'")
 
 
 def test_a_stop_is_the_attempts_and_written_once(raw: Raw) -> None:
     raw.scene.running()
     token = "write_seq = write_seq + 1, write_attempt = attempt"
-    stop = "UPDATE job SET event = 'stop', stop_cause = 'SHUTDOWN'"
+    stop = "UPDATE interlock_job SET event = 'stop', stop_cause = 'SHUTDOWN'"
     raw.refuse(stop)
     raw.refuse(f"{stop}, write_seq = write_seq + 1, write_attempt = attempt - 1")
     raw.refuse(f"{stop.replace('stop', 'renew', 1)}, {token}")
     assert raw.run(f"{stop}, {token}") == 1
     for value in ("NULL", "'TIMEOUT'", "'CANCEL'"):
-        raw.refuse(f"UPDATE job SET event = 'stop', stop_cause = {value}, {token}")
+        raw.refuse(
+            f"UPDATE interlock_job SET event = 'stop', stop_cause = {value}, {token}"
+        )
     assert raw.scene.store.verify() == []
 
 
@@ -115,35 +123,37 @@ def test_a_stop_has_one_of_the_causes(raw: Raw) -> None:
     raw.scene.running()
     token = "write_seq = write_seq + 1, write_attempt = attempt"
     assert "BOREDOM" not in set(StopCause)
-    raw.refuse(f"UPDATE job SET event = 'stop', stop_cause = 'BOREDOM', {token}")
+    raw.refuse(
+        f"UPDATE interlock_job SET event = 'stop', stop_cause = 'BOREDOM', {token}"
+    )
 
 
 def test_a_lease_moves_only_by_its_attempts_renewal(raw: Raw) -> None:
     raw.scene.running()
-    longer = "UPDATE job SET lease_until_us = lease_until_us + 1"
+    longer = "UPDATE interlock_job SET lease_until_us = lease_until_us + 1"
     raw.refuse(longer)
     raw.refuse(f"{longer}, event = 'renew'")
     raw.refuse(f"{longer}, event = 'renew', write_seq = write_seq + 1, write_attempt=0")
     token = "event = 'renew', write_seq = write_seq + 1, write_attempt = attempt"
-    raw.refuse(f"UPDATE job SET worker_id = 'w2', {token}")
-    raw.refuse(f"UPDATE job SET lease_until_us = NULL, {token}")
+    raw.refuse(f"UPDATE interlock_job SET worker_id = 'w2', {token}")
+    raw.refuse(f"UPDATE interlock_job SET lease_until_us = NULL, {token}")
     assert raw.run(f"{longer}, {token}") == 1
 
 
 def test_a_waiting_job_is_not_leased(raw: Raw) -> None:
     raw.scene.add()
     raw.refuse(
-        "UPDATE job SET lease_until_us = 1, lease_epoch = 'x', event = 'renew',"
+        "UPDATE interlock_job SET lease_until_us = 1, lease_epoch = 'x', event = 'renew',"
         " write_seq = write_seq + 1, write_attempt = attempt, worker_id = 'w'"
     )
 
 
 def test_a_kill_that_is_not_confirmed_keeps_the_reaper_out(raw: Raw) -> None:
     raw.scene.running()
-    raw.refuse("UPDATE job SET kill_unconfirmed = 1")
+    raw.refuse("UPDATE interlock_job SET kill_unconfirmed = 1")
     token = "write_seq = write_seq + 1, write_attempt = attempt"
-    assert raw.run(f"UPDATE job SET kill_unconfirmed = 1, {token}") == 1
-    raw.refuse("UPDATE job SET kill_unconfirmed = 0")
+    assert raw.run(f"UPDATE interlock_job SET kill_unconfirmed = 1, {token}") == 1
+    raw.refuse("UPDATE interlock_job SET kill_unconfirmed = 0")
     for event in (Event.RESCUE, Event.GIVE_UP, Event.CANCEL_LOST):
         raw.refuse(move(event, row_of(event).target))
 
@@ -162,13 +172,16 @@ def test_a_job_that_goes_back_keeps_nothing_of_its_attempt(raw: Raw) -> None:
 def test_the_token_counts_by_one(raw: Raw) -> None:
     raw.scene.running()
     for number in ("write_seq - 1", "write_seq + 2", "0", "-1"):
-        raw.refuse(f"UPDATE job SET write_seq = {number}", why="write_seq moves by one")
+        raw.refuse(
+            f"UPDATE interlock_job SET write_seq = {number}",
+            why="write_seq moves by one",
+        )
 
 
 @pytest.mark.parametrize("road", LIVE)
 def test_a_live_job_is_not_deleted(raw: Raw, road: str) -> None:
     raw.scene.after(road)
-    raw.refuse("DELETE FROM job", why="only terminal jobs can be deleted")
+    raw.refuse("DELETE FROM interlock_job", why="only terminal jobs can be deleted")
 
 
 def test_a_proof_and_an_outcome_come_only_with_the_end(raw: Raw) -> None:
@@ -176,6 +189,6 @@ def test_a_proof_and_an_outcome_come_only_with_the_end(raw: Raw) -> None:
     token = "write_seq = write_seq + 1, write_attempt = attempt"
     for event in (Event.RENEW, Event.STOP, Event.SUCCEED):
         named = f"event = '{event}', {token}"
-        raw.refuse(f"UPDATE job SET proof = '{Proof.INLINE}', {named}")
-        raw.refuse(f"UPDATE job SET result = '1', {named}")
-        raw.refuse(f"UPDATE job SET finished_at = 1, {named}")
+        raw.refuse(f"UPDATE interlock_job SET proof = '{Proof.INLINE}', {named}")
+        raw.refuse(f"UPDATE interlock_job SET result = '1', {named}")
+        raw.refuse(f"UPDATE interlock_job SET finished_at = 1, {named}")

@@ -71,7 +71,8 @@ def test_a_file_with_a_trigger_of_somebody_else_on_jobs_is_refused(
     store: SqlStore, path: Path
 ) -> None:
     _tamper(
-        path, "CREATE TRIGGER mine AFTER UPDATE ON job BEGIN DELETE FROM queue; END"
+        path,
+        "CREATE TRIGGER mine AFTER UPDATE ON interlock_job BEGIN DELETE FROM interlock_queue; END",
     )
     _refused_until_repaired(store, path, "mine")
 
@@ -83,7 +84,7 @@ def test_a_file_with_an_edge_more_is_refused_until_upgraded(
     _tamper(
         path,
         f"DROP TRIGGER {seal}",
-        "INSERT INTO lifecycle VALUES ('undo', 'PENDING', 'SUCCEEDED', 'client')",
+        "INSERT INTO interlock_lifecycle VALUES ('undo', 'PENDING', 'SUCCEEDED', 'client')",
         WANTED[seal],
     )
     with pytest.raises(SchemaMismatch):
@@ -134,7 +135,9 @@ def test_the_triggers_change_with_the_table(
 
 
 def test_the_rows_that_the_triggers_look_up_are_the_tables(raw: Raw) -> None:
-    rows = raw.rows("SELECT event, source, target FROM lifecycle ORDER BY event")
+    rows = raw.rows(
+        "SELECT event, source, target FROM interlock_lifecycle ORDER BY event"
+    )
     edges = sorted(EDGES, key=lambda row: row.event)
     assert rows == [
         {"event": row.event, "source": row.source, "target": row.target}
@@ -166,5 +169,5 @@ def test_the_command_line_client_is_refused_too(raw: Raw) -> None:
     assert raw.scene.store.get(job.id) == job
     assert client(f"{cancel} WHERE id = '{other.id}'").returncode == 0
     assert raw.scene.store.history(other.id)[-1].actor == "sql"
-    deleted = client(f"DELETE FROM job WHERE id = '{job.id}'")
+    deleted = client(f"DELETE FROM interlock_job WHERE id = '{job.id}'")
     assert "only terminal jobs can be deleted" in deleted.stderr

@@ -26,8 +26,8 @@ def test_what_started_and_ended_within_a_turn_is_noted_by_one_statement(
     @sa.event.listens_for(store.database.engine, "before_cursor_execute")
     def _count(*call: object) -> None:
         sql, values = call[2:4]
-        if str(sql).startswith("UPDATE attempt"):
-            statements.append((str(sql)[:14], len(values)))  # type: ignore[arg-type]  # a list
+        if str(sql).startswith("UPDATE interlock_attempt"):
+            statements.append((str(sql)[:24], len(values)))  # type: ignore[arg-type]  # a list
 
     notes: list[Note] = []
     for name in ("a", "b", "c"):
@@ -37,7 +37,7 @@ def test_what_started_and_ended_within_a_turn_is_noted_by_one_statement(
             Used(job_id=job.id, attempt=1, cpu_seconds=0.5),
         ]
     store.commit([], notes)
-    assert statements == [("UPDATE attempt", 3)]
+    assert statements == [("UPDATE interlock_attempt", 3)]
     assert [store.attempts(name)[0].cpu_seconds for name in ("a", "b", "c")] == [
         0.5
     ] * 3

@@ -2,8 +2,7 @@
 
 from alembic import context
 
-from interlock_adapters.sql.schema.tables import Base
-from interlock_adapters.sql.schema.upgrade import VERSION_TABLE
+from interlock_adapters.sql.schema.tables import VERSION_TABLE, Base
 
 context.configure(
     connection=context.config.attributes["connection"],
