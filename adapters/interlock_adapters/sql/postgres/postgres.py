@@ -13,6 +13,7 @@ from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.schema import upgrade
+from interlock_adapters.sql.schema.column_types import from_json
 from interlock_adapters.sql.schema.flavor import POSTGRES, Flavor
 from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE, lifecycle
 from interlock_adapters.sql.store.database import Database, Undone
@@ -74,11 +75,13 @@ class PostgresDialect:
 
 def unavailable(url: sa.URL, error: Exception) -> StoreUnavailable | None:
     """Return the meaning of an error of PostgreSQL, None for a bug of Interlock."""
-    cause = getattr(error, "orig", None)
+    cause = getattr(error, "orig", error)
     state = getattr(cause, "sqlstate", None) or ""
     words = _PLAIN.get(state) or _PLAIN.get(state[:3]) or _PLAIN.get(state[:2])
     if isinstance(error, sa.exc.TimeoutError):  # of the pool
         words, cause = "has no connection left for this thread", error
+    if isinstance(cause, ValueError):  # values that nobody of us wrote
+        words = "is damaged"
     if words is None and isinstance(cause, psycopg.OperationalError):
         words = "cannot be reached"
     if words is None:
@@ -94,7 +97,7 @@ def unavailable(url: sa.URL, error: Exception) -> StoreUnavailable | None:
 def _engine(url: str) -> tuple[sa.URL, sa.Engine]:
     parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(
-        parsed, pool_pre_ping=True, max_overflow=20, connect_args=connection.arguments()
+        parsed, pool_pre_ping=True, max_overflow=20, json_deserializer=from_json, connect_args=connection.arguments()
     )
 
     @sa.event.listens_for(engine, "do_connect")

@@ -1,9 +1,10 @@
 """Column types that mean the same in SQLite and in PostgreSQL."""
 
 import json
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -16,6 +17,10 @@ _MICROSECOND = timedelta(microseconds=1)
 def to_us(moment: datetime) -> int:
     """Return microseconds since 1970."""
     return (moment - _EPOCH) // _MICROSECOND
+
+
+class Unreadable(ValueError):
+    """A column holds what Interlock never writes."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -49,7 +54,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         del dialect
         if value is None or isinstance(value, datetime):
             return value and value.astimezone(UTC)
-        return _EPOCH + timedelta(microseconds=value)
+        try:
+            return _EPOCH + timedelta(microseconds=value)
+        except (OverflowError, TypeError) as error:
+            raise Unreadable(str(error)) from error
 
 
 class _SqliteJson(sa.types.UserDefinedType[Any]):
@@ -74,7 +82,7 @@ class _SqliteJson(sa.types.UserDefinedType[Any]):
     ) -> Callable[[str | None], Any]:
         """Return how a text is read."""
         del dialect, coltype
-        return _from_json
+        return lambda text: None if text is None else from_json(text)
 
 
 def _to_json(value: object) -> str | None:
@@ -83,10 +91,29 @@ def _to_json(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _from_json(text: str | None) -> Any:
-    if text is None or text == "{}":  # most are
-        return None if text is None else {}
-    return json.loads(text)
+def from_json(text: str | bytes) -> Any:
+    """Return the value of a JSON column.
+
+    Raises:
+        Unreadable: it is no JSON, or has a number beyond a double.
+    """
+    if text in {"{}", b"{}"}:  # most are
+        return {}
+    try:
+        return json.loads(text, parse_float=_finite, parse_constant=_refuse)
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        _refuse(text)
+    return number
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text[:40]} is no number of a double")
 
 
 #: A JSON value, kept as it was written: every number comes back equal.

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from json import JSONDecodeError
 from typing import Final, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from interlock.core.errors import StoreUnavailable
 from interlock.ports.clock import Clock
 from interlock.ports.runner import Wakeup
+from interlock_adapters.sql.schema.column_types import Unreadable
 from interlock_adapters.sql.schema.flavor import Flavor
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ _TRIES: Final = 5
 #: Errors of drivers, and errors that damaged files cause.
 UNUSABLE: Final = (
     *(sa.exc.DBAPIError, sa.exc.TimeoutError),
-    *(UnicodeDecodeError, JSONDecodeError),
+    *(UnicodeDecodeError, Unreadable),
 )
 
 

@@ -1,10 +1,12 @@
 """The queries of the store: one SELECT each, no lock."""
 
+import logging
 from functools import cache
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from interlock.core.errors import JobNotFound, SchemaMismatch
+from interlock.core.errors import JobNotFound, SchemaMismatch, StoreUnavailable
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import INITIAL, JobStatus
 from interlock.core.records import (
@@ -24,6 +26,7 @@ from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.statements.json_contains import contains
 from interlock_adapters.sql.store.database import Database
 
+_log: Final = logging.getLogger("interlock.store")
 _MOST_REJECTIONS = 1000
 
 
@@ -103,11 +106,28 @@ class Reads:
             query = query.where(job.c.id < search.before)
         if search.params:
             query = query.where(contains(self._db.engine.dialect.name, search.params))
-        now = self._db.clock.now()
-        found = [rows.to_job(row, now=now) for row in self._db.rows(query)]
+        try:
+            now = self._db.clock.now()
+            found = [rows.to_job(row, now=now) for row in self._db.rows(query)]
+        except StoreUnavailable:
+            return self._readable_page(query, search.limit)
         items = tuple(found[: search.limit])
         more = len(found) > search.limit
         return Page(items=items, next_cursor=items[-1].id if more else None)
+
+    def _readable_page(self, query: sa.Select[Any], limit: int) -> Page:
+        """Return a page without its damaged rows: each is read by itself."""
+        ids = [row["id"] for row in self._db.rows(query.with_only_columns(job.c.id))]
+        items = []
+        for job_id in ids[:limit]:
+            try:
+                items.append(self.get(job_id))
+            except StoreUnavailable as error:
+                _log.error("Job %s is left out of a page: %s", job_id, error)  # noqa: TRY400
+            except JobNotFound:  # it was deleted meanwhile
+                continue
+        more = len(ids) > limit
+        return Page(items=tuple(items), next_cursor=ids[limit - 1] if more else None)
 
     def counts(self) -> dict[JobStatus, int]:
         """See `JobStore.counts`."""
