@@ -70,8 +70,8 @@ def unframed(text: bytes) -> Any:
         value = _decode(text.decode())
     except (ValueError, RecursionError) as error:
         raise GarbledError(str(error)) from error
-    most = MAX_DEPTH + 1  # what a frame says is in an object
-    if text.count(b"{") + text.count(b"[") > most and is_deeper(value, most):
+    max_depth = MAX_DEPTH + 1  # what a frame says is in an object
+    if text.count(b"{") + text.count(b"[") > max_depth and is_deeper(value, max_depth):
         raise GarbledError("it is nested too deep")
     return _storable(value) if b"\\u" in text else value
 
@@ -95,9 +95,9 @@ def _storable(value: Any) -> Any:
         pairs = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return pairs.replace("\x00", "\ufffd")
     if isinstance(value, list):
-        return [_storable(one) for one in value]
+        return [_storable(item) for item in value]
     if isinstance(value, dict):
-        return {_storable(key): _storable(one) for key, one in value.items()}
+        return {_storable(key): _storable(item) for key, item in value.items()}
     return value
 
 

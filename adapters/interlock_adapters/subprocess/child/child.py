@@ -198,13 +198,13 @@ class Main:
             if self._has_end_hooks:
                 _end_hooks(hooks.Outcome(result=result))
             answer = _answer(result, self._codec)
-            if len(sys.modules) != self._modules or _callbacks() > 0 or self._left():
+            if len(sys.modules) != self._modules or _callbacks() > 0 or self._leaks():
                 self._finish()
             link.end(answer)
         except SystemExit as leaving:
-            code, said = outcome.left(leaving)
-            if said is not None:
-                link.end(frame(Kind.FAILURE, said))
+            code, report = outcome.left(leaving)
+            if report is not None:
+                link.end(frame(Kind.FAILURE, report))
             return code
         except BaseException as error:  # noqa: BLE001  (the child's edge)
             retry = Retry.from_json(order.retry)
@@ -212,7 +212,7 @@ class Main:
             return 1
         return 0
 
-    def _left(self) -> bool:
+    def _leaks(self) -> bool:
         """Whether the job has left open descriptors: it would have the lowest one."""
         fd = os.dup(self._link.result_fd)
         os.close(fd)
@@ -305,7 +305,7 @@ def rehearse() -> None:
     The interpreter adapts bytecode in place as it runs (PEP 659). What it has adapted
     already no fork writes again, and what no fork writes is not copied.
     """
-    nothing: _Callee = (lambda: None), None, False
+    callee: _Callee = (lambda: None), None, False
     order = LaunchOrder(
         id="",
         name="nothing",
@@ -319,7 +319,7 @@ def rehearse() -> None:
     )
     null = os.open(os.devnull, os.O_WRONLY)
     for _ in range(_REHEARSALS):
-        job = Main(find=lambda _name: nothing, is_rehearsed=True)
+        job = Main(find=lambda _name: callee, is_rehearsed=True)
         job.prepare(order, null, null)
         job.call()
         _flush()
@@ -351,16 +351,17 @@ def _limit(limits: Mapping[str, int]) -> None:
     for name, value in limits.items():
         if name not in _LIMITS:
             continue
-        which, unit = _LIMITS[name]
-        hard = resource.getrlimit(which)[1]
+        resource_id, unit = _LIMITS[name]
+        hard = resource.getrlimit(resource_id)[1]
         soft = value * unit
         if hard != resource.RLIM_INFINITY:
             soft = min(soft, hard)
-        if which == resource.RLIMIT_CPU:  # SIGXCPU, and SIGKILL for one that ignores it
+        if resource_id == resource.RLIMIT_CPU:
+            # SIGXCPU, and SIGKILL for one that ignores it
             faulthandler.register(signal.SIGXCPU, file=2, all_threads=True, chain=True)
-            resource.setrlimit(which, (soft, _last_cpu_s(soft, hard)))
+            resource.setrlimit(resource_id, (soft, _last_cpu_s(soft, hard)))
         else:
-            resource.setrlimit(which, (soft, soft))
+            resource.setrlimit(resource_id, (soft, soft))
 
 
 def _last_cpu_s(soft: int, hard: int) -> int:

@@ -37,9 +37,9 @@ def show() -> None:
     last.setLevel(logging.INFO)
     last.setFormatter(logging.Formatter(FORMAT))
     _pinned[:] = [
-        one
-        for one in root.manager.loggerDict.values()
-        if isinstance(one, logging.Logger) and one.handlers and not one.level
+        logger
+        for logger in root.manager.loggerDict.values()
+        if isinstance(logger, logging.Logger) and logger.handlers and not logger.level
     ]
     for logger in _pinned:
         logger.setLevel(logging.WARNING)

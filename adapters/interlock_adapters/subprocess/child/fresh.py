@@ -14,10 +14,10 @@ def main() -> None:
     """Read the launch, import the job modules, and run the job."""
     order_fd, result_fd, notice_fd = map(int, sys.argv[1:4])
     with os.fdopen(order_fd, "rb") as file:
-        told = json.load(file)
-    config = told["config"]
+        message = json.load(file)
+    config = message["config"]
     try:
-        order = LaunchOrder.from_json(told["order"])
+        order = LaunchOrder.from_json(message["order"])
     except GarbledError as error:
         failure = {"reason": Reason.SPAWN_ERROR, "message": str(error)}
         os.write(result_fd, frame(Kind.FAILURE, failure))

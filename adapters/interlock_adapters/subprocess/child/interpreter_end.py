@@ -32,13 +32,15 @@ def set_aside(objects: Iterable[Any]) -> bool:
         Whether they have registered anything that is not for a job to call.
     """
     _files[:] = files(objects)
-    _of_modules[:] = [one for one in list(_finalize._registry) if one.atexit]
+    _of_modules[:] = [
+        finalizer for finalizer in list(_finalize._registry) if finalizer.atexit
+    ]
     return bool(_of_modules) or atexit._ncallbacks() > 0
 
 
 def files(objects: Iterable[Any]) -> list[Any]:
     """Return the objects that buffer output. Proxies are left alone."""
-    return [one for one in objects if issubclass(type(one), _FILES)]
+    return [value for value in objects if issubclass(type(value), _FILES)]
 
 
 def modules() -> int:
@@ -56,31 +58,31 @@ def modules() -> int:
 def forget_modules() -> None:
     """Forget what the modules registered; called first in a job."""
     atexit._clear()
-    for one in _of_modules:
-        one.atexit = False
+    for finalizer in _of_modules:
+        finalizer.atexit = False
     _finalize._registered_with_atexit = False  # else the job's own are not called
 
 
 def finish() -> None:
     """Join the threads and children of the job; call its atexit handlers."""
-    found: Mapping[str, Any] = sys.modules
-    if "threading" in found:
-        found["threading"]._shutdown()  # also what concurrent.futures has left
-    if "multiprocessing.util" in found:
-        found["multiprocessing.util"]._exit_function()
+    modules: Mapping[str, Any] = sys.modules
+    if "threading" in modules:
+        modules["threading"]._shutdown()  # also what concurrent.futures has left
+    if "multiprocessing.util" in modules:
+        modules["multiprocessing.util"]._exit_function()
     if atexit._ncallbacks():
         atexit._run_exitfuncs()
-    if "logging" in found:
-        for ref in reversed(found["logging"]._handlerList):
+    if "logging" in modules:
+        for ref in reversed(modules["logging"]._handlerList):
             flush(ref())
     for file in (*_files, *files(gc.get_objects())):
         flush(file)
 
 
-def flush(one: Any) -> None:
+def flush(stream: Any) -> None:
     """Flush a file or a logging handler, if possible."""
     with suppress(Exception):  # the job's own; Python ignores it as well
-        one.flush()
+        stream.flush()
 
 
 def finish_modules() -> None:

@@ -17,7 +17,7 @@ from interlock.core.progress import Progress
 from interlock.jobs.context import Interrupted
 from interlock_adapters.subprocess.protocol import Decoder, Kind, frame
 
-_MAX_WORDS: Final = 200  # of a progress report: a frame fits PIPE_BUF, so it is atomic
+_MAX_TEXT: Final = 200  # of a progress report: a frame fits PIPE_BUF, so it is atomic
 _PROGRESS_EVERY_S: Final = 0.05
 _CHUNK: Final = 65536
 _LOOK_MS: Final = 50  # another thread may have read the answer
@@ -30,11 +30,12 @@ class JobLink:
         self.result_fd = self.notice_fd = -1  # until a job has its pipes
         self._decoder = Decoder()
         self._pid = 0  # of the job's main process, once it runs
-        self._over = False  # the function has ended
+        self._has_ended = False  # the function has ended
         self._last_progress = 0.0
-        self._writing = _thread.allocate_lock()  # `threading` has hooks in every fork
-        self._reading = _thread.allocate_lock()
-        self._asking = _thread.allocate_lock()
+        # Not of `threading`, which has hooks in every fork.
+        self._write_lock = _thread.allocate_lock()
+        self._read_lock = _thread.allocate_lock()
+        self._request_lock = _thread.allocate_lock()
         self._requests = 0
         self._replies: dict[int, Mapping[str, Any]] = {}
         self.stop_cause: StopCause | None = None
@@ -50,13 +51,13 @@ class JobLink:
 
     def end(self, data: bytes) -> None:
         """Send the last frame. SIGTERM must not interrupt it, or the frame is lost."""
-        self._over = True
+        self._has_ended = True
         while data and os.getpid() == self._pid:
             data = data[os.write(self.result_fd, data) :]
 
     def _say(self, data: bytes) -> None:
         """Write a frame; only the main process may, not a fork of it."""
-        with self._writing:  # threads may speak at once
+        with self._write_lock:  # threads may speak at once
             while data and self._is_main:
                 data = data[os.write(self.result_fd, data) :]
 
@@ -67,7 +68,7 @@ class JobLink:
         if last or now - self._last_progress >= _PROGRESS_EVERY_S:
             self._last_progress = now
             values = {
-                name: value[:_MAX_WORDS] if isinstance(value, str) else value
+                name: value[:_MAX_TEXT] if isinstance(value, str) else value
                 for name, value in asdict(progress).items()
             }
             self._say(frame(Kind.PROGRESS, values))
@@ -83,7 +84,7 @@ class JobLink:
                 "only the job's main process can ask its worker; this is another "
                 "process. Do it in the job's function. Nothing was stored."
             )
-        with self._asking:
+        with self._request_lock:
             self._requests += 1
             number = self._requests
             self._replies.clear()  # of one that was interrupted while it waited
@@ -103,7 +104,7 @@ class JobLink:
 
     def _read(self) -> None:
         """Read the frames of the shim, unless another thread does."""
-        if not self._reading.acquire(blocking=False):
+        if not self._read_lock.acquire(blocking=False):
             return
         try:
             with suppress(BlockingIOError):
@@ -117,12 +118,12 @@ class JobLink:
                         reply = json.loads(text)
                         self._replies[reply["number"]] = reply
         finally:
-            self._reading.release()
+            self._read_lock.release()
 
     def on_sigterm(self) -> None:
         """Turn the shim's SIGTERM into Interrupted; any other ends the process."""
         if self._is_main:
-            if self._over:
+            if self._has_ended:
                 return
             with suppress(InterlockError):
                 cause = self.stop_asked()

@@ -83,9 +83,9 @@ def _rename(namespace: Mapping[str, object]) -> None:
     It is pickled by that: other processes know `__main__`, and none of them MAIN.
     """
     for value in list(namespace.values()):
-        one = value.function if isinstance(value, JobFunction) else value
-        if isinstance(one, FunctionType | type) and one.__module__ == MAIN:
+        member = value.function if isinstance(value, JobFunction) else value
+        if isinstance(member, FunctionType | type) and member.__module__ == MAIN:
             with suppress(AttributeError, TypeError):  # a class that does not allow it
-                one.__module__ = "__main__"
-            if isinstance(one, type):
-                _rename(vars(one))
+                member.__module__ = "__main__"
+            if isinstance(member, type):
+                _rename(vars(member))

@@ -41,10 +41,10 @@ class Stacks:
         """Return the innermost function of the job's own code, None if not known."""
         frames = [*_frames(self._lines, _CURRENT), *_frames(self._lines, _TASK)]
         own = (frame for frame in frames if not _is_library(frame["file"]))
-        found = next(own, frames[0] if frames else None)
-        if found is None:
+        innermost = next(own, frames[0] if frames else None)
+        if innermost is None:
             return None
-        return f"{found['name']} ({found['file']}, line {found['line']})"
+        return f"{innermost['name']} ({innermost['file']}, line {innermost['line']})"
 
 
 def of_task(task: Any) -> str:

@@ -31,12 +31,12 @@ def unsafe(started_by: Mapping[int, str]) -> list[str]:
     `started_by` names the module whose import has started a thread.
     """
     python = _python_threads()
-    found = []
+    threads = []
     for task in others():
         name = python.get(task) or _name(task)
         if name is not None and name not in _SAFE:
-            found.append(f"{name} of {started_by.get(task, 'a job module')}")
-    return found
+            threads.append(f"{name} of {started_by.get(task, 'a job module')}")
+    return threads
 
 
 def _python_threads() -> dict[int, str]:
@@ -45,9 +45,9 @@ def _python_threads() -> dict[int, str]:
     if threading is None:
         return {}
     return {
-        one.native_id or 0: f"Python thread {one.name!r}"
-        for one in threading.enumerate()
-        if one is not threading.main_thread()
+        thread.native_id or 0: f"Python thread {thread.name!r}"
+        for thread in threading.enumerate()
+        if thread is not threading.main_thread()
     }
 
 

@@ -52,7 +52,9 @@ def members(containment: str) -> list[int]:
     """Return the processes of this shim's domain, as /proc shows them; racy."""
     if containment == NAMESPACE:
         return [
-            int(one) for one in os.listdir("/proc") if one.isdecimal() and one != "1"
+            int(entry)
+            for entry in os.listdir("/proc")
+            if entry.isdecimal() and entry != "1"
         ]
     return linux.descendants(os.getpid())
 

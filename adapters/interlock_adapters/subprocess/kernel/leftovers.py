@@ -23,24 +23,26 @@ def process_name(job_id: str, attempt: int) -> str:
 def sweep(attempts: Collection[tuple[str, int]]) -> set[str]:
     """Kill every process of these attempts; return the jobs that still have some."""
     until = time.monotonic() + _PATIENCE_S
-    while (found := living(attempts)) and time.monotonic() < until:
-        for pid, attempt in found:
+    while (processes := living(attempts)) and time.monotonic() < until:
+        for pid, attempt in processes:
             _kill(pid, attempt)
         time.sleep(0.005)
-    return {job_id for _, (job_id, _) in found}
+    return {job_id for _, (job_id, _) in processes}
 
 
 def living(
     attempts: Collection[tuple[str, int]],
 ) -> list[tuple[int, tuple[str, int]]]:
     """Return the living processes of these attempts."""
-    found = []
+    processes = []
     for entry in os.listdir("/proc"):
         if entry.isdecimal() and int(entry) != os.getpid():
-            whose = next((a for a in attempts if _bears(int(entry), a)), None)
-            if whose is not None:
-                found.append((int(entry), whose))
-    return found
+            attempt = next(
+                (each for each in attempts if _bears(int(entry), each)), None
+            )
+            if attempt is not None:
+                processes.append((int(entry), attempt))
+    return processes
 
 
 def _bears(pid: int, attempt: tuple[str, int]) -> bool:
@@ -48,12 +50,12 @@ def _bears(pid: int, attempt: tuple[str, int]) -> bool:
     job_id, number = attempt
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            name, _, rest = file.read().partition(b"(")[2].rpartition(b") ")
+            name, _, state = file.read().partition(b"(")[2].rpartition(b") ")
         with open(f"/proc/{pid}/environ", "rb") as file:
             environment = file.read().split(b"\0")
     except OSError:
         return False
-    if rest[:1] in b"ZX":  # dead, and not reaped yet
+    if state[:1] in b"ZX":  # dead, and not reaped yet
         return False
     marks = (f"INTERLOCK_JOB_ID={job_id}", f"INTERLOCK_ATTEMPT={number}")
     named = name == process_name(job_id, number).encode()

@@ -93,25 +93,25 @@ def own_user_namespace() -> None:
 
 def children(pid: int) -> list[int]:
     """Return the direct children of a process; racy, so never a proof (proc(5))."""
-    found: list[int] = []
+    pids: list[int] = []
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-                found += map(int, file.read().split())
+                pids += map(int, file.read().split())
     except (FileNotFoundError, ProcessLookupError):
         pass
-    return found
+    return pids
 
 
 def descendants(root: int) -> list[int]:
     """Return every process below `root`, parents first."""
-    found: list[int] = []
+    pids: list[int] = []
     waiting = [root]
     while waiting:
         below = children(waiting.pop())
-        found += below
+        pids += below
         waiting += below
-    return found
+    return pids
 
 
 def parent(pid: int) -> int | None:
@@ -157,7 +157,7 @@ _DUMP, _SHOW_PEER, _PEER = 0x301, 4, 2  # unix_diag.h
 
 def unix_peers() -> dict[int, int]:
     """Return the inode of each connected Unix socket's peer (sock_diag(7))."""
-    found: dict[int, int] = {}
+    peers: dict[int, int] = {}
     states = 2**32 - 1  # all
     ask = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, _SHOW_PEER, 0, 0)
     head = struct.pack("=IHHII", 16 + len(ask), _DIAG_BY_FAMILY, _DUMP, 1, 0)
@@ -167,12 +167,12 @@ def unix_peers() -> dict[int, int]:
     ):
         link.settimeout(1)
         link.send(head + ask)
-        while _take_peers(link.recv(65536), found):
+        while _take_peers(link.recv(65536), peers):
             pass
-    return found
+    return peers
 
 
-def _take_peers(data: bytes, found: dict[int, int]) -> bool:
+def _take_peers(data: bytes, peers: dict[int, int]) -> bool:
     """Read messages of sock_diag(7); return whether more are to come."""
     while len(data) >= 16:  # noqa: PLR2004  (struct nlmsghdr)
         length, kind = struct.unpack_from("=IH", data)
@@ -183,7 +183,7 @@ def _take_peers(data: bytes, found: dict[int, int]) -> bool:
         while at + 8 <= length:
             size, name = struct.unpack_from("=HH", data, at)
             if name == _PEER:
-                found[inode] = struct.unpack_from("=I", data, at + 4)[0]
+                peers[inode] = struct.unpack_from("=I", data, at + 4)[0]
             at += max(4, (size + 3) & ~3)
         data = data[(length + 3) & ~3 :]
     return True

@@ -45,13 +45,13 @@ def proportional(pids: Iterable[int]) -> dict[int, int]:
 
     It walks page tables: ask only where `resident` is over a limit.
     """
-    found = {}
+    sizes = {}
     for pid in pids:
         with suppress(OSError, IndexError, ValueError):
             with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
                 lines = [line.split() for line in file if line.startswith(b"Pss:")]
-            found[pid] = int(lines[0][1]) * _KIB
-    return found
+            sizes[pid] = int(lines[0][1]) * _KIB
+    return sizes
 
 
 def over_limit(sizes: Mapping[int, int], limit: int) -> str:

@@ -49,9 +49,9 @@ class ProcessExecution:
         self._result: object = None
         self._has_result = False
         self._failure: Failure | None = None
-        self._seen: list[Observation] = []
+        self._observations: list[Observation] = []
         self._done = False
-        self._again = False  # the shim waits for another job
+        self._is_reusable = False  # the shim waits for another job
 
     def attach(self, link: socket.socket, pidfd: int) -> None:
         """Give the execution a shim, and start it."""
@@ -62,12 +62,12 @@ class ProcessExecution:
         self._flush()
         link.settimeout(0)
 
-    def gone(self, proof: Proof) -> None:
+    def mark_dead(self, proof: Proof) -> None:
         """Record that the shim was killed or never started, and the tree is dead."""
         if not self._done:
             self._drain()
         if not self._done:
-            self._seen.append(TreeDead(proof=proof))
+            self._observations.append(TreeDead(proof=proof))
             self._done = True
         self.close()
 
@@ -94,8 +94,8 @@ class ProcessExecution:
         """See `Execution.observe`."""
         self._flush()
         self._drain()
-        seen, self._seen = self._seen, []
-        return seen
+        observations, self._observations = self._observations, []
+        return observations
 
     def _drain(self) -> None:
         while self._link is not None:
@@ -119,46 +119,46 @@ class ProcessExecution:
             if kind not in FROM_JOB:
                 raise
 
-    def _take(self, kind: Kind, said: Any) -> None:
+    def _take(self, kind: Kind, payload: Any) -> None:
         match kind:
             case Kind.STARTED:
-                age_s = max(0.0, boot() - said["boot"])
-                self._seen.append(PidSeen(pid=said["pid"], age_s=age_s))
+                age_s = max(0.0, boot() - payload["boot"])
+                self._observations.append(PidSeen(pid=payload["pid"], age_s=age_s))
             case Kind.OUTPUT:
-                lines = tuple(said["lines"])
-                self._seen.append(Output(stream=said["stream"], lines=lines))
+                lines = tuple(payload["lines"])
+                self._observations.append(Output(stream=payload["stream"], lines=lines))
             case Kind.PROGRESS:
-                self._seen.append(progress(said))
+                self._observations.append(progress(payload))
             case Kind.REQUEST:
-                int(said["number"])  # TypeError, KeyError: it is none
-                self._seen.append(Request(body=said))
+                int(payload["number"])  # TypeError, KeyError: it is none
+                self._observations.append(Request(body=payload))
             case Kind.RESULT:
-                self._result, self._has_result = said, True
+                self._result, self._has_result = payload, True
             case Kind.FAILURE:
-                self._failure = failure(said)
+                self._failure = failure(payload)
             case Kind.EXITED:
-                self._seen.append(self._exit(said["code"]))
+                self._observations.append(self._exit(payload["code"]))
             case Kind.UNCONFIRMED:
-                self._seen.append(Unconfirmed())
+                self._observations.append(Unconfirmed())
             case Kind.DEAD:
-                self._seen.append(
+                self._observations.append(
                     TreeDead(
-                        proof=Proof(said["proof"]),
-                        cpu_seconds=said["cpu_s"],
-                        peak_memory_bytes=said["peak_bytes"] or None,
-                        where=said["where"],
+                        proof=Proof(payload["proof"]),
+                        cpu_seconds=payload["cpu_s"],
+                        peak_memory_bytes=payload["peak_bytes"] or None,
+                        where=payload["where"],
                     )
                 )
                 self._done = True
-                self._again = bool(said["again"])
+                self._is_reusable = bool(payload["again"])
             case _:
                 raise GarbledError(f"a shim does not say {kind}")
 
     def _exit(self, code: int) -> ExitSeen:
-        ended = Exit(code=code) if code >= 0 else Exit(signal=-code)
+        exit_ = Exit(code=code) if code >= 0 else Exit(signal=-code)
         if code == 0 and self._has_result and self._failure is None:
-            return ExitSeen(exit=ended, result=self._result)
-        return ExitSeen(exit=ended, failure=self._failure or unexplained(code))
+            return ExitSeen(exit=exit_, result=self._result)
+        return ExitSeen(exit=exit_, failure=self._failure or unexplained(code))
 
     def _send(self, data: bytes) -> None:
         self._outbox += data
@@ -173,14 +173,14 @@ class ProcessExecution:
     def stop(self, cause: StopCause, grace_s: float) -> None:
         """See `Execution.stop`."""
         if self._is_waiting:
-            self.gone(self._proof)
+            self.mark_dead(self._proof)
             return
         self._send(frame(Kind.STOP, {"cause": cause, "grace_s": grace_s}))
 
     def kill(self) -> None:
         """See `Execution.kill`."""
         if self._is_waiting:
-            self.gone(self._proof)
+            self.mark_dead(self._proof)
             return
         self._send(frame(Kind.KILL, {}))
 
@@ -197,7 +197,7 @@ class ProcessExecution:
 
     def detach(self) -> tuple[socket.socket, int] | None:
         """Return the shim if it can take another job; else close its link."""
-        if not self._again or self._link is None or self._outbox:
+        if not self._is_reusable or self._link is None or self._outbox:
             self.close()
             return None
         shim = (self._link, self._pidfd)
@@ -217,31 +217,31 @@ class ProcessExecution:
             self._pidfd = -2
 
 
-def progress(said: Any) -> Progress:
+def progress(report: Any) -> Progress:
     """Return the progress that a job reports.
 
     Raises:
         TypeError: it is none.
     """
-    words = {name: said.get(name) for name in ("phase", "unit", "message")}
-    numbers = {name: said.get(name) for name in ("completed", "total")}
-    if not all(isinstance(word, str | None) for word in words.values()):
+    texts = {name: report.get(name) for name in ("phase", "unit", "message")}
+    numbers = {name: report.get(name) for name in ("completed", "total")}
+    if not all(isinstance(text, str | None) for text in texts.values()):
         raise TypeError("phase, unit and message of a progress must be text")
     if not all(isinstance(number, int | float | None) for number in numbers.values()):
         raise TypeError("completed and total of a progress must be numbers")
-    return Progress(**words, **numbers)
+    return Progress(**texts, **numbers)
 
 
-def failure(said: Any) -> Failure:
+def failure(report: Any) -> Failure:
     """Return the failure that a job reports. Raises as `progress`."""
-    kind, trace = said.get("type"), said.get("traceback")
+    kind, trace = report.get("type"), report.get("traceback")
     return Failure(
-        reason=Reason(said["reason"]),
-        message=str(said["message"]),
+        reason=Reason(report["reason"]),
+        message=str(report["message"]),
         type=None if kind is None else str(kind),
         traceback=None if trace is None else str(trace),
-        exit_code=said.get("exit_code"),
-        transient=said.get("transient") is True,
+        exit_code=report.get("exit_code"),
+        transient=report.get("transient") is True,
     )
 
 

@@ -45,7 +45,7 @@ class Launcher:
         self._link: socket.socket | None = None
         self._pidfd = -1  # of the zygote that is ready
         self._pause_s = 0.0
-        self._again_at = 0.0
+        self._restart_at = 0.0
         self._loaded_at = 0.0
         self.first = 0
         self._start()
@@ -93,18 +93,18 @@ class Launcher:
                 env=environment,
                 start_new_session=True,
             )
-            with suppress(OSError):  # it has ended already: `heard` says so
+            with suppress(OSError):  # it has ended already: `messages` says so
                 socket.send_fds(link, [json.dumps(config).encode()], [me])
             link.settimeout(0)
             self._link = socket.socket(fileno=link.detach())
 
-    def order(self, many: int) -> bool:
+    def order(self, count: int) -> bool:
         """Order shims, at most 4096; return whether the order was sent."""
         if self._link is None:
             return False
         try:
-            self._link.send(b"+" * many)
-        except OSError:  # it is full; or it has ended: `heard` says so
+            self._link.send(b"+" * count)
+        except OSError:  # it is full; or it has ended: `messages` says so
             return False
         return True
 
@@ -112,7 +112,7 @@ class Launcher:
         """Return the sockets to wait for."""
         return [] if self._link is None else [self._link]
 
-    def heard(self) -> Iterator[tuple[Mapping[str, Any], list[int]] | None]:
+    def messages(self) -> Iterator[tuple[Mapping[str, Any], list[int]] | None]:
         """Yield the zygote's messages, with descriptors; None at its end."""
         while self._link is not None:
             try:
@@ -138,31 +138,31 @@ class Launcher:
 
         pid_namespaces(7): the init of a namespace ends as its last process.
         """
-        gone = self._is_gone()
+        has_ended = self._has_ended()
         was_useful = self.has_loaded and boot() - self._loaded_at > _USEFUL_S
         self._pause_s = 0.0 if was_useful else self._longer_pause_s()
-        self._again_at = boot() + self._pause_s
+        self._restart_at = boot() + self._pause_s
         self.close()
         if not was_useful:
-            words = (
+            message = (
                 "The zygote exited with code %s; no job starts until it has restarted "
                 "(next try in %g s)"
             )
-            _log.warning(words, self.process.returncode, self._pause_s)
-        return gone
+            _log.warning(message, self.process.returncode, self._pause_s)
+        return has_ended
 
     def _longer_pause_s(self) -> float:
         return min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, self._pause_s * 2))
 
     def try_again(self) -> bool:
         """Start another zygote, unless the pause after a failure is not over."""
-        if boot() < self._again_at:
+        if boot() < self._restart_at:
             return False
         try:
             self._start()
         except OSError as error:  # no process or descriptor is to be had now
             self._pause_s = self._longer_pause_s()
-            self._again_at = boot() + self._pause_s
+            self._restart_at = boot() + self._pause_s
             _log.error(
                 "The zygote cannot be started, so no job starts: %s. Trying again.",
                 error,
@@ -170,7 +170,7 @@ class Launcher:
             return False
         return True
 
-    def _is_gone(self) -> bool:
+    def _has_ended(self) -> bool:
         """Whether the zygote has ended; waits a bounded time for it."""
         if self._pidfd < 0:  # it never said that it was ready: nothing runs in it
             return True

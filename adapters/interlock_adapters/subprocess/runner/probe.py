@@ -42,17 +42,17 @@ def works(containment: str) -> str | None:
     Raises:
         InterlockError: none of the tries had a verdict.
     """
-    wrong = ""
+    problem = ""
     for _ in range(_TRIES):
-        said, wrong = _try(containment)
-        if said == _WORKS:
+        verdict, problem = _try(containment)
+        if verdict == _WORKS:
             return None
-        if said.startswith(_REFUSED):
-            return said.removeprefix(_REFUSED)
+        if verdict.startswith(_REFUSED):
+            return verdict.removeprefix(_REFUSED)
     raise InterlockError(
         f"After {_TRIES} tries it could not be found out whether containment "
-        f"{containment!r} works here ({wrong}). No job was started. Try again, or name "
-        "a weaker one with --containment; `interlock doctor` tries each."
+        f"{containment!r} works here ({problem}). No job was started. Try again, or "
+        "name a weaker one with --containment; `interlock doctor` tries each."
     )
 
 
@@ -74,32 +74,32 @@ def _try(containment: str) -> tuple[str, str]:
     return done.stdout, lines[-1]
 
 
-def _daemonise(told: int) -> None:
+def _daemonise(ready_w: int) -> None:
     """Start a grandchild in a session of its own; it reports that it is alive."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            os.write(told, b"!")
+            os.write(ready_w, b"!")
             time.sleep(_PATIENCE_S)
         os._exit(0)
 
 
 def _kill_and_prove(containment: str) -> bool:
-    ready, told = os.pipe()
+    ready_r, ready_w = os.pipe()
     job = os.fork()
     if job == 0:
         os.setsid()
         if containment == kill_domain.GROUP:  # which would leave it behind
-            os.write(told, b"!")
+            os.write(ready_w, b"!")
         else:
-            _daemonise(told)
+            _daemonise(ready_w)
         time.sleep(_PATIENCE_S)
         os._exit(0)
-    os.read(ready, 1)
+    os.read(ready_r, 1)
     until = time.monotonic() + _PATIENCE_S / 2
-    gone: set[int] = set()
-    while not kill_domain.reap(lambda pid, _code: gone.add(pid)):
-        kill_domain.kill_all(containment, None if job in gone else job)
+    reaped: set[int] = set()
+    while not kill_domain.reap(lambda pid, _code: reaped.add(pid)):
+        kill_domain.kill_all(containment, None if job in reaped else job)
         time.sleep(0.001)
         if time.monotonic() > until:
             return False

@@ -93,16 +93,18 @@ class SubprocessRunner:
 
     def _match(self) -> None:
         """Give ready shims to waiting launches; order missing shims."""
-        self._waiting = deque(one for one in self._waiting if not one.done)
+        self._waiting = deque(
+            execution for execution in self._waiting if not execution.done
+        )
         while self._waiting and self._spares:
             number, link, pidfd = self._spares.popleft()
             execution = self._waiting.popleft()
             self._running[number] = execution
             execution.attach(link, pidfd)
-        there = len(self._spares) + len(self._running)
-        wanted = max(self._ahead - there, len(self._waiting)) - self._ordered
-        if wanted > 0 and self._launcher.order(min(wanted, _MAX_ORDER)):
-            self._ordered += min(wanted, _MAX_ORDER)
+        present = len(self._spares) + len(self._running)
+        needed = max(self._ahead - present, len(self._waiting)) - self._ordered
+        if needed > 0 and self._launcher.order(min(needed, _MAX_ORDER)):
+            self._ordered += min(needed, _MAX_ORDER)
 
     def _reclaim(self) -> None:
         """Take back shims whose jobs are dead, if they can take another job.
@@ -138,42 +140,42 @@ class SubprocessRunner:
         """See `Runner.tend`."""
         if not self._launcher.is_there:
             self._restart()
-        for heard in self._launcher.heard():
-            if heard is None:
+        for message in self._launcher.messages():
+            if message is None:
                 self._bury_zygote()
             else:
-                self._hear(*heard)
+                self._hear(*message)
         if self._missing and boot() >= self._order_again_at:
             self._ordered, self._missing = self._ordered - self._missing, 0
         self._reclaim()
         self._match()
 
-    def _hear(self, said: Mapping[str, Any], fds: list[int]) -> None:
-        if "gone" in said:
-            execution = self._running.pop(said["gone"], None)
+    def _hear(self, message: Mapping[str, Any], fds: list[int]) -> None:
+        if "gone" in message:
+            execution = self._running.pop(message["gone"], None)
             if execution is not None:
-                execution.gone(Proof(said["proof"]))
+                execution.mark_dead(Proof(message["proof"]))
             else:  # a spare was killed: there are as many as before
-                self._drop_spare(said["gone"])
-        elif "not_guarded" in said:
+                self._drop_spare(message["gone"])
+        elif "not_guarded" in message:
             if not self._launcher.ever_loaded:
-                raise NotGuarded(said["not_guarded"])
-            _log.error(said["not_guarded"])  # it was changed since; its jobs go on
-        elif "mismatch" in said:
-            _log.error(said["mismatch"])
-        elif "failed" in said:
-            words = "The job modules cannot be imported. No job is claimed until this"
-            _log.error("%s is fixed:\n%s", words, said["failed"])
-        elif "shim" in said:
+                raise NotGuarded(message["not_guarded"])
+            _log.error(message["not_guarded"])  # it was changed since; its jobs go on
+        elif "mismatch" in message:
+            _log.error(message["mismatch"])
+        elif "failed" in message:
+            text = "The job modules cannot be imported. No job is claimed until this"
+            _log.error("%s is fixed:\n%s", text, message["failed"])
+        elif "shim" in message:
             if len(fds) == 2:  # noqa: PLR2004  (its link and its pidfd)
                 self._ordered -= 1
                 link, pidfd = socket.socket(fileno=fds[0]), fds[1]
-                self._spares.append((said["shim"], link, pidfd))
+                self._spares.append((message["shim"], link, pidfd))
             else:
                 self._lack_descriptors(fds)
         elif fds:
             self._launcher.is_ready(fds[0])
-            _warn(said["threads"], said["remarks"])
+            _warn(message["threads"], message["remarks"])
         else:
             _log.error(_NO_DESCRIPTORS)
             self._launcher.process.kill()  # without its pidfd we could not see its end
@@ -198,11 +200,12 @@ class SubprocessRunner:
 
     def _bury_zygote(self) -> None:
         """Record what the end of a zygote proves, and start another."""
-        gone = self._launcher.bury()
+        has_ended = self._launcher.bury()
         self._drop_spares()
-        if gone and self.containment == kill_domain.NAMESPACE:
+        # In the other containments shims go on, and report.
+        if has_ended and self.containment == kill_domain.NAMESPACE:
             for execution in self._running.values():
-                execution.gone(self._proof)  # in the others shims go on, and report
+                execution.mark_dead(self._proof)
             self._running.clear()
         self._restart()
 
@@ -212,7 +215,7 @@ class SubprocessRunner:
             self._ordered, self._missing = self._ahead, 0
         if not self._launcher.comes_soon:
             for execution in self._waiting:
-                execution.gone(self._proof)
+                execution.mark_dead(self._proof)
             self._waiting.clear()
 
     def close(self) -> None:
@@ -293,16 +296,16 @@ def open_runner(
     if containment == "auto":
         containment = strongest()
     elif containment not in kill_domain.STRENGTHS:
-        known = ", ".join(("auto", *kill_domain.STRENGTHS))
+        names = ", ".join(("auto", *kill_domain.STRENGTHS))
         raise InterlockError(
-            f"There is no containment {containment!r}. Use one of {known}."
+            f"There is no containment {containment!r}. Use one of {names}."
         )
     else:
-        wrong = works(containment)
-        if wrong is not None:
+        problem = works(containment)
+        if problem is not None:
             raise InterlockError(
-                f"Containment {containment!r} does not work on this machine: {wrong}. "
-                "Use 'auto', or run `interlock doctor`."
+                f"Containment {containment!r} does not work on this machine: "
+                f"{problem}. Use 'auto', or run `interlock doctor`."
             )
     return SubprocessRunner(
         containment=containment, modules=modules, main=main, ahead=ahead

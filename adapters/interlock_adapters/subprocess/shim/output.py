@@ -29,8 +29,8 @@ class Capture:
     """The lines of one stream. `now` is in seconds and never goes back."""
 
     def __init__(self, head: int = HEAD, tail: int = TAIL) -> None:
-        self._left = head
-        self._room = tail
+        self._head_room = head
+        self._tail_room = tail
         self._partial = b""  # what nothing has ended yet
         self._state = b""  # what a return has ended, until something is drawn over it
         self._is_redrawn = False  # this line has had a return
@@ -38,14 +38,14 @@ class Capture:
         self._since = float("inf")  # there is something to pass on
         self._next_at = 0.0
         self._tail: deque[bytes] = deque()
-        self._kept = 0
+        self._tail_size = 0
         self._dropped = 0
 
     def feed(self, data: bytes, now: float) -> list[str]:
         """Take bytes; return the lines to send now."""
-        *whole, rest = (self._partial + data).split(b"\n")
+        *ended, rest = (self._partial + data).split(b"\n")
         lines: list[bytes] = []
-        for line in whole:
+        for line in ended:
             if line.endswith(_UP):
                 lines += self._draw(line + b"\r")
                 continue
@@ -88,8 +88,8 @@ class Capture:
         self._begin_line()
         lines = self._passed_on([newest]) if newest else []
         if self._tail or self._dropped:
-            words = f"[interlock: {self._dropped} bytes of output dropped here]"
-            lines += [words, *map(_text, self._tail)]
+            message = f"[interlock: {self._dropped} bytes of output dropped here]"
+            lines += [message, *map(_text, self._tail)]
             self._tail.clear()
         return lines
 
@@ -123,15 +123,15 @@ class Capture:
         return [text for line in lines if (text := self._take(line)) is not None]
 
     def _take(self, line: bytes) -> str | None:
-        if self._left > 0:
-            self._left -= _weight(line)
+        if self._head_room > 0:
+            self._head_room -= _weight(line)
             return _text(line)
         self._tail.append(line)
-        self._kept += _weight(line)
-        while self._kept > self._room and self._tail:
-            gone = self._tail.popleft()
-            self._kept -= _weight(gone)
-            self._dropped += len(gone) + 1
+        self._tail_size += _weight(line)
+        while self._tail_size > self._tail_room and self._tail:
+            dropped = self._tail.popleft()
+            self._tail_size -= _weight(dropped)
+            self._dropped += len(dropped) + 1
         return None
 
 

@@ -46,17 +46,17 @@ class Pipes:
 
     def available(self, fd: int) -> list[bytes]:
         """Yield what a pipe holds now, but only a few chunks, so others get a turn."""
-        found: list[bytes] = []
+        chunks: list[bytes] = []
         try:
-            while len(found) < _CHUNKS:
+            while len(chunks) < _CHUNKS:
                 data = os.read(fd, _CHUNK)
                 if not data:
                     self.open.discard(fd)
                     break
-                found.append(data)
+                chunks.append(data)
         except BlockingIOError:
             pass
-        return found
+        return chunks
 
     def lines(self, fd: int) -> list[list[str]]:
         """Yield the lines of a stream to send now, by chunk.
@@ -72,9 +72,11 @@ class Pipes:
 
     def due_at(self) -> float:
         """Return when to send a line that has not ended."""
-        return min((one.due_at() for one in self.captures.values()), default=_NEVER)
+        return min(
+            (capture.due_at() for capture in self.captures.values()), default=_NEVER
+        )
 
     def due(self) -> list[tuple[str, list[str]]]:
         """Return the lines that have not ended and are due, by stream."""
         now = boot()
-        return [(name, one.due(now)) for name, one in self.captures.items()]
+        return [(name, capture.due(now)) for name, capture in self.captures.items()]

@@ -61,7 +61,7 @@ class Shim:
         self._folder = folder
         self._proof = kill_domain.proof_of(containment).encode()
         self._inbox = Decoder()
-        self._early: list[tuple[Kind, bytes]] = []
+        self._unread: list[tuple[Kind, bytes]] = []
         self._outbox = bytearray()
         self._orphan = False  # nobody listens any more
         self._begin()
@@ -109,8 +109,8 @@ class Shim:
         if self._stacks is not None:
             where = json.dumps(self._stacks.where()).encode()
         again = b"true" if self._clean else b"false"
-        took = (self._usage.cpu_s, self._usage.peak_bytes)
-        text = _DEAD % (self._proof, again, *took, where)
+        used = (self._usage.cpu_s, self._usage.peak_bytes)
+        text = _DEAD % (self._proof, again, *used, where)
         self._say(Kind.DEAD, text)
 
     def _await_order(self) -> LaunchOrder | None:
@@ -122,7 +122,7 @@ class Shim:
                 if kind is Kind.LAUNCH:  # before it: orders that the last job outran
                     order = LaunchOrder.from_json(_decoded(text.decode())[0])
                     self._lease = order.lease_deadline
-                    self._early = orders  # a stop may come right behind it
+                    self._unread = orders  # a stop may come right behind it
                     return order
         return None
 
@@ -139,8 +139,8 @@ class Shim:
             if self._to_signal:
                 self._signal(job)
                 until = min(until, now + _AGAIN_S)
-            most_s = 0.0 if self._early else until - now
-            ready = self._wait(most_s, pidfd, *job.open)
+            timeout_s = 0.0 if self._unread else until - now
+            ready = self._wait(timeout_s, pidfd, *job.open)
             self._obey(job)
             self._read(job, ready)
             kill_domain.reap(self._on_exit, self._usage.ended)
@@ -152,12 +152,12 @@ class Shim:
         While a fork lives, each page that we write is copied. So for a short job we do
         nothing before its end, and then the worker wakes only once.
         """
-        if not self._early:
+        if not self._unread:
             self._wait(min(self._lease - job.started, _SHORT_S), pidfd)
         kill_domain.reap(self._on_exit, self._usage.ended)
         job.let_go()
-        said = b'{"pid": %d, "boot": %f}' % (job.pid, job.started)
-        self._outbox += framed(Kind.STARTED, said)
+        payload = b'{"pid": %d, "boot": %f}' % (job.pid, job.started)
+        self._outbox += framed(Kind.STARTED, payload)
         if self._exit is None:
             self._flush_some()
             kill_domain.offer_to_oom_killer(job.pid)
@@ -167,7 +167,7 @@ class Shim:
         is_dead = kill_domain.reap(self._on_exit, self._usage.ended)
         self._read(job, set(job.open))
         if self._exit is not None:
-            self._outbox += self._outcome or self._cpu_words()
+            self._outbox += self._outcome or self._cpu_failure()
             self._outbox += framed(Kind.EXITED, b'{"code": %d}' % self._exit)
         if not is_dead:
             self._clean = False
@@ -178,14 +178,14 @@ class Shim:
 
     def _kill_all(self, job: Pipes) -> None:
         started = boot()
-        told = False
+        has_reported = False
         while True:
             main = job.pid if self._exit is None else None
             kill_domain.kill_all(self._containment, main)
             if kill_domain.reap(self._on_exit, self._usage.ended):
                 return
-            if not told and boot() - started > _UNCONFIRMED_AFTER_S:
-                told = True
+            if not has_reported and boot() - started > _UNCONFIRMED_AFTER_S:
+                has_reported = True
                 self._say(Kind.UNCONFIRMED, b"{}")
             self._flush_some()
             time.sleep(0.0005)  # a killed process needs a moment to die
@@ -194,7 +194,7 @@ class Shim:
         if self._job is not None and pid == self._job.pid:
             self._exit = code
 
-    def _wait(self, most_s: float | None, *fds: int) -> set[int]:
+    def _wait(self, timeout_s: float | None, *fds: int) -> set[int]:
         """Wait for the worker or one of `fds`; return what is ready."""
         poll = select.poll()
         if not self._orphan:
@@ -202,8 +202,8 @@ class Shim:
             poll.register(self._link, events)
         for fd in (self._worker, *fds):
             poll.register(fd, select.POLLIN)
-        timeout = None if most_s is None else max(0.0, most_s) * 1000
-        ready = {fd for fd, _ in poll.poll(timeout)}
+        timeout_ms = None if timeout_s is None else max(0.0, timeout_s) * 1000
+        ready = {fd for fd, _ in poll.poll(timeout_ms)}
         if self._worker in ready:
             self._orphan = True
         self._flush_some()
@@ -211,9 +211,9 @@ class Shim:
 
     def _received(self) -> list[tuple[Kind, bytes]]:
         """Return the worker's frames; if the link ends, the worker is gone."""
-        if self._early:
-            early, self._early = self._early, []
-            return early
+        if self._unread:
+            unread, self._unread = self._unread, []
+            return unread
         try:
             data = self._link.recv(_CHUNK)
             while data:
@@ -279,20 +279,20 @@ class Shim:
             os.kill(job.pid, signal.SIGKILL)
         return _AGAIN_S
 
-    def _fail(self, reason: Reason, words: str) -> None:
+    def _fail(self, reason: Reason, message: str) -> None:
         """Set the failure to report instead of the job's own outcome."""
-        self._outcome = frame(Kind.FAILURE, {"reason": reason, "message": words})
+        self._outcome = frame(Kind.FAILURE, {"reason": reason, "message": message})
 
-    def _cpu_words(self) -> bytes:
+    def _cpu_failure(self) -> bytes:
         """Return the failure of a job that the kernel ended for its CPU time."""
         limit, used = self._limits.get("cpu_s"), self._usage.cpu_s
         killed = self._exit == -signal.SIGKILL and used >= (limit or 0)
         if limit is None or not (killed or self._exit == -signal.SIGXCPU):
             return b""
-        words = (
+        message = (
             f"a process of the job used {used:.1f} s of CPU; its limit is cpu_s={limit}"
         )
-        self._fail(Reason.SIGNAL, words)
+        self._fail(Reason.SIGNAL, message)
         return self._outcome
 
     def _terminate(self, job: Pipes, cause: str) -> None:
@@ -344,13 +344,13 @@ class Shim:
             return
         dropped = self._dropped.pop(stream, 0)
         if dropped:
-            words = (
+            message = (
                 f"[interlock: {dropped} lines dropped here, the worker was too slow]"
             )
-            lines = [words, *lines]
+            lines = [message, *lines]
         if lines:
-            said = {"stream": stream, "lines": lines}
-            self._say(Kind.OUTPUT, json.dumps(said).encode())
+            payload = {"stream": stream, "lines": lines}
+            self._say(Kind.OUTPUT, json.dumps(payload).encode())
 
     def _say(self, kind: Kind, text: bytes) -> None:
         self._outbox += framed(kind, text)

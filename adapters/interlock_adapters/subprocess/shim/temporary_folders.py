@@ -90,17 +90,17 @@ class _Folder:
         a change within the clock's resolution was of a folder that was young then.
         """
         try:
-            found = os.lstat(self._path)
-            if found.st_ino != self._inode:  # a job has put another in its place
+            status = os.lstat(self._path)
+            if status.st_ino != self._inode:  # a job has put another in its place
                 return False
-            if found.st_ctime_ns == self._empty_since:
+            if status.st_ctime_ns == self._empty_since:
                 return True
             if os.listdir(self._path):
                 return False
         except OSError:  # a job has removed it
             return False
-        is_old = time.time_ns() - found.st_ctime_ns > _RESOLUTION_NS
-        self._empty_since = found.st_ctime_ns if is_old else 0
+        is_old = time.time_ns() - status.st_ctime_ns > _RESOLUTION_NS
+        self._empty_since = status.st_ctime_ns if is_old else 0
         return True
 
 

@@ -41,8 +41,8 @@ class Inherited:
 
 def opened() -> frozenset[int]:
     """Return the descriptors of this process from 3 up."""
-    here = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
-    numbers = (int(name) for name in os.listdir(here))
+    folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    numbers = (int(name) for name in os.listdir(folder))
     return frozenset(fd for fd in numbers if fd >= _FIRST and _is_open(fd))
 
 
@@ -55,30 +55,31 @@ def _is_open(fd: int) -> bool:
 
 def since(before: frozenset[int]) -> Inherited:
     """Return what was opened since `before`, and the steps of a job for it."""
-    found = Inherited(fds=opened() - before)
+    inherited = Inherited(fds=opened() - before)
     pipes: dict[int, list[int]] = defaultdict(list)
     pairs: dict[int, list[int]] = defaultdict(list)
     epolls: list[int] = []
-    for fd in sorted(found.fds):
-        mode, what = os.fstat(fd), os.readlink(f"/proc/self/fd/{fd}")
+    for fd in sorted(inherited.fds):
+        mode, target = os.fstat(fd), os.readlink(f"/proc/self/fd/{fd}")
         if stat.S_ISREG(mode.st_mode):
             if _access(fd) == os.O_RDONLY:
-                found.steps.append(_read_alone(fd))
-        elif stat.S_ISFIFO(mode.st_mode) and what.startswith("pipe:"):
+                inherited.steps.append(_read_alone(fd))
+        elif stat.S_ISFIFO(mode.st_mode) and target.startswith("pipe:"):
             pipes[mode.st_ino].append(fd)
         elif stat.S_ISSOCK(mode.st_mode):
-            _take_socket(fd, mode.st_ino, found, pairs)
-        elif what == "anon_inode:[eventpoll]":
+            _take_socket(fd, mode.st_ino, inherited, pairs)
+        elif target == "anon_inode:[eventpoll]":
             epolls.append(fd)
-        elif what == "anon_inode:[eventfd]":
-            found.steps.append(_eventfd(fd))
-        elif what.startswith("anon_inode:"):
-            found.remarks[fd] = f"holds {what}, which all jobs share"
+        elif target == "anon_inode:[eventfd]":
+            inherited.steps.append(_eventfd(fd))
+        elif target.startswith("anon_inode:"):
+            inherited.remarks[fd] = f"holds {target}, which all jobs share"
     for ends in pipes.values():
-        _take_pipe(ends, found)
-    _take_pairs(pairs, found)
-    found.steps += [_epoll(fd) for fd in epolls]  # they watch what is made anew above
-    return found
+        _take_pipe(ends, inherited)
+    _take_pairs(pairs, inherited)
+    # Last: they watch what is made anew above.
+    inherited.steps += [_epoll(fd) for fd in epolls]
+    return inherited
 
 
 def _access(fd: int) -> int:
@@ -86,47 +87,51 @@ def _access(fd: int) -> int:
 
 
 def _take_socket(
-    fd: int, inode: int, found: Inherited, pairs: dict[int, list[int]]
+    fd: int, inode: int, inherited: Inherited, pairs: dict[int, list[int]]
 ) -> None:
-    with socket.socket(fileno=os.dup(fd)) as there:
-        if there.type == socket.SOCK_DGRAM:
+    with socket.socket(fileno=os.dup(fd)) as copy:
+        if copy.type == socket.SOCK_DGRAM:
             return
-        if there.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            found.remarks[fd] = f"listens on {there.getsockname()}; all jobs share it"
+        if copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            inherited.remarks[fd] = (
+                f"listens on {copy.getsockname()}; all jobs share it"
+            )
             return
         try:
-            peer = there.getpeername()
+            peer = copy.getpeername()
         except OSError:  # not connected
             return
-        if there.family == socket.AF_UNIX and not peer and not there.getsockname():
+        if copy.family == socket.AF_UNIX and not peer and not copy.getsockname():
             pairs[inode].append(fd)
             return
     where = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else peer
-    found.steps.append(_hang_up(fd))
-    found.remarks[fd] = (
+    inherited.steps.append(_hang_up(fd))
+    inherited.remarks[fd] = (
         f"has connected to {where or 'a process of this machine'}; in each job the "
         "peer has closed that connection. Connect in the job, or in a function with "
         "@hooks.job_start. A client that reconnects by itself needs no change"
     )
 
 
-def _take_pipe(ends: Sequence[int], found: Inherited) -> None:
+def _take_pipe(ends: Sequence[int], inherited: Inherited) -> None:
     reading = [fd for fd in ends if _access(fd) == os.O_RDONLY]
     writing = [fd for fd in ends if _access(fd) == os.O_WRONLY]
     if reading and writing:
-        found.steps.append(_anew(os.pipe, reading, writing))
+        inherited.steps.append(_anew(os.pipe, reading, writing))
     else:
-        found.remarks[ends[0]] = "holds one end of a pipe, which all jobs share"
+        inherited.remarks[ends[0]] = "holds one end of a pipe, which all jobs share"
 
 
-def _take_pairs(pairs: dict[int, list[int]], found: Inherited) -> None:
+def _take_pairs(pairs: dict[int, list[int]], inherited: Inherited) -> None:
     peers = linux.unix_peers() if pairs else {}
     for inode, fds in pairs.items():
-        other = peers.get(inode, -1)
-        if other not in pairs:
-            found.remarks[fds[0]] = "holds one end of a socket pair; all jobs share it"
-        elif inode < other:  # each pair once
-            found.steps.append(_anew(_socket_pair, fds, pairs[other]))
+        peer = peers.get(inode, -1)
+        if peer not in pairs:
+            inherited.remarks[fds[0]] = (
+                "holds one end of a socket pair; all jobs share it"
+            )
+        elif inode < peer:  # each pair once
+            inherited.steps.append(_anew(_socket_pair, fds, pairs[peer]))
 
 
 def _socket_pair() -> tuple[int, int]:

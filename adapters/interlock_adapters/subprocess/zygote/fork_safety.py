@@ -105,29 +105,29 @@ def _rehearse(remarks: Mapping[int, str], objects: Sequence[Any]) -> list[str]:
 def _read(reader: int, pid: int) -> bytes:
     poll = select.poll()
     poll.register(reader, select.POLLIN)
-    found = b""
+    text = b""
     while True:
         data = os.read(reader, 65536) if poll.poll(_PATIENCE_MS) else b""
-        found += data
+        text += data
         if not data:
             break
     os.close(reader)
     os.kill(pid, signal.SIGKILL)  # it is not reaped: this is it, ended or hanging
-    return found
+    return text
 
 
 def _named(remarks: Mapping[int, str], objects: Sequence[Any]) -> Iterator[str]:
     """Yield the remarks with the names of the globals that they are about."""
     if remarks:
         handled = _reached(libraries.reconnecting(objects), frozenset(remarks))
-        left = frozenset(remarks) - set(handled)
-        owners = _owners(left)
-        for fd in sorted(left):
+        unhandled = frozenset(remarks) - set(handled)
+        owners = _owners(unhandled)
+        for fd in sorted(unhandled):
             yield f"{owners.get(fd, _NAMELESS)} {remarks[fd]}"
-    ours = {id(one) for one in libraries.own_randoms(objects)}
-    for module in _applications() if ours else ():
+    random_ids = {id(generator) for generator in libraries.own_randoms(objects)}
+    for module in _applications() if random_ids else ():
         for name, value in vars(module).items():
-            if id(value) in ours:
+            if id(value) in random_ids:
                 yield (
                     f"{module.__name__}.{name} is a random.Random: each job seeds it "
                     "anew. Seed it in the job if its numbers are to repeat"
@@ -139,40 +139,40 @@ def _applications() -> Iterator[ModuleType]:
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None) or ""
         name = getattr(module, "__name__", "").partition(".")[0]
-        own = "site-packages" not in file and not file.startswith(_PYTHON)
-        if file and own and name not in _INSTALLED:
+        is_own = "site-packages" not in file and not file.startswith(_PYTHON)
+        if file and is_own and name not in _INSTALLED:
             yield module
 
 
 def _owners(fds: frozenset[int]) -> dict[int, str]:
     """Return the module global through which each descriptor is reached."""
-    found: dict[int, str] = {}
+    owners: dict[int, str] = {}
     for module in _applications() if fds else ():
         for name, value in list(vars(module).items()):
             if not name.startswith("__"):
                 for fd in _reached(value, fds):
-                    found.setdefault(fd, f"{module.__name__}.{name}")
-    return found
+                    owners.setdefault(fd, f"{module.__name__}.{name}")
+    return owners
 
 
-_PASSED: Final = (ModuleType, type, FunctionType, str, bytes, int, float)
+_SKIPPED: Final = (ModuleType, type, FunctionType, str, bytes, int, float)
 
 
 def _reached(root: Any, fds: frozenset[int]) -> Iterator[int]:
     """Yield the descriptors of what `root` refers to."""
     logging: Any = sys.modules.get("logging")
     # A logger leads to every handler there is, whoever's it may be.
-    passed = (*_PASSED, *((logging.Logger,) if logging else ()))
-    seen: set[int] = set()
+    skipped = (*_SKIPPED, *((logging.Logger,) if logging else ()))
+    known_ids: set[int] = set()
     waiting = deque([root])
-    while waiting and len(seen) < _MOST_OBJECTS:
-        one = waiting.popleft()
-        if id(one) in seen or libraries.of_kind(one, passed):
+    while waiting and len(known_ids) < _MOST_OBJECTS:
+        value = waiting.popleft()
+        if id(value) in known_ids or libraries.of_kind(value, skipped):
             continue
-        seen.add(id(one))
-        if hasattr(type(one), "fileno"):
+        known_ids.add(id(value))
+        if hasattr(type(value), "fileno"):
             with suppress(Exception):
-                fd = one.fileno()
+                fd = value.fileno()
                 if fd in fds:
                     yield fd
-        waiting.extend(gc.get_referents(one))
+        waiting.extend(gc.get_referents(value))

@@ -29,13 +29,13 @@ def steps(objects: Sequence[Any]) -> list[Step]:
         *_random(objects),
         *_torch(),
         *_databases(objects),
-        *(_connecting_again(one) for one in _connected_handlers()),
+        *(_connecting_again(handler) for handler in _connected_handlers()),
     ]
 
 
-def of_kind(one: object, kind: Any) -> bool:
+def of_kind(value: object, kind: Any) -> bool:
     """Whether an object's own type is `kind`."""
-    return issubclass(type(one), kind)
+    return issubclass(type(value), kind)
 
 
 def _numpy(objects: Sequence[Any]) -> Iterator[Step]:
@@ -44,12 +44,12 @@ def _numpy(objects: Sequence[Any]) -> Iterator[Step]:
     if numpy is None:
         return
     generators = {
-        id(one): one
-        for one in (*objects, numpy.mtrand._rand._bit_generator)
-        if of_kind(one, numpy.BitGenerator) and _is_unseeded(one)
+        id(generator): generator
+        for generator in (*objects, numpy.mtrand._rand._bit_generator)
+        if of_kind(generator, numpy.BitGenerator) and _is_unseeded(generator)
     }
-    for one in generators.values():
-        yield _reseeded(one)
+    for generator in generators.values():
+        yield _reseeded(generator)
 
 
 def _is_unseeded(generator: Any) -> bool:
@@ -70,8 +70,8 @@ def _random(objects: Sequence[Any]) -> Iterator[Step]:
 
     Whether somebody has seeded it cannot be told.
     """
-    for one in own_randoms(objects):
-        yield one.seed
+    for generator in own_randoms(objects):
+        yield generator.seed
 
 
 def own_randoms(objects: Sequence[Any]) -> list[Any]:
@@ -80,11 +80,11 @@ def own_randoms(objects: Sequence[Any]) -> list[Any]:
     if random is None:
         return []
     return [
-        one
-        for one in objects
-        if of_kind(one, random.Random)
-        and not of_kind(one, random.SystemRandom)
-        and one is not random._inst
+        value
+        for value in objects
+        if of_kind(value, random.Random)
+        and not of_kind(value, random.SystemRandom)
+        and value is not random._inst
     ]
 
 
@@ -96,8 +96,8 @@ def _torch() -> Iterator[Step]:
 
 def _databases(objects: Sequence[Any]) -> Iterator[Step]:
     """Empty connection pools: each closed connection would fail once."""
-    for one in engines(objects):
-        yield _disposed(one)
+    for engine in engines(objects):
+        yield _disposed(engine)
     django: Any = sys.modules.get("django.db")
     if django is not None:
         yield django.connections.close_all
@@ -106,8 +106,8 @@ def _databases(objects: Sequence[Any]) -> Iterator[Step]:
 def reconnecting(objects: Sequence[Any]) -> list[Any]:
     """Return the objects whose connections `steps` handles."""
     django: Any = sys.modules.get("django.db")
-    found = [] if django is None else list(django.connections.all())
-    return [*engines(objects), *found, *_connected_handlers()]
+    connections = [] if django is None else list(django.connections.all())
+    return [*engines(objects), *connections, *_connected_handlers()]
 
 
 def _connected_handlers() -> list[Any]:
@@ -120,8 +120,12 @@ def _connected_handlers() -> list[Any]:
     if handlers is None:
         return []
     kinds = handlers.SocketHandler | handlers.SysLogHandler
-    found = (ref() for ref in handlers.logging._handlerList)
-    return [one for one in found if of_kind(one, kinds) and _socket_of(one)]
+    registered = (ref() for ref in handlers.logging._handlerList)
+    return [
+        handler
+        for handler in registered
+        if of_kind(handler, kinds) and _socket_of(handler)
+    ]
 
 
 def _socket_of(handler: Any) -> Any:
@@ -142,10 +146,10 @@ def engines(objects: Sequence[Any]) -> list[Any]:
     if engine is None:
         return []
     return [
-        one
-        for one in objects
-        if of_kind(one, engine.Engine)
-        and not (one.dialect.name == "sqlite" and one.url.database in _IN_MEMORY)
+        value
+        for value in objects
+        if of_kind(value, engine.Engine)
+        and not (value.dialect.name == "sqlite" and value.url.database in _IN_MEMORY)
     ]
 
 

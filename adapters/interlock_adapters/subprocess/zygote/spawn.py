@@ -47,8 +47,8 @@ def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
     os.environ["INTERLOCK_JOB_NAME"] = order.name
     os.environ["INTERLOCK_ATTEMPT"] = str(order.attempt)
     name = process_name(order.id, order.attempt).encode()
-    most = child.most_descriptors()
-    main, kept = prepare(order, result_w, notice_r)
+    end = child.most_descriptors()
+    main, fds = prepare(order, result_w, notice_r)
     shim = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -62,10 +62,10 @@ def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
             os.dup2(out_w, 1)
             os.dup2(err_w, 2)
             at = 3
-            for fd in kept:  # all but these: a job must not have what is ours
+            for fd in fds:  # all but these: a job must not have what is ours
                 os.closerange(at, fd)
                 at = fd + 1
-            os.closerange(at, most)
+            os.closerange(at, end)
             main()
         finally:
             os._exit(70)  # EX_SOFTWARE: it never returns
@@ -80,13 +80,13 @@ def _as_fork(
     result_fd: int,
     notice_fd: int,
 ) -> Plan:
-    fds, lowest_fd = _kept(prepared.fds, result_fd, notice_fd)
+    fds, lowest_fd = _kept_fds(prepared.fds, result_fd, notice_fd)
     job.prepare(order, result_fd, notice_fd, lowest_fd)
     return job.run, fds
 
 
 @cache  # in each job of a shim, the pipes have the same numbers
-def _kept(
+def _kept_fds(
     of_modules: frozenset[int], result_fd: int, notice_fd: int
 ) -> tuple[Sequence[int], int]:
     """Return which descriptors a fork keeps, and the lowest that it has free."""

@@ -58,11 +58,11 @@ class Zygote:
         self._config = config
         self._containment: str = config["containment"]
         self._shims: dict[int, int] = {}  # pid -> number
-        self._next: int = config["first"]
+        self._number: int = config["first"]
         self._scratch = TemporaryFolders(config["scratch"])
-        self._here = -1
+        self._namespace = -1
         if self._containment == kill_domain.NAMESPACE:
-            self._here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            self._namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def run(self) -> NoReturn:
         """Serve until the worker has died, then prove that no job is left."""
@@ -160,11 +160,11 @@ class Zygote:
         if pid == 0:
             self._become_shim(theirs, ours)
         if self._containment == kill_domain.NAMESPACE:
-            linux.setns(self._here, linux.NEWPID)  # and further ones are not
-        self._next += 1
-        self._shims[pid] = self._next
+            linux.setns(self._namespace, linux.NEWPID)  # and further ones are not
+        self._number += 1
+        self._shims[pid] = self._number
         pidfd = os.pidfd_open(pid)  # our child, not reaped
-        self._tell({"shim": self._next}, theirs.fileno(), pidfd)
+        self._tell({"shim": self._number}, theirs.fileno(), pidfd)
         os.close(pidfd)
         theirs.close()
         ours.close()
@@ -178,7 +178,7 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if self._containment == kill_domain.NAMESPACE:
-                os.close(self._here)
+                os.close(self._namespace)
                 linux.private_proc()
                 has_own_memory = _has_own_memory()
                 for signum in (signal.SIGINT, signal.SIGHUP):
@@ -188,7 +188,7 @@ class Zygote:
                 if self._containment == kill_domain.SUBREAPER:
                     linux.become_subreaper()
             child.listen()
-            path = os.path.join(self._config["scratch"], f"{self._next % _NUMBERS:x}")
+            path = os.path.join(self._config["scratch"], f"{self._number % _NUMBERS:x}")
             folder = JobFolder(path, own_memory=has_own_memory)
             _use(folder.path)
             Shim(ours, self._worker, self._containment, folder).run(self._spawn)
