@@ -92,8 +92,8 @@ class _Tracer:
             with trace.use_span(
                 span, record_exception=False, set_status_on_exception=False
             ):
-                told = self.carrier()
-                yield [_carrying(job, told) for job in new]
+                carrier = self.carrier()
+                yield [_carrying(job, carrier) for job in new]
         except Exception as error:
             span.set_attribute("error.type", type_name(type(error)))
             if not isinstance(error, DuplicateJob):  # an answer that was asked for
@@ -175,21 +175,25 @@ def _end(span: trace.Span) -> None:
         _log.exception("the end of a span is not traced")
 
 
-def _carrying(job: NewJob, told: Carrier) -> NewJob:
+def _carrying(job: NewJob, carrier: Carrier) -> NewJob:
     """Return the job with a carrier, without parts of an older carrier."""
-    own = {k: v for k, v in job.metadata.items() if k not in _propagator.fields}
-    return dataclasses.replace(job, metadata={**own, **told})
+    metadata = {
+        name: value
+        for name, value in job.metadata.items()
+        if name not in _propagator.fields
+    }
+    return dataclasses.replace(job, metadata={**metadata, **carrier})
 
 
 def _context(carrier: Mapping[str, object]) -> context.Context:
-    told = {name: value for name, value in carrier.items() if isinstance(value, str)}
-    return _propagator.extract(told)
+    texts = {name: value for name, value in carrier.items() if isinstance(value, str)}
+    return _propagator.extract(texts)
 
 
 def _headers(at: context.Context | None) -> Carrier:
-    told: dict[str, str] = {}
-    _propagator.inject(told, at)
-    return told
+    headers: dict[str, str] = {}
+    _propagator.inject(headers, at)
+    return headers
 
 
 def _is_provided() -> bool:

@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from interlock import Engine, InvalidOption
 from interlock_adapters.http import Guard, Settings, Token, create_app, router
 from interlock_adapters.http.schemas.problems import Problem
-from interlock_adapters.http.security.access import Asked, admit
+from interlock_adapters.http.security.access import GuardedRequest, admit
 
 from .server import client_of
 from .test_jobs import problem, submit
@@ -257,8 +257,8 @@ def test_a_bug_of_the_server_shows_no_traceback(engine: Engine) -> None:
 
 
 def test_without_a_token_only_loopback_is_answered() -> None:
-    def asked(server: str | None) -> Asked:
-        return Asked(
+    def asked(server: str | None) -> GuardedRequest:
+        return GuardedRequest(
             method="GET",
             path="/v1/jobs",
             headers={"host": "localhost"},

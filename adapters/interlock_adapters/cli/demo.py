@@ -30,8 +30,8 @@ def run(folder: Path | None = None) -> int:
     url = f"sqlite:///{folder / 'jobs.db'}"
     with Engine.open(url) as engine:
         library = Path(sysconfig.get_path("stdlib"))
-        found = [library / name for name in (*_FOLDERS, *_FOLDERS_TOO)]
-        calls = [jobs.digest.call(str(path)) for path in found if path.is_dir()]
+        folders = [library / name for name in (*_FOLDERS, *_FOLDERS_TOO)]
+        calls = [jobs.digest.call(str(path)) for path in folders if path.is_dir()]
         handles = [*engine.submit_many(calls), engine.submit(jobs.flaky)]
         handles += [engine.submit(jobs.stuck)]
         canceled = engine.submit(jobs.family)
@@ -47,7 +47,7 @@ def _watch(
     canceled: JobHandle[None],
 ) -> None:
     """Show all jobs until they have ended; cancel one while it runs."""
-    asked = False
+    is_canceled = False
     until = time.monotonic() + _PATIENCE_S
     with Live(console=console, refresh_per_second=10) as live:
         while time.monotonic() < until:
@@ -56,8 +56,8 @@ def _watch(
             if all(job.is_terminal for job in now):
                 return
             runs = canceled.job().duration
-            if not asked and runs is not None and runs.total_seconds() > 1:
-                asked = True
+            if not is_canceled and runs is not None and runs.total_seconds() > 1:
+                is_canceled = True
                 engine.cancel(canceled.id, reason="seen enough", by="anna")
             engine.monitor.waiter.wait(canceled.id, 0.1)
             time.sleep(0.05)
@@ -83,14 +83,14 @@ def _conclude(
     url: str,
 ) -> int:
     """Print the results; return the exit code."""
-    counts = {s.value: many for s, many in engine.counts().items() if many}
+    counts = {s.value: count for s, count in engine.counts().items() if count}
     console.print("\n[bold]Counts[/]", counts)
-    words = sum(
+    word_count = sum(
         job.result["words"]
         for job in (handle.job() for handle in handles)
         if isinstance(job.result, dict)
     )
-    console.print(f"{words:,} words of Python {sys.version.split()[0]} counted")
+    console.print(f"{word_count:,} words of Python {sys.version.split()[0]} counted")
     console.print("\n[bold]History of the canceled job[/]")
     columns = ("seq", "at", "event", "source", "target", "actor", "reason")
     show.records(engine.history(canceled.id), columns, as_json=False)

@@ -40,25 +40,25 @@ _SILENT = timedelta(seconds=60)
 
 
 def _params(
-    engine: "Engine | Client", name: str, words: list[str]
+    engine: "Engine | Client", name: str, texts: list[str]
 ) -> dict[str, object]:
     """Return the parameters of the command line: `key=value` each, or `-`.
 
     Raises:
         InvalidOption: a word is neither, or `-` is not the only one.
     """
-    if "-" not in words:
-        return dict(_param(engine, name, text) for text in words)
-    if len(words) > 1:
+    if "-" not in texts:
+        return dict(_param(engine, name, text) for text in texts)
+    if len(texts) > 1:
         allowed = "- alone: the JSON object on stdin has all parameters"
         raise InvalidOption("parameter", "-", allowed)
     try:
-        given = json.load(sys.stdin)
+        params = json.load(sys.stdin)
     except (ValueError, RecursionError) as error:
         raise InvalidOption("stdin", "...", f"a JSON object: {error}") from None
-    if not isinstance(given, dict):
+    if not isinstance(params, dict):
         raise InvalidOption("stdin", "...", "a JSON object of the parameters")
-    return given
+    return params
 
 
 def _param(engine: "Engine | Client", name: str, text: str) -> tuple[str, object]:
@@ -73,30 +73,30 @@ def _param(engine: "Engine | Client", name: str, text: str) -> tuple[str, object
         )
         raise InvalidOption.because("parameter", message)
     try:
-        found = json.loads(value)
+        parsed = json.loads(value)
     except (ValueError, RecursionError):
         return key, value
     function = registered().get(name)
-    if isinstance(found, str):
-        return key, found
+    if isinstance(parsed, str):
+        return key, parsed
     if function is None:
-        return key, value if _is_text(engine, name, key, found) else found
+        return key, value if _is_text(engine, name, key, parsed) else parsed
     from interlock.jobs.codecs import codec  # noqa: PLC0415  (pydantic: slow)
 
     slot = codec(function.function).slot(key)
     if slot is None or not slot.takes(value):
-        return key, found
-    is_exact = isinstance(found, float) and not slot.is_plain  # such as a Decimal
-    return key, value if is_exact or not slot.takes(found) else found
+        return key, parsed
+    is_exact = isinstance(parsed, float) and not slot.is_plain  # such as a Decimal
+    return key, value if is_exact or not slot.takes(parsed) else parsed
 
 
-def _is_text(engine: "Engine | Client", name: str, key: str, found: object) -> bool:
-    """Whether a parameter of a job that is not imported takes text, and not `found`."""
+def _is_text(engine: "Engine | Client", name: str, key: str, parsed: object) -> bool:
+    """Whether a parameter of an unimported job takes text, and not `parsed`."""
     try:
         job = published.find(name, engine.workers(), datetime.now(UTC))
     except UnknownJobName:  # the submit says so
         return False
-    return job.takes(key, "") and not job.takes(key, found)
+    return job.takes(key, "") and not job.takes(key, parsed)
 
 
 def _print(job: Job, *, as_json: bool) -> None:
@@ -127,9 +127,11 @@ def _finish(
         while not (job := engine.get(job_id)).is_terminal:
             if until is not None and time.monotonic() >= until:
                 engine.wait(job_id, timeout=0)  # says so
-            seen = job.progress
-            if seen is not None:
-                bar.update(task, completed=seen.completed or 0, total=seen.total)
+            progress = job.progress
+            if progress is not None:
+                bar.update(
+                    task, completed=progress.completed or 0, total=progress.total
+                )
             bar.update(task, description=f"{job.status} {show.progress_text(job)}")
             _look_again(engine, job_id)
     if as_json:
@@ -145,8 +147,8 @@ def _warn_without_worker(engine: "Engine | Client") -> None:
     """Warn at once if no worker is running."""
     since = datetime.now(UTC) - _SILENT
     if not any(worker.seen_at >= since for worker in engine.workers()):
-        words = "No worker is running; waiting for one. Start it: interlock worker"
-        err.print(f"{words} MODULE", markup=False)
+        text = "No worker is running; waiting for one. Start it: interlock worker"
+        err.print(f"{text} MODULE", markup=False)
 
 
 def submit(
@@ -299,12 +301,12 @@ def history(
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         hidden = Redaction(engine.get(job_id))
         if rejected:
-            of_refused = ("at", "event", "status", "actor", "attempt", "why")
-            refused = [
-                replace(one, why=hidden.text(one.why))
-                for one in engine.rejections(job_id)
+            rejection_columns = ("at", "event", "status", "actor", "attempt", "why")
+            rejections = [
+                replace(entry, why=hidden.text(entry.why))
+                for entry in engine.rejections(job_id)
             ]
-            show.records(refused, of_refused, as_json=as_json)
+            show.records(rejections, rejection_columns, as_json=as_json)
             return
         columns = (
             "seq",
@@ -317,8 +319,8 @@ def history(
             "reason",
         )
         entries = [
-            replace(one, reason=one.reason and hidden.text(one.reason))
-            for one in engine.history(job_id)
+            replace(entry, reason=entry.reason and hidden.text(entry.reason))
+            for entry in engine.history(job_id)
         ]
         show.records(entries, columns, as_json=as_json)
 

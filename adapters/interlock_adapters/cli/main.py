@@ -8,7 +8,9 @@ import interlock
 from interlock_adapters.cli import jobs, operate, serve, top, work
 from interlock_adapters.cli.context import EXIT_CODES
 
-_EPILOG = "Exit codes: " + ", ".join(f"{c} {words}" for c, words in EXIT_CODES.items())
+_EPILOG = "Exit codes: " + ", ".join(
+    f"{code} {meaning}" for code, meaning in EXIT_CODES.items()
+)
 
 app = typer.Typer(
     help="Run Python functions in the background, and really stop them.",
@@ -18,8 +20,8 @@ app = typer.Typer(
 )
 
 
-def _tell_version(wanted: bool) -> None:  # noqa: FBT001  (Typer calls it)
-    if wanted:
+def _tell_version(is_set: bool) -> None:  # noqa: FBT001  (Typer calls it)
+    if is_set:
         print(f"interlock {interlock.__version__}")  # noqa: T201  (as it is)
         raise typer.Exit
 

@@ -17,12 +17,12 @@ def counts(
 ) -> None:
     """Show how many jobs have each status."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
-        found = engine.counts()
+        by_status = engine.counts()
         if as_json:
-            show.print_json(found)
+            show.print_json(by_status)
             return
-        for status, many in found.items():
-            out.print(show.status_text(status), many)
+        for status, count in by_status.items():
+            out.print(show.status_text(status), count)
 
 
 def queues(
@@ -65,11 +65,11 @@ def purge(
 ) -> None:
     """Delete old jobs that have ended, with their history and logs."""
     with context.errors_as_exit_codes(), context.engine(database) as engine:
-        many = engine.purge(older_than=older_than * 86_400)
+        count = engine.purge(older_than=older_than * 86_400)
         if as_json:
-            show.print_json({"deleted": many})
+            show.print_json({"deleted": count})
         else:
-            out.print(f"deleted {many} jobs")
+            out.print(f"deleted {count} jobs")
 
 
 def verify(database: Database = None, as_json: AsJson = False) -> None:
@@ -104,9 +104,9 @@ def diagram(
     print(kinds[kind](), end="")  # noqa: T201  (as it is)
 
 
-def _told(probe: Callable[..., str | None], *given: str) -> str:
+def _verdict(probe: Callable[..., str | None], *args: str) -> str:
     try:
-        return probe(*given) or "works"
+        return probe(*args) or "works"
     except InterlockError as error:
         return str(error)
 
@@ -118,22 +118,22 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
     from interlock_adapters.subprocess.kernel import kill_domain  # noqa: PLC0415
     from interlock_adapters.subprocess.runner import probe  # noqa: PLC0415
 
-    found: dict[str, object] = {"python": platform.python_version()}
+    report: dict[str, object] = {"python": platform.python_version()}
     for name in kill_domain.STRENGTHS:
-        found[f"containment {name}"] = _told(probe.works, name)
-    found["containment auto"] = _told(probe.strongest)
+        report[f"containment {name}"] = _verdict(probe.works, name)
+    report["containment auto"] = _verdict(probe.strongest)
     with context.errors_as_exit_codes():
-        url = found["database"] = context.database_url(database)
+        url = report["database"] = context.database_url(database)
         try:
-            found["store"] = _store(url)
+            report["store"] = _store(url)
         except InterlockError as error:
-            found["store"] = str(error)
+            report["store"] = str(error)
             raise
         finally:
             if as_json:
-                show.print_json(found)
+                show.print_json(report)
             else:
-                for name, value in found.items():
+                for name, value in report.items():
                     out.print(f"{name}: {value}", markup=False)
 
 

@@ -69,8 +69,8 @@ def progress_text(job: Job) -> str:
         return ""
     done = "" if progress.completed is None else f"{progress.completed:g}"
     total = "" if progress.total is None else f"/{progress.total:g}"
-    words = [progress.phase, done + total, progress.unit]
-    return " ".join(word for word in words if word)
+    texts = [progress.phase, done + total, progress.unit]
+    return " ".join(text for text in texts if text)
 
 
 def records(items: Sequence[Any], columns: Sequence[str], *, as_json: bool) -> None:

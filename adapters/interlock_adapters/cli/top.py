@@ -43,8 +43,8 @@ def view(engine: Any) -> Group:
     """Return the current state; `engine` is an engine or a client."""
     now = datetime.now(UTC)
     states = Text("  ").join(
-        Text.assemble(show.status_text(status), " ", (f"{many}", "bold"))
-        for status, many in engine.counts().items()
+        Text.assemble(show.status_text(status), " ", (f"{count}", "bold"))
+        for status, count in engine.counts().items()
     )
     running = engine.search(statuses=[_RUNNING], limit=_MOST).items
     return Group(
@@ -70,10 +70,10 @@ def _queues(engine: Any, now: datetime) -> Table:
 def _workers(engine: Any, now: datetime) -> Table:
     table = Table("worker", "slots", "queues", "containment", "heartbeat")
     for worker in engine.workers():
-        seen = f"{(now - worker.seen_at).total_seconds():.0f} s ago"
+        heartbeat = f"{(now - worker.seen_at).total_seconds():.0f} s ago"
         queues = ", ".join(worker.queues) if worker.queues else "all"
         slots = str(worker.concurrency)
-        table.add_row(worker.id, slots, queues, worker.containment, seen)
+        table.add_row(worker.id, slots, queues, worker.containment, heartbeat)
     return table
 
 

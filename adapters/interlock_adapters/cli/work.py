@@ -48,13 +48,13 @@ def worker(
 ) -> None:
     """Run jobs until SIGTERM or Ctrl-C. A second signal stops running jobs at once."""
     logs.configure(log_format)
-    given: Any = {} if concurrency is None else {"concurrency": concurrency}
+    options: Any = {} if concurrency is None else {"concurrency": concurrency}
     with (
         context.errors_as_exit_codes(),
         context.engine(database, modules, create=True) as engine,
     ):
         settings = WorkerSettings(
-            **given,
+            **options,
             lease=lease,
             queues=frozenset(queues.split(",")) if queues else None,
             shutdown_grace=shutdown_grace,

@@ -75,9 +75,9 @@ class Api:
                 f"Idempotency-Key must be 1 to {_MAX_KEY} printable ASCII characters."
             )
             raise Problem(422, "invalid-idempotency-key", detail)
-        who = principal_of(request.scope).name or ""
+        caller = principal_of(request.scope).name or ""
         text = await self.engine.once(
-            f"{who} {key}",
+            f"{caller} {key}",
             await _digest(request),
             lambda: settled(act).to_text(),
             kept=self.settings.answers_kept,
@@ -88,12 +88,12 @@ class Api:
         """Count submits against the limits of their queues. Raises Problem (503)."""
         queues: Counter[str] = Counter()
         for call in calls:
-            own = registered().get(call.name)
-            default = own.defaults.get("queue", "default") if own else "default"
-            said = "queue" in call.options.model_fields_set
-            queues[call.options.queue if said else default] += 1
-        for queue, many in queues.items():
-            self.limits.queue_up(queue, many, partial(self._backlog, queue))
+            job = registered().get(call.name)
+            default = job.defaults.get("queue", "default") if job else "default"
+            has_queue = "queue" in call.options.model_fields_set
+            queues[call.options.queue if has_queue else default] += 1
+        for queue, count in queues.items():
+            self.limits.queue_up(queue, count, partial(self._backlog, queue))
 
     def _backlog(self, queue: str, limit: int) -> int:
         return self.engine.sync.monitor.backlog(queue, limit=limit)

@@ -22,7 +22,7 @@ _PAUSE_S: Final = 0.02  # between two looks: a burst of commits is read at once
 _PAGE: Final = 500
 _MOST: Final = 10_000  # entries that may wait for a slow listener
 
-Told = tuple[FeedPosition, HistoryEntry]
+FeedItem = tuple[FeedPosition, HistoryEntry]
 
 
 @dataclass(eq=False, slots=True)
@@ -30,24 +30,24 @@ class _Listener:
     """A listener: its position, and the entries that it has not taken yet."""
 
     place: FeedPosition
-    waiting: list[Told] = field(default_factory=list[Told])
-    rung: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: list[FeedItem] = field(default_factory=list[FeedItem])
+    has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, told: Told) -> None:
+    def add(self, item: FeedItem) -> None:
         """Queue an entry, if it is after the listener's position."""
-        if told[0] > self.place:
-            self.place = told[0]
-            self.waiting.append(told)
-            self.rung.set()
+        if item[0] > self.place:
+            self.place = item[0]
+            self.waiting.append(item)
+            self.has_news.set()
 
-    async def take(self, timeout_s: float) -> list[Told]:
+    async def take(self, timeout_s: float) -> list[FeedItem]:
         """Return the queued entries; none if nothing came in time."""
         if not self.waiting:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.rung.wait(), timeout_s)
-        self.rung.clear()
-        taken, self.waiting = self.waiting, []
-        return taken
+                await asyncio.wait_for(self.has_news.wait(), timeout_s)
+        self.has_news.clear()
+        items, self.waiting = self.waiting, []
+        return items
 
 
 class Tail:
@@ -58,7 +58,7 @@ class Tail:
         self._jobs: dict[str, set[_Listener]] = {}
         self._all: set[_Listener] = set()
         self._place = FeedPosition(0, "", 0)  # up to which `_all` was told
-        self._changed = asyncio.Event()
+        self._has_changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.closed = False
 
@@ -69,15 +69,15 @@ class Tail:
         listener = _Listener(FeedPosition(0, job_id, after))
         with self._listening(listener, job_id):
             while not self.closed:
-                told = await listener.take(idle_s)
-                for _, entry in told:
+                items = await listener.take(idle_s)
+                for _, entry in items:
                     yield entry
-                if not told and not self.closed:
+                if not items and not self.closed:
                     yield None
 
     async def of_all(
         self, after: FeedPosition, idle_s: float
-    ) -> AsyncIterator[list[Told]]:
+    ) -> AsyncIterator[list[FeedItem]]:
         """Yield events of all jobs after a position; [] after so long without one."""
         while not self.closed:
             end = await self._engine.monitor.feed_end()
@@ -109,9 +109,9 @@ class Tail:
             return job
         listener = _Listener(FeedPosition(0, job_id, 0))
         with self._listening(listener, job_id):
-            while (left := until - loop.time()) > 0 and not self.closed:
-                told = await listener.take(left)
-                if any(entry.target.is_terminal for _, entry in told):
+            while (left_s := until - loop.time()) > 0 and not self.closed:
+                items = await listener.take(left_s)
+                if any(entry.target.is_terminal for _, entry in items):
                     break
         return await self._engine.get(job_id)
 
@@ -119,29 +119,31 @@ class Tail:
         """Return after the next change of the store, or when the time is over."""
         await asyncio.sleep(_PAUSE_S)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout_s)
+            await asyncio.wait_for(self._has_changed.wait(), timeout_s)
 
     def close(self) -> None:
         """End every stream and every wait: the server shuts down."""
         self.closed = True
-        self._changed.set()
-        for some in (self._all, *self._jobs.values()):
-            for listener in some:
-                listener.rung.set()
+        self._has_changed.set()
+        for listeners in (self._all, *self._jobs.values()):
+            for listener in listeners:
+                listener.has_news.set()
 
     @contextmanager
     def _listening(self, listener: _Listener, job_id: str | None) -> Iterator[None]:
         """Register a listener, of one job or of all."""
-        where = self._all if job_id is None else self._jobs.setdefault(job_id, set())
-        where.add(listener)
-        self._changed.set()  # look at once: what it wants may be there already
+        listeners = (
+            self._all if job_id is None else self._jobs.setdefault(job_id, set())
+        )
+        listeners.add(listener)
+        self._has_changed.set()  # look at once: what it wants may be there already
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._read())
         try:
             yield
         finally:
-            where.discard(listener)
-            if job_id is not None and not where:
+            listeners.discard(listener)
+            if job_id is not None and not listeners:
                 self._jobs.pop(job_id, None)
 
     async def _read(self) -> None:
@@ -149,12 +151,12 @@ class Tail:
 
         def ring() -> None:
             with suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(self._changed.set)
+                loop.call_soon_threadsafe(self._has_changed.set)
 
-        waiting = await self._engine.monitor.waiter()
-        with waiting.watching("", ring):
+        waiter = await self._engine.monitor.waiter()
+        with waiter.watching("", ring):
             while (self._all or self._jobs) and not self.closed:
-                self._changed.clear()
+                self._has_changed.clear()
                 try:
                     await self._look()
                 except StoreUnavailable as error:
@@ -162,26 +164,26 @@ class Tail:
                         "The store does not answer, event streams wait: %s", error
                     )
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), _POLL_S)
+                    await asyncio.wait_for(self._has_changed.wait(), _POLL_S)
                 await asyncio.sleep(_PAUSE_S)
 
     async def _look(self) -> None:
         """Read once for all listeners, and give each what is new to it."""
-        wanted = {
-            job_id: min(listener.place.seq for listener in some)
-            for job_id, some in self._jobs.items()
+        after = {
+            job_id: min(listener.place.seq for listener in listeners)
+            for job_id, listeners in self._jobs.items()
         }
-        if wanted:
-            for entry in await self._engine.monitor.history_after(wanted):
-                told = (FeedPosition(0, entry.job_id, entry.seq), entry)
+        if after:
+            for entry in await self._engine.monitor.history_after(after):
+                item = (FeedPosition(0, entry.job_id, entry.seq), entry)
                 for listener in self._jobs.get(entry.job_id, ()):
-                    listener.tell(told)
+                    listener.add(item)
         while self._all:
             page = await self._engine.monitor.feed(self._place, limit=_PAGE)
-            for told in page:
-                self._place = told[0]
+            for item in page:
+                self._place = item[0]
                 for listener in self._all:
-                    listener.tell(told)
+                    listener.add(item)
             self._all -= {x for x in self._all if len(x.waiting) > _MOST}
             if len(page) < _PAGE:
                 break

@@ -83,12 +83,12 @@ def test_charts_count_by_minute_and_leave_out_what_is_older() -> None:
         _ending(MINUTES + 1, 99, "FAILED"),
     ]
     drawn = charts(endings, now=NOW)
-    assert [(bar.status, bar.many) for bar in drawn.bars] == [
+    assert [(bar.status, bar.count) for bar in drawn.bars] == [
         ("FAILED", 1),
         ("SUCCEEDED", 4),
         ("CANCELED", 1),
     ]
-    assert drawn.most == 5
+    assert drawn.highest == 5
     assert drawn.per_minute == round(6 / MINUTES, 1)
     assert drawn.longest_s == 8
     lasts = {name: last for name, _, last in drawn.lines}

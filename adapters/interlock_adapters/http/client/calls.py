@@ -36,9 +36,9 @@ class Ask(Generic[T]):
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def of_job(job_id: str, more: str = "") -> str:
+def of_job(job_id: str, rest: str = "") -> str:
     """Return the path of a job, or of what is below it."""
-    return f"/v1/jobs/{quote(job_id, safe='')}{more}"
+    return f"/v1/jobs/{quote(job_id, safe='')}{rest}"
 
 
 def submitted(job: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Submitted:
@@ -69,7 +69,7 @@ def submit(call: Submitted) -> Ask[str]:
 
 def submit_many(wanted: Iterable[Wanted]) -> Ask[list[str]]:
     """Submit jobs, all or none; the answer is their ids."""
-    calls = [_call(each) for each in wanted]
+    calls = [_call(call) for call in wanted]
     return Ask(
         method="POST",
         path="/v1/jobs/batch",
@@ -79,10 +79,10 @@ def submit_many(wanted: Iterable[Wanted]) -> Ask[list[str]]:
     )
 
 
-def _call(wanted: Wanted) -> Submitted:
-    if isinstance(wanted, Call):
-        return wanted.job.name, encoded(wanted.job, wanted.params), wanted.job.defaults
-    job, params = wanted
+def _call(call: Wanted) -> Submitted:
+    if isinstance(call, Call):
+        return call.job.name, encoded(call.job, call.params), call.job.defaults
+    job, params = call
     if isinstance(job, str):
         return job, _in_json(job, params), {}
     return job.name, encoded(job, params), job.defaults
@@ -94,9 +94,9 @@ def _in_json(name: str, params: Mapping[str, object]) -> Mapping[str, object]:
     Raises:
         InvalidParams: they are no JSON, and this process has no job of the name.
     """
-    known = registered().get(name)
-    if known is not None:
-        return encoded(known, params)
+    job = registered().get(name)
+    if job is not None:
+        return encoded(job, params)
     try:
         json.dumps(params, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -113,8 +113,12 @@ def _body(call: Submitted) -> dict[str, Any]:
             "transaction. Leave it out. Nothing was stored."
         )
         raise InvalidOption.because("connection", message)
-    said = {k: _plain(v) for k, v in options.items() if k != "connection"}
-    return {"name": name, "params": dict(params), "options": said}
+    sent = {
+        option: _plain(value)
+        for option, value in options.items()
+        if option != "connection"
+    }
+    return {"name": name, "params": dict(params), "options": sent}
 
 
 def _plain(value: object) -> object:
@@ -175,9 +179,9 @@ def _condition(if_version: int | None) -> dict[str, str]:
 
 def search(filters: Mapping[str, Any]) -> Ask[Page]:
     """Search jobs."""
-    said = {name: value for name, value in filters.items() if value is not None}
-    said["statuses"] = [str(status) for status in said.get("statuses", ())]
-    body = {name: _plain(value) for name, value in said.items()}
+    given = {name: value for name, value in filters.items() if value is not None}
+    given["statuses"] = [str(status) for status in given.get("statuses", ())]
+    body = {name: _plain(value) for name, value in given.items()}
     return Ask(method="POST", path="/v1/jobs/search", body=body, read=values.page)
 
 
@@ -215,9 +219,9 @@ def queues() -> Ask[list[QueueInfo]]:
     return Ask(method="GET", path="/v1/queues", read=values.queues)
 
 
-def turn(queue: str, how: str) -> Ask[None]:
+def turn(queue: str, switch: str) -> Ask[None]:
     """Pause or resume a queue."""
-    path = f"/v1/queues/{quote(queue, safe='')}/{how}"
+    path = f"/v1/queues/{quote(queue, safe='')}/{switch}"
     return Ask(method="POST", path=path, read=lambda _body: None)
 
 

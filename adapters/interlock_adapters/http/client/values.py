@@ -57,4 +57,4 @@ def workers(body: Mapping[str, Any]) -> list[WorkerInfo]:
 
 def counts(body: Mapping[str, int]) -> dict[JobStatus, int]:
     """Return how many jobs have each status."""
-    return {JobStatus(status): many for status, many in body.items()}
+    return {JobStatus(status): count for status, count in body.items()}

@@ -21,7 +21,7 @@ class Bar:
     """The jobs of one status that ended in one minute."""
 
     status: JobStatus
-    many: int
+    count: int
     x: int
     y: float
     width: int
@@ -33,7 +33,7 @@ class Charts:
     """The charts of the overview."""
 
     bars: Sequence[Bar]
-    most: int  # jobs a minute, at the top of the chart
+    highest: int  # jobs a minute, at the top of the chart
     per_minute: float
     totals: Sequence[tuple[JobStatus, int]]
     lines: Sequence[tuple[str, list[str], float | None]]  # points; seconds of the last
@@ -47,17 +47,17 @@ def charts(endings: Sequence[EndedJob], *, now: datetime) -> Charts:
         age = int((now - ending.finished_at) / _BY)
         if 0 <= age < MINUTES:
             minutes[MINUTES - 1 - age].append(ending)
-    most = max(1, *map(len, minutes))
+    highest = max(1, *map(len, minutes))
     totals = Counter(ending.status for minute in minutes for ending in minute)
     quantiles = {
         name: [_quantile(minute, share) for minute in minutes]
         for name, share in (("p50", 0.5), ("p95", 0.95))
     }
-    known = [s for values in quantiles.values() for s in values if s is not None]
-    longest = max(known, default=1.0) or 1.0
+    durations = [s for values in quantiles.values() for s in values if s is not None]
+    longest = max(durations, default=1.0) or 1.0
     return Charts(
-        bars=_bars(minutes, most),
-        most=most,
+        bars=_bars(minutes, highest),
+        highest=highest,
         per_minute=round(totals.total() / MINUTES, 1),
         totals=[(status, totals[status]) for status in JobStatus if totals[status]],
         lines=[
@@ -68,36 +68,40 @@ def charts(endings: Sequence[EndedJob], *, now: datetime) -> Charts:
     )
 
 
-def _bars(minutes: Sequence[Sequence[EndedJob]], most: int) -> list[Bar]:
-    found = []
+def _bars(minutes: Sequence[Sequence[EndedJob]], highest: int) -> list[Bar]:
+    bars = []
     for place, minute in enumerate(minutes):
         bottom = float(HEIGHT)
-        many = Counter(ending.status for ending in minute)
+        counts = Counter(ending.status for ending in minute)
         for status in JobStatus:
-            if status in TERMINAL and many[status]:
-                height = round(HEIGHT * many[status] / most, 2)
+            if status in TERMINAL and counts[status]:
+                height = round(HEIGHT * counts[status] / highest, 2)
                 bottom -= height
-                found.append(
+                bars.append(
                     Bar(
                         status=status,
-                        many=many[status],
+                        count=counts[status],
                         x=place * _STEP + 1,
                         y=round(bottom, 2),
                         width=_STEP - 2,
                         height=height,
                     )
                 )
-    return found
+    return bars
 
 
 def _quantile(minute: Sequence[EndedJob], share: float) -> float | None:
     """Return the seconds within which this share of the jobs ran (nearest rank)."""
-    ran = sorted(
+    durations = sorted(
         (ending.finished_at - ending.started_at).total_seconds()
         for ending in minute
         if ending.started_at is not None
     )
-    return ran[min(len(ran) - 1, int(share * len(ran)))] if ran else None
+    return (
+        durations[min(len(durations) - 1, int(share * len(durations)))]
+        if durations
+        else None
+    )
 
 
 def _points(values: Sequence[float | None], longest: float) -> list[str]:

@@ -35,9 +35,9 @@ def span(value: float | timedelta | None) -> str:
     return " ".join(parts[:2] if len(parts) > 1 else [*parts, f"{int(seconds)} s"])
 
 
-def size(many: int | None) -> str:
+def size(size_bytes: int | None) -> str:
     """Return a number of bytes: `12.3 MiB`."""
-    return "" if many is None else f"{many / 2**20:.1f} MiB"
+    return "" if size_bytes is None else f"{size_bytes / 2**20:.1f} MiB"
 
 
 def stamp(value: datetime | str | None) -> str:
@@ -55,22 +55,27 @@ def pretty(value: object) -> str:
 
 
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("interlock_adapters.http.dashboard"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"span": span, "size": size, "stamp": stamp, "pretty": pretty}
-    made.globals |= {
+    environment.filters |= {
+        "span": span,
+        "size": size,
+        "stamp": stamp,
+        "pretty": pretty,
+    }
+    environment.globals |= {
         "statuses": list(JobStatus),
         "succeeded": row_of(Event.SUCCEED).target,
         "picture": state_diagram,
         "charts_size": (charts.WIDTH, charts.HEIGHT, charts.MINUTES),
         "timeline_width": timeline.WIDTH,
     }
-    return made
+    return environment
 
 
 _templates: Final = _environment()

@@ -87,12 +87,12 @@ class Pages:
             "statuses": chosen,
         }
         before = cursors.decode(cursor, filters)
-        found = await self._engine.search(**filters, limit=50, cursor=before)
-        following = cursors.encode(found.next_cursor, filters)
+        page = await self._engine.search(**filters, limit=50, cursor=before)
+        following = cursors.encode(page.next_cursor, filters)
         return render.page(
             "jobs.html",
             now=datetime.now(UTC),
-            jobs=found.items,
+            jobs=page.items,
             filters={"name": name, "queue": queue, "submitted_by": submitted_by},
             chosen=chosen,
             matching=_cancelable(filters, chosen),
@@ -106,7 +106,7 @@ class Pages:
         """Show one job."""
         engine = self._engine
         try:
-            found, history, attempts, lines, why, refused = await asyncio.gather(
+            job, history, attempts, lines, why, rejections = await asyncio.gather(
                 engine.get(job_id),
                 engine.history(job_id),
                 engine.attempts(job_id),
@@ -116,20 +116,22 @@ class Pages:
             )
         except JobNotFound as error:
             return render.page("problem.html", 404, title="Job not found", detail=error)
-        hidden = Redaction(found)
+        hidden = Redaction(job)
         return render.page(
             "job.html",
-            now=found.read_at,
-            job=found,
-            shown=serialize.job(found),
+            now=job.read_at,
+            job=job,
+            shown=serialize.job(job),
             history=[serialize.history(entry, hidden) for entry in history],
             walked=walked(history),
-            stretches=timeline(found, attempts),
+            stretches=timeline(job, attempts),
             attempts=[serialize.attempt(attempt, hidden) for attempt in attempts],
             lines=[serialize.line(line, hidden) for line in lines[-_LINES:]],
             dropped=max(0, len(lines) - _LINES),
             why=why,
-            refused=[serialize.rejection(one, hidden) for one in refused],
+            refused=[
+                serialize.rejection(rejection, hidden) for rejection in rejections
+            ],
         )
 
     async def static(self, name: str) -> Response:
@@ -155,12 +157,12 @@ def _cancelable(
 def _per_minute(recent: list[HistoryEntry], now: datetime) -> Mapping[Pair, int]:
     """Return the transitions per minute along each arrow, from the newest events."""
     fresh = [entry for entry in recent if entry.at > now - _MINUTE]
-    moved = Counter(
+    moves = Counter(
         (entry.source, entry.target)
         for entry in fresh
         if entry.source is not None and entry.source is not entry.target
     )
     if len(fresh) < _RECENT:
-        return moved
+        return moves
     seconds = max((now - fresh[-1].at).total_seconds(), 0.001)
-    return {pair: round(many * 60 / seconds) for pair, many in moved.items()}
+    return {pair: round(count * 60 / seconds) for pair, count in moves.items()}

@@ -69,11 +69,12 @@ def nodes() -> tuple[Node, ...]:
 def edges() -> tuple[Edge, ...]:
     """Return every arrow, in the order of the table."""
     at = {node.status: node for node in nodes()}
-    found: dict[Pair, list[str]] = {}
+    by_pair: dict[Pair, list[str]] = {}
     for row in EDGES:
-        found.setdefault((row.source, row.target), []).append(row.event.value)
+        by_pair.setdefault((row.source, row.target), []).append(row.event.value)
     return tuple(
-        _edge(at[pair[0]], at[pair[1]], tuple(events)) for pair, events in found.items()
+        _edge(at[pair[0]], at[pair[1]], tuple(events))
+        for pair, events in by_pair.items()
     )
 
 

@@ -29,11 +29,11 @@ def timeline(job: Job, attempts: Sequence[Attempt]) -> list[Stretch]:
         share = (moment - job.created_at).total_seconds() / whole
         return round(WIDTH * min(1.0, max(0.0, share)))
 
-    found = []
+    stretches = []
     for attempt in attempts:
         ended = attempt.ended_at or end
         left = at(attempt.claimed_at)
-        found.append(
+        stretches.append(
             Stretch(
                 attempt=attempt,
                 x=left,
@@ -41,4 +41,4 @@ def timeline(job: Job, attempts: Sequence[Attempt]) -> list[Stretch]:
                 seconds=(ended - attempt.claimed_at).total_seconds(),
             )
         )
-    return found
+    return stretches

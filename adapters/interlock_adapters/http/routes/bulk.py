@@ -56,9 +56,9 @@ class Bulk:
         The ones that are refused do not hinder the others.
         """
         del once
-        most = self._api.settings.max_batch
-        if len(batch.jobs) > most:
-            detail = f"A batch has at most {most} jobs. Nothing was stored."
+        max_jobs = self._api.settings.max_batch
+        if len(batch.jobs) > max_jobs:
+            detail = f"A batch has at most {max_jobs} jobs. Nothing was stored."
             raise Problem(422, "batch-too-long", detail)
         self._api.limits.take(principal_of(request.scope), len(batch.jobs))
         by = [actor(request, call.options.by) for call in batch.jobs]
@@ -84,11 +84,11 @@ class Bulk:
         except StoreUnavailable:
             raise
         except InterlockError as error:
-            refused = reply.refusal(error)
-            return {"status": refused.status, "problem": refused.body}
+            refusal = reply.refusal(error)
+            return {"status": refusal.status, "problem": refusal.body}
 
     async def cancel(
-        self, request: Request, wanted: BulkCancelIn, once: OnceKey = None
+        self, request: Request, body: BulkCancelIn, once: OnceKey = None
     ) -> Response:
         """Cancel every matching job, up to `limit`; each gets an answer of its own.
 
@@ -96,8 +96,8 @@ class Bulk:
         began to run meanwhile, which was not among the statuses.
         """
         del once
-        refuse_secret(wanted.params)
-        filters = search(wanted)
+        refuse_secret(body.params)
+        filters = search(body)
         if not any(filters.values()):
             detail = (
                 "Give at least one filter. Without one, every job would be canceled."
@@ -105,19 +105,16 @@ class Bulk:
             raise Problem(422, "no-filter", detail)
         filters["statuses"] = filters["statuses"] or _LIVE
         as_seen = _RUNNING not in filters["statuses"]
-        cursor = cursors.decode(wanted.cursor, filters)
-        by = actor(request, wanted.by)
-        page = await self._api.engine.search(
-            **filters, limit=wanted.limit, cursor=cursor
-        )
+        cursor = cursors.decode(body.cursor, filters)
+        by = actor(request, body.by)
+        page = await self._api.engine.search(**filters, limit=body.limit, cursor=cursor)
         answer = await self._api.act(
             request,
             lambda: Reply(
                 status=200,
                 body={
                     "items": [
-                        self._stop(job, wanted.reason, by, as_seen)
-                        for job in page.items
+                        self._stop(job, body.reason, by, as_seen) for job in page.items
                     ],
                     "next_cursor": cursors.encode(page.next_cursor, filters),
                 },
@@ -127,20 +124,24 @@ class Bulk:
 
     def _stop(
         self,
-        found: Job,
+        job: Job,
         reason: str | None,
         by: str,
         as_seen: bool,  # noqa: FBT001  (whether it may have changed since)
     ) -> dict[str, object]:
-        version = found.version if as_seen else None
+        version = job.version if as_seen else None
         try:
-            job = self._engine.cancel(
-                found.id, reason=reason, by=by, if_version=version
+            canceled = self._engine.cancel(
+                job.id, reason=reason, by=by, if_version=version
             )
         except StoreUnavailable:
             raise
         except InterlockError as error:
-            refused = reply.refusal(error)
-            return {"id": found.id, "status": refused.status, "problem": refused.body}
-        status = 200 if job.is_terminal else 202
-        return {"id": job.id, "status": status, "job_status": job.status.value}
+            refusal = reply.refusal(error)
+            return {"id": job.id, "status": refusal.status, "problem": refusal.body}
+        status = 200 if canceled.is_terminal else 202
+        return {
+            "id": canceled.id,
+            "status": status,
+            "job_status": canceled.status.value,
+        }

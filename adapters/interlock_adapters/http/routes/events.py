@@ -74,9 +74,9 @@ class Events:
         ):
             return Response(status_code=204)
         self._api.limits.refuse_full()
-        return sse.response(self._told_of(job_id, seq, Redaction(job)))
+        return sse.response(self._frames_of_job(job_id, seq, Redaction(job)))
 
-    async def _told_of(
+    async def _frames_of_job(
         self, job_id: str, after: int, hidden: Redaction
     ) -> AsyncIterator[bytes]:
         with self._api.limits.stream():
@@ -108,19 +108,19 @@ class Events:
         """
         self._api.limits.refuse_full()
         place = _START
-        said = last_event_id if last_event_id is not None else after
-        if said == "now":
+        position = last_event_id if last_event_id is not None else after
+        if position == "now":
             place = await self._engine.monitor.feed_end()
-        elif said:
-            place = sse.place_of(said)
-        return sse.response(self._told(place))
+        elif position:
+            place = sse.place_of(position)
+        return sse.response(self._frames_of_all(place))
 
-    async def _told(self, after: FeedPosition) -> AsyncIterator[bytes]:
+    async def _frames_of_all(self, after: FeedPosition) -> AsyncIterator[bytes]:
         with self._api.limits.stream():
             yield sse.RETRY
             beat = self._api.settings.heartbeat
-            async for told in self._api.tail.of_all(after, beat):
-                frames = [await self._frame(place, entry) for place, entry in told]
+            async for items in self._api.tail.of_all(after, beat):
+                frames = [await self._frame(place, entry) for place, entry in items]
                 yield b"".join(frames) or sse.ALIVE
 
     async def _frame(self, place: FeedPosition, entry: HistoryEntry) -> bytes:

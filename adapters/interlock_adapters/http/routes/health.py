@@ -46,9 +46,9 @@ class Health:
         if store == "ok":
             worker = await self._worker()
         ready = (store, worker) == ("ok", "ok")
-        found = {"status": "ready" if ready else "not ready"}
+        verdict = {"status": "ready" if ready else "not ready"}
         return JSONResponse(
-            {**found, "store": store, "worker": worker}, 200 if ready else 503
+            {**verdict, "store": store, "worker": worker}, 200 if ready else 503
         )
 
     async def _store(self) -> str:

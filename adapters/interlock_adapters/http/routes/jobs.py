@@ -48,7 +48,7 @@ class Jobs:
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes."""
-        one = "/v1/jobs/{job_id}"
+        path = "/v1/jobs/{job_id}"
         job: dict[str, Any] = {"response_model": JobOut, "tags": ["jobs"]}
         page: dict[str, Any] = {"response_model": PageOut, "tags": ["jobs"]}
         add = router.add_api_route
@@ -68,9 +68,9 @@ class Jobs:
             responses=refusals(body=True),
             **page,
         )
-        add(one, self.get, methods=["GET"], responses=refusals(404), **job)
+        add(path, self.get, methods=["GET"], responses=refusals(404), **job)
         add(
-            one,
+            path,
             self.delete,
             methods=["DELETE"],
             status_code=204,
@@ -78,7 +78,7 @@ class Jobs:
             tags=["jobs"],
         )
         add(
-            f"{one}/cancel",
+            f"{path}/cancel",
             self.cancel,
             methods=["POST"],
             responses={
@@ -88,7 +88,7 @@ class Jobs:
             **job,
         )
         add(
-            f"{one}/rerun",
+            f"{path}/rerun",
             self.rerun,
             methods=["POST"],
             status_code=201,
@@ -142,14 +142,14 @@ class Jobs:
             )
         )
 
-    async def search(self, wanted: SearchIn) -> Response:
+    async def search(self, body: SearchIn) -> Response:
         """Search jobs by the contents of their parameters, and by other filters."""
-        refuse_secret(wanted.params)
-        filters = search(wanted)
+        refuse_secret(body.params)
+        filters = search(body)
         page = await self._engine.search(
             **filters,
-            limit=wanted.limit,
-            cursor=cursors.decode(wanted.cursor, filters),
+            limit=body.limit,
+            cursor=cursors.decode(body.cursor, filters),
         )
         items = [serialize.job(job) for job in page.items]
         return json_responses.page(items, cursors.encode(page.next_cursor, filters))
@@ -169,11 +169,11 @@ class Jobs:
         With `wait` the answer comes when none of its processes is alive any more.
         """
         del once
-        said = why or CancelIn()
-        by = actor(request, said.by)
-        seen = version(if_match)
+        body = why or CancelIn()
+        by = actor(request, body.by)
+        if_version = version(if_match)
         answer = await self._api.act(
-            request, lambda: self._cancel(job_id, said.reason, by, seen)
+            request, lambda: self._cancel(job_id, body.reason, by, if_version)
         )
         if wait and answer.status == HTTPStatus.ACCEPTED:
             job = await self._api.waited(job_id, wait)
@@ -181,9 +181,11 @@ class Jobs:
         return answer.response()
 
     def _cancel(
-        self, job_id: str, reason: str | None, by: str, seen: int | None
+        self, job_id: str, reason: str | None, by: str, if_version: int | None
     ) -> Reply:
-        job = self._engine.sync.cancel(job_id, reason=reason, by=by, if_version=seen)
+        job = self._engine.sync.cancel(
+            job_id, reason=reason, by=by, if_version=if_version
+        )
         return reply.job(job, 200 if job.is_terminal else 202)
 
     async def rerun(
@@ -199,13 +201,13 @@ class Jobs:
         del once
         self._api.limits.take(principal_of(request.scope), 1)
         by = actor(request, who.by if who else None)
-        seen = version(if_match)
+        if_version = version(if_match)
         return (
-            await self._api.act(request, lambda: self._rerun(job_id, by, seen))
+            await self._api.act(request, lambda: self._rerun(job_id, by, if_version))
         ).response()
 
-    def _rerun(self, job_id: str, by: str, seen: int | None) -> Reply:
-        handle = self._engine.sync.rerun(job_id, by=by, if_version=seen)
+    def _rerun(self, job_id: str, by: str, if_version: int | None) -> Reply:
+        handle = self._engine.sync.rerun(job_id, by=by, if_version=if_version)
         return reply.created(handle.job())
 
     async def delete(self, job_id: JobId, if_match: IfMatch = None) -> Response:

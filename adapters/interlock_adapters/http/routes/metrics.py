@@ -96,8 +96,8 @@ class _Now(Collector):
             {(event.value,): n for event, n in census.rejections.items()},
         )
         if census.lease_slack_s is not None:
-            words = "Seconds until the first lease of a running job ends"
-            yield _gauge("lease_slack_seconds", words, (), {(): census.lease_slack_s})
+            text = "Seconds until the first lease of a running job ends"
+            yield _gauge("lease_slack_seconds", text, (), {(): census.lease_slack_s})
         yield from self._of_queues()
         slots = float(sum(worker.concurrency for worker in self._workers))
         yield _gauge("worker_slots", "Jobs that can run at once", (), {(): slots})
@@ -122,17 +122,17 @@ class _Now(Collector):
         yield _gauge("queue_pending", "Jobs that wait in a queue", label, waiting)
         yield _gauge("queue_running", "Jobs of a queue that run", label, running)
         yield _gauge("queue_paused", "1 while no job of it is claimed", label, paused)
-        words = "Seconds since the oldest waiting job was submitted"
-        yield _gauge("queue_oldest_seconds", words, label, oldest)
+        text = "Seconds since the oldest waiting job was submitted"
+        yield _gauge("queue_oldest_seconds", text, label, oldest)
 
 
 def _gauge(
     name: str,
-    words: str,
+    text: str,
     labels: tuple[str, ...],
     values: Mapping[Any, float],  # by the labels' values, a tuple of texts
 ) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"interlock_{name}", words, labels=labels)
+    family = GaugeMetricFamily(f"interlock_{name}", text, labels=labels)
     for label, value in values.items():
         family.add_metric(label, value)
     return family

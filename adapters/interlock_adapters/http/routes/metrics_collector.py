@@ -44,9 +44,9 @@ class MetricsCollector:
             self._events.labels(event)
         self._wait, self._run, self._kill = (
             Histogram(
-                f"interlock_{name}_seconds", words, buckets=_SECONDS, registry=registry
+                f"interlock_{name}_seconds", text, buckets=_SECONDS, registry=registry
             )
-            for name, words in (
+            for name, text in (
                 ("wait", "From submit, or the last attempt, to the claim: delays too"),
                 ("run", "From the claim of an attempt to its end"),
                 ("kill", "From the decision to stop a job to the proof of its death"),

@@ -68,8 +68,8 @@ class Operate:
         return await self._queue(queue)
 
     async def _queue(self, queue: str) -> Response:
-        found = next(q for q in await self._engine.queues() if q.name == queue)
-        return JSONResponse(serialize.plain(asdict(found)))
+        info = next(q for q in await self._engine.queues() if q.name == queue)
+        return JSONResponse(serialize.plain(asdict(info)))
 
     async def workers(self) -> Response:
         """List the registered workers."""

@@ -39,22 +39,22 @@ class Records:
             "description": "Lines; with `follow` a stream of events",
             "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}},
         }
-        none: dict[int | str, dict[str, Any]] = {}
-        read: dict[int | str, dict[str, Any]] = {200: stream}
-        for name, endpoint, model, more in (
-            ("history", self.history, responses.HistoryPageOut, none),
-            ("attempts", self.attempts, responses.AttemptPageOut, none),
-            ("rejections", self.rejections, responses.RejectionPageOut, none),
-            ("log", self.log, responses.LogPageOut, read),
+        no_more: dict[int | str, dict[str, Any]] = {}
+        streamed: dict[int | str, dict[str, Any]] = {200: stream}
+        for name, endpoint, model, extra in (
+            ("history", self.history, responses.HistoryPageOut, no_more),
+            ("attempts", self.attempts, responses.AttemptPageOut, no_more),
+            ("rejections", self.rejections, responses.RejectionPageOut, no_more),
+            ("log", self.log, responses.LogPageOut, streamed),
             ("result", self.result, responses.ResultOut, refusals(409)),
-            ("explain", self.explain, responses.ExplanationOut, none),
+            ("explain", self.explain, responses.ExplanationOut, no_more),
         ):
             router.add_api_route(
                 f"/v1/jobs/{{job_id}}/{name}",
                 endpoint,
                 methods=["GET"],
                 response_model=model,
-                responses={**refusals(404), **more},
+                responses={**refusals(404), **extra},
                 tags=["records"],
             )
 
@@ -72,14 +72,18 @@ class Records:
     async def attempts(self, job_id: JobId) -> Response:
         """Return the attempts of a job, in order."""
         hidden = await self._hidden(job_id)
-        found = await self._engine.attempts(job_id)
-        return json_responses.page(serialize.attempt(each, hidden) for each in found)
+        attempts = await self._engine.attempts(job_id)
+        return json_responses.page(
+            serialize.attempt(attempt, hidden) for attempt in attempts
+        )
 
     async def rejections(self, job_id: JobId) -> Response:
         """Return the events that were refused for a job."""
         hidden = await self._hidden(job_id)
-        found = await self._engine.rejections(job_id)
-        return json_responses.page(serialize.rejection(each, hidden) for each in found)
+        rejections = await self._engine.rejections(job_id)
+        return json_responses.page(
+            serialize.rejection(rejection, hidden) for rejection in rejections
+        )
 
     async def result(self, job_id: JobId, wait: Wait = None) -> Response:
         """Return what the function returned; 409 if there is no result (yet)."""
@@ -112,8 +116,8 @@ class Records:
         """Return the output of a job, or follow it while the job runs."""
         hidden = await self._hidden(job_id)
         if follow:
-            said = request.headers.get("last-event-id")
-            start = sse.seq_of(said, str(after))
+            last_event_id = request.headers.get("last-event-id")
+            start = sse.seq_of(last_event_id, str(after))
             self._api.limits.refuse_full()
             return sse.response(self._followed(job_id, start, hidden))
         if tail is not None:
@@ -125,13 +129,13 @@ class Records:
             (serialize.line(line, hidden) for line in lines), cursor
         )
 
-    async def _last(self, job_id: str, many: int) -> Iterable[LogLine]:
-        last: deque[LogLine] = deque(maxlen=many)
+    async def _last(self, job_id: str, count: int) -> Iterable[LogLine]:
+        lines: deque[LogLine] = deque(maxlen=count)
         after = 0
         while page := await self._engine.log(job_id, after=after, limit=_PAGE):
-            last.extend(page)
+            lines.extend(page)
             after = page[-1].seq
-        return last
+        return lines
 
     async def _followed(
         self, job_id: str, after: int, hidden: Redaction

@@ -40,6 +40,6 @@ def decode(cursor: str | None, filters: Mapping[str, object]) -> str | None:
 
 
 def _digest(filters: Mapping[str, object]) -> bytes:
-    said = {name: value for name, value in filters.items() if value}
-    text = json.dumps(said, sort_keys=True, default=str)
+    active = {name: value for name, value in filters.items() if value}
+    text = json.dumps(active, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).digest()[:_DIGEST]

@@ -8,9 +8,9 @@ from interlock_adapters.http.schemas.problems import Problem
 from interlock_adapters.http.schemas.requests import FiltersIn
 
 
-def search(wanted: FiltersIn) -> dict[str, Any]:
+def search(filters: FiltersIn) -> dict[str, Any]:
     """Return the filters as arguments of `Engine.search`."""
-    return {name: getattr(wanted, name) for name in FiltersIn.model_fields}
+    return {name: getattr(filters, name) for name in FiltersIn.model_fields}
 
 
 def refuse_secret(params: Mapping[str, object]) -> None:

@@ -8,17 +8,17 @@ from interlock.core.job import Job
 from interlock.jobs import serialize
 
 
-def etag(found: Job) -> str:
+def etag(job: Job) -> str:
     """Return the entity tag of a job: its version."""
-    return f'"{found.version}"'
+    return f'"{job.version}"'
 
 
 def job_response(
-    found: Job, status: int = 200, headers: dict[str, str] | None = None
+    job: Job, status: int = 200, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """Return a job as a response with its ETag."""
     return JSONResponse(
-        serialize.job(found), status, {"ETag": etag(found), **(headers or {})}
+        serialize.job(job), status, {"ETag": etag(job), **(headers or {})}
     )
 
 

@@ -92,12 +92,12 @@ def of(error: errors.InterlockError) -> Problem:
 
 def of_validation(error: RequestValidationError) -> Problem:
     """Return the problem of an invalid request, without its input."""
-    found = [
+    faults = [
         {"where": [str(part) for part in each["loc"]], "what": each["msg"]}
         for each in error.errors()
     ]
-    what = "; ".join(f"{'.'.join(f['where'])}: {f['what']}" for f in found)
-    return Problem(422, "invalid-request", what, {"errors": found})
+    what = "; ".join(f"{'.'.join(fault['where'])}: {fault['what']}" for fault in faults)
+    return Problem(422, "invalid-request", what, {"errors": faults})
 
 
 def of_http(error: HTTPException) -> Problem:

@@ -38,15 +38,15 @@ class Reply:
         return cls(**json.loads(text))
 
 
-def job(found: Job, status: int = 200, **headers: str) -> Reply:
+def job(job: Job, status: int = 200, **headers: str) -> Reply:
     """Return the answer that is a job."""
-    tagged = {"ETag": json_responses.etag(found), **headers}
-    return Reply(status=status, body=serialize.job(found), headers=tagged)
+    tagged = {"ETag": json_responses.etag(job), **headers}
+    return Reply(status=status, body=serialize.job(job), headers=tagged)
 
 
-def created(found: Job) -> Reply:
+def created(new: Job) -> Reply:
     """Return the answer that is a new job, and where it is."""
-    return job(found, 201, Location=f"/v1/jobs/{found.id}")
+    return job(new, 201, Location=f"/v1/jobs/{new.id}")
 
 
 def refusal(error: InterlockError) -> Reply:

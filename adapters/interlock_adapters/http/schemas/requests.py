@@ -72,12 +72,12 @@ class OptionsIn(_In):
 
     def given(self) -> Options:
         """Return the options that were given, for the engine."""
-        said = {name: getattr(self, name) for name in self.model_fields_set}
+        options = {name: getattr(self, name) for name in self.model_fields_set}
         if self.retry is not None:
-            said["retry"] = Retry(**self.retry.model_dump())
-        if said.get("run_at", self) is None:
-            del said["run_at"]
-        return cast("Options", said)
+            options["retry"] = Retry(**self.retry.model_dump())
+        if options.get("run_at", self) is None:
+            del options["run_at"]
+        return cast("Options", options)
 
 
 class SubmitIn(_In):

@@ -35,7 +35,7 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class GuardedRequest:
     """The parts of a request that the guard checks."""
 
     method: str
@@ -50,17 +50,17 @@ class Asked:
         return self.method not in _SAFE and self.path not in _READS_BY_POST
 
 
-def admit(asked: Asked, settings: Settings) -> Principal:
+def admit(request: GuardedRequest, settings: Settings) -> Principal:
     """Return who asks.
 
     Raises:
         Problem: 401, 403 or 415; nothing of the request has reached the application.
     """
-    _check_host(asked, settings)
-    principal = _check_token(asked, settings)
-    if asked.method not in _SAFE:
-        _check_site(asked, settings)
-        _check_type(asked)
+    _check_host(request, settings)
+    principal = _check_token(request, settings)
+    if request.method not in _SAFE:
+        _check_site(request, settings)
+        _check_type(request)
     return principal
 
 
@@ -80,15 +80,15 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _check_host(asked: Asked, settings: Settings) -> None:
+def _check_host(request: GuardedRequest, settings: Settings) -> None:
     """Refuse unknown host names: DNS rebinding needs a name of the attacker's.
 
     IP literals cannot be rebound.
     """
-    host = asked.headers.get("host", "").lower()
+    host = request.headers.get("host", "").lower()
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    known = name in LOCAL_HOSTS or name in settings.hosts
-    if not known and _address(name) is None:
+    is_allowed = name in LOCAL_HOSTS or name in settings.hosts
+    if not is_allowed and _address(name) is None:
         detail = (
             f"Unknown host name {name!r}. To serve it, start the server with "
             f"--allow-host {name}."
@@ -96,69 +96,69 @@ def _check_host(asked: Asked, settings: Settings) -> None:
         raise Problem(403, "wrong-host", detail)
 
 
-def _check_token(asked: Asked, settings: Settings) -> Principal:
+def _check_token(request: GuardedRequest, settings: Settings) -> Principal:
     if not settings.tokens:
-        if asked.server is not None and not is_loopback(asked.server):
+        if request.server is not None and not is_loopback(request.server):
             detail = (
                 "Without a token this server answers only on loopback addresses. Start "
                 "it with --token-file."
             )
             raise Problem(403, "token-needed", detail)
-        return Principal(name=None, address=asked.client)
-    token = _matching(_secret_in(asked.headers), settings.tokens)
+        return Principal(name=None, address=request.client)
+    token = _matching(_secret_in(request.headers), settings.tokens)
     if token is None:
         detail = "A valid token is required. Send it as Authorization: Bearer TOKEN."
         raise Problem(401, "unauthorized", detail, headers=dict(_CHALLENGE))
-    if asked.writes and not token.may_write:
+    if request.writes and not token.may_write:
         raise Problem(403, "read-only-token", "This token may only read.")
-    return Principal(name=token.name, address=asked.client)
+    return Principal(name=token.name, address=request.client)
 
 
 def _matching(secret: str, tokens: Iterable[Token]) -> Token | None:
     """Return the token of a secret, in constant time."""
     digest = hashlib.sha256(secret.encode()).digest()
-    found = None
+    matching = None
     for token in tokens:
-        own = hashlib.sha256(token.secret.encode()).digest()
-        if hmac.compare_digest(own, digest):
-            found = token
-    return found
+        own_digest = hashlib.sha256(token.secret.encode()).digest()
+        if hmac.compare_digest(own_digest, digest):
+            matching = token
+    return matching
 
 
 def _secret_in(headers: Mapping[str, str]) -> str:
     """Return the secret of a request: as Bearer, or as a browser's Basic password."""
-    scheme, _, rest = headers.get("authorization", "").partition(" ")
-    rest = rest.strip()
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    secret = secret.strip()
     if scheme.lower() == "basic":
         try:
-            rest = base64.b64decode(rest, validate=True).decode().partition(":")[2]
+            secret = base64.b64decode(secret, validate=True).decode().partition(":")[2]
         except ValueError:
             return ""
-        return rest
-    return rest if scheme.lower() == "bearer" else ""
+        return secret
+    return secret if scheme.lower() == "bearer" else ""
 
 
-def _check_site(asked: Asked, settings: Settings) -> None:
+def _check_site(request: GuardedRequest, settings: Settings) -> None:
     """Reject cross-site requests, with or without a body."""
-    origin = asked.headers.get("origin")
+    origin = request.headers.get("origin")
     if origin is not None and origin in settings.origins:
         return
-    site = asked.headers.get("sec-fetch-site", "none")
-    own = {
-        f"{scheme}://{asked.headers.get('host', '')}" for scheme in ("http", "https")
+    site = request.headers.get("sec-fetch-site", "none")
+    own_origins = {
+        f"{scheme}://{request.headers.get('host', '')}" for scheme in ("http", "https")
     }
     if site not in {"none", "same-origin"} or (
-        origin is not None and origin not in own
+        origin is not None and origin not in own_origins
     ):
         detail = "Cross-site request rejected."
         raise Problem(403, "cross-site", detail)
 
 
-def _check_type(asked: Asked) -> None:
+def _check_type(request: GuardedRequest) -> None:
     """Refuse content types of HTML forms; a body must be declared as JSON."""
-    kind = asked.headers.get("content-type")
-    length = asked.headers.get("content-length", "0")
-    has_body = length != "0" or "transfer-encoding" in asked.headers
+    kind = request.headers.get("content-type")
+    length = request.headers.get("content-length", "0")
+    has_body = length != "0" or "transfer-encoding" in request.headers
     if kind is None and not has_body:
         return
     if (kind or "").partition(";")[0].strip().lower() != _JSON:

@@ -30,12 +30,12 @@ class Route(APIRoute):
     def get_route_handler(self) -> _Handler:
         """Return the handler, with strict bodies and with problems for errors."""
         handle = super().get_route_handler()
-        known = {field.alias for field in self.dependant.query_params}
+        names = {field.alias for field in self.dependant.query_params}
 
         async def answer(request: Request) -> Response:
             try:
                 if self.is_strict and _API in self.path:  # a page's links are decorated
-                    _refuse_unknown(request.query_params, known)
+                    _refuse_unknown(request.query_params, names)
                 with tracer().entered(request.headers):
                     return await handle(_Strict(request.scope, request.receive))
             except Problem as problem:
@@ -56,28 +56,28 @@ class StrictRoute(Route):
     is_strict = True
 
 
-def _refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+def _refuse_unknown(names: Iterable[str], known: Collection[str]) -> None:
     """Refuse unknown filters: ignoring one would return too many jobs."""
-    for name in given:
+    for name in names:
         if name not in known:
-            there = ", ".join(sorted(known)) or "none"
-            detail = f"query.{name[:100]}: unknown; this route knows {there}"
+            allowed = ", ".join(sorted(known)) or "none"
+            detail = f"query.{name[:100]}: unknown; this route knows {allowed}"
             raise Problem(422, "invalid-request", detail)
 
 
 class _Strict(Request):
     async def json(self) -> Any:
         """Return the body; refuse what is not in RFC 8259, and too deep nesting."""
-        most = self.scope.get(MAX_DEPTH, json_limits.MAX_DEPTH)
+        max_depth = self.scope.get(MAX_DEPTH, json_limits.MAX_DEPTH)
         try:
             value = json.loads(await self.body(), parse_constant=_refuse)
         except RecursionError:
-            raise _too_deep(most) from None
+            raise _too_deep(max_depth) from None
         except ValueError as error:
             message = f"The body is not JSON: {error}"
             raise HTTPException(422, message) from None
-        if json_limits.is_deeper(value, most):
-            raise _too_deep(most)
+        if json_limits.is_deeper(value, max_depth):
+            raise _too_deep(max_depth)
         return value
 
 
@@ -85,5 +85,5 @@ def _refuse(constant: str) -> Never:
     raise ValueError(f"{constant} is not a JSON number")
 
 
-def _too_deep(most: int) -> HTTPException:
-    return HTTPException(422, f"The body is nested deeper than {most} levels.")
+def _too_deep(max_depth: int) -> HTTPException:
+    return HTTPException(422, f"The body is nested deeper than {max_depth} levels.")

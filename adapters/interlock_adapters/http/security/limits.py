@@ -42,49 +42,49 @@ class Limits:
         self._streams = 0
         self._lock = threading.Lock()
 
-    def take(self, who: Principal, many: int) -> None:
+    def take(self, principal: Principal, count: int) -> None:
         """Count submits of a caller.
 
         Raises:
             Problem: they are too many for now (429).
         """
         rate, now = self._settings.submits_per_s, time.monotonic()
-        most = max(2 * rate, float(self._settings.max_batch))
-        name = who.name or who.address
-        bucket = self._buckets.setdefault(name, _Bucket(most, now))
+        capacity = max(2 * rate, float(self._settings.max_batch))
+        name = principal.name or principal.address
+        bucket = self._buckets.setdefault(name, _Bucket(capacity, now))
         self._buckets.move_to_end(name)
         if len(self._buckets) > _MOST_BUCKETS:
             self._buckets.popitem(last=False)
-        bucket.left = min(most, bucket.left + (now - bucket.at) * rate)
+        bucket.left = min(capacity, bucket.left + (now - bucket.at) * rate)
         bucket.at = now
-        if bucket.left < many:
-            wait = math.ceil((many - bucket.left) / rate)
+        if bucket.left < count:
+            wait = math.ceil((count - bucket.left) / rate)
             detail = (
                 f"Too many submissions: at most {rate:g} a second. Nothing was stored."
             )
             headers = {"Retry-After": str(wait)}
             raise Problem(429, "too-many-submissions", detail, headers=headers)
-        bucket.left -= many
+        bucket.left -= count
 
-    def queue_up(self, queue: str, many: int, count: Callable[[int], int]) -> None:
+    def queue_up(self, queue: str, added: int, count: Callable[[int], int]) -> None:
         """Add jobs to a queue's count; `count` returns its length, up to a limit.
 
         Raises:
             Problem: it is full (503).
         """
-        most, now = self._settings.max_pending, time.monotonic()
+        limit, now = self._settings.max_pending, time.monotonic()
         with self._lock:
-            known = self._counted.get(queue)
-            trusted = known is not None and now - known.at < _TRUSTED_S
-            if known is None or not trusted:
+            counted = self._counted.get(queue)
+            trusted = counted is not None and now - counted.at < _TRUSTED_S
+            if counted is None or not trusted:
                 if len(self._counted) > _MOST_BUCKETS:
                     self._counted.clear()
-                known = self._counted[queue] = _Counted(count(most), now)
-            fits = known.waiting + many <= most
-            known.waiting += many if fits else 0
+                counted = self._counted[queue] = _Counted(count(limit), now)
+            fits = counted.waiting + added <= limit
+            counted.waiting += added if fits else 0
         if not fits:
             detail = (
-                f"Already {most} jobs wait in queue {queue!r}. Try again later. "
+                f"Already {limit} jobs wait in queue {queue!r}. Try again later. "
                 "Nothing was stored."
             )
             headers = {"Retry-After": str(_FULL_RETRY_S)}

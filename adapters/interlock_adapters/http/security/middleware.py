@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from interlock_adapters.http.schemas.problems import Problem
-from interlock_adapters.http.security.access import Asked, Principal, admit
+from interlock_adapters.http.security.access import GuardedRequest, Principal, admit
 from interlock_adapters.http.security.body import MAX_DEPTH
 from interlock_adapters.http.settings import Settings
 
@@ -41,7 +41,7 @@ class Guard:
 
     async def _judge(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        asked = Asked(
+        request = GuardedRequest(
             method=scope["method"],
             path=scope["path"].removeprefix(scope.get("root_path", "")),
             headers=headers,
@@ -49,8 +49,10 @@ class Guard:
             server=_address_of(scope),
         )
         try:
-            principal = admit(asked, self._settings)
-            body = await self._body(headers, receive) if asked.method != "GET" else b""
+            principal = admit(request, self._settings)
+            body = (
+                await self._body(headers, receive) if request.method != "GET" else b""
+            )
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return
@@ -66,27 +68,27 @@ class Guard:
         Raises:
             Problem: it is larger than allowed; what is left of it is not read.
         """
-        most = self._settings.max_body
+        limit = self._settings.max_body
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > most:
-            raise _too_large(most)
+        if length.isdecimal() and int(length) > limit:
+            raise _too_large(limit)
         body = bytearray()
         while True:
             message = await receive()
             if message["type"] != "http.request":
                 return None
             body += message.get("body", b"")
-            if len(body) > most:
-                raise _too_large(most)
+            if len(body) > limit:
+                raise _too_large(limit)
             if not message.get("more_body", False):
                 return bytes(body)
 
 
 def principal_of(scope: Scope) -> Principal:
     """Return the caller; without the guard, only its address is known."""
-    known = scope.get(PRINCIPAL)
-    if isinstance(known, Principal):
-        return known
+    principal = scope.get(PRINCIPAL)
+    if isinstance(principal, Principal):
+        return principal
     return Principal(name=None, address=(scope.get("client") or ("",))[0])
 
 
@@ -96,18 +98,18 @@ def _address_of(scope: Scope) -> str | None:
     return None if port is None else host
 
 
-def _too_large(most: int) -> Problem:
-    return Problem(413, "too-large", f"The body is larger than {most} bytes.")
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "too-large", f"The body is larger than {limit} bytes.")
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    told = False
+    is_replayed = False
 
     async def again() -> Message:
-        nonlocal told
-        if told:
+        nonlocal is_replayed
+        if is_replayed:
             return await receive()
-        told = True
+        is_replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
