@@ -20,10 +20,10 @@ def spare() -> tuple[int, int, int]:
     return pid, order_w, answer_r
 
 
-def main(many: int, ahead: int) -> None:
+def main(count: int, ahead: int) -> None:
     pool = [spare() for _ in range(ahead)]
     started = time.perf_counter()
-    for _ in range(many):
+    for _ in range(count):
         pid, order, answer = pool.pop(0)
         os.write(order, b"!")
         os.read(answer, 1)
@@ -31,7 +31,7 @@ def main(many: int, ahead: int) -> None:
         os.close(order)
         os.close(answer)
         pool.append(spare())
-    print(many / (time.perf_counter() - started))
+    print(count / (time.perf_counter() - started))
     for pid, order, answer in pool:
         os.write(order, b"!")
         os.waitpid(pid, 0)

@@ -44,7 +44,7 @@ def _owner(url: str) -> sa.Engine:
     return sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
 
 
-def _ended(url: str, many: int) -> None:
+def _ended(url: str, count: int) -> None:
     """Copy the one job of the database so many times."""
     engine = _owner(url)
     names = [column.name for column in tables.job.c]
@@ -57,7 +57,7 @@ def _ended(url: str, many: int) -> None:
     )
     with engine.begin() as connection:
         _unguard(connection)
-        connection.execute(sa.text(copy), {"many": many})
+        connection.execute(sa.text(copy), {"many": count})
     engine.dispose()
 
 
@@ -73,7 +73,7 @@ def store(kind: Any, schema: Any, url: str, ended: int) -> SqlStore:
     scene = Scenario(opened, SystemClock())  # type: ignore[arg-type]
     for start in range(0, WAITING, 500):
         ids = [f"w{number:06}" for number in range(start, start + 500)]
-        opened.add([scene.new(one, name="fast", queue="q") for one in ids])
+        opened.add([scene.new(job_id, name="fast", queue="q") for job_id in ids])
     engine = _owner(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("ANALYZE")
@@ -103,7 +103,7 @@ def compare(name: str, few: SqlStore, many: SqlStore) -> None:
     for _ in range(CLAIMS):
         times[0].append(claim_ms(few))
         times[1].append(claim_ms(many))
-    p50 = [statistics.median(one) for one in times]
+    p50 = [statistics.median(durations) for durations in times]
     print(
         f"{name}: claim p50 {p50[0]:.3f} ms with {FEW:,} ended jobs,"
         f" {p50[1]:.3f} ms with {MANY:,}; ratio {p50[1] / p50[0]:.2f}"
@@ -113,17 +113,17 @@ def compare(name: str, few: SqlStore, many: SqlStore) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--postgres", help="URL of a server where databases are made")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         stores = [
             store(sqlite, sqlite.SqliteSchema, f"sqlite:///{folder}/{n}.db", n)
             for n in (FEW, MANY)
         ]
         compare("SQLite", *stores)
-        for one in stores:
-            one.close()
-    if given.postgres:
-        _on_postgres(sa.make_url(given.postgres))
+        for opened in stores:
+            opened.close()
+    if options.postgres:
+        _on_postgres(sa.make_url(options.postgres))
 
 
 def _on_postgres(server: sa.URL) -> None:
@@ -141,8 +141,8 @@ def _on_postgres(server: sa.URL) -> None:
             for url, ended in zip(urls, (FEW, MANY), strict=True)
         ]
         compare("PostgreSQL", *stores)
-        for one in stores:
-            one.close()
+        for opened in stores:
+            opened.close()
         for name in names:
             connection.exec_driver_sql(f"DROP DATABASE {name}")
 

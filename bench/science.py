@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--concurrency", type=int, default=32)
-    given = parser.parse_args()
+    options = parser.parse_args()
     rates: dict[str, list[float]] = {module: [] for module in MODULES}
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{name}/jobs.db"
@@ -29,7 +29,7 @@ def main() -> None:
             for _ in range(ROUNDS):  # machines change their pace: in turns
                 for module, job in MODULES.items():
                     rate = throughput(
-                        engine, url, given.jobs, given.concurrency, module, job
+                        engine, url, options.jobs, options.concurrency, module, job
                     )
                     rates[module].append(rate)
     plain, numpy = (statistics.median(rates[module]) for module in MODULES)

@@ -53,9 +53,9 @@ def bare(job: dict[str, Any]) -> FastAPI:
 
 
 @contextmanager
-def serving(*words: str, port: int) -> Iterator[str]:
+def serving(*arguments: str, port: int) -> Iterator[str]:
     """Run this file as a server; yield its URL."""
-    program = [sys.executable, __file__, "--port", str(port), *words]
+    program = [sys.executable, __file__, "--port", str(port), *arguments]
     process = subprocess.Popen(program)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -77,34 +77,34 @@ def measured(url: str, script: str, seconds: int, connections: int) -> dict[str,
         file.write(script)
         file.flush()
         options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-        said = subprocess.run(
+        output = subprocess.run(
             ["wrk", *options, "-s", file.name, url],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-    assert "Non-2xx" not in said, said
-    times = {f"p{p}": float(n) * _MS[unit] for p, n, unit in _TIME.findall(said)}
-    return {"rate": float(said.partition("Requests/sec:")[2].split()[0]), **times}
+    assert "Non-2xx" not in output, output
+    times = {f"p{p}": float(n) * _MS[unit] for p, n, unit in _TIME.findall(output)}
+    return {"rate": float(output.partition("Requests/sec:")[2].split()[0]), **times}
 
 
-def compare(given: argparse.Namespace, url: str, bare_url: str, path: str) -> None:
+def compare(options: argparse.Namespace, url: str, bare_url: str, path: str) -> None:
     post = (
         'wrk.method = "POST"; wrk.headers["Content-Type"] = "application/json";'
         f" wrk.body = [[{json.dumps(BODY)}]]"
     )
-    for connections in (1, given.connections):
+    for connections in (1, options.connections):
         for verb, script, where in (
             ("GET", "", path),
             ("POST", post, "/v1/jobs"),
         ):
-            raw = measured(f"{bare_url}/bare", script, given.seconds, connections)
-            own = measured(f"{url}{where}", script, given.seconds, connections)
+            raw = measured(f"{bare_url}/bare", script, options.seconds, connections)
+            ours = measured(f"{url}{where}", script, options.seconds, connections)
             print(f"{verb}, {connections} connections:")
-            for name, one in (("interlock", own), ("bare route", raw)):
-                told = f"p50 {one['p50']:.2f} ms, p99 {one['p99']:.2f} ms"
-                print(f"  {name:10} {told}, {one['rate']:.0f}/s")
-            print(f"  p50 {own['p50'] / raw['p50']:.1f} times that of the bare route")
+            for name, result in (("interlock", ours), ("bare route", raw)):
+                latency = f"p50 {result['p50']:.2f} ms, p99 {result['p99']:.2f} ms"
+                print(f"  {name:10} {latency}, {result['rate']:.0f}/s")
+            print(f"  p50 {ours['p50'] / raw['p50']:.1f} times that of the bare route")
 
 
 def main() -> None:
@@ -114,15 +114,15 @@ def main() -> None:
     parser.add_argument("--port", type=int)
     parser.add_argument("--database")
     parser.add_argument("--bare", type=Path)
-    given = parser.parse_args()
-    if given.bare:
-        app = bare(json.loads(given.bare.read_text()))
-        uvicorn.run(app, port=given.port, log_config=None)
-    elif given.database:
+    options = parser.parse_args()
+    if options.bare:
+        app = bare(json.loads(options.bare.read_text()))
+        uvicorn.run(app, port=options.port, log_config=None)
+    elif options.database:
         settings = Settings(submits_per_s=1e9, max_pending=10**9)
-        with Engine.open(given.database) as engine:
+        with Engine.open(options.database) as engine:
             app = create_app(engine, settings=settings)
-            uvicorn.run(app, port=given.port, log_config=None)
+            uvicorn.run(app, port=options.port, log_config=None)
     elif shutil.which("wrk") is None:
         print("wrk is not installed: the HTTP API is not measured")
     else:
@@ -133,7 +133,7 @@ def main() -> None:
                 sample = Path(name, "job.json")
                 sample.write_text(json.dumps(job))
                 with serving("--bare", str(sample), port=18_002) as bare_url:
-                    compare(given, url, bare_url, f"/v1/jobs/{job['id']}")
+                    compare(options, url, bare_url, f"/v1/jobs/{job['id']}")
 
 
 if __name__ == "__main__":

@@ -20,20 +20,20 @@ PACKAGES = (
 
 def _room(module: str, package: str) -> str:
     """Return the folder of a module, directly below its package."""
-    rest = module.removeprefix(package).lstrip(".")
-    return rest.partition(".")[0] or "(package)"
+    inner = module.removeprefix(package).lstrip(".")
+    return inner.partition(".")[0] or "(package)"
 
 
 def arrows(graph: grimp.ImportGraph, package: str) -> Counter[tuple[str, str]]:
     """Return how many imports go from each room of a package to each other."""
-    found: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     inside = {m for m in graph.modules if f"{m}.".startswith(f"{package}.")}
     for importer in inside:
         for imported in graph.find_modules_directly_imported_by(importer):
             pair = (_room(importer, package), _room(imported, package))
             if imported in inside and pair[0] != pair[1]:
-                found[pair] += 1
-    return found
+                counts[pair] += 1
+    return counts
 
 
 def picture() -> str:
@@ -46,12 +46,12 @@ def picture() -> str:
     )
     parts = ["# The house\n\nMade by `make house`. A number counts imports.\n"]
     for package in PACKAGES:
-        found = arrows(graph, package)
-        rooms = {room for pair in found for room in pair}
+        counts = arrows(graph, package)
+        rooms = {room for pair in counts for room in pair}
         lines = [
-            f"    {one.strip('()')} -->|{many}| {other.strip('()')}"
-            for (one, other), many in sorted(found.items())
-            if "(package)" not in {one, other}
+            f"    {source.strip('()')} -->|{count}| {target.strip('()')}"
+            for (source, target), count in sorted(counts.items())
+            if "(package)" not in {source, target}
         ]
         head = f"## {package}: {len(rooms - {'(package)'})} rooms, {len(lines)} arrows"
         parts.append("\n".join([head, "", "```mermaid", "graph TD", *lines, "```", ""]))
@@ -61,9 +61,9 @@ def picture() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, help="where to write the picture")
-    given = parser.parse_args()
-    if given.write:
-        given.write.write_text(picture(), encoding="utf-8")
+    options = parser.parse_args()
+    if options.write:
+        options.write.write_text(picture(), encoding="utf-8")
     else:
         print(picture())
 
