@@ -46,19 +46,19 @@ def _jobs_of_other_modules_are_hidden(
 
 def _reached(modules: Iterable[ModuleType]) -> set[str]:
     """Return these modules and, of those beside them, all that they import."""
-    waiting, found = list(modules), set[str]()
+    waiting, names = list(modules), set[str]()
     while waiting:
         module = waiting.pop()
-        if module.__name__ in found:
+        if module.__name__ in names:
             continue
-        found.add(module.__name__)
+        names.add(module.__name__)
         if _TESTS in _file(module).parents:
             named = [
-                one if isinstance(one, ModuleType) else _home(one)
-                for one in vars(module).values()
+                value if isinstance(value, ModuleType) else _home(value)
+                for value in vars(module).values()
             ]
-            waiting += [one for one in named if one is not None]
-    return found
+            waiting += [value for value in named if value is not None]
+    return names
 
 
 def _home(value: object) -> ModuleType | None:
@@ -75,7 +75,7 @@ def _file(module: ModuleType) -> Path:
 def containment(request: pytest.FixtureRequest) -> str:
     """Each strength; one that this machine refuses is skipped loudly."""
     name = str(request.param)
-    wrong = probe.works(name)
-    if wrong is not None:
-        pytest.skip(f"containment {name} does not work on this machine: {wrong}")
+    problem = probe.works(name)
+    if problem is not None:
+        pytest.skip(f"containment {name} does not work on this machine: {problem}")
     return name

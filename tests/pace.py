@@ -22,15 +22,15 @@ def pace() -> float:
     A test mostly waits for processes to start, so that is what is measured. Processes
     that tests start inherit the answer.
     """
-    given = os.environ.get(_PACE)
-    if given is None:
+    text = os.environ.get(_PACE)
+    if text is None:
         began = time.monotonic()
         for _ in range(3):
             program = "import asyncio, json, sqlite3"
             subprocess.run([sys.executable, "-c", program], check=True)
-        found = (time.monotonic() - began) / 3 / _START_S
-        os.environ[_PACE] = given = f"{min(8.0, max(1.0, found)):.1f}"
-    return float(given)
+        ratio = (time.monotonic() - began) / 3 / _START_S
+        os.environ[_PACE] = text = f"{min(8.0, max(1.0, ratio)):.1f}"
+    return float(text)
 
 
 def deadline(seconds: float) -> float:

@@ -34,13 +34,13 @@ _CANDIDATES = (
 @cache
 def server() -> str | None:
     """Return the URL of a server where databases may be made, None without any."""
-    given = os.environ.get("INTERLOCK_TEST_POSTGRES")
-    if given == "none":  # as in `make quick`
+    own_url = os.environ.get("INTERLOCK_TEST_POSTGRES")
+    if own_url == "none":  # as in `make quick`
         return None
-    for url in (given,) if given else _CANDIDATES:
+    for url in (own_url,) if own_url else _CANDIDATES:
         if _answers(url):
             return url
-    return None if given else _start_one()
+    return None if own_url else _start_one()
 
 
 def _answers(url: str) -> bool:
@@ -109,8 +109,8 @@ class OwnServer:
 
 def initdb() -> str | None:
     """Return the program that makes a server's folder, None where none is installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return str(found[-1]) if found else shutil.which("initdb")
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return str(programs[-1]) if programs else shutil.which("initdb")
 
 
 def _start_one() -> str | None:
@@ -119,9 +119,9 @@ def _start_one() -> str | None:
     if program is None:
         return None
     off = ("fsync", "full_page_writes", "synchronous_commit")  # nothing of it is kept
-    own = OwnServer(program, "", *(f"--{name}=off" for name in off))
-    atexit.register(own.remove)
-    return own.url
+    started = OwnServer(program, "", *(f"--{name}=off" for name in off))
+    atexit.register(started.remove)
+    return started.url
 
 
 @cache

@@ -34,9 +34,9 @@ class OtherWorker:
     def results(self, calls: Iterable[Call[object]]) -> list[object]:
         """Run these; all succeed; return their results in the same order."""
         ended = self.ended(calls)
-        wrong = [one.error for one in ended if one.status is not JobStatus.SUCCEEDED]
-        assert wrong == [], (wrong[:3], self.said())
-        return [one.result for one in ended]
+        errors = [job.error for job in ended if job.status is not JobStatus.SUCCEEDED]
+        assert errors == [], (errors[:3], self.said())
+        return [job.result for job in ended]
 
 
 @contextmanager
@@ -80,6 +80,6 @@ def start() -> str:
 
     A fork has the command line of the zygote.
     """
-    words = Path("/proc/self/cmdline").read_bytes().split(b"\0")
-    module = words[words.index(b"-m") + 1].decode().rpartition(".")[2]
+    arguments = Path("/proc/self/cmdline").read_bytes().split(b"\0")
+    module = arguments[arguments.index(b"-m") + 1].decode().rpartition(".")[2]
     return {"zygote": "fork"}.get(module, module)

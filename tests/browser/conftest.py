@@ -20,13 +20,13 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def _chromium() -> str:
-    given = os.environ.get("INTERLOCK_TEST_CHROMIUM")
-    found = given or next((p for n in _NAMES if (p := shutil.which(n))), None)
-    if found is None:
+    own_path = os.environ.get("INTERLOCK_TEST_CHROMIUM")
+    path = own_path or next((p for n in _NAMES if (p := shutil.which(n))), None)
+    if path is None:
         message = "NO CHROMIUM: the dashboard is not tested; `apt-get install chromium`"
         assert not os.environ.get("INTERLOCK_REQUIRE_BROWSER"), message
         pytest.skip(message)
-    return found
+    return path
 
 
 @pytest.fixture(scope="module")  # its event loop must not outlive these tests

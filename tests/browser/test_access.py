@@ -49,9 +49,15 @@ def test_nothing_serious_is_found(
     for path in PAGES:
         page.goto(f"/jobs/{busy}" if path == "job" else path)
         expect(page.locator("#connection")).to_have_text("live")
-        found = Axe().run(page).response["violations"]
-        grave = [one for one in found if one["impact"] in {"serious", "critical"}]
-        assert [(path, one["id"], one["nodes"]) for one in grave] == []
+        violations = Axe().run(page).response["violations"]
+        grave = [
+            violation
+            for violation in violations
+            if violation["impact"] in {"serious", "critical"}
+        ]
+        assert [
+            (path, violation["id"], violation["nodes"]) for violation in grave
+        ] == []
         _picture(page, f"{path.strip('/') or 'overview'}-{scheme}")
     context.close()
 

@@ -35,13 +35,13 @@ def test_the_diagram_counts_without_a_reload(page: Page, engine: Engine) -> None
 
 def test_a_state_leads_to_its_jobs_by_keyboard(page: Page, engine: Engine) -> None:
     waits = engine.submit(shown_jobs.render, pages=1)
-    gone = engine.submit(shown_jobs.render, pages=2)
-    gone.cancel()
+    canceled = engine.submit(shown_jobs.render, pages=2)
+    canceled.cancel()
     _live(page, "/")
     page.get_by_role("link", name=re.compile("^CANCELED:")).focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/jobs?status=CANCELED")
-    expect(page.get_by_role("link", name=gone.id)).to_be_visible()
+    expect(page.get_by_role("link", name=canceled.id)).to_be_visible()
     expect(page.get_by_role("link", name=waits.id)).to_have_count(0)
 
 

@@ -11,8 +11,8 @@ from interlock import Retry, TransientError, current_job, job
 
 def _write(folder: str, what: str) -> None:
     """Append one line, in one write(2): lines of several processes do not mix."""
-    here = current_job()
-    line = f"{what} {here.id} {here.attempt}\n".encode()
+    context = current_job()
+    line = f"{what} {context.id} {context.attempt}\n".encode()
     journal = os.open(Path(folder, "journal"), os.O_APPEND | os.O_CREAT | os.O_WRONLY)
     os.write(journal, line)
     os.close(journal)

@@ -41,7 +41,7 @@ class Evidence:
 
 def judge(evidence: Evidence) -> list[str]:
     """Return every violation, in words."""
-    found = [f"{i}: lost" for i in evidence.acknowledged if i not in evidence.jobs]
+    violations = [f"{i}: lost" for i in evidence.acknowledged if i not in evidence.jobs]
     lines: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for line in evidence.journal:
         what, job_id, attempt = line.split()
@@ -54,8 +54,8 @@ def judge(evidence: Evidence) -> list[str]:
             *_of_the_journal(job, lines[job_id]),
             *unfit(entries, evidence.calls.get(job_id, ())),
         ]
-        found += [f"{job_id}: {fault}" for fault in faults]
-    return found
+        violations += [f"{job_id}: {fault}" for fault in faults]
+    return violations
 
 
 def _of_the_end(
@@ -72,7 +72,7 @@ def _of_the_end(
 
 def _of_the_history(entries: Sequence[HistoryEntry]) -> Iterable[str]:
     status: JobStatus | None = None
-    asked = False
+    is_requested = False
     attempt = 0
     holder: str | None = None
     for entry in entries:
@@ -81,7 +81,7 @@ def _of_the_history(entries: Sequence[HistoryEntry]) -> Iterable[str]:
             yield f"{entry.event} from {entry.source} while {status}"
         if edge not in _EDGES and (entry.event, status) != (SUBMIT, None):
             yield f"illegal edge {edge}"
-        if asked and entry.event == Event.CLAIM:
+        if is_requested and entry.event == Event.CLAIM:
             yield "a new attempt after an accepted cancel"
         if entry.attempt != attempt + (entry.event == Event.CLAIM):
             yield f"attempt {entry.attempt} after {attempt}"
@@ -89,7 +89,7 @@ def _of_the_history(entries: Sequence[HistoryEntry]) -> Iterable[str]:
             holder = entry.actor
         elif entry.event in _BY_ITS_WORKER and entry.actor != holder:
             yield f"{entry.event} by {entry.actor} of an attempt that {holder} holds"
-        asked = asked or entry.event == Event.REQUEST_CANCEL
+        is_requested = is_requested or entry.event == Event.REQUEST_CANCEL
         status, attempt = entry.target, entry.attempt
 
 

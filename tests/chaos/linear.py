@@ -57,7 +57,7 @@ def unfit(entries: Sequence[HistoryEntry], calls: Sequence[Call]) -> Iterator[st
 
 def _states(entries: Sequence[HistoryEntry]) -> Iterator[tuple[View, str]]:
     """Yield the state after each entry, and who brought it about."""
-    asked = False
+    is_requested = False
     for entry in entries:
-        asked = asked or entry.event in _CANCELS
-        yield (entry.target, entry.attempt, asked), entry.actor
+        is_requested = is_requested or entry.event in _CANCELS
+        yield (entry.target, entry.attempt, is_requested), entry.actor

@@ -156,11 +156,11 @@ class Storm:
                 worker.terminate()
             for worker in self.workers:
                 worker.wait(deadline(20))
-            jobs = {one: engine.get(one) for one in self.ids}
+            jobs = {job_id: engine.get(job_id) for job_id in self.ids}
             evidence = Evidence(
                 acknowledged=self.ids,
                 jobs=jobs,
-                histories={one: engine.history(one) for one in jobs},
+                histories={job_id: engine.history(job_id) for job_id in jobs},
                 journal=(self.folder / "journal").read_text().splitlines(),
                 alive=alive_of(self.ids),
                 calls=self.witness.calls,
@@ -174,5 +174,5 @@ class Storm:
     def _ended(self, engine: Engine) -> bool:
         counts = engine.counts()
         return not any(
-            many for status, many in counts.items() if not status.is_terminal
+            count for status, count in counts.items() if not status.is_terminal
         )

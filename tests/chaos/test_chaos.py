@@ -22,7 +22,10 @@ pytestmark = pytest.mark.timeout(SECONDS * 3 + deadline(240))
 def _judged(storm: Storm) -> None:
     storm.blow(SECONDS)
     violations = storm.calm()
-    print(dict(storm.done), Counter(words.partition(": ")[2] for words in violations))
+    print(
+        dict(storm.done),
+        Counter(violation.partition(": ")[2] for violation in violations),
+    )
     assert violations == []
     assert storm.done["SUCCEEDED"] > 0
 

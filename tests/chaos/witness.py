@@ -22,7 +22,7 @@ class Witness:
         self._rng = random.Random(seed)
         self._ids = ids
         self._names = 0
-        self._over = threading.Event()
+        self._has_ended = threading.Event()
         self._thread = threading.Thread(target=self._look_around)
 
     def __enter__(self) -> Self:
@@ -30,7 +30,7 @@ class Witness:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._has_ended.set()
         self._thread.join()
 
     def cancel(self, engine: Engine, job_id: str) -> bool:
@@ -42,15 +42,15 @@ class Witness:
             job = engine.cancel(job_id, by=by)
         except IllegalTransition:
             return False
-        own = job.cancel_requested_by == by
+        is_own = job.cancel_requested_by == by
         self._keep(
-            job_id, Call(began, time.monotonic(), view(job), by if own else None)
+            job_id, Call(began, time.monotonic(), view(job), by if is_own else None)
         )
-        return own
+        return is_own
 
     def _look_around(self) -> None:
         with Engine.open(self._url) as engine:
-            while not self._over.wait(0.01):
+            while not self._has_ended.wait(0.01):
                 if self._ids:
                     self._look(engine, self._rng.choice(self._ids[-30:]))
 

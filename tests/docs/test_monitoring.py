@@ -31,16 +31,16 @@ def _known() -> set[str]:
         name="q", paused=False, pending=0, running=0, oldest_pending_at=now
     )
     gauges = _Now(census, [queue], [], now).registry()
-    found = {f.name for part in (registry, gauges) for f in part.collect()}
-    return {name + end for name in found for end in ("", "_total", "_bucket")}
+    names = {f.name for part in (registry, gauges) for f in part.collect()}
+    return {name + end for name in names for end in ("", "_total", "_bucket")}
 
 
 @pytest.mark.parametrize("name", ["alerts.yml", "grafana.json"])
 def test_every_metric_that_is_asked_for_exists(name: str) -> None:
     text = (FOLDER / name).read_text()
-    asked = set(re.findall(r"\binterlock_\w+", text))
-    assert len(asked) > 5
-    assert asked <= _known()
+    names = set(re.findall(r"\binterlock_\w+", text))
+    assert len(names) > 5
+    assert names <= _known()
 
 
 def test_the_dashboard_is_json_with_a_panel_for_each_question() -> None:

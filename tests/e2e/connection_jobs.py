@@ -87,9 +87,9 @@ def _asked(engine: sa.Engine, number: int) -> list[int]:
     backends = set()
     for turn in range(20):
         with engine.begin() as connection:
-            asked = {"number": number * 1000 + turn}
-            answer, backend = connection.execute(sa.text(ECHO), asked).one()
-        assert answer == asked["number"]
+            params = {"number": number * 1000 + turn}
+            answer, backend = connection.execute(sa.text(ECHO), params).one()
+        assert answer == params["number"]
         backends.add(backend)
     return sorted(backends)
 
@@ -115,8 +115,8 @@ def with_plain_psycopg(number: int) -> object:
 def with_redis(number: int) -> object:
     ids = set()
     for turn in range(20):
-        words = f"{number}-{turn}"
-        assert store.echo(words) == words.encode()
+        text = f"{number}-{turn}"
+        assert store.echo(text) == text.encode()
         ids.add(store.client_id())
     return sorted(ids)
 
@@ -141,11 +141,11 @@ def with_httpx(number: int) -> object:
 
 def with_loop(number: int) -> object:
     async def several() -> list[int]:
-        found = []
+        numbers = []
         for _ in range(10):
             await asyncio.sleep(0.001)
-            found.append(await loop.run_in_executor(None, lambda: number))
-        return found
+            numbers.append(await loop.run_in_executor(None, lambda: number))
+        return numbers
 
     return set(loop.run_until_complete(several())) == {number}
 
@@ -164,8 +164,8 @@ def with_pipes(number: int) -> object:
 def with_engines(number: int) -> object:
     """Submit to two databases; nobody runs it there."""
     return [
-        one.submit(use, "in_memory", number).job().params["number"]
-        for one in (on_sqlite, on_postgres)
+        engine.submit(use, "in_memory", number).job().params["number"]
+        for engine in (on_sqlite, on_postgres)
     ]
 
 
@@ -185,17 +185,17 @@ def with_log(number: int) -> object:
 
 def descriptors(_number: int) -> object:
     """Return what is open from 3 up, but for the folder of this very look."""
-    found = {}
+    paths = {}
     for name in os.listdir("/proc/self/fd"):
         fd = int(name)
         try:
-            found[fd] = str(Path(f"/proc/self/fd/{fd}").readlink())
+            paths[fd] = str(Path(f"/proc/self/fd/{fd}").readlink())
         except OSError:
             continue
-    return [what for fd, what in sorted(found.items()) if fd > 2]
+    return [what for fd, what in sorted(paths.items()) if fd > 2]
 
 
 @job(name="e2e.use", timeout=60)
 def use(kind: str, number: int) -> object:
-    known: dict[str, Callable[[int], object]] = globals()
-    return known[kind](number)
+    functions: dict[str, Callable[[int], object]] = globals()
+    return functions[kind](number)

@@ -44,8 +44,8 @@ def things(number: int) -> list[int]:
     """Return the backends that answered."""
     backends = set()
     for turn in range(20):
-        made = Thing.objects.create(number=number * 1000 + turn)
-        assert Thing.objects.get(pk=made.pk).number == number * 1000 + turn
+        thing = Thing.objects.create(number=number * 1000 + turn)
+        assert Thing.objects.get(pk=thing.pk).number == number * 1000 + turn
         with connection.cursor() as cursor:
             cursor.execute("select pg_backend_pid()")
             backends.add(cursor.fetchone()[0])

@@ -174,8 +174,8 @@ def eats(how: str) -> int:
                 time.sleep(600)
         time.sleep(1)  # it is weighed meanwhile: 600 MB resident, 120 MB of memory
         return len(shared)
-    many = 4 if how == "children" else 1
-    for _ in range(many - 1):
+    count = 4 if how == "children" else 1
+    for _ in range(count - 1):
         os.fork()
     held = []
     while True:
@@ -196,15 +196,15 @@ def burns(*, ignores: bool) -> None:
 @job(name="t.rooms")
 def rooms(sub: str) -> list[str]:
     """Return where temporary files are, and leave some."""
-    made = tempfile.mkdtemp(prefix=sub)
-    Path(made, "file").write_text("left")
-    Path(made).chmod(0)
+    folder = tempfile.mkdtemp(prefix=sub)
+    Path(folder, "file").write_text("left")
+    Path(folder).chmod(0)
     shared = Path("/dev/shm/left")
     if current_job().id and Path("/dev/shm").is_dir():
-        seen = sorted(path.name for path in shared.parent.iterdir())
+        names = sorted(path.name for path in shared.parent.iterdir())
         shared.write_text("left")
-        return [made, str(current_job().tmpdir), *seen]
-    return [made, str(current_job().tmpdir)]
+        return [folder, str(current_job().tmpdir), *names]
+    return [folder, str(current_job().tmpdir)]
 
 
 @job(name="t.awaits")

@@ -16,26 +16,26 @@ def child(number: int) -> int:
 
 @job(name="t.family.parent")
 def parent(how: str) -> object:
-    here = current_job()
+    context = current_job()
     match how:
         case "function":
-            return here.submit(child.options(queue="small", priority=3), number=1).id
+            return context.submit(child.options(queue="small", priority=3), number=1).id
         case "name":
-            return here.submit(CHILD, {"number": 1}, by="anna", metadata={"a": 1}).id
+            return context.submit(CHILD, {"number": 1}, by="anna", metadata={"a": 1}).id
         case "result":
-            return here.submit(child, 4).result(20)
+            return context.submit(child, 4).result(20)
         case "engine":
-            return [found.id for found in here.engine.search(name=CHILD).items]
+            return [kin.id for kin in context.engine.search(name=CHILD).items]
         case "taken":
-            here.submit(child.options(unique_key="one"), 1)
+            context.submit(child.options(unique_key="one"), 1)
             try:
-                here.submit(child.options(unique_key="one"), 1)
+                context.submit(child.options(unique_key="one"), 1)
             except DuplicateJob as error:
                 return error.job_id
         case "misfit":
-            here.submit(CHILD, {"numbre": 1})
+            context.submit(CHILD, {"numbre": 1})
         case "unknown":
-            here.submit("t.family.nobody")
+            context.submit("t.family.nobody")
         case "open":
             Engine.open()
         case "elsewhere":

@@ -36,10 +36,10 @@ def odd(how: str) -> object:
             return 10**5000
         case "forges":  # nonsense in every pipe that it has
             deep = b"[" * 900 + b'"\\u001b"' + b"]" * 900
-            words = (b"[]", b"nonsense", b"NaN", b"1e999", b'{"reason": 1}', deep)
+            texts = (b"[]", b"nonsense", b"NaN", b"1e999", b'{"reason": 1}', deep)
             for fd in range(3, 20):
                 for kind in b"PRFXDS":
-                    for text in words:
+                    for text in texts:
                         with suppress(OSError):
                             head = struct.pack("!cI", bytes([kind]), len(text))
                             os.write(fd, head + text)

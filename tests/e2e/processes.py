@@ -25,8 +25,8 @@ def alive_of(job_ids: Iterable[str]) -> dict[str, list[int]]:
     A fork of the job inherits its name, what it executes inherits its environment;
     zombies are dead (proc(5)).
     """
-    found: dict[str, list[int]] = {job_id: [] for job_id in job_ids}
-    short = {job_id[-8:]: job_id for job_id in found}
+    pids: dict[str, list[int]] = {job_id: [] for job_id in job_ids}
+    short = {job_id[-8:]: job_id for job_id in pids}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
@@ -34,12 +34,12 @@ def alive_of(job_ids: Iterable[str]) -> dict[str, list[int]]:
             mark = _ID.search((entry / "environ").read_bytes())
         except (OSError, IndexError):
             continue
-        whose = short.get(name[4:12]) if name.startswith("job:") else None
-        whose = whose or (mark[1].decode() if mark else None)
+        owner = short.get(name[4:12]) if name.startswith("job:") else None
+        owner = owner or (mark[1].decode() if mark else None)
         alive = state not in "ZX" and int(entry.name) != os.getpid()
-        if alive and whose in found:
-            found[whose].append(int(entry.name))
-    return found
+        if alive and owner in pids:
+            pids[owner].append(int(entry.name))
+    return pids
 
 
 def parent_of(pid: int) -> int:
@@ -55,10 +55,10 @@ def below(root: int) -> list[int]:
             children[parent_of(int(entry.name))].append(int(entry.name))
         except OSError:
             continue
-    found = [root]
-    for pid in found:
-        found += children[pid]
-    return found[1:]
+    pids = [root]
+    for pid in pids:
+        pids += children[pid]
+    return pids[1:]
 
 
 def start_worker(database: str, *options: str) -> subprocess.Popen[bytes]:

@@ -85,8 +85,8 @@ def talk(lines: int) -> None:
 
 
 @job(name="t.newlines", timeout=60)
-def newlines(many: int) -> None:
-    os.write(1, b"\n" * many)
+def newlines(count: int) -> None:
+    os.write(1, b"\n" * count)
 
 
 @job(name="t.flood", timeout=60)
@@ -112,21 +112,21 @@ def polite(folder: str) -> None:
 @job(name="t.threads")
 def threads() -> list[str]:
     """Return what a thread of the job knows of it."""
-    found: list[str] = []
-    thread = threading.Thread(target=lambda: found.append(current_job().id))
+    job_ids: list[str] = []
+    thread = threading.Thread(target=lambda: job_ids.append(current_job().id))
     thread.start()
     thread.join()
-    return found
+    return job_ids
 
 
 @job(name="t.environment")
 def environment() -> dict[str, str]:
-    here = current_job()
-    here.progress(1, 2, phase="half", unit="steps", message="so far")
+    context = current_job()
+    context.progress(1, 2, phase="half", unit="steps", message="so far")
     return {
         **{key: value for key, value in os.environ.items() if "INTERLOCK" in key},
-        "attempt": str(here.attempt),
-        "id": here.id,
+        "attempt": str(context.attempt),
+        "id": context.id,
     }
 
 
@@ -238,19 +238,19 @@ def alone(folder: str, seconds: float) -> int:
 
     The kernel lets go of a flock(2) when the last process that inherited it is dead.
     """
-    here = current_job()
-    lock = os.open(Path(folder, here.id), os.O_CREAT | os.O_RDWR)
+    context = current_job()
+    lock = os.open(Path(folder, context.id), os.O_CREAT | os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        Path(folder, f"{here.id}.two-at-once").touch()
+        Path(folder, f"{context.id}.two-at-once").touch()
         raise
     if os.fork() == 0:
         os.setsid()
         time.sleep(600)
         os._exit(0)
     time.sleep(seconds)
-    return here.attempt
+    return context.attempt
 
 
 @job(name="t.one_at_a_time", max_running=1)

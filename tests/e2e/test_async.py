@@ -36,8 +36,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/jobs.db"
         return
-    with database() as made:
-        yield made
+    with database() as database_url:
+        yield database_url
 
 
 def played(url: str, scene: Scenario) -> None:

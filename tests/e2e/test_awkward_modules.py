@@ -52,11 +52,11 @@ def test_jobs_run_beside_what_an_import_has_left(kind: str, tmp_path: Path) -> N
     home.mkdir()
     environment = {"T_AWKWARD": kind, "T_HOME": str(home)}
     with worker_of("e2e.awkward_jobs", tmp_path, environment=environment) as worker:
-        found = worker.results(awkward.call(n) for n in range(3))
+        results = worker.results(awkward.call(n) for n in range(3))
         assert KINDS[kind] in worker.said()
         assert _sleeping(home) == (kind == "a child")
     how = "fresh" if kind == "a thread of C" else "fork"
-    assert found == [[how, n] for n in range(3)]
+    assert results == [[how, n] for n in range(3)]
     until(lambda: not _sleeping(home))
 
 

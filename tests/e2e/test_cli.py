@@ -35,10 +35,10 @@ def run(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("INTERLOCK_MODULES", "e2e.sample_jobs")
     monkeypatch.chdir(tmp_path)
 
-    def call(*words: str, code: int = 0, stdin: str = "") -> Any:
-        done = CliRunner().invoke(app, list(words), input=stdin)
+    def call(*arguments: str, code: int = 0, stdin: str = "") -> Any:
+        done = CliRunner().invoke(app, list(arguments), input=stdin)
         assert done.exit_code == code, (done.output, done.exception)
-        if "--json" not in words:
+        if "--json" not in arguments:
             return done.stdout
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -54,8 +54,8 @@ def working(engine: Engine, run: Run) -> Iterator[Run]:
 def test_submit_prints_the_id_or_the_job(run: Run, engine: Engine) -> None:
     job_id = run("submit", "t.add", "left=1").strip()
     assert engine.get(job_id).params == {"left": 1}
-    words = ("--queue", "slow", "--priority", "7", "--timeout", "5", "--by", "anna")
-    (job,) = run("submit", "t.add", "left=2", "right=3", *words, "--json")
+    options = ("--queue", "slow", "--priority", "7", "--timeout", "5", "--by", "anna")
+    (job,) = run("submit", "t.add", "left=2", "right=3", *options, "--json")
     assert (job["queue"], job["priority"], job["timeout_s"], job["submitted_by"]) == (
         "slow",
         7,
@@ -78,7 +78,7 @@ def test_submit_refuses_with_a_code_and_a_reason(run: Run) -> None:
 def test_parameters_come_from_stdin_too(run: Run, engine: Engine) -> None:
     job_id = run("submit", "t.add", "-", stdin='{"left": 1, "right": 5}').strip()
     assert engine.get(job_id).params == {"left": 1, "right": 5}
-    for words, stdin in (
+    for arguments, stdin in (
         (("-", "right=5"), '{"left": 1}'),
         (("-", "-"), '{"left": 1}'),
         (("-",), "[1]"),
@@ -87,7 +87,7 @@ def test_parameters_come_from_stdin_too(run: Run, engine: Engine) -> None:
         (("-",), "[" * 100_000),
         (("-",), '{"left": "1"}'),
     ):
-        run("submit", "t.add", *words, code=2, stdin=stdin)
+        run("submit", "t.add", *arguments, code=2, stdin=stdin)
     assert sum(engine.counts().values()) == 1
 
 
@@ -114,8 +114,8 @@ def test_waiting_tells_how_it_ended_by_its_code(working: Run) -> None:
 def test_list_filters_and_pages(run: Run) -> None:
     ids = [run("submit", "t.add", f"left={n}").strip() for n in range(3)]
     run("cancel", ids[0])
-    found = run("list", "--status", "PENDING", "--name", "t.add", "--json")
-    assert [job["id"] for job in found] == [ids[2], ids[1]]
+    pending = run("list", "--status", "PENDING", "--name", "t.add", "--json")
+    assert [job["id"] for job in pending] == [ids[2], ids[1]]
     page = run("list", "--limit", "2")
     assert f"next: --cursor {ids[1]}" in page
     rest = run("list", "--limit", "2", "--cursor", ids[1], "--json")
@@ -135,8 +135,8 @@ def test_show_says_why_a_job_is_not_running(run: Run) -> None:
 
 def test_secret_parameters_are_not_shown(run: Run) -> None:
     job_id = run("submit", "t.secret", "password=hunter2").strip()
-    for words in (("show", job_id), ("list", "--json"), ("show", job_id, "--json")):
-        assert "hunter2" not in str(run(*words))
+    for command in (("show", job_id), ("list", "--json"), ("show", job_id, "--json")):
+        assert "hunter2" not in str(run(*command))
 
 
 def test_a_secret_is_not_shown_in_a_reason(run: Run) -> None:
@@ -274,12 +274,12 @@ def test_settings_come_from_flag_then_variable_then_file(
     assert CliRunner().invoke(app, ["list"]).exit_code == 2  # no module no_such
     monkeypatch.setenv("INTERLOCK_MODULES", "e2e.sample_jobs")
     submit = ["submit", "t.add", "left=1"]
-    for words, made in (
+    for options, file in (
         ([], "file.db"),
         (["--database", "sqlite:///flag.db"], "flag.db"),
     ):
-        assert CliRunner().invoke(app, [*submit, *words]).exit_code == 0
-        assert Path(made).exists()
+        assert CliRunner().invoke(app, [*submit, *options]).exit_code == 0
+        assert Path(file).exists()
     monkeypatch.setenv("INTERLOCK_DATABASE_URL", "sqlite:///variable.db")
     assert CliRunner().invoke(app, submit).exit_code == 0
     assert Path("variable.db").exists()

@@ -130,9 +130,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Servers]:
         with worker_of(
             "e2e.connection_jobs", folder, concurrency=8, environment=environment
         ) as worker:
-            found = _Servers(worker, folder)
-            found.records, found.datagrams = received, datagrams
-            yield found
+            opened = _Servers(worker, folder)
+            opened.records, opened.datagrams = received, datagrams
+            yield opened
 
 
 @pytest.mark.parametrize("kind", ["with_pool", "with_pinging_pool"])
@@ -151,11 +151,11 @@ def test_a_plain_connection_fails_and_says_that_it_was_closed(
     servers: _Servers,
 ) -> None:
     calls = [use.call("with_plain_psycopg", n) for n in range(MANY)]
-    for one in servers.worker.ended(calls):
-        assert one.status is JobStatus.FAILED
-        assert one.error is not None
-        assert one.error.type == "psycopg.OperationalError"
-        assert "server closed the connection unexpectedly" in one.error.message
+    for ended_job in servers.worker.ended(calls):
+        assert ended_job.status is JobStatus.FAILED
+        assert ended_job.error is not None
+        assert ended_job.error.type == "psycopg.OperationalError"
+        assert "server closed the connection unexpectedly" in ended_job.error.message
 
 
 def test_redis_connects_again_in_each_job(servers: _Servers) -> None:
@@ -191,21 +191,21 @@ def test_each_job_reads_on_in_the_files_of_its_module(servers: _Servers) -> None
 
 
 def test_the_handlers_of_a_module_log_each_record_once(servers: _Servers) -> None:
-    words = sorted(f"number {n}" for n in range(MANY))
-    assert sorted(servers.each("with_log")) == words
-    assert sorted((servers.folder / "log").read_text().splitlines()) == words
+    texts = sorted(f"number {n}" for n in range(MANY))
+    assert sorted(servers.each("with_log")) == texts
+    assert sorted((servers.folder / "log").read_text().splitlines()) == texts
     sent = [servers.datagrams.recv(1000).decode() for _ in range(MANY)]
-    assert sorted(one.partition(">")[2].strip("\0") for one in sent) == words
+    assert sorted(datagram.partition(">")[2].strip("\0") for datagram in sent) == texts
     until(lambda: len(servers.records) >= MANY)
-    assert sorted(servers.records) == words
+    assert sorted(servers.records) == texts
 
 
 def test_a_job_has_no_descriptor_of_interlock_but_its_two_pipes(
     servers: _Servers,
 ) -> None:
-    found = servers.each("descriptors")
+    lists = servers.each("descriptors")
     kinds = [
-        Counter(re.sub(r":\[\d+\]|.*/", "", what) for what in one) for one in found
+        Counter(re.sub(r":\[\d+\]|.*/", "", path) for path in paths) for paths in lists
     ]
     expected = {"lines": 101, "log": 1, "anon_inode:[eventpoll]": 1}
     expected |= {"other.db": 1, "other.db-wal": 1, "other.db-shm": 1}
@@ -215,18 +215,18 @@ def test_a_job_has_no_descriptor_of_interlock_but_its_two_pipes(
 
 def test_the_start_tells_which_global_has_connected_where(servers: _Servers) -> None:
     servers.each("in_memory")
-    said = servers.worker.said()
+    output = servers.worker.said()
     for name in ("plain", "session", "client", "sending"):
-        assert f"e2e.connection_jobs.{name} has connected to 127.0.0.1:" in said
-    assert "started threads" not in said
+        assert f"e2e.connection_jobs.{name} has connected to 127.0.0.1:" in output
+    assert "started threads" not in output
     for handled in ("pool", "pinging", "memory", "on_postgres", "streaming", "log"):
-        assert f"{handled} has connected" not in said
+        assert f"{handled} has connected" not in output
 
 
 def test_djangos_orm_connects_again_in_each_job(tmp_path: Path) -> None:
     with postgres.database() as url:
-        with psycopg.connect(url, autocommit=True) as made:
-            made.execute(
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
                 "create table e2e_thing (id bigserial primary key, number int)"
             )
         with worker_of(
@@ -235,7 +235,7 @@ def test_djangos_orm_connects_again_in_each_job(tmp_path: Path) -> None:
             concurrency=8,
             environment={"T_POSTGRES": url},
         ) as worker:
-            found: list[Any] = worker.results(things.call(n) for n in range(MANY))
+            results: list[Any] = worker.results(things.call(n) for n in range(MANY))
             assert "has connected" not in worker.said()
-    backends = list(chain.from_iterable(found))
+    backends = list(chain.from_iterable(results))
     assert len(backends) == len(set(backends)) == MANY

@@ -101,8 +101,8 @@ def test_a_timeout_says_what_was_outrun_and_where_the_job_was(
 ) -> None:
     job = working.submit(jobs.outruns, how).wait(deadline(30))
     assert job.error is not None
-    words = f"it ran longer than its timeout of 0.3 s; it was in {function} ("
-    assert job.error.message.startswith(words + jobs.__file__)
+    message = f"it ran longer than its timeout of 0.3 s; it was in {function} ("
+    assert job.error.message.startswith(message + jobs.__file__)
     log = "\n".join(_log(working, job))
     assert f'File "{jobs.__file__}", line' in log
     assert f" in {function}" in log
@@ -176,15 +176,17 @@ def test_temporary_files_of_a_job_are_its_own_and_gone_after_it(
     engine: Engine, containment: str
 ) -> None:
     with engine.worker(concurrency=1, containment=containment):
-        found = [engine.submit(jobs.rooms, "a").result(deadline(30)) for _ in range(3)]
-    folders = {tuple(one[:2]) for one in found}
+        results = [
+            engine.submit(jobs.rooms, "a").result(deadline(30)) for _ in range(3)
+        ]
+    folders = {tuple(result[:2]) for result in results}
     assert len(folders) == 3
-    for made, tmpdir in folders:
-        assert made.startswith(tmpdir)
+    for folder, tmpdir in folders:
+        assert folder.startswith(tmpdir)
         assert len(tmpdir) < 60
         assert not Path(tmpdir).exists()
     if containment == "namespace":  # /dev/shm is the job's own, too
-        assert [one[2:] for one in found] == [[], [], []]
+        assert [result[2:] for result in results] == [[], [], []]
     else:
         Path("/dev/shm/left").unlink()
 

@@ -31,9 +31,9 @@ def test_a_job_can_wait_for_the_job_that_it_submitted(working: Engine) -> None:
 
 def test_a_job_has_the_engine_of_its_worker(working: Engine) -> None:
     first = working.submit(jobs.child, 1)
-    found = working.submit(jobs.parent, "engine").result(deadline(30))
-    assert found == [child.id for child in working.search(name=jobs.CHILD).items]
-    assert first.id in found
+    job_ids = working.submit(jobs.parent, "engine").result(deadline(30))
+    assert job_ids == [child.id for child in working.search(name=jobs.CHILD).items]
+    assert first.id in job_ids
 
 
 def test_a_refusal_reaches_the_job_as_the_error_that_it_is(working: Engine) -> None:
@@ -71,9 +71,9 @@ def test_what_cannot_be_is_refused_in_the_job(
 
 def test_many_submits_of_one_job_are_all_there(working: Engine) -> None:
     parent = working.submit(jobs.many, 100)
-    found = parent.result(deadline(60))
-    assert len(set(found)) == 100
-    assert {working.get(one).parent_id for one in found} == {parent.id}
+    job_ids = parent.result(deadline(60))
+    assert len(set(job_ids)) == 100
+    assert {working.get(job_id).parent_id for job_id in job_ids} == {parent.id}
 
 
 def test_a_worker_may_keep_its_database_to_itself(engine: Engine) -> None:

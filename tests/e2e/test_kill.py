@@ -31,8 +31,8 @@ def test_nothing_of_a_canceled_job_is_alive(
     assert (job.status, job.reason) == (JobStatus.CANCELED, Reason.WHILE_RUNNING)
     assert survivors == []
     assert job.proof == containment
-    asked = contained.history(job.id)[2]
-    assert (asked.event, asked.actor, asked.reason) == (
+    requested = contained.history(job.id)[2]
+    assert (requested.event, requested.actor, requested.reason) == (
         Event.REQUEST_CANCEL,
         "anna",
         "enough",

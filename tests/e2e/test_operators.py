@@ -37,14 +37,14 @@ def test_top_shows_states_queues_workers_and_what_runs(
     with engine.worker(concurrency=3):
         handle = engine.submit(jobs.journal, str(tmp_path / "j"), 60)
         until(lambda: engine.attempts(handle.id))
-        seen = _top(url)
+        screen = _top(url)
         (worker,) = engine.workers()
         engine.cancel(handle.id, wait=deadline(20))
-    assert "PENDING 1" in seen
-    assert "RUNNING 1" in seen
-    assert "paused" in seen
-    assert worker.id in seen
-    assert handle.id in seen
+    assert "PENDING 1" in screen
+    assert "RUNNING 1" in screen
+    assert "paused" in screen
+    assert worker.id in screen
+    assert handle.id in screen
 
 
 def test_a_log_in_json_names_job_attempt_and_event(

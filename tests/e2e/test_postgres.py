@@ -34,8 +34,8 @@ from .processes import alive, start_worker, until
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with postgres.database() as made:
-        yield made
+    with postgres.database() as database_url:
+        yield database_url
 
 
 @pytest.fixture
@@ -89,36 +89,36 @@ def test_no_job_is_claimed_twice_and_a_limit_holds_over_all_workers(
 def test_a_submit_exists_if_and_only_if_its_transaction_commits(
     engine: Engine, url: str
 ) -> None:
-    own = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-    with Session(own) as session:
+    database = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with Session(database) as session:
         undone = engine.submit(jobs.add.options(connection=session), 1)
         session.rollback()
         kept = engine.submit("t.add", {"left": 2}, connection=session)
         with pytest.raises(JobNotFound):
             engine.get(kept.id)
         session.commit()
-    own.dispose()
+    database.dispose()
     with pytest.raises(JobNotFound):
         engine.get(undone.id)
     assert engine.get(kept.id).params == {"left": 2}
 
 
 def test_of_many_submits_with_one_key_one_is_stored(engine: Engine) -> None:
-    found: list[str] = []
+    job_ids: list[str] = []
 
     def submit() -> None:
         try:
             handle = engine.submit(jobs.add.options(unique_key="k"), 1)
-            found.append(handle.id)
-        except DuplicateJob as taken:
-            found.append(taken.job_id)
+            job_ids.append(handle.id)
+        except DuplicateJob as duplicate:
+            job_ids.append(duplicate.job_id)
 
     threads = [threading.Thread(target=submit) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(found), len(set(found))) == (8, 1)
+    assert (len(job_ids), len(set(job_ids))) == (8, 1)
     assert engine.counts()[JobStatus.PENDING] == 1
 
 
@@ -260,9 +260,9 @@ def test_a_crash_of_the_server_costs_no_job_and_no_worker(tmp_path: Path) -> Non
                     engine.get(handles[0].id)
                 server.start()
                 time.sleep(1)
-            found = [handle.wait(deadline(30)) for handle in handles]
-            assert {job.status for job in found} == {JobStatus.SUCCEEDED}
-            assert {job.losses for job in found} == {0}
+            ended = [handle.wait(deadline(30)) for handle in handles]
+            assert {job.status for job in ended} == {JobStatus.SUCCEEDED}
+            assert {job.losses for job in ended} == {0}
             assert engine.verify() == []
             assert worker.poll() is None
             worker.terminate()

@@ -96,10 +96,10 @@ def test_a_name_that_no_worker_knows_is_refused_and_explained(depot: Engine) -> 
 @pytest.mark.usefixtures("depot")
 def test_the_command_line_gives_text_to_what_takes_text(home: Path) -> None:
     program = [sys.executable, "-m", "interlock_adapters.cli.main", "submit"]
-    words = ["depot.pack", "day=2026-11-27", "boxes=[]", "pin=1234", "mark=5"]
+    arguments = ["depot.pack", "day=2026-11-27", "boxes=[]", "pin=1234", "mark=5"]
     database = f"sqlite:///{home}/jobs.db"
     done = subprocess.run(
-        [*program, *words, "--database", database, "--wait"],
+        [*program, *arguments, "--database", database, "--wait"],
         stdout=subprocess.PIPE,
         text=True,
         timeout=deadline(60),

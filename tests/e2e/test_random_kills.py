@@ -30,15 +30,15 @@ def _victim(kind: str, worker: int, rng: random.Random) -> int | None:
     """Return a process of this kind, below a worker."""
     if kind == "worker":
         return worker
-    found: dict[str, list[int]] = {"zygote": [], "shim": [], "job": []}
+    pids: dict[str, list[int]] = {"zygote": [], "shim": [], "job": []}
     for pid in below(worker):
         try:
             name = Path(f"/proc/{pid}/comm").read_text().strip()
         except OSError:
             continue
         key = "job" if name.startswith("job:") else name.removeprefix("interlock-")
-        found.setdefault(key if key in found else "zygote", []).append(pid)
-    return rng.choice(found[kind]) if found[kind] else None
+        pids.setdefault(key if key in pids else "zygote", []).append(pid)
+    return rng.choice(pids[kind]) if pids[kind] else None
 
 
 @pytest.mark.parametrize("seed", [1, 2] if THOROUGH else [1])
@@ -91,7 +91,7 @@ def _finish(
     engine: Engine, workers: list[subprocess.Popen[bytes]], ids: list[str]
 ) -> None:
     try:
-        until(lambda: all(engine.get(one).is_terminal for one in ids), seconds=40)
+        until(lambda: all(engine.get(job_id).is_terminal for job_id in ids), seconds=40)
     finally:
         for worker in workers:
             worker.terminate()

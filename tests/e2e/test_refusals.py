@@ -195,10 +195,10 @@ def test_a_script_without_its_guard_is_told_once_and_ends(
     (tmp_path / "hasty.py").write_text(text)
     done = python("hasty.py")
     assert (done.returncode, done.stdout) == (1, "")
-    told = [row for row in done.stderr.splitlines() if "under `if __name__" in row]
-    assert len(told) == 2, done.stderr  # in the log, and as the error of the script
-    assert told[1].startswith("interlock.NotGuarded: ")
-    assert f"({tmp_path / 'hasty.py'}, line {line})" in told[0]
+    rows = [row for row in done.stderr.splitlines() if "under `if __name__" in row]
+    assert len(rows) == 2, done.stderr  # in the log, and as the error of the script
+    assert rows[1].startswith("interlock.NotGuarded: ")
+    assert f"({tmp_path / 'hasty.py'}, line {line})" in rows[0]
     with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine:
         assert engine.workers() == []
         assert [job.status for job in engine.search().items] == [JobStatus.PENDING]
@@ -211,15 +211,15 @@ def test_every_command_has_the_same_database(cli: Cli, tmp_path: Path) -> None:
     assert cli("db", "current").stdout != "empty\n"
     assert "database: sqlite:///jobs.db\n" in cli("doctor").stdout
     assert "SQLite file has no roles" in cli("db", "grant", "anna").stderr
-    for words in (("counts",), ("list",), ("verify",)):
-        assert cli(*words).exit_code == 0
+    for command in (("counts",), ("list",), ("verify",)):
+        assert cli(*command).exit_code == 0
     assert {path.name for path in tmp_path.glob("*.db")} == {"jobs.db"}
     other = {"INTERLOCK_DATABASE_URL": "sqlite:///other.db"}
     assert cli("db", "upgrade", **other).exit_code == 0
     flag = ("--database", "sqlite:///flag.db")
     assert cli("db", "upgrade", *flag, **other).exit_code == 0
-    made = {path.name for path in tmp_path.glob("*.db")}
-    assert made == {"jobs.db", "other.db", "flag.db"}
+    names = {path.name for path in tmp_path.glob("*.db")}
+    assert names == {"jobs.db", "other.db", "flag.db"}
 
 
 @pytest.mark.parametrize(
@@ -263,9 +263,9 @@ def test_postgres_is_another_name_of_postgresql() -> None:
 
 def test_a_submit_that_waits_says_that_no_worker_runs(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/jobs.db"
-    words = ("submit", "t.add", "left=1", "--wait", "--database", url)
+    command = ("submit", "t.add", "left=1", "--wait", "--database", url)
     with subprocess.Popen(
-        [sys.executable, *CLI, *words, "--module", "e2e.sample_jobs"],
+        [sys.executable, *CLI, *command, "--module", "e2e.sample_jobs"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -279,7 +279,7 @@ def test_a_submit_that_waits_says_that_no_worker_runs(tmp_path: Path) -> None:
         with Engine.open(url) as engine, engine.worker(concurrency=1):
             out, errors = waiting.communicate(timeout=deadline(30))
             again = subprocess.run(
-                [sys.executable, *CLI, *words, "--module", "e2e.sample_jobs"],
+                [sys.executable, *CLI, *command, "--module", "e2e.sample_jobs"],
                 capture_output=True,
                 text=True,
                 cwd=Path(__file__).parents[1],
@@ -315,10 +315,10 @@ def _commands() -> Iterator[tuple[tuple[str, ...], list[str]]]:
 
 def test_no_help_text_loses_a_word(cli: Cli) -> None:
     """Rich takes a word in brackets for markup, and drops it."""
-    seen = 0
-    for words, texts in _commands():
-        shown = set(cli(*words, "--help").stdout.split())
+    count = 0
+    for command, texts in _commands():
+        shown = set(cli(*command, "--help").stdout.split())
         for text in texts:
-            assert set(text.split()) <= shown, (words, text)
-            seen += bool(text)
-    assert seen > 50
+            assert set(text.split()) <= shown, (command, text)
+            count += bool(text)
+    assert count > 50

@@ -71,13 +71,13 @@ def test_it_is_the_same_over_http(working: Engine) -> None:
 
 
 def test_it_is_the_same_on_the_command_line(working: Engine, home: Path) -> None:
-    words = [
+    texts = [
         f"{name}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in jobs.STORED.items()
     ]
-    for given, stdin in ((words, ""), (["-"], json.dumps(jobs.STORED))):
+    for params, stdin in ((texts, ""), (["-"], json.dumps(jobs.STORED))):
         command = [sys.executable, "-m", "interlock_adapters.cli.main", "submit"]
-        command += ["typed.everything", *given, "--wait", "--json"]
+        command += ["typed.everything", *params, "--wait", "--json"]
         command += ["--module", "e2e.typed_jobs"]
         done = subprocess.run(
             [*command, "--database", f"sqlite:///{home}/jobs.db"],

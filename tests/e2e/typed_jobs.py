@@ -182,11 +182,11 @@ def everything(
     since: date = date(2020, 1, 1),
 ) -> tuple[All, Album, Colour, Literal[Level.LOW, "none"], date]:
     """Return all as it came; fail if it is something else."""
-    came = {name: value for name, value in locals().items() if name in VALUES}
+    received = {name: value for name, value in locals().items() if name in VALUES}
     for name, value in VALUES.items():
-        if came[name] != value or type(came[name]) is not type(value):
-            raise TypeError(f"{name} came as {came[name]!r}")
-    rest = {n: v for n, v in came.items() if n not in {"album", "choice", "colour"}}
+        if received[name] != value or type(received[name]) is not type(value):
+            raise TypeError(f"{name} came as {received[name]!r}")
+    rest = {n: v for n, v in received.items() if n not in {"album", "choice", "colour"}}
     return All(**rest, colour=colour.name), album, colour, choice, since
 
 

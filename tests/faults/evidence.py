@@ -43,9 +43,9 @@ def submitted(engine: Engine, folder: Path) -> list[JobHandle[int]]:
 def lease(url: str, job_id: str) -> tuple[str, int, float]:
     """Return a job's status, attempt and end of its lease by PostgreSQL's clock."""
     with psycopg.connect(url) as connection:
-        found = connection.execute(_LEASE, [job_id]).fetchone()
-    assert found is not None
-    status, attempt, lease_until = found
+        row = connection.execute(_LEASE, [job_id]).fetchone()
+    assert row is not None
+    status, attempt, lease_until = row
     return status, attempt, float(lease_until)
 
 

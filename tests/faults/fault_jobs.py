@@ -15,13 +15,13 @@ def endless_at_first(folder: str) -> int:
     Both hold the job's lock: the kernel lets go of a flock(2) when the last process
     that inherited it is dead, and the second attempt fails while the first one lives.
     """
-    here = current_job()
-    lock = os.open(Path(folder, here.id), os.O_CREAT | os.O_RDWR)
+    context = current_job()
+    lock = os.open(Path(folder, context.id), os.O_CREAT | os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    if here.attempt == 1:
+    if context.attempt == 1:
         os.fork()
         time.sleep(600)
-    return here.attempt
+    return context.attempt
 
 
 @job(name="f.ends_when_told")

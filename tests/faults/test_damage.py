@@ -20,12 +20,12 @@ _TEXT = "words " * 2000
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Return a file with jobs, and nothing of it in a WAL."""
-    made = tmp_path / "jobs.db"
-    with Engine.open(f"sqlite:///{made}") as engine:
+    file = tmp_path / "jobs.db"
+    with Engine.open(f"sqlite:///{file}") as engine:
         engine.submit_many([jobs.add.call(n) for n in range(60)])
         engine.submit(jobs.odd, _TEXT)
         assert engine.verify() == []
-    return made
+    return file
 
 
 def _root(path: Path, name: str) -> int:
@@ -73,9 +73,9 @@ def _run(command: str, path: Path) -> tuple[int, str]:
 )
 def test_a_damaged_page_is_told_by_verify(path: Path, name: str, what: bytes) -> None:
     _overwrite(path, _root(path, name), what)
-    code, said = _run("verify", path)
-    assert (code, "is damaged: restore a backup" in said) == (5, True)
-    assert "Nothing was written" in said
+    code, message = _run("verify", path)
+    assert (code, "is damaged: restore a backup" in message) == (5, True)
+    assert "Nothing was written" in message
 
 
 @pytest.mark.parametrize("what", [b"\0", b"\xff", b'"'])
@@ -85,8 +85,8 @@ def test_damage_within_a_value_is_told_by_whoever_reads_it(
     """The pages are whole: only what is read from them is no JSON, or no text."""
     at = path.read_bytes().index(_TEXT[:3000].encode())
     _overwrite(path, at // 4096 + 1, what, start=1000)
-    code, said = _run("verify", path)
-    assert (code, "is damaged" in said) == (5, True)
+    code, message = _run("verify", path)
+    assert (code, "is damaged" in message) == (5, True)
     with Engine.open(f"sqlite:///{path}") as engine:
         shown = {job.id for job in engine.search(limit=100).items}
         left_out = [job_id for job_id in _ids(path) if job_id not in shown]
@@ -103,8 +103,8 @@ def test_a_damaged_schema_is_told_by_every_command(
 ) -> None:
     _overwrite(path, 1, what, start=2048)
     before = path.read_bytes()
-    code, said = _run(command, path)
-    assert (code, str(path) in said) == (5, True)
+    code, message = _run(command, path)
+    assert (code, str(path) in message) == (5, True)
     with pytest.raises(StoreUnavailable):
         Engine.open(f"sqlite:///{path}")
     assert path.read_bytes() == before

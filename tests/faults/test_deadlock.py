@@ -35,8 +35,8 @@ _LOCK = sa.text("SELECT FROM interlock_job WHERE id = :id FOR UPDATE")
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setitem(connection._SERVER, "deadlock_timeout", "50ms")
-    with postgres.database() as made:
-        yield made
+    with postgres.database() as database_url:
+        yield database_url
 
 
 @pytest.fixture
@@ -55,20 +55,20 @@ def store(engine: Engine) -> SqlStore:
 @contextmanager
 def _rival(url: str) -> Iterator[sa.Connection]:
     """Yield a transaction that is never the one to be undone: it is patient."""
-    own = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    database = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
     try:
-        with own.connect() as connection:
+        with database.connect() as connection:
             connection.execute(sa.text("SET deadlock_timeout = '1min'"))
             yield connection
     finally:
-        own.dispose()
+        database.dispose()
 
 
 def _ask(url: str, query: str) -> int:
     with psycopg.connect(url) as connection:
-        found = connection.execute(query).fetchone()
-    assert found is not None
-    return int(found[0])
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _cancel(engine: Engine, *ids: str) -> list[Move]:
@@ -137,8 +137,8 @@ def test_moves_that_were_undone_are_repeated(
     moves = _cancel(engine, a, a, b, b, c)
     steps = [_locking(job_id) for job_id in (a, b, c)]
     outcomes = _crossed(url, lambda: store.commit(moves), steps)
-    told = [type(outcome) for outcome in outcomes]
-    assert told == [Job, IllegalTransition, Job, IllegalTransition, Job]
+    kinds = [type(outcome) for outcome in outcomes]
+    assert kinds == [Job, IllegalTransition, Job, IllegalTransition, Job]
     assert engine.counts()[JobStatus.CANCELED] == 3
     assert len(engine.history(a)) == 2
     assert len(engine.rejections(a)) == 1

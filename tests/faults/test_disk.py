@@ -33,9 +33,9 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    made = Disk(tmp_path / "image", tmp_path / "disk")
-    yield made
-    made.remove()
+    opened = Disk(tmp_path / "image", tmp_path / "disk")
+    yield opened
+    opened.remove()
 
 
 def _submitted(engine: Engine, folder: Path) -> list[JobHandle[int]]:
@@ -62,9 +62,9 @@ def _fence(engine: Engine, handles: list[JobHandle[int]], folder: Path) -> None:
     until(lambda: not any(alive(handle.id) for handle in handles))
     dead_at_us = boot() * 1_000_000
     assert isinstance(engine._store, SqlStore)
-    found = engine._store.database.rows(_RUNNING)
-    assert {row["id"] for row in found} == {handle.id for handle in handles}
-    assert all(dead_at_us < row["lease_until_us"] for row in found)
+    rows = engine._store.database.rows(_RUNNING)
+    assert {row["id"] for row in rows} == {handle.id for handle in handles}
+    assert all(dead_at_us < row["lease_until_us"] for row in rows)
 
 
 def test_a_full_disk_costs_no_job_and_no_worker(small: Path, tmp_path: Path) -> None:

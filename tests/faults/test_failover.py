@@ -27,9 +27,9 @@ def server() -> Iterator[postgres.OwnServer]:
     program = postgres.initdb()
     if program is None:
         pytest.skip("NO initdb: a PostgreSQL that fails over is not tried")
-    own = postgres.OwnServer(program)
-    yield own
-    own.remove()
+    started = postgres.OwnServer(program)
+    yield started
+    started.remove()
 
 
 def _demote(server: postgres.OwnServer) -> None:

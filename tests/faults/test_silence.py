@@ -29,9 +29,9 @@ def server() -> Iterator[postgres.OwnServer]:
     program = postgres.initdb()
     if program is None:
         pytest.skip("NO initdb: a silent PostgreSQL is not tried")
-    own = postgres.OwnServer(program)
-    yield own
-    own.remove()
+    started = postgres.OwnServer(program)
+    yield started
+    started.remove()
 
 
 @pytest.fixture

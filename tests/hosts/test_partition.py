@@ -21,8 +21,8 @@ from .lan import ADDRESS, Host, hosts
 
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[list[Host]]:
-    with hosts(2, tmp_path) as made:
-        yield made
+    with hosts(2, tmp_path) as pair:
+        yield pair
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def server(two: list[Host]) -> Iterator[postgres.OwnServer]:
     program = postgres.initdb()
     if program is None:
         pytest.skip("NO initdb: nothing is tried on two hosts")
-    own = postgres.OwnServer(program, ADDRESS)
-    yield own
-    own.remove()
+    started = postgres.OwnServer(program, ADDRESS)
+    yield started
+    started.remove()
 
 
 def test_a_host_that_is_cut_off_costs_no_job_and_comes_back(

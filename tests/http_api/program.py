@@ -17,8 +17,8 @@ PROGRAM = [sys.executable, "-m", "interlock_adapters.cli.main"]
 
 
 def environment(**more: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("INTERLOCK_")}
-    return {**kept, "PYTHONPATH": str(Path(__file__).parents[1]), **more}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("INTERLOCK_")}
+    return {**inherited, "PYTHONPATH": str(Path(__file__).parents[1]), **more}
 
 
 @contextmanager
@@ -36,13 +36,13 @@ def served(
     )
     assert process.stderr is not None
     try:
-        said = ""
-        while not (found := re.search(r"serving on (http\S+)", said)):
+        output = ""
+        while not (match := re.search(r"serving on (http\S+)", output)):
             line = process.stderr.readline()
-            assert line, said
-            said += line
-        yield found[1], process
+            assert line, output
+            output += line
+        yield match[1], process
     finally:
         process.terminate()
         _, rest = process.communicate(timeout=deadline(30))
-        assert process.returncode == 0, said + rest
+        assert process.returncode == 0, output + rest

@@ -57,13 +57,13 @@ def test_a_jobs_stream_is_its_history_and_ends_with_it(each_engine: Engine) -> N
         job_id = submit(api)["id"]
         with api.stream("GET", f"/v1/jobs/{job_id}/events") as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
-            told = events(answer.iter_lines())
-            assert next(told)[1]["event"] == "submit"  # it streams before the end
+            stream = events(answer.iter_lines())
+            assert next(stream)[1]["event"] == "submit"  # it streams before the end
             engine.cancel(job_id, by="anna", reason="enough")
-            seen = list(told)
-        assert [(i, e["event"]) for i, e in seen] == [("2", "cancel")]
+            entries = list(stream)
+        assert [(i, e["event"]) for i, e in entries] == [("2", "cancel")]
         history = api.get(f"/v1/jobs/{job_id}/history").json()["items"]
-        assert seen[-1][1] == history[-1]
+        assert entries[-1][1] == history[-1]
 
 
 def test_a_jobs_stream_goes_on_after_the_last_event_that_was_seen(
@@ -91,10 +91,10 @@ def test_the_stream_of_all_begins_with_the_first_row_and_goes_on(
         ids = [submit(api, left=n)["id"] for n in range(3)]
         engine.cancel(ids[0])
         with api.stream("GET", "/v1/events") as answer:
-            told = events(answer.iter_lines())
-            first = list(itertools.islice(told, 4))
+            stream = events(answer.iter_lines())
+            first = list(itertools.islice(stream, 4))
             ids.append(engine.submit("t.add", {"left": 9}).id)
-            then = next(told)
+            then = next(stream)
         assert [e["job_id"] for _, e in first] == [*ids[:3], ids[0]]
         assert then[1]["job_id"] == ids[3]
         again = {"Last-Event-ID": first[1][0]}
@@ -139,8 +139,8 @@ def test_the_stream_of_a_job_that_is_deleted_ends(engine: Engine) -> None:
             "GET", f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": "1"}
         ) as answer:
             engine.delete(job_id)
-            told = list(events(answer.iter_lines()))
-        assert len(told) <= 1
+            entries = list(events(answer.iter_lines()))
+        assert len(entries) <= 1
 
 
 def test_too_many_streams_are_refused_with_a_time_to_come_back(
@@ -166,10 +166,10 @@ def test_a_log_is_followed_until_the_job_ends(
         engine.worker(concurrency=1),
         api.stream("GET", f"/v1/jobs/{job_id}/log?follow=true") as answer,
     ):
-        told = events(answer.iter_lines())
-        assert next(told)[1]["text"] == "first"
+        lines = events(answer.iter_lines())
+        assert next(lines)[1]["text"] == "first"
         (tmp_path / "go").touch()
-        assert [line["text"] for _, line in told] == ["second"]
+        assert [line["text"] for _, line in lines] == ["second"]
 
 
 def test_many_streams_get_every_event_of_many_jobs(
@@ -194,17 +194,17 @@ def test_many_streams_get_every_event_of_many_jobs(
             await writer.wait_closed()
 
     async def all_of(url: str) -> list[tuple[str, int]]:
-        seen: list[tuple[str, int]] = []
+        received: list[tuple[str, int]] = []
         ended = 0
         async with aclosing(lines_of(url, "/v1/events")) as lines:
             async for line in lines:
                 if line.startswith(b"data: "):
                     entry = json.loads(line.removeprefix(b"data: "))
-                    seen.append((entry["job_id"], entry["seq"]))
+                    received.append((entry["job_id"], entry["seq"]))
                     ended += entry["target"] == "SUCCEEDED"
                     if ended == jobs:
                         break
-        return seen
+        return received
 
     async def one_of(url: str, job_id: str) -> list[tuple[str, int]]:
         return [
@@ -220,22 +220,22 @@ def test_many_streams_get_every_event_of_many_jobs(
 
     with serving(create_app(engine)) as url, engine.worker(concurrency=4):
         before = threading.active_count()
-        seen = asyncio.run(listen(url))
+        received = asyncio.run(listen(url))
         assert threading.active_count() < before + 20  # a pool's, none a stream's
     expected = [(name, entry.seq) for name in names for entry in engine.history(name)]
-    for told in seen[: streams // 2]:
-        assert sorted(told) == sorted(expected)
-    for number, told in enumerate(seen[streams // 2 :]):
-        assert told == [(names[number % jobs], seq) for seq in (1, 2, 3)]
+    for entries in received[: streams // 2]:
+        assert sorted(entries) == sorted(expected)
+    for number, entries in enumerate(received[streams // 2 :]):
+        assert entries == [(names[number % jobs], seq) for seq in (1, 2, 3)]
 
 
 def test_a_change_costs_one_query_however_many_listen(engine: Engine) -> None:
     job_id = engine.submit("t.add", {"left": 1}).id
-    asked: list[str] = []
+    calls: list[str] = []
 
     class Counting(Offload):
         async def call(self, method: Any, /, *args: Any, **kwargs: Any) -> Any:
-            asked.append(method.__name__)
+            calls.append(method.__name__)
             return await super().call(method, *args, **kwargs)
 
     counted = AsyncEngine(engine)
@@ -255,14 +255,14 @@ def test_a_change_costs_one_query_however_many_listen(engine: Engine) -> None:
         tasks = [asyncio.create_task(first_two()) for _ in range(100)]
         for _ in range(100):
             await waiting.acquire()
-        asked.clear()
+        calls.clear()
         await asyncio.to_thread(engine.cancel, job_id)
         await asyncio.gather(*tasks)
         tail.close()
 
     asyncio.run(listen())
-    assert set(asked) == {"history_after"}
-    assert len(asked) < 10
+    assert set(calls) == {"history_after"}
+    assert len(calls) < 10
 
 
 def test_a_slow_listener_reads_on_from_where_it_was(
@@ -278,11 +278,11 @@ def test_a_slow_listener_reads_on_from_where_it_was(
         ids = [engine.submit("t.add", {"left": n}).id for n in range(20)]
         while tail._all:  # until it was given up as too slow
             await tail.changed(1)
-        seen: list[str] = []
-        while len(seen) < 20:
-            seen += [entry.job_id for _, entry in await anext(stream)]
+        job_ids: list[str] = []
+        while len(job_ids) < 20:
+            job_ids += [entry.job_id for _, entry in await anext(stream)]
         tail.close()
-        assert seen == ids
-        return seen
+        assert job_ids == ids
+        return job_ids
 
     assert len(asyncio.run(asyncio.wait_for(listen(), deadline(30)))) == 20

@@ -13,19 +13,19 @@ START = FeedPosition(0, "", 0)
 
 def test_what_commits_late_is_not_missed_by_who_read_on_before() -> None:
     with postgres.database() as url, Engine.open(url) as engine:
-        own = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-        with own.connect() as slow:
+        database = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        with database.connect() as slow:
             early = engine.submit("t.add", {"left": 1}, connection=slow).id
             late = engine.submit("t.add", {"left": 2}).id
             before = engine.monitor.feed(START, limit=10)
             end = engine.monitor.feed_end()
             slow.commit()
-        own.dispose()
+        database.dispose()
         # What came after it is held back too, so nobody reads on beyond it.
         assert before == []
         for place in (START, end):
-            told = engine.monitor.feed(place, limit=10)
-            assert [entry.job_id for _, entry in told] == [early, late]
+            page = engine.monitor.feed(place, limit=10)
+            assert [entry.job_id for _, entry in page] == [early, late]
 
 
 def test_what_runs_in_another_database_holds_up_nothing() -> None:
@@ -47,10 +47,10 @@ def test_what_runs_in_another_database_holds_up_nothing() -> None:
 
 def test_a_rolled_back_transaction_holds_up_nothing_and_tells_nothing() -> None:
     with postgres.database() as url, Engine.open(url) as engine:
-        own = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-        with own.connect() as slow:
+        database = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        with database.connect() as slow:
             engine.submit("t.add", {"left": 1}, connection=slow)
             slow.rollback()
-        own.dispose()
+        database.dispose()
         late = engine.submit("t.add", {"left": 2}).id
         assert [e.job_id for _, e in engine.monitor.feed(START, limit=10)] == [late]

@@ -38,12 +38,12 @@ def test_a_job_is_submitted_and_read_again_with_every_field(
 ) -> None:
     options = {"timeout": 5, "queue": "fast", "by": "anna", "metadata": {"team": "a"}}
     call = {"name": "t.add", "params": {"left": 1}, "options": options}
-    made = api.post("/v1/jobs", json=call)
-    assert made.status_code == 201
-    job = made.json()
-    assert made.headers["location"] == f"/v1/jobs/{job['id']}"
-    assert made.headers["etag"] == '"0"'
-    read = api.get(made.headers["location"])
+    created = api.post("/v1/jobs", json=call)
+    assert created.status_code == 201
+    job = created.json()
+    assert created.headers["location"] == f"/v1/jobs/{job['id']}"
+    assert created.headers["etag"] == '"0"'
+    read = api.get(created.headers["location"])
     assert read.status_code == 200
     assert {**read.json(), "read_at": ""} == {**job, "read_at": ""}
     assert set(job) == set(JobOut.model_fields)
@@ -157,8 +157,8 @@ def test_a_terminal_job_is_run_again_or_deleted_and_no_other(
     assert again.status_code == 201
     assert again.json()["rerun_of"] == job["id"]
     assert again.json()["submitted_by"] == "anna"
-    gone = api.delete(path)
-    assert (gone.status_code, gone.content) == (204, b"")
+    deleted = api.delete(path)
+    assert (deleted.status_code, deleted.content) == (204, b"")
     problem(api.get(path), 404, "job-not-found")
 
 
@@ -189,7 +189,7 @@ def test_lists_filter_and_page_with_cursors_bound_to_their_filters(
 ) -> None:
     ids = [submit(api, left=n)["id"] for n in range(5)]
     api.post(f"/v1/jobs/{ids[0]}/cancel")
-    seen: list[str] = []
+    listed: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
         query = {"status": "PENDING", "limit": "2"} | (
@@ -197,9 +197,9 @@ def test_lists_filter_and_page_with_cursors_bound_to_their_filters(
         )
         page = api.get("/v1/jobs", params=query).json()
         assert len(page["items"]) <= 2
-        seen += [job["id"] for job in page["items"]]
+        listed += [job["id"] for job in page["items"]]
         cursor = page["next_cursor"]
-    assert seen == ids[:0:-1]
+    assert listed == ids[:0:-1]
     first = api.get("/v1/jobs", params={"limit": 2, "name": "t.add"}).json()
     cursor = first["next_cursor"]
     other = {"limit": "2", "name": "t.other", "cursor": cursor}
@@ -211,9 +211,9 @@ def test_lists_filter_and_page_with_cursors_bound_to_their_filters(
 
 def test_a_search_finds_what_params_contain(api: httpx.Client) -> None:
     submit(api, left=1)
-    wanted = submit(api, left=2, right=5)
-    found = api.post("/v1/jobs/search", json={"params": {"left": 2}}).json()
-    assert [job["id"] for job in found["items"]] == [wanted["id"]]
+    expected = submit(api, left=2, right=5)
+    page = api.post("/v1/jobs/search", json={"params": {"left": 2}}).json()
+    assert [job["id"] for job in page["items"]] == [expected["id"]]
     statuses = {"statuses": [JobStatus.CANCELED]}
     assert api.post("/v1/jobs/search", json=statuses).json()["items"] == []
     problem(api.get("/v1/jobs?status=NOPE"), 422, "invalid-request")

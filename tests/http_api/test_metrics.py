@@ -50,15 +50,15 @@ def test_gauges_tell_what_there_is(api: httpx.Client, engine: Engine) -> None:
     done.cancel()
     with pytest.raises(IllegalTransition):
         engine.cancel(engine.search(statuses=["SUCCEEDED"]).items[0].id)
-    found = _samples(api)
-    assert found["interlock_jobs", "t.add", "PENDING"] == 1
-    assert found["interlock_jobs", "t.add", "SUCCEEDED"] == 1
-    assert found["interlock_jobs", "t.add", "CANCELED"] == 1
-    assert found["interlock_rejected_events", "cancel"] >= 1
-    assert found["interlock_queue_pending", "slow"] == 1
-    assert found["interlock_queue_paused", "slow"] == 1
-    assert found["interlock_queue_oldest_seconds", "slow"] >= 0
-    assert found["interlock_worker_slots",] == 0
+    samples = _samples(api)
+    assert samples["interlock_jobs", "t.add", "PENDING"] == 1
+    assert samples["interlock_jobs", "t.add", "SUCCEEDED"] == 1
+    assert samples["interlock_jobs", "t.add", "CANCELED"] == 1
+    assert samples["interlock_rejected_events", "cancel"] >= 1
+    assert samples["interlock_queue_pending", "slow"] == 1
+    assert samples["interlock_queue_paused", "slow"] == 1
+    assert samples["interlock_queue_oldest_seconds", "slow"] >= 0
+    assert samples["interlock_worker_slots",] == 0
     assert handle.job().queue == "slow"
 
 

@@ -28,8 +28,8 @@ KEY = {"Idempotency-Key": "once"}
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "postgresql":
-        with postgres.database() as made:
-            yield made
+        with postgres.database() as database_url:
+            yield database_url
     else:
         yield f"sqlite:///{tmp_path}/jobs.db?synchronous=NORMAL"
 
@@ -63,8 +63,8 @@ def test_of_many_at_once_one_acts(url: str) -> None:
         with ThreadPoolExecutor(12) as pool:
             answers = list(pool.map(send, range(24)))
         assert sum(engine.counts().values()) == 1
-        made = {a.json()["id"] for a in answers if a.status_code == 201}
-        assert len(made) == 1
+        job_ids = {a.json()["id"] for a in answers if a.status_code == 201}
+        assert len(job_ids) == 1
         for answer in answers:
             if answer.status_code != 201:
                 problem(answer, 409, "in-flight")
@@ -167,11 +167,11 @@ def test_jobs_are_canceled_by_filter_page_by_page(
     kept = submit(api, left=0)["id"]
     for n in range(5):
         engine.submit("t.add", {"left": n}, queue="q")
-    wanted = {"queue": "q", "reason": "full", "by": "anna", "limit": 3}
-    first = api.post("/v1/jobs/cancel", json=wanted).json()
+    filters = {"queue": "q", "reason": "full", "by": "anna", "limit": 3}
+    first = api.post("/v1/jobs/cancel", json=filters).json()
     assert [i["status"] for i in first["items"]] == [200] * 3
-    wanted["cursor"] = first["next_cursor"]
-    second = api.post("/v1/jobs/cancel", json=wanted).json()
+    filters["cursor"] = first["next_cursor"]
+    second = api.post("/v1/jobs/cancel", json=filters).json()
     assert len(second["items"]) == 2
     assert second["next_cursor"] is None
     last = engine.history(first["items"][0]["id"])[-1]
@@ -190,8 +190,8 @@ def test_what_begins_to_run_meanwhile_is_not_canceled_as_pending(
     ids = [engine.submit("t.add", {"left": n}).id for n in range(2)]
     search = engine._store.search
 
-    def and_then_one_is_claimed(wanted: Search) -> Page:
-        page = search(wanted)
+    def and_then_one_is_claimed(filters: Search) -> Page:
+        page = search(filters)
         request = ClaimRequest(
             worker_id="w",
             names=frozenset({"t.add"}),
@@ -203,10 +203,10 @@ def test_what_begins_to_run_meanwhile_is_not_canceled_as_pending(
         return page
 
     monkeypatch.setattr(engine._store, "search", and_then_one_is_claimed)
-    wanted = {"statuses": ["PENDING"]}
-    answer = api.post("/v1/jobs/cancel", json=wanted).json()
-    told = {item["id"]: item["status"] for item in answer["items"]}
-    assert told == {ids[0]: 412, ids[1]: 200}
+    filters = {"statuses": ["PENDING"]}
+    answer = api.post("/v1/jobs/cancel", json=filters).json()
+    statuses = {item["id"]: item["status"] for item in answer["items"]}
+    assert statuses == {ids[0]: 412, ids[1]: 200}
     assert engine.get(ids[0]).cancel_requested_at is None
 
 
@@ -230,12 +230,12 @@ def test_too_many_submissions_are_refused_and_tell_when_to_come_back(
 ) -> None:
     settings = Settings(submits_per_s=0.001, max_batch=3)
     with client_of(create_app(engine, settings=settings)) as api:
-        many = {"jobs": [CALL] * 4}
-        problem(api.post("/v1/jobs/batch", json=many), 422, "batch-too-long")
-        many = {"jobs": [CALL] * 2}
-        assert api.post("/v1/jobs/batch", json=many).status_code == 200
+        batch = {"jobs": [CALL] * 4}
+        problem(api.post("/v1/jobs/batch", json=batch), 422, "batch-too-long")
+        batch = {"jobs": [CALL] * 2}
+        assert api.post("/v1/jobs/batch", json=batch).status_code == 200
         submit(api)
-        for path, body in (("", CALL), ("/batch", many)):
+        for path, body in (("", CALL), ("/batch", batch)):
             answer = api.post(f"/v1/jobs{path}", json=body)
             problem(answer, 429, "too-many-submissions")
             assert int(answer.headers["retry-after"]) > 0

@@ -32,29 +32,29 @@ def test_the_session_of_the_readme_runs_as_it_is_printed(tmp_path: Path) -> None
     (tmp_path / "naps.py").write_text(_block("python", "# naps.py"))
     (tmp_path / "client.py").write_text(client)
     script = session.replace("kill $!", f"{sys.executable} client.py; kill $!; wait")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("INTERLOCK_")}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("INTERLOCK_")}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,
-        env={**kept, "PATH": path},
+        env={**inherited, "PATH": path},
         capture_output=True,
         text=True,
         timeout=deadline(55),
         check=False,
     )
-    said = done.stdout
-    assert '{"status":"alive"}' in said, done.stderr
-    assert re.findall(r'^data: .*"event": "(\w+)"', said, flags=re.MULTILINE) == [
+    output = done.stdout
+    assert '{"status":"alive"}' in output, done.stderr
+    assert re.findall(r'^data: .*"event": "(\w+)"', output, flags=re.MULTILINE) == [
         "submit",
         "claim",
         "succeed",
     ]
-    assert '"job_status":"SUCCEEDED"' in said
-    assert '"legal_events":[]' in said
-    assert '"problems":["seconds is missing","second is unexpected"]' in said
-    first, second = re.findall(r'"name":"nap".*?"status":"(\w+)".*?}', said)
+    assert '"job_status":"SUCCEEDED"' in output
+    assert '"legal_events":[]' in output
+    assert '"problems":["seconds is missing","second is unexpected"]' in output
+    first, second = re.findall(r'"name":"nap".*?"status":"(\w+)".*?}', output)
     assert (first, second) == ("RUNNING", "CANCELED")
-    assert '"cancel_reason":"enough"' in said
-    assert '"actor":"anna","reason":"enough"' in said
-    assert said.endswith("0.1\n")
+    assert '"cancel_reason":"enough"' in output
+    assert '"actor":"anna","reason":"enough"' in output
+    assert output.endswith("0.1\n")

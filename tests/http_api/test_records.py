@@ -71,13 +71,13 @@ def test_a_log_is_read_in_pages_or_from_its_tail(working: httpx.Client) -> None:
     end_of(working, job["id"])
     path = f"/v1/jobs/{job['id']}/log"
     whole = [x["text"] for x in working.get(path).json()["items"]]
-    seen, after = [], "0"
+    lines, after = [], "0"
     while after is not None:
         page = working.get(path, params={"limit": 2, "after": after}).json()
-        seen += [x["text"] for x in page["items"]]
+        lines += [x["text"] for x in page["items"]]
         after = page["next_cursor"]
     assert len(whole) == 11
-    assert seen == whole
+    assert lines == whole
     tail = working.get(path, params={"tail": 3}).json()
     assert [x["text"] for x in tail["items"]] == whole[-3:]
 
@@ -87,10 +87,12 @@ def test_secrets_are_hidden_in_logs_errors_and_results(
 ) -> None:
     with engine.worker(concurrency=1):
         leak = engine.submit("http.leak", {"api_token": "hunter2x", "how": "error"})
-        told = engine.submit("http.leak", {"api_token": "hunter2x", "how": "return"})
-        for handle in (leak, told):
+        returned = engine.submit(
+            "http.leak", {"api_token": "hunter2x", "how": "return"}
+        )
+        for handle in (leak, returned):
             handle.wait(timeout=deadline(20))
-    for handle in (leak, told):
+    for handle in (leak, returned):
         for name in ("", "/history", "/attempts", "/log", "/result", "/rejections"):
             answer = api.get(f"/v1/jobs/{handle.id}{name}")
             assert "hunter2x" not in answer.text, name
@@ -99,7 +101,7 @@ def test_secrets_are_hidden_in_logs_errors_and_results(
         stream = api.get(f"/v1/jobs/{handle.id}/log", params={"follow": True})
         assert "hunter2x" not in stream.text
         assert "the token is ***" in stream.text
-    assert api.get(f"/v1/jobs/{told.id}").json()["result"] == {"seen": "***"}
+    assert api.get(f"/v1/jobs/{returned.id}").json()["result"] == {"seen": "***"}
 
 
 def test_a_running_job_is_canceled_with_202_and_then_proved_dead(
@@ -111,9 +113,9 @@ def test_a_running_job_is_canceled_with_202_and_then_proved_dead(
     with stream as events:
         lines = events.iter_lines()
         assert any('"claim"' in line for line in lines)
-        asked = working.post(f"{path}/cancel", json={"reason": "enough"})
-        assert asked.status_code == 202
-        assert asked.json()["cancel_requested_at"] is not None
+        answer = working.post(f"{path}/cancel", json={"reason": "enough"})
+        assert answer.status_code == 202
+        assert answer.json()["cancel_requested_at"] is not None
         done = working.post(f"{path}/cancel", params={"wait": 20})
         assert (done.status_code, done.json()["status"]) == (200, "CANCELED")
         assert any('"finish_cancel"' in line for line in lines)
@@ -124,19 +126,19 @@ def test_queues_are_paused_and_resumed(api: httpx.Client, engine: Engine) -> Non
     paused = api.post("/v1/queues/fast/pause")
     assert (paused.status_code, paused.json()["paused"]) == (200, True)
     submit(api)
-    found = {q["name"]: q for q in api.get("/v1/queues").json()["items"]}
-    assert found["fast"]["paused"] is True
-    assert found["default"]["pending"] == 1
+    queues = {q["name"]: q for q in api.get("/v1/queues").json()["items"]}
+    assert queues["fast"]["paused"] is True
+    assert queues["default"]["pending"] == 1
     assert api.post("/v1/queues/fast/resume").json()["paused"] is False
     assert [q.paused for q in engine.queues()] == [False, False]
 
 
 def test_the_lifecycle_is_the_table_and_its_picture(api: httpx.Client) -> None:
-    found = api.get("/v1/lifecycle").json()
-    assert found["mermaid"] == mermaid()
-    rows = [(r["event"], r["source"], r["target"]) for r in found["transitions"]]
+    lifecycle = api.get("/v1/lifecycle").json()
+    assert lifecycle["mermaid"] == mermaid()
+    rows = [(r["event"], r["source"], r["target"]) for r in lifecycle["transitions"]]
     assert rows == [(r.event, r.source, r.target) for r in TABLE]
-    assert [s["status"] for s in found["statuses"]] == list(JobStatus)
+    assert [s["status"] for s in lifecycle["statuses"]] == list(JobStatus)
 
 
 def test_counts_and_workers_are_told(api: httpx.Client, engine: Engine) -> None:

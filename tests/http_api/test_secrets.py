@@ -14,9 +14,9 @@ def test_secrets_do_not_leave(api: httpx.Client, engine: Engine) -> None:
     metadata = {"team": "a", "deep": [{"api_key": "k-998877"}]}
     looks = engine.submit("t.add", {"left": 1}, metadata=metadata)
     engine.cancel(secret.id, reason="hunter2x leaked")
-    seen = [api.get("/v1/jobs"), api.post("/v1/jobs/search", json={})]
-    seen += [api.get(f"/v1/jobs/{handle.id}") for handle in (secret, looks)]
-    for answer in seen:
+    answers = [api.get("/v1/jobs"), api.post("/v1/jobs/search", json={})]
+    answers += [api.get(f"/v1/jobs/{handle.id}") for handle in (secret, looks)]
+    for answer in answers:
         assert answer.status_code == 200
         assert "hunter2x" not in answer.text
         assert "k-998877" not in answer.text

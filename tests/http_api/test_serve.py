@@ -27,10 +27,10 @@ from .program import PROGRAM, environment, served
 
 
 def run(
-    folder: Path, *words: str, code: int = 0, env: dict[str, str] | None = None
+    folder: Path, *arguments: str, code: int = 0, env: dict[str, str] | None = None
 ) -> str:
     done = subprocess.run(
-        [*PROGRAM, *words],
+        [*PROGRAM, *arguments],
         cwd=folder,
         env=environment(**(env or {})),
         capture_output=True,
@@ -52,8 +52,8 @@ def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("INTERLOCK_DATABASE_URL", raising=False)
 
-    def call(*words: str, code: int = 0) -> str:
-        done = CliRunner().invoke(app, list(words))
+    def call(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, list(arguments))
         assert done.exit_code == code, (done.output, done.exception)
         return done.stdout
 
@@ -94,11 +94,11 @@ def test_commands_refuse_through_a_server_with_the_same_codes(
     far("submit", "t.nope", code=3)
     far("submit", "t.add", code=2)
     far("counts", "--database", "sqlite:///x.db", "--server", "http://x", code=2)
-    own = ("--database", f"sqlite:///{tmp_path}/own.db")
-    far("counts", *own, code=5)  # the flag wins over INTERLOCK_SERVER
-    far("submit", "t.add", "left=1", "--module", "e2e.sample_jobs", *own)
+    options = ("--database", f"sqlite:///{tmp_path}/own.db")
+    far("counts", *options, code=5)  # the flag wins over INTERLOCK_SERVER
+    far("submit", "t.add", "left=1", "--module", "e2e.sample_jobs", *options)
     assert (tmp_path / "own.db").exists()
-    far("counts", *own)
+    far("counts", *options)
 
 
 def test_a_server_stops_at_once_though_streams_are_open(tmp_path: Path) -> None:
@@ -174,15 +174,15 @@ def test_tokens_come_from_flags_and_files(tmp_path: Path) -> None:
     tokens.write_text("anna:one\n\ntwo\n")
     options = ("--host", "0.0.0.0", "--token-file", str(tokens), "--read-token", "look")
     with served(tmp_path, *options) as (url, _):
-        here = url.replace("0.0.0.0", "127.0.0.1")
-        with Client(here, token="one") as client:
+        own_url = url.replace("0.0.0.0", "127.0.0.1")
+        with Client(own_url, token="one") as client:
             job_id = client.submit("t.add", {"left": 1}).id
             assert client.get(job_id).submitted_by == "anna"
-        env = {"INTERLOCK_SERVER": here, "INTERLOCK_TOKEN": "two"}
+        env = {"INTERLOCK_SERVER": own_url, "INTERLOCK_TOKEN": "two"}
         run(tmp_path, "cancel", job_id, "--by", "bert", env=env)
         run(tmp_path, "show", job_id, env={**env, "INTERLOCK_TOKEN": "look"})
         run(tmp_path, "rerun", job_id, code=2, env={**env, "INTERLOCK_TOKEN": "look"})
-        assert httpx.get(f"{here}/healthz").status_code == 401
+        assert httpx.get(f"{own_url}/healthz").status_code == 401
     with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine:
         assert engine.history(job_id)[-1].actor == "bert"
 

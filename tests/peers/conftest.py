@@ -22,8 +22,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/jobs.db"
     else:
-        with postgres.database() as made:
-            yield made
+        with postgres.database() as database_url:
+            yield database_url
 
 
 @pytest.fixture

@@ -131,9 +131,9 @@ def test_a_value_comes_back_from_json(annotation: Any, data: st.DataObject) -> N
     slot = Slot(annotation)
     stored = slot.to_json(value)
     text = json.dumps(stored, allow_nan=False)
-    found = slot.from_json(json.loads(text))
-    assert found == value
-    assert type(found) is type(value)
+    decoded = slot.from_json(json.loads(text))
+    assert decoded == value
+    assert type(decoded) is type(value)
     again = slot.to_json(json.loads(text))  # the form of JSON is right as well
     assert json.dumps(again) == text
 

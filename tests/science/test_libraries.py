@@ -62,8 +62,8 @@ def test_a_hundred_forks_use_a_library_that_is_only_imported(
     library: str, tmp_path: Path
 ) -> None:
     with worker_of(f"science.{library}_jobs", tmp_path) as worker:
-        found = worker.results(work.call(n) for n in range(100))
-    assert found == [["fork", EXPECTED[library](n)] for n in range(100)]
+        results = worker.results(work.call(n) for n in range(100))
+    assert results == [["fork", EXPECTED[library](n)] for n in range(100)]
     assert worker.said().count("started threads") == 0
 
 
@@ -82,16 +82,16 @@ def test_a_library_used_at_import_gets_fresh_interpreters(
 ) -> None:
     module = f"science.used_{library}_jobs"
     with worker_of(module, tmp_path, concurrency=2) as worker:
-        found = worker.results(work.call(n) for n in range(2))
+        results = worker.results(work.call(n) for n in range(2))
         if library == "torch":
             assert worker.results(forked.call(n) for n in range(2)) == [
                 ["fork", 0],
                 ["fork", 64_000_000],
             ]
-    assert found == [["fresh", one] for one in expected]
-    said = worker.said()
-    assert f"of {module}" in said
-    assert "Each job gets a fresh interpreter" in said
+    assert results == [["fresh", result] for result in expected]
+    output = worker.said()
+    assert f"of {module}" in output
+    assert "Each job gets a fresh interpreter" in output
 
 
 def test_generators_differ_unless_somebody_seeded_them(tmp_path: Path) -> None:

@@ -98,9 +98,9 @@ class Client:
         return options
 
     def _cancel(self) -> None:
-        known = self._truth.acknowledged[-12:]
-        if known:
-            job_id = self._rng.choice(known)
+        job_ids = self._truth.acknowledged[-12:]
+        if job_ids:
+            job_id = self._rng.choice(job_ids)
             self._insist(lambda: self._cancel_one(job_id))
 
     def _cancel_one(self, job_id: str) -> None:

@@ -19,9 +19,9 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--hours", type=float, default=24.0, help="of ordinary weather")
     parser.add_argument("--seed", type=int, default=1, help="the first")
-    given = parser.parse_args()
-    seeds = range(given.seed, given.seed + given.runs)
-    run = partial(simulate, ordinary_s=given.hours * 3600)
+    options = parser.parse_args()
+    seeds = range(options.seed, options.seed + options.runs)
+    run = partial(simulate, ordinary_s=options.hours * 3600)
     started = time.perf_counter()
     simulated_s, jobs, broken = 0.0, 0, 0
     with Pool() as pool:
@@ -33,7 +33,7 @@ def main() -> int:
                 print(report)
     minutes = (time.perf_counter() - started) / 60
     hours = simulated_s / 3600
-    print(f"{given.runs} runs, {jobs} jobs, {broken} runs with violations:")
+    print(f"{options.runs} runs, {jobs} jobs, {broken} runs with violations:")
     print(
         f"{hours:.0f} simulated hours in {minutes:.1f} min, {hours / minutes:.0f}/min"
     )

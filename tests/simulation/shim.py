@@ -38,7 +38,7 @@ class Shim:
         self._world = worker.world
         self._forest = forest
         self._deadline = launch.lease_deadline
-        self._seen: list[Observation] = []
+        self._observations: list[Observation] = []
         self._orders: list[Callable[[], None]] = []  # given before there was a tree
         self._orphan = False
         self._alive = True
@@ -63,7 +63,7 @@ class Shim:
     @property
     def has_news(self) -> bool:
         """Whether its descriptor would be readable."""
-        return bool(self._seen)
+        return bool(self._observations)
 
     def fileno(self) -> int:
         """See `Execution.fileno`."""
@@ -71,8 +71,8 @@ class Shim:
 
     def observe(self) -> list[Observation]:
         """See `Execution.observe`."""
-        seen, self._seen = self._seen, []
-        return seen
+        observations, self._observations = self._observations, []
+        return observations
 
     def stop(self, cause: StopCause, grace_s: float) -> None:
         """See `Execution.stop`."""
@@ -194,7 +194,7 @@ class Shim:
         self._see(TreeDead(proof=Proof.NAMESPACE))
 
     def _see(self, observation: Observation) -> None:
-        self._seen.append(observation)
+        self._observations.append(observation)
         self._worker.wake(self._world.rng.uniform(0, 0.01))
 
     def _order(self, order: Callable[[], None]) -> None:

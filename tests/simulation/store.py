@@ -57,7 +57,7 @@ class WatchedStore(MemoryStore):
             for job in self._select(_RUNNING)
             if job.worker_id not in self.living or not self._live(job)
         ]
-        return [one for one in running if not one.job.kill_unconfirmed][:limit]
+        return [row for row in running if not row.job.kill_unconfirmed][:limit]
 
     def _add(self, new: NewJob) -> Job:
         is_new = new.id not in self._jobs
@@ -67,9 +67,9 @@ class WatchedStore(MemoryStore):
         return job
 
     def _claim(self, job: Job, request: ClaimRequest) -> Job:
-        taken = super()._claim(job, request)
-        self.watcher.claimed(taken)
-        return taken
+        claimed = super()._claim(job, request)
+        self.watcher.claimed(claimed)
+        return claimed
 
     def _move(self, move: Move) -> Job | InterlockError:
         before = self._jobs.get(move.job_id)

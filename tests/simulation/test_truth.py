@@ -217,5 +217,5 @@ PLANTED: Final[dict[Callable[[Stage], None], str]] = {
 def test_each_violation_is_found(plant: Callable[[Stage], None]) -> None:
     stage = Stage()
     plant(stage)
-    found = [what.partition(": ")[2] for what in stage.ended()]
-    assert PLANTED[plant] in found
+    violations = [what.partition(": ")[2] for what in stage.ended()]
+    assert PLANTED[plant] in violations

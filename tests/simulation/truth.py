@@ -140,7 +140,7 @@ class Truth:
     def all_ended(self) -> bool:
         """Whether every job is terminal."""
         counts = self._store.counts()
-        return not any(many for s, many in counts.items() if s not in TERMINAL)
+        return not any(count for s, count in counts.items() if s not in TERMINAL)
 
     def judge_the_end(self) -> None:
         """Judge the records when nothing happens any more."""

@@ -22,17 +22,17 @@ class Spans:
     """What every process has told."""
 
     def __init__(self, file: Path) -> None:
-        told: list[Told] = list(map(json.loads, file.read_text().splitlines()))
-        self._all = {span["context"]["span_id"]: span for span in told}
+        spans: list[Told] = list(map(json.loads, file.read_text().splitlines()))
+        self._all = {span["context"]["span_id"]: span for span in spans}
 
     def below(self, top: Told, name: str) -> list[Told]:
         """Return the spans of a name below another, in the order of their starts."""
-        found = [
+        spans = [
             span
             for span in self._all.values()
             if span["name"] == name and top in self._above(span)
         ]
-        return sorted(found, key=lambda span: str(span["start_time"]))
+        return sorted(spans, key=lambda span: str(span["start_time"]))
 
     def _above(self, span: Told) -> Iterator[Told]:
         while (above := self._all.get(span["parent_id"])) is not None:
@@ -82,8 +82,8 @@ def test_each_attempt_has_a_span_with_its_outcome(spans: Spans) -> None:
     assert first["status"] == {"status_code": "ERROR", "description": "error"}
     assert first["attributes"]["error.type"] == "interlock.TransientError"
     assert second["status"]["status_code"] == "UNSET"
-    told = [span["attributes"]["interlock.event"] for span in (first, second)]
-    assert told == ["retry", "succeed"]
+    events = [span["attributes"]["interlock.event"] for span in (first, second)]
+    assert events == ["retry", "succeed"]
 
 
 def test_a_killed_attempt_has_a_span_all_the_same(spans: Spans) -> None:

@@ -24,9 +24,9 @@ _SPANS = InMemorySpanExporter()
 
 
 def _provider() -> TracerProvider:
-    made = TracerProvider()
-    made.add_span_processor(SimpleSpanProcessor(_SPANS))
-    return made
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(_SPANS))
+    return provider
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def test_a_rerun_is_followed_from_its_own_submit(spans: InMemorySpanExporter) ->
 def test_a_span_that_is_entered_already_stays(spans: InMemorySpanExporter) -> None:
     """As in an application whose web framework has read the headers itself."""
     del spans
-    told = {"traceparent": f"00-{1:032x}-{2:016x}-01"}
-    with tracer().entered(told):
+    carrier = {"traceparent": f"00-{1:032x}-{2:016x}-01"}
+    with tracer().entered(carrier):
         assert trace.get_current_span().get_span_context().span_id == 2
         with tracer().entered({"traceparent": f"00-{1:032x}-{3:016x}-01"}):
             assert trace.get_current_span().get_span_context().span_id == 2

@@ -30,9 +30,9 @@ class _File(SpanExporter):
 
 
 def provider() -> TracerProvider:
-    made = TracerProvider(resource=Resource({"pid": os.getpid()}))
-    made.add_span_processor(BatchSpanProcessor(_File()))
-    return made
+    tracer_provider = TracerProvider(resource=Resource({"pid": os.getpid()}))
+    tracer_provider.add_span_processor(BatchSpanProcessor(_File()))
+    return tracer_provider
 
 
 instrument(provider)

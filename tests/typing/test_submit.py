@@ -57,10 +57,10 @@ def test_wrong_arguments_are_found_by_the_type_checker(tmp_path: Path) -> None:
     path.write_text(HEAD + "\n".join(lines) + "\n")
     report, _, _ = api.run(["--strict", "--no-error-summary", str(path)])
     start = HEAD.count("\n")
-    wrong = {
+    errors = {
         int(line.split(":")[1]) - start
         for line in report.splitlines()
         if "error" in line
     }
     expected = {n for n, code in enumerate(lines.values(), start=1) if code is not None}
-    assert wrong == expected, report
+    assert errors == expected, report

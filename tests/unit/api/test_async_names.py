@@ -22,9 +22,9 @@ _PAIRS = [
 
 
 def _method(of: type, name: str) -> Any:
-    found = inspect.getattr_static(of, name)
-    found = found.fget if isinstance(found, property) else found
-    return getattr(found, "__func__", found)
+    member = inspect.getattr_static(of, name)
+    member = member.fget if isinstance(member, property) else member
+    return getattr(member, "__func__", member)
 
 
 def _returned(signature: inspect.Signature) -> str:

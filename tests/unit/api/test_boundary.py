@@ -36,20 +36,22 @@ def _classes(hint: Any) -> Iterator[type]:
 
 
 def _functions(owner: type) -> Iterator[Any]:
-    for name, found in inspect.getmembers_static(owner):
+    for name, attribute in inspect.getmembers_static(owner):
         if name.startswith("_") and name != "__init__":
             continue
-        member = getattr(found, "fget", None) or getattr(found, "__func__", found)
+        member = getattr(attribute, "fget", None) or getattr(
+            attribute, "__func__", attribute
+        )
         if inspect.isfunction(member):
             yield member
 
 
-def _hints(found: Any) -> dict[str, Any]:
+def _hints(function: Any) -> dict[str, Any]:
     try:
-        return get_type_hints(found, localns=_CHECKERS)
+        return get_type_hints(function, localns=_CHECKERS)
     except NameError as unknown:  # of another module, which only checkers import
-        known = {**_CHECKERS, str(unknown.name): object}
-        return get_type_hints(found, localns=known)
+        names = {**_CHECKERS, str(unknown.name): object}
+        return get_type_hints(function, localns=names)
 
 
 def _unnamed(public: Any) -> set[str]:

@@ -15,10 +15,10 @@ class Busy(MemoryStore):
     """A store that renews a job's lease between a look at it and what follows."""
 
     def get(self, job_id: str) -> Job:
-        found = super().get(job_id)
-        assert found.worker_id is not None
-        self.renew(found.worker_id, {job_id: found.attempt}, LEASE)
-        return found
+        job = super().get(job_id)
+        assert job.worker_id is not None
+        self.renew(job.worker_id, {job_id: job.attempt}, LEASE)
+        return job
 
 
 @pytest.mark.parametrize("sees", [False, True])

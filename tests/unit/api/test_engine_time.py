@@ -29,9 +29,9 @@ def flaky() -> str:
 
 def test_a_submit_stamps_the_clock() -> None:
     with freeze_time(NOON), inline_engine() as engine:
-        found = engine.submit(plain).job()
-    assert (found.created_at, found.started_at, found.finished_at) == (NOON,) * 3
-    assert found.status is JobStatus.SUCCEEDED
+        job = engine.submit(plain).job()
+    assert (job.created_at, job.started_at, job.finished_at) == (NOON,) * 3
+    assert job.status is JobStatus.SUCCEEDED
 
 
 def test_a_scheduled_job_waits_for_its_moment() -> None:
@@ -55,8 +55,8 @@ def test_a_job_that_was_not_started_in_time_expires() -> None:
         frozen.move_to(limit + timedelta(seconds=1))
         engine.resume("default")
         engine.drain()
-        found = handle.job()
-    assert (found.status, found.reason, found.attempt) == (
+        job = handle.job()
+    assert (job.status, job.reason, job.attempt) == (
         JobStatus.CANCELED,
         "expired",
         0,

@@ -6,7 +6,7 @@ from interlock_adapters.http.dashboard import render
 
 
 def test_a_size_is_written_for_people() -> None:
-    assert [render.size(many) for many in (None, 0, 3 * 2**19)] == [
+    assert [render.size(size) for size in (None, 0, 3 * 2**19)] == [
         "",
         "0.0 MiB",
         "1.5 MiB",

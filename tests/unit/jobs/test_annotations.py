@@ -35,7 +35,7 @@ def refused(engine: InlineEngine, name: str, params: dict[Any, Any]) -> tuple[st
 
 
 def test_parameters_have_any_name(engine: InlineEngine) -> None:
-    given: dict[str, Any] = {
+    params: dict[str, Any] = {
         "_x": 1,
         "self": date(2026, 1, 1),
         "schema": "t",
@@ -48,17 +48,17 @@ def test_parameters_have_any_name(engine: InlineEngine) -> None:
         "name": "n",
         "params": "p",
     }
-    wanted = [1, 2026, "t", 2, "a", "hi", False]
-    assert engine.submit(jobs.names, **given).result(0) == wanted
+    expected = [1, 2026, "t", 2, "a", "hi", False]
+    assert engine.submit(jobs.names, **params).result(0) == expected
     assert engine.submit(jobs.names, 1, date(2026, 1, 1)).result(0)[:3] == [
         1,
         2026,
         "s",
     ]
-    assert engine.submit("odd.names", given).result(0) == wanted
-    (handle,) = engine.submit_many([jobs.names.call(**given)])
+    assert engine.submit("odd.names", params).result(0) == expected
+    (handle,) = engine.submit_many([jobs.names.call(**params)])
     engine.drain()
-    assert handle.result(0) == wanted
+    assert handle.result(0) == expected
 
 
 def test_arguments_of_any_name_are_checked(engine: InlineEngine) -> None:

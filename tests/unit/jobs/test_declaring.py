@@ -218,9 +218,9 @@ def test_options_that_are_right_are_kept() -> None:
     options["limits"] |= {"open_files": 3, "address_space_mb": 500}
     name = "declared.all"
     try:
-        found = job(name=name, **options)(plain)
-        assert found.limits == options["limits"]
-        assert found.secret == frozenset({"password"})
+        declared = job(name=name, **options)(plain)
+        assert declared.limits == options["limits"]
+        assert declared.secret == frozenset({"password"})
     finally:
         from interlock.jobs import registry  # noqa: PLC0415  (to leave it as it was)
 

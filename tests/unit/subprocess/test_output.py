@@ -18,7 +18,7 @@ BYTES = st.binary(max_size=60)
 
 def cut(data: bytes, at: list[int]) -> list[bytes]:
     places = sorted({0, len(data), *(place % (len(data) + 1) for place in at)})
-    return [data[one:other] for one, other in pairwise(places)]
+    return [data[start:end] for start, end in pairwise(places)]
 
 
 def log_of(*chunks: bytes, looks_s: float = 0.0) -> list[str]:
