@@ -67,9 +67,9 @@ def submit(call: Submitted) -> Ask[str]:
     )
 
 
-def submit_many(wanted: Iterable[Wanted]) -> Ask[list[str]]:
+def submit_many(jobs: Iterable[Wanted]) -> Ask[list[str]]:
     """Submit jobs, all or none; the answer is their ids."""
-    calls = [_call(call) for call in wanted]
+    calls = [_call(call) for call in jobs]
     return Ask(
         method="POST",
         path="/v1/jobs/batch",
@@ -179,9 +179,9 @@ def _condition(if_version: int | None) -> dict[str, str]:
 
 def search(filters: Mapping[str, Any]) -> Ask[Page]:
     """Search jobs."""
-    given = {name: value for name, value in filters.items() if value is not None}
-    given["statuses"] = [str(status) for status in given.get("statuses", ())]
-    body = {name: _plain(value) for name, value in given.items()}
+    present = {name: value for name, value in filters.items() if value is not None}
+    present["statuses"] = [str(status) for status in present.get("statuses", ())]
+    body = {name: _plain(value) for name, value in present.items()}
     return Ask(method="POST", path="/v1/jobs/search", body=body, read=values.page)
 
 

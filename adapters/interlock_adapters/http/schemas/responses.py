@@ -30,12 +30,12 @@ def _shape(kind: type, name: str, doc: str, **derived: Any) -> Any:
     `derived`: fields that `jobs.serialize` adds or writes in another way.
     """
     hints: dict[str, Any] = get_type_hints(kind)
-    given: dict[str, Any] = {
+    shape: dict[str, Any] = {
         field.name: (_in_json(hints[field.name]), ...) for field in fields(kind)
     }
     for field, hint in derived.items():
-        given[field] = hint if isinstance(hint, tuple) else (hint, ...)
-    return create_model(name, __doc__=doc, **given)
+        shape[field] = hint if isinstance(hint, tuple) else (hint, ...)
+    return create_model(name, __doc__=doc, **shape)
 
 
 def _in_json(hint: Any) -> Any:

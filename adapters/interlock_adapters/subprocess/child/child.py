@@ -139,9 +139,9 @@ class Main:
                 self._function = partial(_in_loop, self._link, self._function)
         except UnknownJobName as error:
             self._function, self._codec = partial(_refuse, error), None
-        context.enter(self.here)
+        context.enter(self.job_context)
 
-    def here(self) -> JobContext:
+    def job_context(self) -> JobContext:
         """Return the job's context, when it is first used."""
         order = self._order
         deadline = order.deadline
