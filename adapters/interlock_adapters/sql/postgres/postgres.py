@@ -97,7 +97,11 @@ def unavailable(url: sa.URL, error: Exception) -> StoreUnavailable | None:
 def _engine(url: str) -> tuple[sa.URL, sa.Engine]:
     parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(
-        parsed, pool_pre_ping=True, max_overflow=20, json_deserializer=from_json, connect_args=connection.arguments()
+        parsed,
+        pool_pre_ping=True,
+        max_overflow=20,
+        json_deserializer=from_json,
+        connect_args=connection.arguments(),
     )
 
     @sa.event.listens_for(engine, "do_connect")

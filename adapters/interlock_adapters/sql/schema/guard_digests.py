@@ -27,6 +27,10 @@ GUARDS: Final = {
         SQLITE: "6197afb875511a18434dd6620cdd13deeee0a70e03a057290e7a9e4866352fa3",
         POSTGRES: "20ec911a1f68e00b0b241f6fbb89ef8b838007d595c0128dfde5cafdbe31a7c6",
     },
+    "0005": {
+        SQLITE: "738cfa6e7a90b6e632fb9f261d65d10ea7a1931e72837fdbcb3e5b995740cdeb",
+        POSTGRES: "ffc3168d5fac5e80084a6b41441a30f672b6c8aeb3039d947655c8af649c4e79",
+    },
 }
 HEAD: Final = max(GUARDS)
 #: Of the names of our tables, so that they live in an application's database.

@@ -9,7 +9,6 @@ from typing import Final
 
 from interlock.core.lifecycle import Event, Guard, StopCause, row_of
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.schema.row_rules import RUNNING
 
 _STOP = StopCause
 
@@ -38,9 +37,10 @@ SQL: Final = {
     Guard.OVERDUE: "{o}expires_at < {now}",
     Guard.QUEUE_OPEN: "NOT EXISTS (SELECT 1 FROM interlock_queue"
     " AS halted WHERE halted.name = {o}queue AND halted.paused)",
-    Guard.SLOT_FREE: "NOT EXISTS (SELECT 1 FROM interlock_job_name AS named WHERE named.name = {o}name"
-    " AND named.max_running <= (SELECT count(*) FROM interlock_job AS peer"
-    f" WHERE peer.status = '{RUNNING}' AND peer.name = {{o}}name))",
+    Guard.SLOT_FREE: "(NOT EXISTS (SELECT 1 FROM interlock_limit AS l"
+    " WHERE l.key = 'name:' || {o}name) OR EXISTS (SELECT 1 FROM interlock_slot AS s"
+    " WHERE s.key = 'name:' || {o}name AND s.job_id = {o}id"
+    " AND s.attempt = {o}attempt + 1))",
     Guard.HELD: "{o}attempt = {attempt}",
     Guard.LEASED: "{o}lease_until_us > {lease_now} AND {o}lease_epoch = {lease_epoch}",
     Guard.NOT_STOPPED: "{o}stop_cause IS NULL",
@@ -69,12 +69,7 @@ def move_facts(flavor: Flavor) -> dict[str, str]:
     return MOVE_FACTS if clock is None else {**MOVE_FACTS, "lease_now": clock}
 
 
-def where(
-    event: Event,
-    facts: Mapping[str, str],
-    *,
-    skip: frozenset[Guard] = frozenset(),
-) -> str:
+def where(event: Event, facts: Mapping[str, str]) -> str:
     """Return the WHERE of a statement that applies `event`: source and all guards."""
     row = row_of(event)
     # The cast keeps SQLite from walking all jobs of the status to look for the ids.
@@ -82,7 +77,6 @@ def where(
     conditions += [
         f"({SQL[guard].format(o='interlock_job.', **facts)})"
         for guard in row.guards
-        if guard not in skip
     ]
     return " AND ".join(conditions)
 

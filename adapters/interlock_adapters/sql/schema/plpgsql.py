@@ -23,7 +23,7 @@ _REFUSED, _TAKEN = "23514", "23505"  # appendix A: check_violation, unique_viola
 CHANNEL: Final = "interlock"
 _POSITION: Final = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
 _WAKES = (
-    "NEW.status <> OLD.status OR NEW.ready <> OLD.ready OR"
+    "NEW.status <> OLD.status OR (NEW.held_by IS NULL AND OLD.held_by IS NOT NULL) OR"
     " NEW.cancel_requested_at IS DISTINCT FROM OLD.cancel_requested_at"
 )
 

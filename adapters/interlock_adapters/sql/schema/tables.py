@@ -8,6 +8,7 @@ from sqlmodel import Column, Field, Index, MetaData, SQLModel
 
 from interlock.core.lifecycle import EDGES, INITIAL
 from interlock_adapters.sql.schema.column_types import JsonText, UtcDateTime
+from interlock_adapters.sql.schema.held import DUE, OPEN_INDEXES, PARKED, is_open
 from interlock_adapters.sql.schema.indexes import partial_index
 from interlock_adapters.sql.schema.row_rules import LIVE, ROW_RULES, RUNNING, quoted
 
@@ -46,19 +47,23 @@ class JobRow(Base, table=True):
             sa.CheckConstraint(rule.format(r=""), name=name)
             for name, rule in ROW_RULES.items()
         ),
-        partial_index(
-            "ix_interlock_job_claim",
-            "queue",
-            "name",
-            "priority DESC",
-            "id",
-            where=f"status = '{INITIAL}' AND ready = 1",
+        *(
+            partial_index(
+                f"ix_interlock_job_{name}",
+                *columns,
+                "priority DESC",
+                "id",
+                where=is_open(name),
+            )
+            for name, columns in OPEN_INDEXES.items()
         ),
         partial_index(
-            "ix_interlock_job_due",
-            "run_at",
-            where=f"status = '{INITIAL}' AND ready = 0",
+            "ix_interlock_job_held", "held_by", "priority DESC", "id", where=PARKED
         ),
+        partial_index(
+            "ix_interlock_job_waiting", "queue", where=f"status = '{INITIAL}'"
+        ),
+        partial_index("ix_interlock_job_due", "run_at", where=DUE),
         partial_index(
             "ix_interlock_job_expiry",
             "expires_at",
@@ -135,7 +140,7 @@ class JobRow(Base, table=True):
     progress: dict[str, Any] | None = _json()
     exit_code: int | None = None
     exit_signal: int | None = None
-    ready: int  # 1 once `run_at` has come: what is not due stays out of ix_interlock_job_claim
+    held_by: str | None = None  # why it is not worth a look: see `held`
 
     # The tokens that every write of the engine presents, for the triggers to judge.
     write_seq: int
@@ -242,13 +247,28 @@ class QueueRow(Base, table=True):
     paused: bool
 
 
-class JobNameRow(Base, table=True):
-    """A job name with a limit."""
+class LimitRow(Base, table=True):
+    """How many jobs with a key may run at once."""
 
-    __tablename__ = "interlock_job_name"
+    __tablename__ = "interlock_limit"
 
-    name: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
     max_running: int
+
+
+class SlotRow(Base, table=True):
+    """A slot of a key that an attempt holds; claims take it, triggers free it."""
+
+    __tablename__ = "interlock_slot"
+    __table_args__ = (
+        Index("ix_interlock_slot_job_id", "job_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    key: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    job_id: str
+    attempt: int
 
 
 class AnswerRow(Base, table=True):
@@ -292,7 +312,8 @@ lifecycle = TABLES["interlock_lifecycle"]
 rejection = TABLES["interlock_rejection"]
 log = TABLES["interlock_log"]
 queue = TABLES["interlock_queue"]
-job_name = TABLES["interlock_job_name"]
+limit = TABLES["interlock_limit"]
+slot = TABLES["interlock_slot"]
 worker = TABLES["interlock_worker"]
 answer = TABLES["interlock_answer"]
 

@@ -273,6 +273,42 @@ def attempt_rules() -> list[Rule]:
     ]
 
 
+def slot_rules() -> list[Rule]:
+    """Return the rules for a new row of `slot`.
+
+    A number beyond the limit is one of a job that ran when the limit was set lower: as
+    many of the numbers below are not free until it ends.
+    """
+    job = "SELECT 1 FROM interlock_job AS job WHERE job.id = NEW.job_id"
+    job += " AND NEW.key = 'name:' || job.name"
+    claimed = f"job.status = '{INITIAL}' AND job.attempt + 1 = NEW.attempt"
+    running = f"job.status = '{RUNNING}' AND job.attempt = NEW.attempt"
+    free = "SELECT 1 FROM interlock_limit AS l WHERE l.key = NEW.key"
+    free += " AND NEW.number BETWEEN 1 AND l.max_running - (SELECT count(*)"
+    free += " FROM interlock_slot AS s WHERE s.key = NEW.key"
+    free += " AND s.number > l.max_running)"
+    return [
+        (
+            f"NOT EXISTS ({job} AND ({claimed} OR {running}))",
+            "a slot belongs to an attempt of a job with its key",
+        ),
+        (
+            f"EXISTS ({job} AND {claimed}) AND NOT EXISTS ({free})",
+            "no slot of the key is free",
+        ),
+    ]
+
+
+#: INSERT OR REPLACE would take a slot away. In PostgreSQL a claim must see the conflict.
+SLOT_TAKEN: Final[Rule] = (
+    "EXISTS (SELECT 1 FROM interlock_slot WHERE key = NEW.key AND number = NEW.number)",
+    "the slot is taken",
+)
+#: The attempt that holds a slot runs.
+SLOT_IN_USE: Final = (
+    "EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id"
+    f" AND status = '{RUNNING}' AND attempt = OLD.attempt)"
+)
 #: An attempt that no claim has made.
 UNCLAIMED: Final = (
     "EXISTS (SELECT 1 FROM interlock_attempt WHERE job_id = NEW.job_id AND attempt ="

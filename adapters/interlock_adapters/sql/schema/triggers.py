@@ -12,6 +12,8 @@ from interlock_adapters.sql.schema.trigger_rules import (
     ASKED,
     CLAIMED,
     MOVED,
+    SLOT_IN_USE,
+    SLOT_TAKEN,
     STOPPED,
     TOKEN,
     UNCLAIMED,
@@ -19,12 +21,13 @@ from interlock_adapters.sql.schema.trigger_rules import (
     attempt_rules,
     history_rules,
     insert_rules,
+    slot_rules,
     update_rules,
 )
 
 PREFIX: Final = "interlock_"
 #: The tables whose triggers are part of the guard.
-TABLES: Final = ("job", "history", "attempt", "lifecycle")
+TABLES: Final = ("job", "history", "attempt", "lifecycle", "slot")
 _NEXT = "(SELECT coalesce(max(position), 0) + 1 FROM interlock_history)"
 _NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
@@ -37,6 +40,7 @@ class Guard:
     event: str
     table: str
     rules: list[Rule]
+    sqlite_rules: tuple[Rule, ...] = ()  # for INSERT OR REPLACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ def guards() -> list[Guard]:
     """Return every guard."""
     has_job = "EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id)"
     sealed = [("TRUE", "the lifecycle table is sealed")]
+    freed = "a slot is freed by the end of its attempt"
     gone = [(has_job, "records of a job go with the job")]
     frozen = [("TRUE", "history is append-only")]
     unclaimed = [(UNCLAIMED, "claims make attempts")]
@@ -67,6 +72,9 @@ def guards() -> list[Guard]:
         Guard("attempt_insert", "INSERT", "attempt", unclaimed),
         Guard("attempt_update", "UPDATE", "attempt", attempt_rules()),
         Guard("attempt_delete", "DELETE", "attempt", gone),
+        Guard("slot_insert", "INSERT", "slot", slot_rules(), (SLOT_TAKEN,)),
+        Guard("slot_update", "UPDATE", "slot", [("TRUE", "a slot never changes")]),
+        Guard("slot_delete", "DELETE", "slot", [(SLOT_IN_USE, freed)]),
         Guard("lifecycle_insert", "INSERT", "lifecycle", sealed),
         Guard("lifecycle_update", "UPDATE", "lifecycle", sealed),
         Guard("lifecycle_delete", "DELETE", "lifecycle", sealed),
@@ -90,6 +98,7 @@ def writers(now: str, position: str) -> list[Writer]:
         " proof = NEW.write_proof, error = NEW.error"
         " WHERE job_id = NEW.id AND attempt = OLD.attempt"
     )
+    slots_freed = "DELETE FROM interlock_slot WHERE job_id = NEW.id"
     leaves = f"{MOVED} AND OLD.status = '{RUNNING}'"
     logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED})"
     return [
@@ -99,6 +108,7 @@ def writers(now: str, position: str) -> list[Writer]:
         ),
         Writer("job_claim", "UPDATE", CLAIMED, attempt_begins),
         Writer("job_leave", "UPDATE", leaves, attempt_ends),
+        Writer("job_free", "UPDATE", leaves, slots_freed),
     ]
 
 
@@ -125,7 +135,7 @@ def triggers() -> dict[str, str]:
     for guard in guards():
         body = "\n".join(
             f"  SELECT RAISE(ABORT, '{said(words)}') WHERE {fault};"
-            for fault, words in guard.rules
+            for fault, words in (*guard.rules, *guard.sqlite_rules)
         )
         when = f"BEFORE {guard.event} ON {PREFIX}{guard.table}"
         name = PREFIX + guard.name

@@ -41,7 +41,7 @@ COLUMNS: Final[dict[str, TypeEngine[Any]]] = {
     "exit_code": _WHOLE,
     "exit_signal": _WHOLE,
     "run_at": _WHEN,
-    "ready": _WHOLE,
+    "held_by": _TEXT,
     "worker": _TEXT,
     "lease_now": _LONG,
     "lease_epoch": _TEXT,
@@ -114,7 +114,7 @@ def of_move(
         "exit_code": ended and ended.code,
         "exit_signal": ended and ended.signal,
         "run_at": due,
-        "ready": int(due <= move.now),
+        "held_by": None if due <= move.now else "due",
         "lease_now": lease_now,
         "lease_epoch": lease_epoch,
     }

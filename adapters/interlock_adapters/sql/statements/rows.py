@@ -79,7 +79,7 @@ def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
         "failures": 0,
         "losses": 0,
         "kill_unconfirmed": False,
-        "ready": int(job.run_at <= now),
+        "held_by": None if job.run_at <= now else "due",
         "write_seq": 0,
         "event": SUBMIT,
         "event_at": job.created_at,

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from interlock.core.lifecycle import INITIAL, TERMINAL, Event, Guard, Who, row_of
+from interlock.core.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
 from interlock_adapters.sql.schema import guard_sql
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
@@ -62,7 +62,11 @@ def _outcome(event: Event) -> dict[str, object]:
     }
     if row.target == INITIAL:
         values |= {"stop_cause": None, "proof": None, "worker_id": None}
-        values |= {"run_at": _fact("run_at"), "ready": _fact("ready"), "progress": None}
+        values |= {
+            "run_at": _fact("run_at"),
+            "held_by": _fact("held_by"),
+            "progress": None,
+        }
     else:
         values["proof"] = _fact("proof")
     if row.target == SUCCEEDED:
@@ -119,10 +123,9 @@ def _lease_until(
 
 @cache
 def claim(flavor: Flavor) -> sa.UpdateBase:
-    """Return the UPDATE that claims the chosen ids; the slots were counted before."""
-    counted = frozenset({Guard.SLOT_FREE})
+    """Return the UPDATE that claims the chosen ids; their slots are taken already."""
     now, lease_us = (_param(x, sa.BigInteger()) for x in ("lease_now", "lease_us"))
-    where = sa.text(guard_sql.where(Event.CLAIM, guard_sql.CLAIM_FACTS, skip=counted))
+    where = sa.text(guard_sql.where(Event.CLAIM, guard_sql.CLAIM_FACTS))
     where = where.bindparams(_param("now", _WHEN))
     values = _token(Event.CLAIM) | {
         "event_at": _param("now", _WHEN),
@@ -131,6 +134,7 @@ def claim(flavor: Flavor) -> sa.UpdateBase:
         "write_attempt": job.c.attempt + 1,
         "write_proof": None,
         "progress": None,
+        "held_by": None,
         "status": RUNNING.value,
         "attempt": job.c.attempt + 1,
         "started_at": _param("now", _WHEN),

@@ -1,95 +1,39 @@
-"""Chooses and claims jobs in one transaction, at a cost independent of the backlog.
+"""Chooses and claims jobs in one transaction, at a cost that no backlog changes.
 
-A *lane* is a queue and a name. The claim's index leads with it, so that paused queues,
-names at their limit and names that this worker does not have are skipped with one seek
-each, however many of their jobs stand in front; jobs that are not due are not in the
-index at all (`ready`).
+A claim looks at the first open jobs. It starts what it may, and parks what nobody may
+start, so that no later claim meets it again (`parking`). What only this worker cannot
+run is passed over, with one seek a registered name if nothing else is in front. The
+slots of limited keys are rows: their primary key decides between two claims.
 """
 
-from collections.abc import Mapping
-from functools import cache
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
 from interlock.core.job import Job
-from interlock.core.lifecycle import INITIAL
 from interlock.core.records import ClaimRequest
-from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.schema.row_rules import RUNNING
-from interlock_adapters.sql.statements import rows, updates
+from interlock_adapters.sql.statements import claiming, rows, updates
+from interlock_adapters.sql.store import parking
+from interlock_adapters.sql.store.parking import Candidate, Facts
 
-_OPEN = f"status = '{INITIAL}' AND ready = 1"
-_DUE = f"status = '{INITIAL}' AND ready = 0 AND run_at <= :now"
-_NOW = sa.bindparam("now", type_=UtcDateTime())
-_LIMITED = sa.text(
-    "SELECT name FROM interlock_job_name WHERE name IN :names ORDER BY name FOR UPDATE"
-).bindparams(sa.bindparam("names", expanding=True))
-
-
-@cache
-def _promote(flavor: Flavor) -> sa.TextClause:
-    by = flavor.by_index("ix_interlock_job_due")
-    due = f"SELECT id FROM interlock_job {by} WHERE {_DUE}{_locked(flavor)}"
-    return sa.text(
-        f"UPDATE interlock_job SET ready = 1 WHERE id IN ({due})"
-    ).bindparams(_NOW)
-
-
-def _locked(flavor: Flavor) -> str:
-    """Return what leaves rows out that another claimer looks at."""
-    return " FOR UPDATE SKIP LOCKED" if flavor.is_postgres else ""
-
-
-@cache
-def _lanes(flavor: Flavor) -> sa.TextClause:
-    """Return the query of every lane with a claimable job: one seek a lane.
-
-    It is a loose index scan. A last row without a name says that jobs have become due
-    and are to be promoted first.
-    """
-    by_claim, by_due, by_running = (
-        flavor.by_index(f"ix_interlock_job_{name}")
-        for name in ("claim", "due", "running")
-    )
-    return sa.text(f"""
-WITH RECURSIVE lane (queue, name) AS (
-  SELECT * FROM (SELECT queue, name FROM interlock_job {by_claim} WHERE {_OPEN}
-                 ORDER BY queue, name LIMIT 1) AS first
-  UNION ALL
-  SELECT next.queue, next.name FROM lane JOIN interlock_job AS next ON next.id = coalesce(
-    (SELECT id FROM interlock_job {by_claim}
-     WHERE {_OPEN} AND queue = lane.queue AND name > lane.name
-     ORDER BY queue, name LIMIT 1),
-    (SELECT id FROM interlock_job {by_claim}
-     WHERE {_OPEN} AND queue > lane.queue ORDER BY queue, name LIMIT 1))
-)
-SELECT lane.queue, lane.name,
-  coalesce((SELECT paused FROM interlock_queue AS halted WHERE halted.name = lane.queue), false) AS paused,
-  (SELECT max_running FROM interlock_job_name AS named WHERE named.name = lane.name) AS allowed,
-  (SELECT count(*) FROM interlock_job {by_running}
-   WHERE status = '{RUNNING}' AND interlock_job.name = lane.name) AS running
-FROM lane
-UNION ALL
-SELECT NULL, NULL, false, NULL, 0
-WHERE EXISTS (SELECT 1 FROM interlock_job {by_due} WHERE {_DUE})
-""").bindparams(_NOW)
-
-
-@cache
-def _head(flavor: Flavor) -> sa.TextClause:
-    return sa.text(
-        f"SELECT priority, id FROM interlock_job {flavor.by_index('ix_interlock_job_claim')}"
-        f" WHERE {_OPEN} AND queue = :queue AND name = :name"
-        " AND run_at <= :now AND (expires_at IS NULL OR expires_at >= :now)"
-        f" ORDER BY priority DESC, id LIMIT :many{_locked(flavor)}"
-    ).bindparams(_NOW)
+_ROUNDS: Final = 3  # how often it looks again after it has parked what it saw
+_DUE: Final = 100  # the most jobs that a claim promotes
 
 
 def is_any(connection: sa.Connection, request: ClaimRequest, flavor: Flavor) -> bool:
-    """Whether a claim may find something; takes no lock."""
-    lanes = _find_lanes(connection, request, flavor)
-    return any(lane["name"] is None or _wanted(lane, request) for lane in lanes)
+    """Whether a claim may find something to do; takes no lock."""
+    size = _size(request)
+    facts = _window(connection, size, flavor, request.now)
+    if facts.has_due or len(facts.candidates) == size:
+        return True
+    return any(
+        _is_mine(job, request) or facts.cause(job) is not None
+        for job in facts.candidates
+    )
 
 
 def claim(
@@ -101,69 +45,182 @@ def claim(
     epoch: str,
 ) -> list[Job]:
     """See `JobStore.claim`. The caller has begun a transaction that writes."""
-    if flavor.is_postgres:  # nobody else counts the slots of these names meanwhile
-        connection.execute(_LIMITED, {"names": list(request.names)})
-    lanes = _find_lanes(connection, request, flavor)
-    if any(lane["name"] is None for lane in lanes):
-        connection.execute(_promote(flavor), {"now": request.now})
-        lanes = _find_lanes(connection, request, flavor)
-    chosen: list[tuple[int, str, str]] = []
-    slots: dict[str, int] = {}
-    for lane in lanes:
-        if _wanted(lane, request):
-            many = _room(lane, request, slots)
-            head = {**lane, "now": request.now, "many": many}
-            found = connection.execute(_head(flavor), head)
-            chosen += [(-row.priority, row.id, lane["name"]) for row in found]
-    ids = _fit(sorted(chosen), request.limit, slots)
-    if not ids:
+    one = _Claim(connection, request, flavor, lease_now=lease_now, epoch=epoch)
+    return sorted(one.run(), key=lambda job: (-job.priority, job.id))
+
+
+class _Claim:
+    """One claim."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        request: ClaimRequest,
+        flavor: Flavor,
+        *,
+        lease_now: int | None,
+        epoch: str,
+    ) -> None:
+        self._connection = connection
+        self._request = request
+        self._flavor = flavor
+        self._lease_now = lease_now
+        self._epoch = epoch
+
+    def run(self) -> list[Job]:
+        """Start jobs; look again after what stood in front was parked."""
+        size = _size(self._request)
+        if self._flavor.is_postgres:
+            self._connection.execute(claiming.begin_claim())
+        for _ in range(_ROUNDS):
+            facts = self._look(size)
+            window = facts.candidates
+            likely = _plan([j for j in window if _is_mine(j, self._request)], facts)
+            is_full = len(window) == size
+            if is_full and len(likely) < self._request.limit:
+                likely = self._with_heads(likely, facts)
+            started = self._start(likely, facts)
+            # `_start` took its slots out of `facts`: what finds none left is parked.
+            ids = {job.id for job in started}
+            blocked = [j for j in window if j.id not in ids and facts.cause(j)]
+            if blocked and self._park(blocked, facts) and is_full and not started:
+                size *= 2
+                continue
+            return started  # who got less than the limit comes again at once
         return []
-    facts = {
-        "p_ids": ids,
-        "p_now": request.now,
-        "p_worker_id": request.worker_id,
-        "p_lease_now": lease_now,
-        "p_lease_us": round(request.lease.total_seconds() * 1_000_000),
-        "p_lease_epoch": epoch,
-    }
-    found = connection.execute(updates.claim(flavor), facts)
-    jobs = [rows.to_job(row, now=request.now) for row in found.mappings()]
-    return sorted(jobs, key=lambda job: (-job.priority, job.id))  # RETURNING has none
+
+    def _look(self, size: int) -> Facts:
+        facts = _window(self._connection, size, self._flavor, self._now)
+        if facts.has_due:
+            parking.promote(self._connection, self._flavor, self._now, _DUE)
+            facts = _window(self._connection, size, self._flavor, self._now)
+        return facts
+
+    @property
+    def _now(self) -> datetime:
+        return self._request.now
+
+    def _with_heads(self, likely: list[Candidate], facts: Facts) -> list[Candidate]:
+        """Return also the best jobs of the own lanes, whatever stands before them."""
+        request, flavor = self._request, self._flavor
+        by_queue = request.queues is not None
+        has_lanes_by_queue = by_queue or bool(facts.paused)
+        statement = claiming.lanes(
+            flavor, by_queue=by_queue, is_paused=bool(facts.paused)
+        )
+        values = {
+            "names": parking.as_list(sorted(request.names), flavor),
+            "queues": parking.as_list(sorted(request.queues or ()), flavor),
+            "many": request.limit,
+        }
+        if not by_queue:
+            del values["queues"]
+        best = self._connection.execute(statement, values).mappings().all()
+        one = claiming.of_lane(flavor, by_queue=has_lanes_by_queue)
+        ids = {job.id for job in likely}
+        for lane in best:
+            found = self._connection.execute(one, {**lane, "many": 2 * request.limit})
+            ids |= set(found.scalars())
+        again = parking.look_again(self._connection, sorted(ids), flavor, self._now)
+        facts.add(again)
+        return _plan(again.candidates, facts)
+
+    def _park(self, blocked: list[Candidate], facts: Facts) -> int:
+        return parking.park(self._connection, blocked, facts, self._flavor, self._now)
+
+    def _start(self, likely: list[Candidate], facts: Facts) -> list[Job]:
+        """Start the first jobs of a plan. Rows that others claim now are left out.
+
+        It takes no lock of a cause: two claims cannot have one slot.
+        """
+        chosen = self._lock_rows(likely)
+        slots = [
+            (key, facts.free[key].pop(0), job.id)
+            for job in chosen
+            for key in job.keys
+            if key in facts.free
+        ]
+        # Sorted: who waits for another's slot holds no later one.
+        lost = self._take(sorted(slots)) if slots else set()
+        ids = [job.id for job in chosen if job.id not in lost]
+        if not ids:
+            return []
+        values = {
+            "p_ids": ids,
+            "p_now": self._now,
+            "p_worker_id": self._request.worker_id,
+            "p_lease_now": self._lease_now,
+            "p_lease_us": round(self._request.lease.total_seconds() * 1_000_000),
+            "p_lease_epoch": self._epoch,
+        }
+        found = self._connection.execute(updates.claim(self._flavor), values)
+        jobs = [rows.to_job(row, now=self._now) for row in found.mappings()]
+        refused = set(ids) - {job.id for job in jobs}
+        if refused and slots:
+            self._give_back(refused)
+        return jobs
+
+    def _lock_rows(self, likely: list[Candidate]) -> list[Candidate]:
+        limit, flavor = self._request.limit, self._flavor
+        if not likely or not flavor.is_postgres:
+            return likely[:limit]
+        ids = parking.as_list((job.id for job in likely), flavor)
+        statement = claiming.locked(flavor, most=True)
+        found = self._connection.execute(statement, {"ids": ids, "many": limit})
+        locked = set(found.scalars())
+        return [job for job in likely if job.id in locked]
+
+    def _take(self, slots: list[tuple[str, int, str]]) -> set[str]:
+        """Take slots; return the jobs that did not get all of theirs."""
+        statement = claiming.take_slots(self._flavor)
+        if not self._flavor.is_postgres:  # the only writer: every slot is free
+            names = ("key", "number", "job_id")
+            self._connection.execute(
+                statement, [dict(zip(names, slot, strict=True)) for slot in slots]
+            )
+            return set()
+        keys, numbers, ids = zip(*slots, strict=True)
+        values = {"keys": list(keys), "numbers": list(numbers), "ids": list(ids)}
+        got = Counter(self._connection.execute(statement, values).scalars())
+        lost = {job_id for job_id, many in Counter(ids).items() if got[job_id] < many}
+        if lost:
+            self._give_back(lost)
+        return lost
+
+    def _give_back(self, ids: Iterable[str]) -> None:
+        values = {"ids": parking.as_list(sorted(ids), self._flavor)}
+        self._connection.execute(claiming.give_slots_back(self._flavor), values)
 
 
-def _find_lanes(
-    connection: sa.Connection, request: ClaimRequest, flavor: Flavor
-) -> list[sa.RowMapping]:
-    found = connection.execute(_lanes(flavor), {"now": request.now})
-    return list(found.mappings())
+def _size(request: ClaimRequest) -> int:
+    """Return how many jobs a claim looks at first."""
+    return 4 * request.limit + 64
 
 
-def _wanted(lane: sa.RowMapping, request: ClaimRequest) -> bool:
-    if lane["paused"] or lane["name"] not in request.names:
+def _window(
+    connection: sa.Connection, size: int, flavor: Flavor, now: datetime
+) -> Facts:
+    statement = claiming.look(flavor, "window")
+    return Facts(connection.execute(statement, {"size": size, "now": now}))
+
+
+def _is_mine(job: Candidate, request: ClaimRequest) -> bool:
+    if job.name not in request.names:
         return False
-    return request.queues is None or lane["queue"] in request.queues
+    return request.queues is None or job.queue in request.queues
 
 
-def _room(lane: sa.RowMapping, request: ClaimRequest, slots: dict[str, int]) -> int:
-    """Return how many of this lane may be claimed; remember the name's free slots."""
-    if lane["allowed"] is None:
-        return request.limit
-    slots[lane["name"]] = max(0, lane["allowed"] - lane["running"])
-    return min(request.limit, slots[lane["name"]])
+def _plan(jobs: Iterable[Candidate], facts: Facts) -> list[Candidate]:
+    """Return those that may start together, in order.
 
-
-def _fit(
-    candidates: list[tuple[int, str, str]], limit: int, slots: Mapping[str, int]
-) -> list[str]:
-    """Return the first `limit` ids that the slots of their names allow."""
-    left = dict(slots)
-    ids = []
-    for _, job_id, name in candidates:
-        if left.get(name, 1) <= 0:
-            continue
-        if name in left:
-            left[name] -= 1
-        ids.append(job_id)
-        if len(ids) == limit:
-            break
-    return ids
+    Nothing is taken before everything was found free: what waits holds nothing.
+    """
+    spare = {key: len(numbers) for key, numbers in facts.free.items()}
+    likely = []
+    for job in jobs:
+        if facts.cause(job) is None and all(spare.get(key, 1) for key in job.keys):
+            likely.append(job)
+            for key in job.keys:
+                if key in spare:
+                    spare[key] -= 1
+    return likely

@@ -90,15 +90,10 @@ class Feed:
 
     def backlog(self, queue: str, *, limit: int) -> int:
         """See `JobStore.backlog`."""
-        by = self._db.flavor.by_index
-        waits = f"status = '{INITIAL}'"
+        by = self._db.flavor.by_index("ix_interlock_job_waiting")
         query = sa.text(
-            "SELECT count(*) AS many FROM (SELECT 1 FROM ("
-            f" SELECT queue FROM interlock_job {by('ix_interlock_job_claim')}"
-            f" WHERE {waits} AND ready = 1 AND queue = :queue UNION ALL"
-            f" SELECT queue FROM interlock_job {by('ix_interlock_job_due')}"
-            f" WHERE {waits} AND ready = 0 AND queue = :queue"
-            ") AS waiting LIMIT :limit) AS counted"
+            "SELECT count(*) AS many FROM (SELECT 1 FROM interlock_job"
+            f" {by} WHERE status = '{INITIAL}' AND queue = :queue LIMIT :limit) AS w"
         )
         (row,) = self._db.rows(query, {"queue": queue, "limit": limit})
         return int(row["many"])

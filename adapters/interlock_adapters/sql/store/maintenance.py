@@ -14,13 +14,21 @@ from interlock.core.records import Fault, Lost, WorkerInfo
 from interlock.core.replay import faults
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
+from interlock_adapters.sql.schema.held import DUE, PARKED
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
+from interlock_adapters.sql.store import parking
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.reads import Reads
 
 _NOW = sa.bindparam("now", type_=UtcDateTime())
+#: Of the jobs that `reopen` may open.
+_HAS_HELD = sa.text(
+    f"SELECT count(*) AS many FROM (SELECT 1 FROM interlock_job WHERE {PARKED}"
+    " UNION ALL SELECT 1 FROM interlock_job"
+    f" WHERE {DUE} AND run_at <= :now LIMIT 1) AS held"
+).bindparams(_NOW)
 _RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
 
 
@@ -71,7 +79,7 @@ class Maintenance:
         by = self._db.flavor.by_index("ix_interlock_job_due")
         query = sa.text(
             f"SELECT min(run_at) AS due FROM interlock_job {by}"
-            f" WHERE status = '{INITIAL}' AND ready = 0 AND run_at > :now"
+            f" WHERE status = '{INITIAL}' AND held_by = 'due' AND run_at > :now"
         )
         typed = query.bindparams(_NOW).columns(due=UtcDateTime)
         (row,) = self._db.rows(typed, {"now": now})
@@ -80,18 +88,27 @@ class Maintenance:
 
     def set_paused(self, queue: str, *, paused: bool) -> None:
         """See `JobStore.set_paused`."""
-        self._db.upsert(tables.queue, {"name": queue}, {"paused": paused})
+        self._db.repeated(
+            lambda connection: parking.set_paused(
+                connection, queue, self._db.flavor, paused=paused
+            )
+        )
 
     def set_limit(self, name: str, max_running: int | None) -> None:
         """See `JobStore.set_limit`."""
-        if max_running is not None:
-            self._db.upsert(
-                tables.job_name, {"name": name}, {"max_running": max_running}
+        self._db.repeated(
+            lambda connection: parking.set_limit(
+                connection, name, max_running, self._db.flavor
             )
-            return
-        table = tables.job_name
-        gone = sa.delete(table).where(table.c.name == name)
-        self._db.repeated(lambda connection: connection.execute(gone))
+        )
+
+    def reopen(self, after: str, *, now: datetime) -> tuple[str, bool]:
+        """See `JobStore.reopen`."""
+        if self._db.rows(_HAS_HELD, {"now": now})[0]["many"] == 0:
+            return "", False
+        return self._db.repeated(
+            lambda connection: parking.reopen(connection, after, self._db.flavor, now)
+        )
 
     def see_worker(self, worker: WorkerInfo) -> None:
         """See `JobStore.see_worker`."""

@@ -20,7 +20,7 @@ from interlock.core.records import (
 )
 from interlock_adapters.sql.schema import tables, upgrade
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.schema.row_rules import RUNNING
+from interlock_adapters.sql.schema.row_rules import LIVE, RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.statements.json_contains import contains
@@ -28,6 +28,9 @@ from interlock_adapters.sql.store.database import Database
 
 _log: Final = logging.getLogger("interlock.store")
 _MOST_REJECTIONS = 1000
+_LIVE: Final = [status.value for status in LIVE]
+_OF_NAME: Final = "name:"
+_LIMIT: Final = tables.limit.c
 
 
 # Built once: a SELECT of that many columns takes longer to write than to run.
@@ -123,7 +126,7 @@ class Reads:
             try:
                 items.append(self.get(job_id))
             except StoreUnavailable as error:
-                _log.error("Job %s is left out of a page: %s", job_id, error)  # noqa: TRY400
+                _log.error("Job %s is left out of a page: %s", job_id, error)
             except JobNotFound:  # it was deleted meanwhile
                 continue
         more = len(ids) > limit
@@ -143,12 +146,16 @@ class Reads:
         is_pending = sa.case((job.c.status == INITIAL.value, 1), else_=0)
         is_running = sa.case((job.c.status == RUNNING.value, 1), else_=0)
         waits = sa.case((job.c.status == INITIAL.value, job.c.created_at))
-        query = sa.select(
-            job.c.queue,
-            sa.func.sum(is_pending).label("pending"),
-            sa.func.sum(is_running).label("running"),
-            sa.func.min(waits).label("oldest"),
-        ).group_by(job.c.queue)
+        query = (
+            sa.select(
+                job.c.queue,
+                sa.func.sum(is_pending).label("pending"),
+                sa.func.sum(is_running).label("running"),
+                sa.func.min(waits).label("oldest"),
+            )
+            .where(job.c.status.in_(_LIVE))
+            .group_by(job.c.queue)
+        )
         used = {row["queue"]: row for row in self._db.rows(query)}
         paused = {
             r["name"]: bool(r["paused"]) for r in self._db.rows(sa.select(tables.queue))
@@ -168,12 +175,15 @@ class Reads:
         """See `JobStore.limits`."""
         running = (
             sa.select(sa.func.count())
-            .where(job.c.status == RUNNING.value, job.c.name == tables.job_name.c.name)
+            .where(job.c.status == RUNNING.value, _OF_NAME + job.c.name == _LIMIT.key)
             .scalar_subquery()
         )
-        query = sa.select(tables.job_name, running.label("running"))
+        query = sa.select(tables.limit, running.label("running")).where(
+            _LIMIT.key.startswith(_OF_NAME)
+        )
         return {
-            r["name"]: (r["running"], r["max_running"]) for r in self._db.rows(query)
+            row["key"].removeprefix(_OF_NAME): (row["running"], row["max_running"])
+            for row in self._db.rows(query)
         }
 
     def cancels(self, worker_id: str) -> list[Running]:

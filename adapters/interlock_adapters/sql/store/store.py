@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from interlock.core.errors import InterlockError, JobNotFound
 from interlock.core.guards import NOT_MOVES, refusal
 from interlock.core.job import Job, Move, NewJob
+from interlock.core.lifecycle import row_of
 from interlock.core.records import (
     ClaimRequest,
     KillUnconfirmed,
@@ -23,7 +24,7 @@ from interlock.core.records import (
 from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.schema import row_rules, tables
 from interlock_adapters.sql.statements import move_facts, rows, updates
-from interlock_adapters.sql.store import claims, inserts
+from interlock_adapters.sql.store import claims, inserts, parking
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.feed import Feed
 from interlock_adapters.sql.store.idempotency import IdempotencyKeys
@@ -59,6 +60,7 @@ class SqlStore:
         self.check = reads.check
         maintenance = Maintenance(database)
         self.lost = maintenance.lost
+        self.reopen = maintenance.reopen
         self.overdue = maintenance.overdue
         self.next_due = maintenance.next_due
         self.set_paused = maintenance.set_paused
@@ -91,7 +93,8 @@ class SqlStore:
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""
-        if not self.database.has_begun:
+        is_sqlite = not self.database.flavor.is_postgres
+        if is_sqlite and not self.database.has_begun:  # no lock where nothing waits
             with self.database.read() as connection:
                 if not claims.is_any(connection, request, self.database.flavor):
                     return []
@@ -126,10 +129,16 @@ class SqlStore:
     def _commit(
         self, connection: sa.Connection, moves: Sequence[Move], notes: Sequence[Note]
     ) -> list[Job | InterlockError]:
+        flavor = self.database.flavor
+        leaving = {m.job_id for m in moves if not row_of(m.event).is_internal}
+        causes = (
+            parking.freed_by(connection, sorted(leaving), flavor) if leaving else {}
+        )
         _store_notes(connection, notes)
         outcomes: list[Job | InterlockError] = []
         for some in _runs(moves):
             outcomes += self._move(connection, some)
+        parking.open_some(connection, causes, flavor)
         return outcomes
 
     def _move(

@@ -8,7 +8,7 @@ from interlock_adapters.sql.schema.tables import job
 
 #: Columns that only the store and its guards use.
 _OWN = {
-    *("ready", "lease_epoch", "max_attempts", "retry_on_timeout"),
+    *("held_by", "lease_epoch", "max_attempts", "retry_on_timeout"),
     *("event", "event_at", "event_reason", "actor", "write_attempt", "write_proof"),
     *("exit_code", "exit_signal"),
 }

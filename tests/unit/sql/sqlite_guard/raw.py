@@ -22,7 +22,7 @@ SUBMITTED: Final = (
     *("rerun_of", "parent_id"),
 )
 #: Columns that only say how the last write was made, or when the next claim may look.
-FREE: Final = {"ready", "progress", "event", "event_at", "event_reason", "actor"} | {
+FREE: Final = {"held_by", "progress", "event", "event_at", "event_reason", "actor"} | {
     "write_seq",
     "write_attempt",
     "write_proof",

@@ -1,0 +1,27 @@
+"""Open and parked jobs: the conditions of `held_by`, for indexes and statements.
+
+`held_by` is a hint. NULL: the job is worth a look. A text names one cause that kept it
+from starting when a claim last looked: `due`, `expired`, `paused:QUEUE`, `key:KEY`. The
+claim alone decides, by the guards in its UPDATE: a job that is open without reason
+costs one look, one that is parked without reason waits for the next `reopen`.
+"""
+
+from typing import Final
+
+from interlock.core.lifecycle import INITIAL
+
+STARTABLE: Final = INITIAL.value
+#: Parked until a moment: promoted when it comes.
+DUE: Final = f"status = '{INITIAL}' AND held_by = 'due'"
+#: Parked for any other cause.
+PARKED: Final = f"status = '{INITIAL}' AND held_by IS NOT NULL AND held_by <> 'due'"
+#: The key of the limit of a job's name.
+KEY_OF_NAME: Final = "'name:' || name"
+
+#: The columns of each index of open jobs, before the order of starts.
+OPEN_INDEXES: Final = {"open": (), "kind": ("name",), "lane": ("name", "queue")}
+
+
+def is_open(index: str) -> str:
+    """Return the condition of an open job, worded so that one index alone fits it."""
+    return f"status = '{INITIAL}' AND coalesce(held_by, '{index}') = '{index}'"

@@ -1,0 +1,327 @@
+"""The SQL of a claim, and of parking what cannot start.
+
+Each partial index is worded for one kind of statement: PostgreSQL without statistics
+takes any index whose predicate a query implies, and sorts. It proves a predicate from
+the same words alone. No cause is called like an index: causes have a colon, or are
+`due` or `expired`. SQLite is told the index.
+"""
+
+from functools import cache
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock_adapters.sql.schema.column_types import UtcDateTime
+from interlock_adapters.sql.schema.flavor import Flavor
+from interlock_adapters.sql.schema.held import (
+    DUE,
+    KEY_OF_NAME,
+    PARKED,
+    STARTABLE,
+    is_open,
+)
+from interlock_adapters.sql.schema.row_rules import RUNNING
+
+BARRIER: Final = 7_305_103  # held shared by claims: who changes a limit waits for them
+_NOW: Final = sa.bindparam("now", type_=UtcDateTime())
+_ROW: Final = "id, name, queue, priority, run_at, expires_at"
+_BEST: Final = "ORDER BY priority DESC, id"
+#: A claim's statements must stay on their indexes, with statistics or without. A
+#: disabled sort has a cost so high that it would start the JIT compiler.
+_PLANNER: Final = ", ".join(
+    f"set_config('{name}', 'off', true)"
+    for name in ("enable_sort", "enable_bitmapscan", "enable_seqscan", "jit")
+)
+
+
+def _by(flavor: Flavor, index: str) -> str:
+    return flavor.by_index(f"ix_interlock_job_{index}")
+
+
+def skip_locked(flavor: Flavor) -> str:
+    """Return what leaves rows out that another transaction has locked."""
+    return " FOR UPDATE SKIP LOCKED" if flavor.is_postgres else ""
+
+
+def each(flavor: Flavor, parameter: str) -> str:
+    """Return a table, with a column `value`, of a list that is a parameter."""
+    if flavor.is_postgres:
+        return f"(SELECT unnest(CAST(:{parameter} AS text[])) AS value)"
+    return f"(SELECT value FROM json_each(:{parameter}))"
+
+
+def _among(flavor: Flavor, parameter: str) -> str:
+    if flavor.is_postgres:
+        return f"= ANY(CAST(:{parameter} AS text[]))"
+    return f"IN {each(flavor, parameter)}"
+
+
+def by_ids(flavor: Flavor, *, is_startable: bool = True) -> str:
+    """Return the condition of waiting rows that are found by their ids, `:ids`.
+
+    The cast keeps databases from walking an index on the status instead.
+    """
+    held = " AND coalesce(held_by, 'id') = 'id'" if is_startable else ""
+    return f"CAST(status AS TEXT) = '{STARTABLE}'{held} AND id {_among(flavor, 'ids')}"
+
+
+@cache
+def begin_claim() -> sa.TextClause:
+    """Return what a claim on PostgreSQL does first: planner, and barrier."""
+    return sa.text(f"SELECT {_PLANNER}, pg_advisory_xact_lock_shared({BARRIER})")
+
+
+@cache
+def barrier() -> sa.TextClause:
+    """Return what waits for the claims that may have read old limits and pauses."""
+    return sa.text(f"SELECT pg_advisory_xact_lock({BARRIER})")
+
+
+@cache
+def look(flavor: Flavor, source: str) -> sa.TextClause:
+    """Return the query of some waiting jobs and all that decides about their start.
+
+    It is one statement, of one snapshot: with two, a job could be seen parked and, a
+    moment later, its slot free, and a worse job of the same key would start first.
+
+    Args:
+        flavor: of the database.
+        source: `window` for the first `:size` open jobs, `ids` for `:ids`.
+    """
+    jobs = {
+        "window": f"SELECT {_ROW} FROM interlock_job {_by(flavor, 'open')}"
+        f" WHERE {is_open('open')} {_BEST} LIMIT :size",
+        "ids": f"SELECT {_ROW} FROM interlock_job WHERE {by_ids(flavor)}",
+    }[source]
+    return sa.text(f"""
+WITH candidate AS MATERIALIZED ({jobs}),
+limited (key) AS MATERIALIZED (SELECT DISTINCT {KEY_OF_NAME} FROM candidate)
+SELECT 'job' AS kind, id, name, queue, priority,
+  CASE WHEN run_at > :now THEN 1 ELSE 0 END AS early,
+  CASE WHEN expires_at < :now THEN 1 ELSE 0 END AS late FROM candidate
+UNION ALL SELECT 'paused', name, '', '', 0, 0, 0 FROM interlock_queue
+  WHERE paused AND name IN (SELECT queue FROM candidate)
+UNION ALL SELECT 'limit', key, '', '', max_running, 0, 0 FROM interlock_limit
+  WHERE key IN (SELECT key FROM limited)
+UNION ALL SELECT 'slot', key, '', '', number, 0, 0 FROM interlock_slot
+  WHERE key IN (SELECT key FROM limited)
+UNION ALL SELECT 'due', '', '', '', 0, 0, 0
+  WHERE EXISTS (SELECT 1 FROM interlock_job {_by(flavor, "due")}
+                WHERE {DUE} AND run_at <= :now)
+""").bindparams(_NOW)
+
+
+@cache
+def lanes(flavor: Flavor, *, by_queue: bool, is_paused: bool) -> sa.TextClause:
+    """Return the query of the own lanes with the best heads: one seek a lane.
+
+    The best `:many` jobs stand in at most as many lanes. A lane is a name, or a name
+    and a queue where only some queues are of use.
+
+    Args:
+        flavor: of the database.
+        by_queue: the worker takes jobs of `:queues` only.
+        is_paused: some queue is paused.
+    """
+    paused = "SELECT 1 FROM interlock_queue AS p WHERE p.name = {} AND p.paused"
+    index, columns = "lane", "name, queue"
+    if by_queue:
+        pairs = (
+            f"SELECT n.value AS name, q.value AS queue FROM {each(flavor, 'names')} AS n"
+            f" CROSS JOIN {each(flavor, 'queues')} AS q"
+            f" WHERE NOT EXISTS ({paused.format('q.value')})"
+        )
+    elif is_paused:  # a loose scan over the queues of the own names
+        following = (
+            f"(SELECT queue FROM interlock_job {_by(flavor, 'lane')}"
+            f" WHERE {is_open('lane')} AND name = {{}} AND queue > {{}}"
+            " ORDER BY queue LIMIT 1)"
+        )
+        pairs = f"""WITH RECURSIVE pair (name, queue) AS (
+  SELECT n.value, {following.format("n.value", "''")} FROM {each(flavor, "names")} AS n
+  UNION ALL
+  SELECT name, {following.format("pair.name", "pair.queue")} FROM pair
+  WHERE queue IS NOT NULL)
+SELECT name, queue FROM pair WHERE queue IS NOT NULL
+  AND NOT EXISTS ({paused.format("pair.queue")}) LIMIT 1000"""
+    else:
+        index, columns = "kind", "name"
+        pairs = f"SELECT n.value AS name FROM {each(flavor, 'names')} AS n"
+    head = (
+        f"(SELECT {{}} FROM interlock_job {_by(flavor, index)} WHERE {is_open(index)}"
+        f" AND {_of_lane(columns, 'lane.')} {_BEST} LIMIT 1)"
+    )
+    return sa.text(
+        f"WITH head AS MATERIALIZED (SELECT lane.*, {head.format('priority')} AS"
+        f" priority, {head.format('id')} AS id FROM ({pairs}) AS lane)"
+        f" SELECT {columns} FROM head WHERE id IS NOT NULL {_BEST} LIMIT :many"
+    )
+
+
+def _of_lane(columns: str, prefix: str) -> str:
+    return " AND ".join(
+        f"interlock_job.{column} = {prefix}{column}" for column in columns.split(", ")
+    )
+
+
+@cache
+def of_lane(flavor: Flavor, *, by_queue: bool) -> sa.TextClause:
+    """Return the query of the best `:many` ids of the lane `:name`, or also `:queue`."""
+    index, columns = ("lane", "name, queue") if by_queue else ("kind", "name")
+    return sa.text(
+        f"SELECT id FROM interlock_job {_by(flavor, index)} WHERE {is_open(index)}"
+        f" AND {_of_lane(columns, ':')} {_BEST} LIMIT :many"
+    )
+
+
+@cache
+def locked(flavor: Flavor, *, most: bool) -> sa.TextClause:
+    """Return the query that locks open rows of `:ids`, those that nobody else has.
+
+    `most`: only the best `:many` of them.
+    """
+    best = f" {_BEST} LIMIT :many" if most else ""
+    return sa.text(
+        f"SELECT id FROM interlock_job WHERE {by_ids(flavor)}{best}{skip_locked(flavor)}"
+    )
+
+
+@cache
+def take_slots(flavor: Flavor) -> sa.TextClause:
+    """Return the INSERT of slots. On PostgreSQL it returns the jobs that got one."""
+    if not flavor.is_postgres:
+        return sa.text(
+            "INSERT INTO interlock_slot (key, number, job_id, attempt)"
+            " SELECT :key, :number, id, attempt + 1 FROM interlock_job WHERE id = :job_id"
+        )
+    return sa.text(
+        "INSERT INTO interlock_slot (key, number, job_id, attempt)"
+        " SELECT taken.key, taken.number, job.id, job.attempt + 1"
+        " FROM unnest(CAST(:keys AS text[]), CAST(:numbers AS int[]),"
+        " CAST(:ids AS text[])) WITH ORDINALITY AS taken(key, number, job_id, place)"
+        " JOIN interlock_job AS job ON job.id = taken.job_id ORDER BY taken.place"
+        " ON CONFLICT DO NOTHING RETURNING job_id"
+    )
+
+
+@cache
+def give_slots_back(flavor: Flavor) -> sa.TextClause:
+    """Return the DELETE of the slots of jobs that did not start."""
+    return sa.text(f"DELETE FROM interlock_slot WHERE job_id {_among(flavor, 'ids')}")
+
+
+@cache
+def park(flavor: Flavor) -> sa.TextClause:
+    """Return the UPDATE that parks open jobs on one cause."""
+    return sa.text(f"UPDATE interlock_job SET held_by = :cause WHERE {by_ids(flavor)}")
+
+
+@cache
+def open_parked(flavor: Flavor) -> sa.TextClause:
+    """Return the UPDATE that opens the best jobs which are parked on causes.
+
+    On PostgreSQL `:causes` and `:many` are lists; on SQLite they are `:cause`, `:many`.
+    """
+    best = (
+        f"SELECT id FROM interlock_job {_by(flavor, 'held')} WHERE {PARKED}"
+        f" AND held_by = {{}} {_BEST} LIMIT {{}}"
+    )
+    if not flavor.is_postgres:
+        return _open(best.format(":cause", ":many"), flavor)
+    return _open(
+        "SELECT best.id FROM unnest(CAST(:causes AS text[]), CAST(:many AS int[]))"
+        " AS c(cause, many) CROSS JOIN LATERAL"
+        f" ({best.format('c.cause', 'c.many')}{skip_locked(flavor)}) AS best",
+        flavor,
+    )
+
+
+@cache
+def promote(flavor: Flavor) -> sa.TextClause:
+    """Return the UPDATE that opens the first `:many` jobs which have become due."""
+    return _open(
+        f"SELECT id FROM interlock_job {_by(flavor, 'due')} WHERE {DUE}"
+        f" AND run_at <= :now ORDER BY run_at LIMIT :many{skip_locked(flavor)}",
+        flavor,
+    ).bindparams(_NOW)
+
+
+def _open(ids: str, flavor: Flavor) -> sa.TextClause:
+    # ARRAY(...) runs once and first; as a join the planner may walk all that is parked.
+    some = f"= ANY(ARRAY({ids}))" if flavor.is_postgres else f"IN ({ids})"
+    return sa.text(
+        f"UPDATE interlock_job SET held_by = NULL WHERE id {some}"
+        f" AND CAST(status AS TEXT) = '{STARTABLE}' AND held_by IS NOT NULL"
+    )
+
+
+@cache
+def causes(flavor: Flavor) -> sa.TextClause:
+    """Return the query of the next `:many` causes after `:after`: one seek each."""
+    following = (
+        f"(SELECT held_by FROM interlock_job {_by(flavor, 'held')} WHERE {PARKED}"
+        " AND held_by > {} ORDER BY held_by LIMIT 1)"
+    )
+    return sa.text(
+        f"WITH RECURSIVE parked (cause) AS (SELECT {following.format(':after')}"
+        f" UNION ALL SELECT {following.format('parked.cause')} FROM parked"
+        " WHERE cause IS NOT NULL)"
+        " SELECT cause FROM parked WHERE cause IS NOT NULL LIMIT :many"
+    )
+
+
+@cache
+def rooms(flavor: Flavor) -> sa.TextClause:
+    """Return the query of paused queues and of free slots, among `:names`."""
+    return sa.text(
+        "SELECT 'paused' AS kind, name AS what, 0 AS room FROM interlock_queue"
+        f" WHERE paused AND name {_among(flavor, 'names')}"
+        " UNION ALL SELECT 'limit', key, max_running - (SELECT count(*)"
+        " FROM interlock_slot AS s WHERE s.key = interlock_limit.key)"
+        f" FROM interlock_limit WHERE key {_among(flavor, 'names')}"
+    )
+
+
+@cache
+def limited_keys(flavor: Flavor) -> sa.TextClause:
+    """Return the query of the limited keys of the jobs `:ids`, and of how many."""
+    return sa.text(
+        f"SELECT l.key, count(*) AS many FROM {each(flavor, 'ids')} AS given"
+        " CROSS JOIN interlock_job AS job CROSS JOIN interlock_limit AS l"
+        f" WHERE job.id = given.value AND l.key = {KEY_OF_NAME} GROUP BY l.key"
+    )
+
+
+@cache
+def lock_causes() -> sa.TextClause:
+    """Return what waits for the locks of causes, in one order for everybody."""
+    return sa.text(
+        "SELECT pg_advisory_xact_lock(number) FROM (SELECT DISTINCT"
+        " hashtextextended(cause, 0) AS number FROM unnest(CAST(:causes AS text[]))"
+        " AS given(cause) ORDER BY 1 OFFSET 0) AS ordered"
+    )
+
+
+@cache
+def try_causes() -> sa.TextClause:
+    """Return what takes those locks of causes that nobody else has."""
+    return sa.text(
+        "SELECT cause, pg_try_advisory_xact_lock(hashtextextended(cause, 0)) AS got"
+        " FROM unnest(CAST(:causes AS text[])) AS given(cause)"
+    )
+
+
+@cache
+def slots_for_running() -> sa.TextClause:
+    """Return the INSERT that gives slots of `:key` to the running jobs of `:name`.
+
+    They run already: more of them than the limit allows keep theirs until they end.
+    """
+    return sa.text(
+        "INSERT INTO interlock_slot (key, number, job_id, attempt)"
+        " SELECT :key, (SELECT coalesce(max(number), 0) FROM interlock_slot"
+        " WHERE key = :key) + row_number() OVER (ORDER BY id), id, attempt"
+        f" FROM interlock_job WHERE status = '{RUNNING}' AND name = :name"
+        " AND NOT EXISTS (SELECT 1 FROM interlock_slot AS s"
+        " WHERE s.job_id = interlock_job.id AND s.key = :key)"
+    )
