@@ -319,9 +319,10 @@ def slots_for_running() -> sa.TextClause:
     """
     return sa.text(
         "INSERT INTO interlock_slot (key, number, job_id, attempt)"
-        " SELECT :key, (SELECT coalesce(max(number), 0) FROM interlock_slot"
-        " WHERE key = :key) + row_number() OVER (ORDER BY id), id, attempt"
-        f" FROM interlock_job WHERE status = '{RUNNING}' AND name = :name"
+        " SELECT given.key, (SELECT coalesce(max(number), 0) FROM interlock_slot AS s"
+        " WHERE s.key = given.key) + row_number() OVER (ORDER BY id), id, attempt"
+        " FROM interlock_job CROSS JOIN (SELECT CAST(:key AS text) AS key) AS given"
+        f" WHERE status = '{RUNNING}' AND name = :name"
         " AND NOT EXISTS (SELECT 1 FROM interlock_slot AS s"
-        " WHERE s.job_id = interlock_job.id AND s.key = :key)"
+        " WHERE s.job_id = interlock_job.id AND s.key = given.key)"
     )

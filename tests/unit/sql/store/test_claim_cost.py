@@ -20,7 +20,7 @@ from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.sqlite.sqlite import open_store
 from interlock_adapters.sql.store.store import SqlStore
 
-FEW, MANY = 20, 3000
+FEW, MANY = 600, 3000  # more than a claim looks at, and parks, at once
 
 
 @contextmanager
