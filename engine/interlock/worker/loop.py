@@ -27,6 +27,7 @@ from interlock.ports.runner import Runner, Source
 from interlock.ports.store import JobStore
 from interlock.ports.tracing import tracer
 from interlock.worker.attempts import Attempts, Tracked
+from interlock.worker.duties import Duty
 from interlock.worker.reaper import Reaper
 from interlock.worker.settings import WorkerSettings
 from interlock.worker.supervision import Supervised
@@ -94,13 +95,40 @@ class Worker:
         self._started_at = clock.now()
         self._boot_id = boot_id()
         self._stops = 0
-        self._patience_over = float("inf")
         self._hungry = True
         self._changed = False  # since cancels were looked for
         self._down = ""  # why the store does not answer, told once
-        self._renew_at = self._look_at = self._reap_at = self._poll_at = 0.0
         self._gather_s = 0.0  # before the next turn
         self.ready = threading.Event()  # set once it is registered
+        self._shutdown = Duty(
+            name="shut down",
+            run=self._shut_down,
+            period_s=None,
+            early_s=float("inf"),  # in each turn: the second signal stops at once
+            is_needed=lambda: self._stops > 0,
+            next_at=float("inf"),
+        )
+        self._renewal = Duty(
+            name="renew leases",
+            run=self._renew,
+            period_s=settings.lease / 3,
+            early_s=_SOON_S,
+        )
+        self._poll = Duty(
+            name="poll for jobs", run=self._look_for_jobs, period_s=_POLL_S
+        )
+        self._duties = (  # in the order of a turn
+            Duty(
+                name="look for cancels",
+                run=self._look_for_cancels,
+                period_s=_LOOK_S,
+                is_needed=lambda: self._changed and bool(self._attempts.all),
+            ),
+            self._shutdown,
+            self._renewal,
+            Duty(name="reap", run=self._reap, period_s=_REAP_S, early_s=_SOON_S),
+            self._poll,
+        )
 
     @property
     def containment(self) -> str:
@@ -181,7 +209,7 @@ class Worker:
                     error,
                 )
             self._down = str(error)
-            self._renew_at = 0.0  # what it was about to renew may be over soon
+            self._renewal.next_at = 0.0  # what it was about to renew may be over soon
             self._wakeup.wait(_STORE_DOWN_S)
         return bool(self._attempts.all)
 
@@ -190,22 +218,9 @@ class Worker:
         self._changed |= changed
         if changed:
             self._hungry = True
-        if self._changed and self._attempts.all and now >= self._look_at:
-            self._look_at = now + _LOOK_S
-            self._attempts.note_cancels(self._store.cancels(self.id))
-            self._changed = False
-        if self._stops:
-            self._shut_down(now)
-        soon = now + _SOON_S
-        if soon >= self._renew_at:
-            self._renew(now)
-        if soon >= self._reap_at:
-            self._reap_at = now + _REAP_S
-            self._reaper.reap(self._clock.now())
-            self._attempts.let_go()
-        if now >= self._poll_at:
-            self._poll_at = now + _POLL_S
-            self._hungry = True
+        for duty in self._duties:
+            if duty.is_due(now):
+                duty.perform(now)
         self._exchange()
         for tracked, request in self._attempts.requests():
             reply = self._answer(tracked.job, request)
@@ -254,10 +269,8 @@ class Worker:
         """Return the seconds until something is due."""
         if self._hungry and self._free() and not self._stops:
             return 0.0
-        due = min(self._renew_at, self._reap_at, self._poll_at, self._patience_over)
+        due = min(duty.due_at for duty in self._duties)
         due = min(due, self._attempts.next_deadline())
-        if self._changed and self._attempts.all:
-            due = min(due, self._look_at)
         return max(0.0, due - self._clock.boot())
 
     def _free(self, ending: int = 0) -> int:
@@ -265,23 +278,35 @@ class Worker:
             return 0
         return self._settings.concurrency - len(self._attempts.all) + ending
 
+    def _look_for_cancels(self, _now: float) -> None:
+        self._attempts.note_cancels(self._store.cancels(self.id))
+        self._changed = False
+
+    def _look_for_jobs(self, _now: float) -> None:
+        self._hungry = True
+
+    def _reap(self, _now: float) -> None:
+        self._reaper.reap(self._clock.now())
+        self._attempts.let_go()
+
     def _shut_down(self, now: float) -> None:
-        if self._patience_over == float("inf"):
+        """Begin the shutdown grace; stop the attempts when it is over."""
+        duty, at_once = self._shutdown, self._stops > 1
+        if duty.next_at == float("inf"):
             grace_s = self._settings.shutdown_grace
-            words = (
+            message = (
                 "Shutting down: %s running jobs get %g s to finish. A second signal "
                 "(Ctrl-C or SIGTERM) stops them now."
             )
-            _log.info(words, len(self._attempts.all), grace_s)
-            self._patience_over = now + self._settings.shutdown_grace
-        if now >= self._patience_over or self._stops > 1:
-            self._attempts.shut_down(at_once=self._stops > 1)
-            self._patience_over = float("inf") if self._stops > 1 else now + _POLL_S
+            _log.info(message, len(self._attempts.all), grace_s)
+            duty.next_at = now + grace_s
+        if now >= duty.next_at or at_once:
+            self._attempts.shut_down(at_once=at_once)
+            duty.next_at = float("inf") if at_once else now + _POLL_S
 
     def _renew(self, now: float) -> None:
         """Renew all leases, and extend the attempts whose renewal is confirmed."""
         lease = self._settings.lease
-        self._renew_at = now + lease / 3
         self._register()
         held = self._attempts.held()
         if held:
@@ -305,7 +330,8 @@ class Worker:
         due = None if self._hungry else self._store.next_due(now=now)
         if due is not None:
             wait_s = (due - self._clock.now()).total_seconds()
-            self._poll_at = min(self._poll_at, self._clock.boot() + wait_s)
+            due_at = self._clock.boot() + wait_s
+            self._poll.next_at = min(self._poll.next_at, due_at)
 
     def _start(self, job: Job, claimed: float) -> None:
         """Start a claimed job.
