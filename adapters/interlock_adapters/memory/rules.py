@@ -1,4 +1,4 @@
-"""Applies moves to jobs, and matches jobs with searches. Pure."""
+"""Applies moves to jobs, compares and converts them. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
 from interlock.core.machine import destination
-from interlock.core.records import EQUAL, Search
+from interlock.core.records import EQUAL, Running, Search
 
 _SUCCEEDED = row_of(Event.SUCCEED).target
 
@@ -92,3 +92,12 @@ def same_call(job: Job, new: NewJob) -> bool:
     """Whether a stored job is the same call as a new one: name and params."""
     stored, wanted = (json.dumps(x.params, sort_keys=True) for x in (job, new))
     return job.name == new.name and stored == wanted
+
+
+def as_running(job: Job) -> Running:
+    """Return a worker's view of its job."""
+    return Running(
+        job_id=job.id,
+        attempt=job.attempt,
+        cancel_requested=job.cancel_requested_at is not None,
+    )

@@ -5,6 +5,9 @@ import pytest
 from interlock.worker.duties import Duty
 
 
+def _do_nothing(_now: float) -> None: ...
+
+
 def test_a_duty_is_due_again_after_its_period() -> None:
     runs: list[float] = []
     duty = Duty(name="poll", run=runs.append, period_s=2.0)
@@ -15,12 +18,12 @@ def test_a_duty_is_due_again_after_its_period() -> None:
 
 
 def test_a_duty_may_run_a_little_early_but_wakes_the_worker_on_time() -> None:
-    duty = Duty(name="renew", run=float, period_s=1.0, early_s=0.5, next_at=3.0)
+    duty = Duty(name="renew", run=_do_nothing, period_s=1.0, early_s=0.5, next_at=3.0)
     assert (duty.is_due(2.4), duty.is_due(2.5), duty.due_at) == (False, True, 3.0)
 
 
 def test_a_duty_that_is_not_needed_is_never_due() -> None:
-    duty = Duty(name="look", run=float, period_s=1.0, is_needed=lambda: False)
+    duty = Duty(name="look", run=_do_nothing, period_s=1.0, is_needed=lambda: False)
     assert (duty.is_due(9.0), duty.due_at) == (False, float("inf"))
 
 
