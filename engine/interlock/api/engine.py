@@ -1,4 +1,7 @@
-"""`Engine`: submits, waits for, cancels and reruns jobs, and starts workers."""
+"""`Engine`: submits, waits for, cancels and reruns jobs, and starts workers.
+
+One file, because it is one public class, whose docstrings are its reference.
+"""
 
 import logging
 import threading

@@ -1,4 +1,8 @@
-"""`@job`, and the registry of job functions by name."""
+"""`@job`, and the registry of job functions by name.
+
+One file, because the decorator, the `JobFunction` that it returns and the registry that
+it fills need each other.
+"""
 
 import importlib
 import inspect

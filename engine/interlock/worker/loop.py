@@ -2,6 +2,9 @@
 
 It runs in one thread. A database call may block for ever. This delays the loop, but no
 kill: each job's supervisor kills it when its lease is over.
+
+One file, because the order of the steps in a turn is the protocol. `duties` knows when
+each step is due, `attempts` what happens to the running jobs.
 """
 
 import logging

@@ -1,4 +1,7 @@
-"""The job's own process: calls the function, reports its result, and ends."""
+"""The job's own process: calls the function, reports its result, and ends.
+
+One file, because it is one sequence: prepare, call, report, end.
+"""
 
 import atexit
 import faulthandler
