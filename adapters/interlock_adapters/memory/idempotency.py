@@ -17,17 +17,17 @@ class IdempotencyKeys:
         with self._records.lock:
             kept = self._records.answers
             self._records.answers = {k: a for k, a in kept.items() if a.until >= now}
-            found = self._records.answers.get(wanted.key)
+            stored = self._records.answers.get(wanted.key)
             self._records.answers.setdefault(wanted.key, wanted)
-            return found
+            return stored
 
     def keep(self, kept: Answer, *, reserved: Answer) -> bool:
         """See `JobStore.keep`."""
         with self._records.lock:
-            still = self._records.answers.get(kept.key) == reserved
-            if still:
+            is_reserved = self._records.answers.get(kept.key) == reserved
+            if is_reserved:
                 self._records.answers[kept.key] = kept
-            return still
+            return is_reserved
 
     def forget(self, reserved: Answer) -> None:
         """See `JobStore.forget`."""

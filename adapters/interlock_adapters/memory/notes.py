@@ -53,8 +53,8 @@ class Notes:
 
     def _update_attempt(self, note: Started | Used, **values: Any) -> None:
         """Store a note of an attempt; an ended attempt does not change."""
-        known = {name: value for name, value in values.items() if value is not None}
+        noted = {name: value for name, value in values.items() if value is not None}
         attempts = self._records.attempts[note.job_id]
         for index, attempt in enumerate(attempts):
             if attempt.attempt == note.attempt and attempt.outcome is None:
-                attempts[index] = replace(attempt, **known)
+                attempts[index] = replace(attempt, **noted)

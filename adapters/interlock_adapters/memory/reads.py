@@ -32,14 +32,12 @@ class Reads:
     def search(self, search: Search) -> Page:
         """See `JobStore.search`."""
         with self._records.lock:
-            everything = sorted(
-                self._records.jobs.values(), key=lambda j: j.id, reverse=True
-            )
+            jobs = sorted(self._records.jobs.values(), key=lambda j: j.id, reverse=True)
         now = self._records.clock.now()
-        found = [replace(j, read_at=now) for j in everything if matches(j, search)]
-        items = tuple(found[: search.limit])
-        more = len(found) > search.limit
-        return Page(items=items, next_cursor=items[-1].id if more else None)
+        matching = [replace(j, read_at=now) for j in jobs if matches(j, search)]
+        items = tuple(matching[: search.limit])
+        has_more = len(matching) > search.limit
+        return Page(items=items, next_cursor=items[-1].id if has_more else None)
 
     def counts(self) -> dict[JobStatus, int]:
         """See `JobStore.counts`."""
@@ -63,8 +61,8 @@ class Reads:
 
     def rejections(self, job_id: str | None = None) -> list[Rejection]:
         """See `JobStore.rejections`."""
-        found = [r for r in self._records.rejections if job_id in (None, r.job_id)]
-        return found[-_MOST_REJECTIONS:]
+        rejections = [r for r in self._records.rejections if job_id in (None, r.job_id)]
+        return rejections[-_MOST_REJECTIONS:]
 
     def queues(self) -> list[QueueInfo]:
         """See `JobStore.queues`."""
@@ -87,8 +85,8 @@ class Reads:
     def limits(self) -> dict[str, tuple[int, int]]:
         """See `JobStore.limits`."""
         return {
-            n: (self._records.running_count(n), most)
-            for n, most in self._records.limits.items()
+            name: (self._records.running_count(name), allowed)
+            for name, allowed in self._records.limits.items()
         }
 
     def workers(self) -> list[WorkerInfo]:

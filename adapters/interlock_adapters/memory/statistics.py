@@ -26,12 +26,12 @@ class Statistics:
     def ended_jobs(self, since: datetime, *, limit: int) -> list[EndedJob]:
         """See `JobStore.ended_jobs`."""
         with self._records.lock:
-            found = [
+            ended = [
                 (job.finished_at, job.id, job)
                 for job in self._records.jobs.values()
                 if job.finished_at is not None and job.finished_at >= since
             ]
-        found.sort(reverse=True)
+        ended.sort(reverse=True)
         return [
             EndedJob(
                 name=job.name,
@@ -40,7 +40,7 @@ class Statistics:
                 started_at=job.started_at,
                 finished_at=finished,
             )
-            for finished, _, job in found[:limit]
+            for finished, _, job in ended[:limit]
         ]
 
     def totals(self) -> Totals:
@@ -56,6 +56,8 @@ class Statistics:
                 jobs=Tally(
                     (job.name, job.status) for job in self._records.jobs.values()
                 ),
-                rejections=Tally(one.event for one in self._records.rejections),
+                rejections=Tally(
+                    rejection.event for rejection in self._records.rejections
+                ),
                 lease_slack_s=(min(leases) - now) / _US if leases else None,
             )

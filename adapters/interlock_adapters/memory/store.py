@@ -173,11 +173,11 @@ class MemoryStore:
             return claimed
 
     def _has_slot(self, name: str) -> bool:
-        limit = self.records.limits.get(name)
-        return limit is None or self.records.running_count(name) < limit
+        allowed = self.records.limits.get(name)
+        return allowed is None or self.records.running_count(name) < allowed
 
     def _claim(self, job: Job, request: ClaimRequest) -> Job:
-        taken = replace(
+        claimed = replace(
             job,
             status=_CLAIM.target,
             attempt=job.attempt + 1,
@@ -190,17 +190,17 @@ class MemoryStore:
             version=job.version + 1,
             read_at=request.now,
         )
-        self.records.put(taken)
-        self._record(taken, Event.CLAIM, job.status, request.worker_id, None)
+        self.records.put(claimed)
+        self._record(claimed, Event.CLAIM, job.status, request.worker_id, None)
         self.records.attempts[job.id].append(
             Attempt(
                 job_id=job.id,
-                attempt=taken.attempt,
+                attempt=claimed.attempt,
                 worker_id=request.worker_id,
                 claimed_at=request.now,
             )
         )
-        return taken
+        return claimed
 
     def apply(self, move: Move) -> Job:
         """See `JobStore.apply`."""

@@ -134,11 +134,11 @@ class AsyncEngine:
                 changed.clear()
                 waiting.refuse_failed()
                 job = await self.get(job_id)
-                left = _POLL_S if until is None else until - loop.time()
-                if job.is_terminal or left <= 0:
+                left_s = _POLL_S if until is None else until - loop.time()
+                if job.is_terminal or left_s <= 0:
                     return job
                 try:
-                    await asyncio.wait_for(changed.wait(), min(left, _POLL_S))
+                    await asyncio.wait_for(changed.wait(), min(left_s, _POLL_S))
                 except TimeoutError:
                     continue
 

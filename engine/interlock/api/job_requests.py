@@ -38,8 +38,8 @@ class JobRequests:
             return {"url": self._told_url()}
         except InterlockError as error:
             about = {k: v for k, v in vars(error).items() if isinstance(v, str | int)}
-            kind, words = type(error).__name__, str(error)[:_MAX_WORDS]
-            return {"error": {"kind": kind, "message": words, "about": about}}
+            kind, message = type(error).__name__, str(error)[:_MAX_WORDS]
+            return {"error": {"kind": kind, "message": message, "about": about}}
 
     def _submit(self, job: Job, request: Mapping[str, Any]) -> str:
         options: Any = dict(request["options"])

@@ -50,8 +50,8 @@ Answer = Callable[[Job, Mapping[str, Any]], Mapping[str, object]]
 
 
 def _refuse(_job: Job, _request: Mapping[str, Any]) -> Mapping[str, object]:
-    words = "This worker takes no requests from its jobs."
-    return {"error": {"kind": "InterlockError", "message": words, "about": {}}}
+    message = "This worker takes no requests from its jobs."
+    return {"error": {"kind": "InterlockError", "message": message, "about": {}}}
 
 
 def new_worker_id() -> str:
@@ -98,7 +98,7 @@ class Worker:
         self._started_at = clock.now()
         self._boot_id = boot_id()
         self._stops = 0
-        self._hungry = True
+        self._may_find_jobs = True
         self._changed = False  # since cancels were looked for
         self._down = ""  # why the store does not answer, told once
         self._gather_s = 0.0  # before the next turn
@@ -162,9 +162,9 @@ class Worker:
             self._wakeup.close()
 
     def _begin(self) -> None:
-        known = self._store.limits()
+        limits = self._store.limits()
         for job in self._jobs.values():
-            if known.get(job.name, (0, None))[1] != job.max_running:
+            if limits.get(job.name, (0, None))[1] != job.max_running:
                 self._store.set_limit(job.name, job.max_running)
         self._published = describe(self._jobs)
         self._register()
@@ -195,7 +195,7 @@ class Worker:
         Returns:
             Whether any attempt is running.
         """
-        changed = self._wakeup.wait(min(most_s, self._patience_s()), self._sources())
+        changed = self._wakeup.wait(min(most_s, self._idle_s()), self._sources())
         changed |= bool(self._gather_s) and self._wakeup.wait(self._gather_s)
         self._runner.tend()
         self._attempts.observe()
@@ -220,7 +220,7 @@ class Worker:
         now = self._clock.boot()
         self._changed |= changed
         if changed:
-            self._hungry = True
+            self._may_find_jobs = True
         for duty in self._duties:
             if duty.is_due(now):
                 duty.perform(now)
@@ -239,7 +239,7 @@ class Worker:
         notes = self._attempts.notes(moves)
         ending = sum(not row_of(move.event).is_internal for _, move in moves)
         free = self._free(ending)
-        hungry = free > 0 and not self._stops and (self._hungry or ending > 0)
+        claims = free > 0 and not self._stops and (self._may_find_jobs or ending > 0)
         outcomes: list[Job | InterlockError] = []
         claimed: list[Job] = []
         before, now = self._clock.boot(), self._clock.now()
@@ -247,30 +247,30 @@ class Worker:
         with self._store.together() if writes else nullcontext():
             if writes:
                 outcomes = self._store.commit([move for _, move in moves], notes)
-            if hungry:
+            if claims:
                 claimed = self._claim(free, now)
         self._attempts.settle(moves, outcomes, notes)
         for job in claimed:
             self._start(job, before)
         self._gather_s = self._pause_s(ending, self._clock.boot() - before)
-        if hungry:
-            self._hungry = len(claimed) == free
+        if claims:
+            self._may_find_jobs = len(claimed) == free
             self._await_due(now)
 
-    def _pause_s(self, ended: int, took: float) -> float:
+    def _pause_s(self, ended_count: int, transaction_s: float) -> float:
         """Return how long to wait before the next transaction, to group ends of jobs.
 
         As long as the last transaction took, if many jobs run and end in groups.
         """
-        many = ended >= _GROUP and len(self._attempts.all) >= 4 * _GROUP
-        return min(took, _GATHER_S) if many else 0.0
+        is_busy = ended_count >= _GROUP and len(self._attempts.all) >= 4 * _GROUP
+        return min(transaction_s, _GATHER_S) if is_busy else 0.0
 
     def _sources(self) -> list[Source]:
         return [*self._runner.sources(), *self._attempts.sources()]
 
-    def _patience_s(self) -> float:
+    def _idle_s(self) -> float:
         """Return the seconds until something is due."""
-        if self._hungry and self._free() and not self._stops:
+        if self._may_find_jobs and self._free() and not self._stops:
             return 0.0
         due = min(duty.due_at for duty in self._duties)
         due = min(due, self._attempts.next_deadline())
@@ -286,7 +286,7 @@ class Worker:
         self._changed = False
 
     def _look_for_jobs(self, _now: float) -> None:
-        self._hungry = True
+        self._may_find_jobs = True
 
     def _reap(self, _now: float) -> None:
         self._reaper.reap(self._clock.now())
@@ -330,7 +330,7 @@ class Worker:
 
     def _await_due(self, now: datetime) -> None:
         """Claim again when the next job becomes due after the claim of `now`."""
-        due = None if self._hungry else self._store.next_due(now=now)
+        due = None if self._may_find_jobs else self._store.next_due(now=now)
         if due is not None:
             wait_s = (due - self._clock.now()).total_seconds()
             due_at = self._clock.boot() + wait_s
@@ -356,6 +356,6 @@ class Worker:
             trace=span.carrier,
         )
         deadline = None if timeout is None else self._clock.boot() + timeout
-        seen = Supervised(job=job, deadline=deadline)
+        state = Supervised(job=job, deadline=deadline)
         execution = self._runner.start(launch)
-        self._attempts.add(Tracked(seen=seen, execution=execution, span=span))
+        self._attempts.add(Tracked(state=state, execution=execution, span=span))
