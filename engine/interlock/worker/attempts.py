@@ -131,7 +131,7 @@ class Attempts:
         """Handle the observations since the last call."""
         for tracked in self.all.values():
             for observation in tracked.execution.observe():
-                self._take(tracked, observation)
+                self._handle(tracked, observation)
         self._dying = [
             execution for execution in self._dying if not _is_dead(execution)
         ]
@@ -145,7 +145,7 @@ class Attempts:
             if tracked.state.proof is not None
         }
 
-    def _take(self, tracked: Tracked, observation: Observation) -> None:
+    def _handle(self, tracked: Tracked, observation: Observation) -> None:
         state, job = tracked.state, tracked.job
         match observation:
             case ExitSeen():
@@ -219,7 +219,7 @@ class Attempts:
     ) -> None:
         """Apply the store's answer to one move."""
         if isinstance(outcome, IllegalTransition):
-            outcome = self._look_again(tracked, outcome)
+            outcome = self._reread(tracked, outcome)
         if isinstance(outcome, InterlockError):
             about = _about(tracked.job)
             _log.warning(
@@ -244,7 +244,7 @@ class Attempts:
         tracked.span.end(move)
         del self.all[tracked.job.id]
 
-    def _look_again(
+    def _reread(
         self, tracked: Tracked, refused: IllegalTransition
     ) -> Job | InterlockError:
         """Return the job as it is now, if it changed and the attempt is still ours."""
