@@ -6,10 +6,10 @@ from importlib.metadata import entry_points
 
 def main() -> None:
     """Run the console script `interlock`."""
-    found = entry_points(group="console_scripts", name="interlock")
-    if not found:
+    scripts = entry_points(group="console_scripts", name="interlock")
+    if not scripts:
         sys.exit("The command line is not installed. Run: pip install interlock-jobs")
-    next(iter(found)).load()()
+    next(iter(scripts)).load()()
 
 
 if __name__ == "__main__":

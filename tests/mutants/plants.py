@@ -87,7 +87,7 @@ def time_from_the_question(patch: pytest.MonkeyPatch) -> None:
     def start(self: loop.Worker, job: Job, claimed: float) -> None:
         real(self, job, claimed)
         if job.timeout_s is not None:
-            self._attempts.all[job.id].seen.deadline = claimed + job.timeout_s
+            self._attempts.all[job.id].state.deadline = claimed + job.timeout_s
 
     patch.setattr(loop.Worker, "_start", start)
 
@@ -110,12 +110,12 @@ def trust_death(patch: pytest.MonkeyPatch) -> None:
 
 def keep_the_stop(patch: pytest.MonkeyPatch) -> None:
     """Take the stop cause of an attempt along into the next one."""
-    real = memory_rules._left
+    real = memory_rules._after_running
 
     def left(job: Job, move: Move) -> Job:
         return replace(real(job, move), stop_cause=job.stop_cause)
 
-    patch.setattr(memory_rules, "_left", left)
+    patch.setattr(memory_rules, "_after_running", left)
 
 
 def forget_submits(patch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def forget_submits(patch: pytest.MonkeyPatch) -> None:
         added = real(self, jobs, **named)
         if next(submits) % 10 == 0:
             for job in added:
-                self._forget(job.id)
+                self.records.remove(job.id)
         return added
 
     patch.setattr(MemoryStore, "add", add)

@@ -41,6 +41,7 @@ class WatchedStore(MemoryStore):
 
     def __init__(self, clock: HostClock) -> None:
         super().__init__(clock)
+        self.lost = self._lost
         self.watcher: Watcher = Unwatched()
         self.living: set[str] = set()  # ids of workers whose processes live
         self.changed = False
@@ -49,18 +50,18 @@ class WatchedStore(MemoryStore):
         super()._record(*args)
         self.changed = True
 
-    def lost(self, *, now: datetime, limit: int) -> list[Lost]:
+    def _lost(self, *, now: datetime, limit: int) -> list[Lost]:
         """Leave out those whose worker lives, as the stores on disk do."""
         del now
         running = [
-            Lost(job=job, lease_expired=not self._live(job))
-            for job in self._select(_RUNNING)
-            if job.worker_id not in self.living or not self._live(job)
+            Lost(job=job, lease_expired=not self.records.is_leased(job))
+            for job in self.records.select(_RUNNING)
+            if job.worker_id not in self.living or not self.records.is_leased(job)
         ]
-        return [row for row in running if not row.job.kill_unconfirmed][:limit]
+        return [lost for lost in running if not lost.job.kill_unconfirmed][:limit]
 
     def _add(self, new: NewJob) -> Job:
-        is_new = new.id not in self._jobs
+        is_new = new.id not in self.records.jobs
         job = super()._add(new)
         if is_new and job.id == new.id:
             self.watcher.added(job)
@@ -72,7 +73,7 @@ class WatchedStore(MemoryStore):
         return claimed
 
     def _move(self, move: Move) -> Job | InterlockError:
-        before = self._jobs.get(move.job_id)
+        before = self.records.jobs.get(move.job_id)
         outcome = super()._move(move)
         if before is not None and isinstance(outcome, Job):
             self.watcher.moved(before, move, outcome)

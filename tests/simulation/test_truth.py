@@ -69,7 +69,7 @@ class Stage(Scenario):
     def force(self, job: Job, **fields: Any) -> None:
         """Write what no event allows."""
         current = self.watched.get(job.id)
-        self.watched._put(replace(current, **fields))
+        self.watched.records.put(replace(current, **fields))
 
     def ended(self) -> list[str]:
         self.truth.judge_the_end()

@@ -144,7 +144,7 @@ class Truth:
 
     def judge_the_end(self) -> None:
         """Judge the records when nothing happens any more."""
-        jobs = dict(self._store._jobs)
+        jobs = dict(self._store.records.jobs)
         for job_id, job in jobs.items():
             if job_id in self._canceled and job.status not in _AFTER_CANCEL:
                 self._violate(job_id, f"{job.status} after an accepted cancel")

@@ -1,4 +1,7 @@
-"""Commands about jobs: submit, list, show, cancel, wait, history, log, rerun."""
+"""Commands about jobs: submit, list, show, cancel, wait, history, log, rerun.
+
+One file, because it is a list of small commands; most lines declare their options.
+"""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Applies moves to jobs, and matches jobs with searches. Pure."""
+"""Applies moves to jobs, compares and converts them. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
 from interlock.core.machine import destination
-from interlock.core.records import EQUAL, Search
+from interlock.core.records import EQUAL, Running, Search
 
 _SUCCEEDED = row_of(Event.SUCCEED).target
 
@@ -39,11 +39,11 @@ def moved(job: Job, move: Move) -> Job:
     if after.status in TERMINAL:
         after = replace(after, finished_at=move.now)
     if job.status is not INITIAL:
-        after = _left(after, move)
+        after = _after_running(after, move)
     return after
 
 
-def _left(job: Job, move: Move) -> Job:
+def _after_running(job: Job, move: Move) -> Job:
     """Return the job after it left RUNNING."""
     job = replace(job, error=move.error, kill_unconfirmed=False)
     if job.status is INITIAL:
@@ -72,23 +72,34 @@ def matches(job: Job, search: Search) -> bool:
     )
 
 
-def contains(stored: object, wanted: object) -> bool:
+def contains(stored: object, pattern: object) -> bool:
     """Whether a JSON value contains another, as `Search.params` defines it."""
-    if isinstance(wanted, Mapping):
+    if isinstance(pattern, Mapping):
         return isinstance(stored, Mapping) and all(
             key in stored and contains(stored[key], value)
-            for key, value in wanted.items()
+            for key, value in pattern.items()
         )
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+    if isinstance(pattern, Sequence) and not isinstance(pattern, str):
         return isinstance(stored, Sequence) and all(
-            any(contains(element, value) for element in stored) for value in wanted
+            any(contains(element, value) for element in stored) for value in pattern
         )
-    if isinstance(wanted, bool) or isinstance(stored, bool):
-        return stored is wanted  # true is not 1
-    return stored == wanted
+    if isinstance(pattern, bool) or isinstance(stored, bool):
+        return stored is pattern  # true is not 1
+    return stored == pattern
 
 
 def same_call(job: Job, new: NewJob) -> bool:
     """Whether a stored job is the same call as a new one: name and params."""
-    stored, wanted = (json.dumps(x.params, sort_keys=True) for x in (job, new))
-    return job.name == new.name and stored == wanted
+    stored_params, new_params = (
+        json.dumps(call.params, sort_keys=True) for call in (job, new)
+    )
+    return job.name == new.name and stored_params == new_params
+
+
+def as_running(job: Job) -> Running:
+    """Return a worker's view of its job."""
+    return Running(
+        job_id=job.id,
+        attempt=job.attempt,
+        cancel_requested=job.cancel_requested_at is not None,
+    )

@@ -1,11 +1,9 @@
 """A store in memory, for tests and trials. Everything is lost on exit."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from copy import copy, deepcopy
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from interlock.core.errors import (
     DuplicateJob,
@@ -26,43 +24,85 @@ from interlock.core.lifecycle import SUBMIT, Event, JobStatus, row_of
 from interlock.core.machine import legal
 from interlock.core.records import (
     ClaimRequest,
-    KillUnconfirmed,
-    LogLine,
     Note,
-    ProgressNote,
     Running,
-    Started,
-    Used,
 )
-from interlock.ports.clock import Clock
+from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.runner import Wakeup
+from interlock_adapters.memory.feed import Feed
+from interlock_adapters.memory.idempotency import IdempotencyKeys
 from interlock_adapters.memory.maintenance import Maintenance
-from interlock_adapters.memory.reads import MemoryWakeup, as_running
-from interlock_adapters.memory.rules import moved, same_call
+from interlock_adapters.memory.notes import Notes
+from interlock_adapters.memory.reads import Reads
+from interlock_adapters.memory.records import Records
+from interlock_adapters.memory.rules import as_running, moved, same_call
+from interlock_adapters.memory.statistics import Statistics
+from interlock_adapters.memory.wakeup import MemoryWakeup
 
 _CLAIM = row_of(Event.CLAIM)
-_US = 1_000_000
-_RECORDS = (
-    *("_jobs", "_open", "_history", "_attempts", "_log", "_rejections", "_lines"),
-    *("_feed", "_answers"),
-)
 
 
-class MemoryStore(Maintenance):
-    """See `JobStore`. Jobs in a dict, under one lock."""
+class MemoryStore:
+    """See `JobStore`. Jobs in a dict, under one lock.
+
+    What changes jobs while they run is written here. The other capabilities of
+    `JobStore` are parts, which share the records.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.records = records = Records(clock or SystemClock())
+        self.together = records.together
+        self._notes = Notes(records)
+        reads = Reads(records)
+        self.get = reads.get
+        self.search = reads.search
+        self.counts = reads.counts
+        self.history = reads.history
+        self.attempts = reads.attempts
+        self.log = reads.log
+        self.rejections = reads.rejections
+        self.queues = reads.queues
+        self.limits = reads.limits
+        self.workers = reads.workers
+        self.cancels = reads.cancels
+        self.check = reads.check
+        maintenance = Maintenance(records)
+        self.lost = maintenance.lost
+        self.overdue = maintenance.overdue
+        self.next_due = maintenance.next_due
+        self.set_paused = maintenance.set_paused
+        self.set_limit = maintenance.set_limit
+        self.see_worker = maintenance.see_worker
+        self.forget_worker = maintenance.forget_worker
+        self.delete = maintenance.delete
+        self.purge = maintenance.purge
+        self.verify = maintenance.verify
+        feed = Feed(records)
+        self.history_after = feed.history_after
+        self.feed = feed.feed
+        self.feed_end = feed.feed_end
+        self.backlog = feed.backlog
+        statistics = Statistics(records)
+        self.recent = statistics.recent
+        self.ended_jobs = statistics.ended_jobs
+        self.totals = statistics.totals
+        keys = IdempotencyKeys(records)
+        self.reserve = keys.reserve
+        self.keep = keys.keep
+        self.forget = keys.forget
 
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
         """See `JobStore.add`."""
         if connection is not None:
             message = "memory: has no tables to share a transaction with. Leave it out."
             raise InvalidOption.because("connection", f"connection= with {message}")
-        with self._lock, self.together():
+        with self.records.lock, self.together():
             added = [self._add(new) for new in jobs]
-        self._ring()
+        self.records.wake()
         return added
 
     def _add(self, new: NewJob) -> Job:
-        for job in self._jobs.values():
+        for job in self.records.jobs.values():
             if new.id == job.id:
                 raise DuplicateJob("id", new.id, job.id, "ids are used once")
             if new.idempotency_key and new.idempotency_key == job.idempotency_key:
@@ -80,8 +120,8 @@ class MemoryStore(Maintenance):
                 raise DuplicateJob("unique_key", new.unique_key, job.id, why)
         fields = {name: getattr(new, name) for name in new.__dataclass_fields__}
         fields |= {name: deepcopy(fields[name]) for name in ("params", "metadata")}
-        job = Job(**fields, read_at=self._clock.now())
-        self._put(job)
+        job = Job(**fields, read_at=self.records.clock.now())
+        self.records.put(job)
         self._record(job, SUBMIT, None, job.submitted_by or "client", None)
         return job
 
@@ -93,7 +133,7 @@ class MemoryStore(Maintenance):
         actor: str,
         why: str | None,
     ) -> None:
-        entries = self._history.setdefault(job.id, [])
+        entries = self.records.history.setdefault(job.id, [])
         at = job.created_at if source is None else job.read_at
         entry = HistoryEntry(
             job_id=job.id,
@@ -107,15 +147,15 @@ class MemoryStore(Maintenance):
             attempt=job.attempt,
         )
         entries.append(entry)
-        place = self.feed_end()._replace(job_id=job.id, seq=entry.seq)
-        self._feed.append((place, entry))
+        position = self.feed_end()._replace(job_id=job.id, seq=entry.seq)
+        self.records.feed.append((position, entry))
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""
-        with self._lock:
+        with self.records.lock:
             waiting = [
                 job
-                for job in self._select(_CLAIM.source)
+                for job in self.records.select(_CLAIM.source)
                 if job.name in request.names
                 and (request.queues is None or job.queue in request.queues)
             ]
@@ -123,57 +163,44 @@ class MemoryStore(Maintenance):
             for job in sorted(waiting, key=lambda job: (-job.priority, job.id)):
                 if len(claimed) == request.limit:
                     break
-                allowed = self._limits.get(job.name)
                 facts = Facts(
                     now=request.now,
-                    queue_open=not self._paused.get(job.queue, False),
-                    slot_free=allowed is None or self._running(job.name) < allowed,
+                    queue_open=not self.records.paused.get(job.queue, False),
+                    slot_free=self._has_slot(job.name),
                 )
                 if unmet(Event.CLAIM, job, facts) is None:
                     claimed.append(self._claim(job, request))
             return claimed
 
+    def _has_slot(self, name: str) -> bool:
+        allowed = self.records.limits.get(name)
+        return allowed is None or self.records.running_count(name) < allowed
+
     def _claim(self, job: Job, request: ClaimRequest) -> Job:
-        lease_us = round((self._clock.boot() + request.lease.total_seconds()) * _US)
-        taken = replace(
+        claimed = replace(
             job,
             status=_CLAIM.target,
             attempt=job.attempt + 1,
             started_at=request.now,
             worker_id=request.worker_id,
-            lease_until_us=lease_us,
+            lease_until_us=self.records.lease_end_us(request.lease),
             reason=None,
             error=None,
             progress=None,
             version=job.version + 1,
             read_at=request.now,
         )
-        self._put(taken)
-        self._record(taken, Event.CLAIM, job.status, request.worker_id, None)
-        self._attempts[job.id].append(
+        self.records.put(claimed)
+        self._record(claimed, Event.CLAIM, job.status, request.worker_id, None)
+        self.records.attempts[job.id].append(
             Attempt(
                 job_id=job.id,
-                attempt=taken.attempt,
+                attempt=claimed.attempt,
                 worker_id=request.worker_id,
                 claimed_at=request.now,
             )
         )
-        return taken
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """See `JobStore.together`. An error puts everything back as it was."""
-        with self._lock:
-            before = {name: copy(getattr(self, name)) for name in _RECORDS}
-            for name in ("_history", "_attempts", "_log"):
-                shelf = before[name]
-                for job_id in shelf:
-                    shelf[job_id] = list(shelf[job_id])
-            try:
-                yield
-            except BaseException:
-                vars(self).update(before)
-                raise
+        return claimed
 
     def apply(self, move: Move) -> Job:
         """See `JobStore.apply`."""
@@ -186,25 +213,25 @@ class MemoryStore(Maintenance):
         self, moves: Sequence[Move], notes: Sequence[Note] = ()
     ) -> list[Job | InterlockError]:
         """See `JobStore.commit`."""
-        with self._lock:
+        with self.records.lock:
             for note in notes:
-                if note.job_id in self._jobs:
-                    self._note(note)
+                if note.job_id in self.records.jobs:
+                    self._notes.store(note)
             outcomes = [self._move(move) for move in moves]
-        self._ring()
+        self.records.wake()
         return outcomes
 
     def _move(self, move: Move) -> Job | InterlockError:
-        job = self._jobs.get(move.job_id)
+        job = self.records.jobs.get(move.job_id)
         if job is None:
             return JobNotFound(move.job_id)
-        live = self._live(job)
+        live = self.records.is_leased(job)
         facts = facts_of(move, lease_live=live)
         fits = move.event in legal(job.status) - NOT_MOVES
         fits &= version_changed(job, move.version, move.event) is None
         if not fits or unmet(move.event, job, facts) is not None:
             error = refusal(move, job, lease_live=live)
-            self._rejections.append(
+            self.records.rejections.append(
                 Rejection(
                     job_id=job.id,
                     event=move.event,
@@ -217,13 +244,13 @@ class MemoryStore(Maintenance):
             )
             return error
         after = moved(job, move)
-        self._put(after)
+        self.records.put(after)
         reason = move.reason and move.reason.value
         why = reason if move.text is None else move.text
         self._record(after, move.event, job.status, move.actor, why)
         if after.status is not job.status and job.status is _CLAIM.target:
-            self._attempts[job.id][-1] = replace(
-                self._attempts[job.id][-1],
+            self.records.attempts[job.id][-1] = replace(
+                self.records.attempts[job.id][-1],
                 ended_at=move.now,
                 outcome=move.event,
                 exit=move.exit,
@@ -232,53 +259,21 @@ class MemoryStore(Maintenance):
             )
         return after
 
-    def _note(self, note: Note) -> None:
-        job = self._jobs[note.job_id]
-        if isinstance(note, LogLine):
-            self._lines += 1
-            self._log[job.id].append(replace(note, seq=self._lines))
-        elif isinstance(note, ProgressNote | KillUnconfirmed):
-            if job.attempt == note.attempt and job.status is _CLAIM.target:
-                changed = (
-                    {"progress": note.progress}
-                    if isinstance(note, ProgressNote)
-                    else {"kill_unconfirmed": True}
-                )
-                self._put(replace(job, **changed))
-        elif isinstance(note, Started):
-            self._note_attempt(
-                note,
-                pid=note.pid,
-                containment=note.containment,
-                started_at=note.at,
-            )
-        elif isinstance(note, Used):
-            self._note_attempt(
-                note,
-                peak_memory_bytes=note.peak_memory_bytes,
-                cpu_seconds=note.cpu_seconds,
-            )
-
-    def _note_attempt(self, note: Started | Used, **told: Any) -> None:
-        """Store a note of an attempt; an ended attempt does not change."""
-        told = {name: value for name, value in told.items() if value is not None}
-        attempts = self._attempts[note.job_id]
-        for index, attempt in enumerate(attempts):
-            if attempt.attempt == note.attempt and attempt.outcome is None:
-                attempts[index] = replace(attempt, **told)
-
     def renew(
         self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
     ) -> list[Running]:
         """See `JobStore.renew`."""
         renewed = []
-        with self._lock:
-            until = round((self._clock.boot() + lease.total_seconds()) * _US)
+        with self.records.lock:
+            until_us = self.records.lease_end_us(lease)
             for job_id, attempt in attempts.items():
-                job = self._jobs.get(job_id)
-                if job and self._holds(job, worker_id, attempt) and self._live(job):
+                job = self.records.jobs.get(job_id)
+                if job is None or not self._holds(job, worker_id, attempt):
+                    continue
+                if self.records.is_leased(job):
                     version = job.version + 1
-                    self._put(replace(job, lease_until_us=until, version=version))
+                    extended = replace(job, lease_until_us=until_us, version=version)
+                    self.records.put(extended)
                     renewed.append(as_running(job))
         return renewed
 
@@ -289,7 +284,7 @@ class MemoryStore(Maintenance):
     def watch(self) -> Wakeup:
         """See `JobStore.watch`."""
         wakeup = MemoryWakeup()
-        self._wakeups.append(wakeup)
+        self.records.wakeups.append(wakeup)
         return wakeup
 
     def close(self) -> None:

@@ -1,4 +1,7 @@
-"""`Engine` for asyncio: the same names, awaited."""
+"""`Engine` for asyncio: the same names, awaited.
+
+One file, because it mirrors `engine.py` and is read beside it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
@@ -131,11 +134,11 @@ class AsyncEngine:
                 changed.clear()
                 waiting.refuse_failed()
                 job = await self.get(job_id)
-                left = _POLL_S if until is None else until - loop.time()
-                if job.is_terminal or left <= 0:
+                left_s = _POLL_S if until is None else until - loop.time()
+                if job.is_terminal or left_s <= 0:
                     return job
                 try:
-                    await asyncio.wait_for(changed.wait(), min(left, _POLL_S))
+                    await asyncio.wait_for(changed.wait(), min(left_s, _POLL_S))
                 except TimeoutError:
                     continue
 
@@ -311,11 +314,12 @@ class AsyncEngine:
 
     async def close(self) -> None:
         """See `Engine.close`. Running calls end first."""
-        await in_thread(self._close)
 
-    def _close(self) -> None:
-        self._offload.close()
-        self.sync.close()
+        def close() -> None:
+            self._offload.close()
+            self.sync.close()
+
+        await in_thread(close)
 
     aclose = close  # as asyncio's own things name it
 

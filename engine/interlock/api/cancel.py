@@ -45,8 +45,8 @@ def cancel(store: JobStore, request: CancelRequest, clock: Clock) -> Job:
 
 def _is_done(job: Job) -> bool:
     """Whether the job is canceled already, or a cancel is requested already."""
-    asked = job.cancel_requested_at is not None
-    return asked and (job.status is _CANCELED or not job.is_terminal)
+    is_requested = job.cancel_requested_at is not None
+    return is_requested and (job.status is _CANCELED or not job.is_terminal)
 
 
 def _move(job: Job, request: CancelRequest, clock: Clock) -> Move:

@@ -1,4 +1,7 @@
-"""`Engine`: submits, waits for, cancels and reruns jobs, and starts workers."""
+"""`Engine`: submits, waits for, cancels and reruns jobs, and starts workers.
+
+One file, because it is one public class, whose docstrings are its reference.
+"""
 
 import logging
 import threading
@@ -144,10 +147,10 @@ class Engine(Operations):
         new = new_job(job, params, now=self._clock.now(), parent_id=parent_id)
         try:
             (stored,) = self._add([new], connection=job.defaults.get("connection"))
-        except DuplicateJob as taken:
+        except DuplicateJob as error:
             if job.defaults.get("on_conflict") != "return" or new.unique_key is None:
                 raise
-            return JobHandle(taken.job_id, self)
+            return JobHandle(error.job_id, self)
         return JobHandle(stored.id, self)
 
     def submit_many(self, calls: Iterable[Wanted]) -> list[JobHandle[object]]:
@@ -160,16 +163,16 @@ class Engine(Operations):
             As `submit`; nothing was stored.
         """
         now = self._clock.now()
-        wanted = [call_of(call, self._named) for call in calls]
-        connections = {id(j.defaults.get("connection")) for j, _ in wanted}
+        pairs = [call_of(call, self._named) for call in calls]
+        connections = {id(j.defaults.get("connection")) for j, _ in pairs}
         if len(connections) > 1:
             message = (
                 "The jobs of one submit_many have different connections. Use the same "
                 "connection for all of them. Nothing was stored."
             )
             raise InvalidOption.because("connection", message)
-        connection = wanted[0][0].defaults.get("connection") if wanted else None
-        new = [new_job(job, params, now=now) for job, params in wanted]
+        connection = pairs[0][0].defaults.get("connection") if pairs else None
+        new = [new_job(job, params, now=now) for job, params in pairs]
         stored = self._add(new, connection=connection) if new else []
         return [JobHandle(job.id, self) for job in stored]
 
@@ -313,9 +316,11 @@ class Engine(Operations):
             NotGuarded: the script has no `if __name__ == "__main__":`. Waiting for a
                 job inside the block raises it too.
         """
-        given: Any = {} if concurrency is None else {"concurrency": concurrency}
+        concurrency_option: Any = (
+            {} if concurrency is None else {"concurrency": concurrency}
+        )
         settings = WorkerSettings(
-            **given,
+            **concurrency_option,
             lease=lease,
             queues=None if queues is None else frozenset(queues),
             shutdown_grace=shutdown_grace,

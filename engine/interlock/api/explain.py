@@ -27,8 +27,10 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR091
         case Phase.EXECUTING:
             return f"Attempt {job.attempt} is running on worker {job.worker_id}."
         case Phase.CANCEL_REQUESTED:
-            who = job.cancel_requested_by
-            return f"Cancel requested by {who}. Worker {job.worker_id} will stop it."
+            requester = job.cancel_requested_by
+            return (
+                f"Cancel requested by {requester}. Worker {job.worker_id} will stop it."
+            )
         case Phase.STOPPING:
             return f"Worker {job.worker_id} is stopping it ({job.stop_cause})."
         case Phase.KILL_UNCONFIRMED:
@@ -61,8 +63,9 @@ def _queued(store: JobStore, job: Job, now: datetime) -> str:
             "with the job's module: interlock worker MODULE"
         )
     if not workers:
-        known = "" if job.name in registered() else ", with the job's module"
+        module_hint = "" if job.name in registered() else ", with the job's module"
         return (
-            f"Waiting: no worker is running. Start one{known}: interlock worker MODULE"
+            f"Waiting: no worker is running. Start one{module_hint}: "
+            "interlock worker MODULE"
         )
     return f"Waiting for a free slot of a worker that knows {job.name!r}."

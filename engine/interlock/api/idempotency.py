@@ -25,24 +25,24 @@ class IdempotentRequest:
 
 
 def once(
-    store: JobStore, wanted: IdempotentRequest, act: Callable[[], str], clock: Clock
+    store: JobStore, request: IdempotentRequest, act: Callable[[], str], clock: Clock
 ) -> str:
     """See `Operations.once`."""
     now = clock.now()
-    mine = Answer(
-        key=wanted.key, request=wanted.request, text=None, until=now + _UNDER_WAY
+    reservation = Answer(
+        key=request.key, request=request.request, text=None, until=now + _UNDER_WAY
     )
-    before = store.reserve(mine, now=now)
+    before = store.reserve(reservation, now=now)
     if before is not None:
-        return _first_answer(before, wanted)
+        return _first_answer(before, request)
     try:
         with store.together():
             text = act()
-            until = clock.now() + wanted.kept
-            _keep(store, replace(mine, text=text, until=until), mine)
+            until = clock.now() + request.kept
+            _keep(store, replace(reservation, text=text, until=until), reservation)
     except BaseException:
         with suppress(StoreUnavailable):  # then the reservation ends by itself
-            store.forget(mine)
+            store.forget(reservation)
         raise
     return text
 
@@ -52,9 +52,9 @@ def _keep(store: JobStore, answer: Answer, reserved: Answer) -> None:
         raise InFlight(answer.key)  # it took too long: somebody else has begun
 
 
-def _first_answer(before: Answer, wanted: IdempotentRequest) -> str:
-    if before.request != wanted.request:
-        raise KeyReused(wanted.key)
+def _first_answer(before: Answer, request: IdempotentRequest) -> str:
+    if before.request != request.request:
+        raise KeyReused(request.key)
     if before.text is None:
-        raise InFlight(wanted.key)
+        raise InFlight(request.key)
     return before.text

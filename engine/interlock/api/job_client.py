@@ -102,11 +102,11 @@ def _url(ask: Ask) -> str:
 
 
 def _unless_error(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    told = answer.get("error")
-    if told is None:
+    payload = answer.get("error")
+    if payload is None:
         return answer
-    kind = getattr(errors, str(told["kind"]), InterlockError)
+    kind = getattr(errors, str(payload["kind"]), InterlockError)
     error: InterlockError = kind.__new__(kind)
-    Exception.__init__(error, told["message"])
-    vars(error).update(told["about"])
+    Exception.__init__(error, payload["message"])
+    vars(error).update(payload["about"])
     raise error

@@ -35,11 +35,11 @@ class JobRequests:
         try:
             if request["do"] == "submit":
                 return {"id": self._submit(job, request)}
-            return {"url": self._told_url()}
+            return {"url": self._url_if_allowed()}
         except InterlockError as error:
             about = {k: v for k, v in vars(error).items() if isinstance(v, str | int)}
-            kind, words = type(error).__name__, str(error)[:_MAX_WORDS]
-            return {"error": {"kind": kind, "message": words, "about": about}}
+            kind, message = type(error).__name__, str(error)[:_MAX_WORDS]
+            return {"error": {"kind": kind, "message": message, "about": about}}
 
     def _submit(self, job: Job, request: Mapping[str, Any]) -> str:
         options: Any = dict(request["options"])
@@ -51,7 +51,7 @@ class JobRequests:
         handle = self.submit(job.id, request["name"], request["params"], options)
         return handle.id
 
-    def _told_url(self) -> str:
+    def _url_if_allowed(self) -> str:
         if self.url is None:
             raise InterlockError(
                 "The worker does not let its jobs open its database. Submit with "

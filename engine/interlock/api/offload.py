@@ -125,7 +125,7 @@ class Block(AbstractAsyncContextManager[None]):
         async with self.turn:  # blocks of other tasks within this one end first
             self.is_open = False
             try:
-                return await _left(self.pool, self._transaction, kind, error, trace)
+                return await _exited(self.pool, self._transaction, kind, error, trace)
             finally:
                 self._release()
 
@@ -145,7 +145,7 @@ async def on_thread(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
         try:
             yield value
         finally:
-            await _left(pool, manager, None, None, None)
+            await _exited(pool, manager, None, None, None)
     finally:
         pool.shutdown(wait=False)
 
@@ -179,11 +179,11 @@ async def _entered(pool: ThreadPoolExecutor, manager: AbstractContextManager[T])
         return await finished(asyncio.wrap_future(entering))
     except asyncio.CancelledError as canceled:
         if entering.exception() is None:
-            await _left(pool, manager, type(canceled), canceled, None)
+            await _exited(pool, manager, type(canceled), canceled, None)
         raise
 
 
-async def _left(
+async def _exited(
     pool: ThreadPoolExecutor,
     manager: AbstractContextManager[object],
     kind: type[BaseException] | None,

@@ -71,12 +71,12 @@ class Operations:
             if moment is not None:
                 check_instant(option, moment)
         check_whole("limit", limit, least=1, most=_MAX_PAGE)
-        wanted = frozenset(map(_status, statuses))
+        wanted_statuses = frozenset(map(_status, statuses))
         return self._store.search(
             Search(
                 name=name,
                 queue=queue,
-                statuses=wanted,
+                statuses=wanted_statuses,
                 params=params or {},
                 created_after=created_after,
                 created_before=created_before,
@@ -154,9 +154,9 @@ class Operations:
         deleted = 0
         while limit is None or deleted < limit:
             batch = 1000 if limit is None else min(1000, limit - deleted)
-            some = self._store.purge(finished_before=before, limit=batch)
-            deleted += some
-            if some < batch:
+            count = self._store.purge(finished_before=before, limit=batch)
+            deleted += count
+            if count < batch:
                 break
         return deleted
 
@@ -213,6 +213,6 @@ def _status(word: JobStatus | str) -> JobStatus:
     try:
         return JobStatus(word)
     except ValueError:
-        known = ", ".join(JobStatus)
-        message = f"There is no status {word!r}. Use one of {known}."
+        listed = ", ".join(JobStatus)
+        message = f"There is no status {word!r}. Use one of {listed}."
         raise InvalidOption.because("statuses", message) from None

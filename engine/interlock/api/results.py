@@ -26,13 +26,13 @@ def value_of(job: Job) -> object:
     """
     if job.status in _BADLY:
         raise _BADLY[job.status](job)
-    known = registered().get(job.name)
-    codec = None if known is None else codec_of(known.function)
+    job_function = registered().get(job.name)
+    codec = None if job_function is None else codec_of(job_function.function)
     if codec is None:
         return job.result
     try:
         return codec.result.from_json(job.result)
     except Misfit as error:
-        wanted = shown(codec.result.annotation)
+        annotation = shown(codec.result.annotation)
         why = "; ".join(line.lstrip(": .") for line in error.problems)
-        raise InvalidResult(job, wanted, why) from error
+        raise InvalidResult(job, annotation, why) from error

@@ -73,10 +73,10 @@ class Waiting:
                 changed.clear()
                 self.refuse_failed()
                 job = self._store.get(job_id)
-                left = until - time.monotonic()
-                if job.is_terminal or left <= 0:
+                left_s = until - time.monotonic()
+                if job.is_terminal or left_s <= 0:
                     return job
-                changed.wait(min(left, _POLL_S))
+                changed.wait(min(left_s, _POLL_S))
 
     def close(self) -> None:
         """Stop watching."""

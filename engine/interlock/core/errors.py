@@ -76,7 +76,7 @@ class IllegalTransition(InterlockError):
         self.legal = frozenset(legal)
         self.job_id = job_id
         self.unmet = unmet
-        which = f"job {job_id}" if job_id else "a job"
+        subject = f"job {job_id}" if job_id else "a job"
         if unmet is not None:
             why = f"required: {unmet}"
         elif self.legal:
@@ -84,7 +84,7 @@ class IllegalTransition(InterlockError):
         else:
             why = "this status is final; `rerun` runs it again as a new job"
         super().__init__(
-            f"Cannot {event} {which}: it is {status} ({why}). Nothing was written."
+            f"Cannot {event} {subject}: it is {status} ({why}). Nothing was written."
         )
 
 
@@ -104,8 +104,8 @@ class VersionChanged(IllegalTransition):
         versions: tuple[int, int],
     ) -> None:
         self.versions = versions
-        now, seen = versions
-        unmet = f"version {seen}, but the job has version {now}"
+        current, expected = versions
+        unmet = f"version {expected}, but the job has version {current}"
         super().__init__(status, event, legal, job_id=job_id, unmet=unmet)
 
 
@@ -270,9 +270,9 @@ class InvalidResult(InterlockError):
     Another version of the function returned it. `job.result` has the result as JSON.
     """
 
-    def __init__(self, job: "Job", wanted: str, why: str) -> None:
+    def __init__(self, job: "Job", annotation: str, why: str) -> None:
         super().__init__(
-            f"The result of job {job.id} ({job.name}) does not fit `{wanted}`, the "
+            f"The result of job {job.id} ({job.name}) does not fit `{annotation}`, the "
             f"return annotation of the function here: {why}. The worker has another "
             "version of the function. `get` returns the result as JSON."
         )

@@ -70,7 +70,7 @@ def readers(kind: type, *, in_json: bool = True) -> dict[str, Reader | None]:
 
 def _without_none(hint: Any) -> Any:
     if isinstance(hint, UnionType):
-        kinds = [each for each in get_args(hint) if each is not type(None)]
+        kinds = [kind for kind in get_args(hint) if kind is not type(None)]
         return kinds[0] if len(kinds) == 1 else hint
     return hint
 

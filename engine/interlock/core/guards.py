@@ -87,8 +87,8 @@ def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911,
         case Guard.PROVED:
             return facts.proved
         case Guard.LOST:
-            gone = facts.domain_empty or not facts.lease_live
-            return gone and not job.kill_unconfirmed
+            is_lost = facts.domain_empty or not facts.lease_live
+            return is_lost and not job.kill_unconfirmed
         case Guard.FAILURES_LEFT:
             return job.failures + 1 < job.retry.max_attempts
         case Guard.LOSSES_LEFT:

@@ -19,21 +19,21 @@ def failed(module: str, error: BaseException) -> str:
             f"There is no module {module!r} in this folder or in this Python "
             f"environment.{also} Run the command in the folder that contains it."
         )
-    what = type(error).__name__
-    words = f"{what}: {error}" if str(error) else what
-    return f"The module {module!r} cannot be imported: {words}{_place(error)}."
+    kind = type(error).__name__
+    message = f"{kind}: {error}" if str(error) else kind
+    return f"The module {module!r} cannot be imported: {message}{_in_brackets(error)}."
 
 
-def lacking(what: str, error: ImportError) -> str:
-    """Return which package is not installed that `what` needs, and how to get it."""
+def lacking(feature: str, error: ImportError) -> str:
+    """Return which package is not installed that `feature` needs, and how to get it."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
-        return f"{what} cannot be used here: {error}."
+        return f"{feature} cannot be used here: {error}."
     missing = error.name.partition(".")[0]
     extra = _extra_of(missing)
-    wanted = missing if extra is None else f'"{_DISTRIBUTION}[{extra}]"'
+    requirement = missing if extra is None else f'"{_DISTRIBUTION}[{extra}]"'
     return (
-        f"{what} needs the Python module {missing!r}, which is not installed. "
-        f"Run: pip install {wanted}"
+        f"{feature} needs the Python module {missing!r}, which is not installed. "
+        f"Run: pip install {requirement}"
     )
 
 
@@ -41,16 +41,16 @@ def place_of(error: BaseException) -> str | None:
     """Return "FILE, line N": where the code that failed is, outside of libraries."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}"
-    found: str | None = None
+    place: str | None = None
     trace = error.__traceback__
     while trace is not None:
         if not _is_library(trace.tb_frame):
-            found = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+            place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
         trace = trace.tb_next
-    return found
+    return place
 
 
-def _place(error: BaseException) -> str:
+def _in_brackets(error: BaseException) -> str:
     place = place_of(error)
     return "" if place is None else f" ({place})"
 
@@ -76,14 +76,14 @@ def _extra_of(module: str) -> str | None:
     from importlib import metadata  # noqa: PLC0415  (a zygote imports this module too)
 
     try:
-        wanted = metadata.requires(_DISTRIBUTION) or []
+        requirements = metadata.requires(_DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return None
     extras: dict[str, list[str]] = {}
-    for requirement in wanted:
+    for requirement in requirements:
         extra = _EXTRA.search(requirement)
         if extra is not None:
             name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
             extras.setdefault(extra[1], []).append(name.replace("-", "_").lower())
-    having = [extra for extra, names in extras.items() if module in names]
-    return min(having, key=lambda extra: len(extras[extra]), default=None)
+    extras_with_module = [extra for extra, names in extras.items() if module in names]
+    return min(extras_with_module, key=lambda extra: len(extras[extra]), default=None)

@@ -13,15 +13,15 @@ def is_deeper(value: object, most: int = MAX_DEPTH) -> bool:
     level = [value]
     for _ in range(most + 1):
         below: list[object] = []
-        for each in level:
-            if isinstance(each, dict):
-                below += each.values()
-            elif isinstance(each, list | tuple):
-                below += each
+        for element in level:
+            if isinstance(element, dict):
+                below += element.values()
+            elif isinstance(element, list | tuple):
+                below += element
         if not below:
             return False
         level = below
-    return any(isinstance(each, dict | list | tuple) for each in level)
+    return any(isinstance(element, dict | list | tuple) for element in level)
 
 
 def is_storable(text: str) -> bool:

@@ -11,10 +11,10 @@ from interlock.core.records import Fault
 
 def faults(job: Job, entries: Sequence[HistoryEntry]) -> list[Fault]:
     """Return the faults of a job; an empty list if there are none."""
-    found = [Fault(job_id=job.id, what=what) for what in _chain(entries)]
-    if found:
-        return found
-    return [Fault(job_id=job.id, what=what) for what in _row(job, entries)]
+    chain_faults = [Fault(job_id=job.id, what=detail) for detail in _chain(entries)]
+    if chain_faults:
+        return chain_faults
+    return [Fault(job_id=job.id, what=detail) for detail in _row(job, entries)]
 
 
 def _chain(entries: Sequence[HistoryEntry]) -> list[str]:
@@ -45,11 +45,11 @@ def _row(job: Job, entries: Sequence[HistoryEntry]) -> list[str]:
         counter: sum(row_of(event).counts is counter for event in events)
         for counter in Counter
     }
-    asked = {Event.CANCEL, Event.REQUEST_CANCEL} & set(events)
+    cancels = {Event.CANCEL, Event.REQUEST_CANCEL} & set(events)
     expected = {
         "status": entries[-1].target,
-        "cancel_requested": bool(asked),
-        **{counter.value: many for counter, many in counted.items()},
+        "cancel_requested": bool(cancels),
+        **{counter.value: count for counter, count in counted.items()},
     }
     stored = {
         "status": job.status,

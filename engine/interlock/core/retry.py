@@ -73,20 +73,20 @@ class Retry:
     on_timeout: bool = False
 
     def __post_init__(self) -> None:
-        given: object = self.max_attempts
-        whole = isinstance(given, int) and not isinstance(given, bool)
+        value: object = self.max_attempts
+        whole = isinstance(value, int) and not isinstance(value, bool)
         if not whole or not 1 <= self.max_attempts <= 1000:  # noqa: PLR2004  (documented above)
             allowed = "a whole number from 1 to 1000"
-            raise InvalidOption("max_attempts", given, allowed)
+            raise InvalidOption("max_attempts", value, allowed)
         for option in ("backoff", "max_backoff"):
-            given = getattr(self, option)
-            number = isinstance(given, int | float) and not isinstance(given, bool)
-            if not number or not 0 <= given <= MAX_SECONDS:  # type: ignore[operator]  # it is a number
+            value = getattr(self, option)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value <= MAX_SECONDS:  # type: ignore[operator]  # it is a number
                 allowed = "a number of seconds, 0 or more, at most ten years"
-                raise InvalidOption(option, given, allowed)
-        given = self.on_timeout
-        if not isinstance(given, bool):
-            raise InvalidOption("on_timeout", given, "True or False")
+                raise InvalidOption(option, value, allowed)
+        value = self.on_timeout
+        if not isinstance(value, bool):
+            raise InvalidOption("on_timeout", value, "True or False")
         if self.on is not None:
             object.__setattr__(self, "on", _names("on", self.on))
         object.__setattr__(self, "never_on", _names("never_on", self.never_on))
@@ -102,8 +102,10 @@ class Retry:
         Earlier versions accepted any name. A name without a dot that is not a builtin
         never matched, so it is dropped.
         """
-        given = [(n, tuple(v) if isinstance(v, list) else v) for n, v in stored.items()]
-        return _stored(tuple(given))
+        fields = [
+            (n, tuple(v) if isinstance(v, list) else v) for n, v in stored.items()
+        ]
+        return _stored(tuple(fields))
 
     def covers(self, error: BaseException) -> bool:
         """Whether `error` is retried."""
@@ -123,8 +125,8 @@ class Retry:
 
 
 @lru_cache(maxsize=256)  # a worker reads the few policies of its jobs all the time
-def _stored(given: tuple[tuple[str, Any], ...]) -> Retry:
-    stored = dict(given)
+def _stored(fields: tuple[tuple[str, Any], ...]) -> Retry:
+    stored = dict(fields)
     for option in ("on", "never_on"):
         if stored.get(option) is not None:
             names = map(_today, stored[option])
@@ -138,9 +140,9 @@ def _today(name: str) -> str:
     return f"{PACKAGE}.{last}" if module in _ONCE else name
 
 
-def _names(option: str, given: object) -> tuple[str, ...]:
+def _names(option: str, value: object) -> tuple[str, ...]:
     """Return exception classes by their dotted names. Raises InvalidOption."""
-    kinds = given if isinstance(given, tuple | list) else [given]
+    kinds = value if isinstance(value, tuple | list) else [value]
     return tuple(_name(option, kind) for kind in kinds)
 
 

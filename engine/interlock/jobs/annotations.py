@@ -52,9 +52,12 @@ def signature(function: Callable[..., object]) -> inspect.Signature:
 
 def written(function: Callable[..., object]) -> dict[str, object]:
     """Return the annotations of the parameters, and of `return`, unresolved."""
-    found = signature(function)
-    said = {each.name: each.annotation for each in found.parameters.values()}
-    return {**said, RETURN: found.return_annotation}
+    own_signature = signature(function)
+    annotations = {
+        parameter.name: parameter.annotation
+        for parameter in own_signature.parameters.values()
+    }
+    return {**annotations, RETURN: own_signature.return_annotation}
 
 
 def resolved(function: Callable[..., object]) -> dict[str, object]:
@@ -66,13 +69,13 @@ def resolved(function: Callable[..., object]) -> dict[str, object]:
     inner = inspect.unwrap(function)
     names = getattr(inner, "__globals__", {})
     types_of_it = {p.__name__: p for p in getattr(inner, "__type_params__", ())}
-    said = written(function)
-    for name, annotation in said.items():
+    annotations = written(function)
+    for name, annotation in annotations.items():
         if not has_names(annotation):
             continue
         holder = types.SimpleNamespace(__annotations__={name: annotation})
         try:
-            found = typing.get_type_hints(
+            hints = typing.get_type_hints(
                 holder, names, types_of_it, include_extras=True
             )
         except Exception as error:
@@ -81,17 +84,17 @@ def resolved(function: Callable[..., object]) -> dict[str, object]:
                 "`if TYPE_CHECKING`"
             )
             raise refusal(function, name, annotation, allowed) from error
-        said[name] = found[name]
-    return said
+        annotations[name] = hints[name]
+    return annotations
 
 
 def refusal(
     function: Callable[..., object], name: str, annotation: object, allowed: str
 ) -> InvalidOption:
     """Return the error that an annotation cannot be used."""
-    place = "" if name == RETURN else f"{name}: "
+    prefix = "" if name == RETURN else f"{name}: "
     whose = getattr(function, "__qualname__", "function")
-    where = f"{whose}({place}{shown(annotation)})"
+    where = f"{whose}({prefix}{shown(annotation)})"
     if name == RETURN:
         where = f"{whose}() -> {shown(annotation)}"
     return InvalidOption("annotation", where, allowed)
@@ -117,9 +120,9 @@ def _parts(annotation: object) -> Iterator[object]:
     origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
         return
-    for each in inside[:1] if origin is typing.Annotated else inside:
-        for one in each if isinstance(each, list) else [each]:
-            yield from _parts(one)
+    for part in inside[:1] if origin is typing.Annotated else inside:
+        for element in part if isinstance(part, list) else [part]:
+            yield from _parts(element)
 
 
 def impossible(annotation: object) -> str | None:
@@ -133,32 +136,32 @@ def impossible(annotation: object) -> str | None:
     return None
 
 
-def is_plain(annotation: object, seen: tuple[object, ...] = ()) -> bool:
+def is_plain(annotation: object, outer: tuple[object, ...] = ()) -> bool:
     """Whether JSON keeps every value of an annotation unchanged."""
-    if any(annotation is each for each in (*_SCALARS, *seen)):
+    if any(annotation is known for known in (*_SCALARS, *outer)):
         return True
     if isinstance(annotation, typing.ParamSpecKwargs):
         return True
     if isinstance(annotation, typing.TypeVar):
         bounds = annotation.__constraints__ or (annotation.__bound__,)
-        return all(is_plain(each, seen) for each in bounds)
+        return all(is_plain(bound, outer) for bound in bounds)
     behind = _behind(annotation)
     if behind is not None:
-        return is_plain(behind, (*seen, annotation))
-    return _is_plain_container(annotation, seen)
+        return is_plain(behind, (*outer, annotation))
+    return _is_plain_container(annotation, outer)
 
 
-def _is_plain_container(annotation: object, seen: tuple[object, ...]) -> bool:
+def _is_plain_container(annotation: object, outer: tuple[object, ...]) -> bool:
     inside = typing.get_args(annotation)
     kind = typing.get_origin(annotation) or annotation
     if kind is typing.Annotated:
-        return is_plain(inside[0], seen) and not any(map(_is_read, inside[1:]))
+        return is_plain(inside[0], outer) and not any(map(_is_read, inside[1:]))
     if kind is typing.Literal:
-        return not any(isinstance(each, bytes | Enum) for each in inside)
-    if any(kind is each for each in (*UNIONS, *_LISTS)):
-        return all(is_plain(each, seen) for each in inside)
-    if any(kind is each for each in _DICTS):
-        return not inside or (_is_text(inside[0]) and is_plain(inside[1], seen))
+        return not any(isinstance(part, bytes | Enum) for part in inside)
+    if any(kind is container for container in (*UNIONS, *_LISTS)):
+        return all(is_plain(part, outer) for part in inside)
+    if any(kind is container for container in _DICTS):
+        return not inside or (_is_text(inside[0]) and is_plain(inside[1], outer))
     return False
 
 
@@ -175,14 +178,14 @@ def _is_text(key: object) -> bool:
     if behind is not None:
         return _is_text(behind)
     if typing.get_origin(key) is typing.Literal:
-        return all(type(each) is str for each in typing.get_args(key))
+        return all(type(value) is str for value in typing.get_args(key))
     return key in (str, Any, object)
 
 
 def _is_read(metadata: object) -> bool:
     """Whether pydantic may convert because of it."""
-    own = type(metadata).__module__.partition(".")[0] == "pydantic"
-    return own or hasattr(metadata, "__get_pydantic_core_schema__")
+    is_pydantic = type(metadata).__module__.partition(".")[0] == "pydantic"
+    return is_pydantic or hasattr(metadata, "__get_pydantic_core_schema__")
 
 
 @cache

@@ -49,11 +49,11 @@ class Slot:
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of what is stored. Raises PydanticUserError: none."""
-        found = self._adapter.json_schema(by_alias=False)
+        schema = self._adapter.json_schema(by_alias=False)
         if not self._is_wrapped:
-            return found
-        (kind,) = found["prefixItems"]
-        return {**kind, "$defs": found.get("$defs", {})}
+            return schema
+        (kind,) = schema["prefixItems"]
+        return {**kind, "$defs": schema.get("$defs", {})}
 
     def to_json(self, value: object) -> object:
         """Return a value as JSON. A value that is in its JSON form already is accepted.
@@ -82,9 +82,9 @@ class Slot:
             text = json.dumps(stored, allow_nan=False, ensure_ascii=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise Misfit([f": it has no JSON form: {error}"]) from error
-        again = self._in_json(text)
-        if not alike(value, again):
-            kind, other = type(value).__name__, type(again).__name__
+        returned = self._in_json(text)
+        if not alike(value, returned):
+            kind, other = type(value).__name__, type(returned).__name__
             as_what = f"as a {other}" if other != kind else "as it is"
             no = "" if other != kind else "not "
             raise Misfit([f": this {kind} would {no}come back {as_what} from its JSON"])
@@ -107,38 +107,38 @@ class Slot:
         return True
 
     def _in_python(self, value: object) -> object:
-        given = (value,) if self._is_wrapped else value
+        wrapped = (value,) if self._is_wrapped else value
         try:
-            found = self._adapter.validate_python(given, strict=True)
+            converted = self._adapter.validate_python(wrapped, strict=True)
         except ValidationError as error:
             raise self._misfit(error) from None
-        return found[0] if self._is_wrapped else found
+        return converted[0] if self._is_wrapped else converted
 
     def _in_json(self, text: str) -> object:
-        given = f"[{text}]" if self._is_wrapped else text
+        wrapped = f"[{text}]" if self._is_wrapped else text
         try:
-            found = self._adapter.validate_json(
-                given, strict=True, by_alias=True, by_name=True
+            converted = self._adapter.validate_json(
+                wrapped, strict=True, by_alias=True, by_name=True
             )
         except ValidationError as error:
             raise self._misfit(error) from None
         except ValueError as error:  # half of a surrogate pair
             raise Misfit([f": {UNSTORABLE}"]) from error
-        return found[0] if self._is_wrapped else found
+        return converted[0] if self._is_wrapped else converted
 
     def _dumped(self, value: object) -> object:
-        given = (value,) if self._is_wrapped else value
+        wrapped = (value,) if self._is_wrapped else value
         stored: Any = self._adapter.dump_python(
-            given, mode="json", round_trip=True, by_alias=False, warnings=False
+            wrapped, mode="json", round_trip=True, by_alias=False, warnings=False
         )
         return in_order(value, stored[0] if self._is_wrapped else stored)
 
     def _misfit(self, error: ValidationError) -> Misfit:
         lines = []
-        for each in error.errors(include_input=False, include_url=False):
-            where = each["loc"][1:] if self._is_wrapped else each["loc"]
+        for problem in error.errors(include_input=False, include_url=False):
+            where = problem["loc"][1:] if self._is_wrapped else problem["loc"]
             path = "".join(f".{part}" for part in where)
-            message = each["msg"]
+            message = problem["msg"]
             lines.append(f"{path}: {message[0].lower()}{message[1:]}")
         return Misfit(lines)
 
@@ -148,21 +148,21 @@ class Codec:
 
     def __init__(self, function: Callable[..., object]) -> None:
         self._function = function
-        said = annotations.resolved(function)
+        hints = annotations.resolved(function)
         self.slots: dict[str, Slot] = {}
         self.required: set[str] = set()
         self.rest: Slot | None = None
-        for each in annotations.signature(function).parameters.values():
-            annotation = said[each.name]
-            if each.kind is Parameter.VAR_KEYWORD:
-                self._rest(each.name, annotation)
+        for parameter in annotations.signature(function).parameters.values():
+            annotation = hints[parameter.name]
+            if parameter.kind is Parameter.VAR_KEYWORD:
+                self._take_rest(parameter.name, annotation)
                 continue
-            self.slots[each.name] = _slot(function, each.name, annotation)
-            if each.default is Parameter.empty:
-                self.required.add(each.name)
-        self.result = _slot(function, RETURN, said[RETURN])
+            self.slots[parameter.name] = _slot(function, parameter.name, annotation)
+            if parameter.default is Parameter.empty:
+                self.required.add(parameter.name)
+        self.result = _slot(function, RETURN, hints[RETURN])
 
-    def _rest(self, name: str, annotation: object) -> None:
+    def _take_rest(self, name: str, annotation: object) -> None:
         """Take `**rest: int`, or `**options: Unpack[Options]`."""
         if typing.get_origin(annotation) is not typing.Unpack:
             self.rest = _slot(self._function, name, annotation)
@@ -196,17 +196,17 @@ class Codec:
         Raises:
             PermanentError: the function was changed, and the parameters do not fit it.
         """
-        found = {}
+        arguments = {}
         for name, value in stored.items():
             slot = self.slot(name)
             try:
-                found[name] = value if slot is None else slot.from_json(value)
+                arguments[name] = value if slot is None else slot.from_json(value)
             except Misfit as error:
-                words = "; ".join(f"{name}{line}" for line in error.problems)
+                problems = "; ".join(f"{name}{line}" for line in error.problems)
                 raise PermanentError(
-                    f"the stored parameters no longer fit the function: {words}"
+                    f"the stored parameters no longer fit the function: {problems}"
                 ) from None
-        return found
+        return arguments
 
     def returned(self, result: object) -> object:
         """Return a result as JSON.
@@ -219,12 +219,12 @@ class Codec:
         try:
             return self.result.to_json(result)
         except Misfit as error:
-            wanted = annotations.shown(self.result.annotation)
-            words = "; ".join(line.lstrip(": .") for line in error.problems)
+            annotation = annotations.shown(self.result.annotation)
+            problems = "; ".join(line.lstrip(": .") for line in error.problems)
             raise Misfit(
                 [
                     f"the job returned a {type(result).__name__}, which does not fit "
-                    f"its annotation `{wanted}`: {words}"
+                    f"its annotation `{annotation}`: {problems}"
                 ]
             ) from error
 

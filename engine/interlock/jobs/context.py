@@ -186,10 +186,10 @@ def is_in_job() -> bool:
     return _current.get() is not None or _of_process is not None
 
 
-def enter(here: Callable[[], JobContext]) -> None:
-    """Make `current_job()` return `here()`, in all threads of this process."""
+def enter(get_context: Callable[[], JobContext]) -> None:
+    """Make `current_job()` return `get_context()`, in all threads of this process."""
     global _of_process  # noqa: PLW0603  (the process is the job's own)
-    _of_process = here
+    _of_process = get_context
 
 
 @contextmanager

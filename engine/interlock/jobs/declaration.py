@@ -39,17 +39,19 @@ def check_name(name: object) -> None:
         raise InvalidOption("name", name, allowed)
 
 
-def check_max_running(many: object) -> None:
+def check_max_running(max_running: object) -> None:
     """Check `max_running`. Raises InvalidOption."""
-    if many is not None and not _is_count(many):
-        raise InvalidOption("max_running", many, "a whole number, 1 or more, or None")
+    if max_running is not None and not _is_count(max_running):
+        raise InvalidOption(
+            "max_running", max_running, "a whole number, 1 or more, or None"
+        )
 
 
 def check_isolation(isolation: object) -> None:
     """Check `isolation`. Raises InvalidOption."""
-    known = get_args(Isolation)
-    if not isinstance(isolation, str) or isolation not in known:
-        allowed = " or ".join(f'"{each}"' for each in known)
+    kinds = get_args(Isolation)
+    if not isinstance(isolation, str) or isolation not in kinds:
+        allowed = " or ".join(f'"{kind}"' for kind in kinds)
         raise InvalidOption("isolation", isolation, allowed)
 
 
@@ -79,10 +81,10 @@ def check_secret(secret: object, function: object) -> None:
         if not isinstance(secret, str):
             allowed = 'a collection of parameter names, such as ("password",)'
         raise InvalidOption("secret", secret, allowed)
-    found = signature(function).parameters.values()  # type: ignore[arg-type]  # checked
-    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in found):
+    parameters = signature(function).parameters.values()  # type: ignore[arg-type]  # checked
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
         return
-    names = [each.name for each in found]
+    names = [parameter.name for parameter in parameters]
     for name in secret:
         if name not in names:
             listed = ", ".join(names) or "none: it has no parameters"

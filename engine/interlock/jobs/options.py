@@ -68,13 +68,13 @@ def _text(option: str, value: object) -> None:
         raise InvalidOption(option, value, allowed)
 
 
-def check_words(**words: object) -> None:
+def check_words(**texts: object) -> None:
     """Check free texts, such as reasons: some characters cannot be stored.
 
     Raises:
         InvalidOption: a text is too long or cannot be stored.
     """
-    for option, text in words.items():
+    for option, text in texts.items():
         if text is None:
             continue
         fits = isinstance(text, str) and len(text) <= _MAX_WORDS
@@ -95,10 +95,10 @@ def check_json(option: str, value: object) -> None:
     )
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
-        same = json.loads(text) == value
+        is_unchanged = json.loads(text) == value
     except (TypeError, ValueError, RecursionError):
         raise InvalidOption(option, "...", allowed) from None
-    ok = isinstance(value, dict) and same and is_storable(text)
+    ok = isinstance(value, dict) and is_unchanged and is_storable(text)
     if not ok or is_deeper(value) or len(text.encode()) > _MAX_JSON:
         raise InvalidOption(option, "...", allowed)
 
@@ -119,10 +119,10 @@ def check_instant(option: str, value: object) -> None:
         allowed = "an aware datetime, such as datetime.now(UTC)"
         raise InvalidOption(option, value, allowed)
     try:
-        known = _FIRST <= value.astimezone(UTC) <= _LAST
+        is_in_range = _FIRST <= value.astimezone(UTC) <= _LAST
     except OverflowError:
-        known = False
-    if not known:
+        is_in_range = False
+    if not is_in_range:
         raise InvalidOption(option, value, "a time between the years 1970 and 9000")
 
 
@@ -134,8 +134,8 @@ def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
     """
     unknown = sorted(set(options) - set(Options.__annotations__))
     if unknown:
-        known = f"one of {', '.join(sorted(Options.__annotations__))}"
-        raise InvalidOption("option", unknown[0], known)
+        allowed = f"one of {', '.join(sorted(Options.__annotations__))}"
+        raise InvalidOption("option", unknown[0], allowed)
     for name, value in options.items():
         if value is None and name not in _NEVER_NONE:
             continue

@@ -37,11 +37,11 @@ def result_text(result: object, codec: "Codec | None") -> bytes:
         text = _plain_json(result) or _storable_json(result)
     except (TypeError, ValueError, RecursionError) as error:
         kind = type(result).__name__
-        words = f"the job returned a {kind} that is not JSON: {error}"
-        raise Misfit([words]) from error
+        message = f"the job returned a {kind} that is not JSON: {error}"
+        raise Misfit([message]) from error
     if len(text) > MAX_RESULT:
-        words = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
-        raise Misfit([words])
+        message = f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT} fit"
+        raise Misfit([message])
     if isinstance(result, dict | list | tuple) and is_deeper(result):
         raise Misfit([f"the result is nested deeper than {MAX_DEPTH} levels"])
     return text
@@ -66,10 +66,10 @@ def bad_result(error: Misfit) -> dict[str, object]:
     return {"reason": Reason.BAD_RESULT, "message": str(error)[:_MAX_TEXT]}
 
 
-def failure(error: BaseException, retry: Retry, *, ours: str) -> dict[str, object]:
+def failure(error: BaseException, retry: Retry, *, folder: str) -> dict[str, object]:
     """Return the fields of a `Failure` for an exception.
 
-    `ours` is the folder of the code that called the function. The traceback omits its
+    `folder` is the folder of the code that called the function. The traceback omits its
     frames.
     """
     reason = Reason.ERROR
@@ -77,26 +77,26 @@ def failure(error: BaseException, retry: Retry, *, ours: str) -> dict[str, objec
         reason = Reason.OUT_OF_MEMORY
     elif isinstance(error, UnknownJobName):
         reason = Reason.SPAWN_ERROR
-    _leave_out(error, ours)
+    _leave_out(error, folder)
     return {
         "reason": reason,
-        "message": _words(error)[:_MAX_TEXT] or type(error).__name__,
+        "message": _message(error)[:_MAX_TEXT] or type(error).__name__,
         "type": type_name(type(error)),
         "traceback": _traceback(error)[-_MAX_TEXT:],
         "transient": reason != Reason.SPAWN_ERROR and retry.covers(error),
     }
 
 
-def _leave_out(error: BaseException, ours: str) -> None:
+def _leave_out(error: BaseException, folder: str) -> None:
     """Let the traceback begin with the job's function."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(ours):
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(folder):
         trace = trace.tb_next
     if trace is not None:
         error.__traceback__ = trace
 
 
-def _words(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """Return the text of an exception, even if its `str()` raises."""
     try:
         return str(error)
@@ -119,12 +119,12 @@ def left(leaving: SystemExit) -> tuple[int, dict[str, object] | None]:
         return 0, None
     if isinstance(leaving.code, int):
         return leaving.code & 0xFF, None
-    words = _words(leaving)
-    print(words, file=sys.stderr)  # noqa: T201  (what Python does then)
-    return 1, {"reason": Reason.EXIT_CODE, "message": words[:_MAX_TEXT]}
+    message = _message(leaving)
+    print(message, file=sys.stderr)  # noqa: T201  (what Python does then)
+    return 1, {"reason": Reason.EXIT_CODE, "message": message[:_MAX_TEXT]}
 
 
 def exited(code: int) -> dict[str, object]:
     """Return the fields of a `Failure` for an exit code above 0."""
-    words = f"the process ended with exit code {code}"
-    return {"reason": Reason.EXIT_CODE, "exit_code": code, "message": words}
+    message = f"the process ended with exit code {code}"
+    return {"reason": Reason.EXIT_CODE, "exit_code": code, "message": message}

@@ -41,35 +41,35 @@ def encoded(
         InvalidParams: with one line for each problem.
         InvalidOption: an annotation cannot be used.
     """
-    own = codec(function)
-    found: dict[str, object] = {}
+    codec_of_job = codec(function)
+    converted: dict[str, object] = {}
     problems = []
-    extra = [key for key in params if key not in own.slots]
-    for key in (*own.slots, *extra):  # in the order of the signature
+    extra = [key for key in params if key not in codec_of_job.slots]
+    for key in (*codec_of_job.slots, *extra):  # in the order of the signature
         if key not in params:
-            problems += [f"{key} is missing"] if key in own.required else []
+            problems += [f"{key} is missing"] if key in codec_of_job.required else []
             continue
-        slot = own.slot(key) if _is_name(key) else None
+        slot = codec_of_job.slot(key) if _is_name(key) else None
         if slot is None:
             problems.append(f"{ascii(key).strip(_QUOTES)} is unexpected")
             continue
         try:
-            found[key] = slot.to_json(params[key])
+            converted[key] = slot.to_json(params[key])
         except Misfit as error:
-            why = _words(slot, params[key], error, is_secret=key in secret)
+            why = _messages(slot, params[key], error, is_secret=key in secret)
             problems += [f"{key}{line}" for line in why]
     if problems:
         raise InvalidParams(name, problems)
-    return storable(name, found, secret=secret)
+    return storable(name, converted, secret=secret)
 
 
 def storable(
-    name: str, found: dict[str, object], *, secret: Iterable[str] = ()
+    name: str, params: dict[str, object], *, secret: Iterable[str] = ()
 ) -> dict[str, object]:
     """Return parameters as JSON. Raises InvalidParams: JSON cannot keep them."""
-    stored = _carried(found)
+    stored = _carried(params)
     if stored is None:
-        raise InvalidParams(name, _not_json(found, frozenset(secret)))
+        raise InvalidParams(name, _not_json(params, frozenset(secret)))
     return stored
 
 
@@ -77,7 +77,7 @@ def _is_name(key: object) -> bool:
     return isinstance(key, str)
 
 
-def _words(
+def _messages(
     slot: Slot, value: object, error: Misfit, *, is_secret: bool
 ) -> tuple[str, ...]:
     if is_secret:  # a validator may have put the value into its words
@@ -94,28 +94,28 @@ def _is_storable(value: object) -> bool:
         return True  # something else is wrong with it
 
 
-def _carried(found: dict[str, object]) -> dict[str, object] | None:
+def _carried(params: dict[str, object]) -> dict[str, object] | None:
     """Return the parameters as JSON carries them, None if it would change them."""
     try:
-        text = json.dumps(found, allow_nan=False, ensure_ascii=False)
-        same: dict[str, object] = json.loads(text)
-        if same != found or not is_storable(text):
+        text = json.dumps(params, allow_nan=False, ensure_ascii=False)
+        carried: dict[str, object] = json.loads(text)
+        if carried != params or not is_storable(text):
             return None
     except (TypeError, ValueError, RecursionError):
         return None
-    if any(is_deeper(v) for v in same.values() if isinstance(v, dict | list)):
+    if any(is_deeper(v) for v in carried.values() if isinstance(v, dict | list)):
         return None
     is_long = len(text) * _TOO_LONG > MAX_BYTES
-    return None if is_long and len(json.dumps(same)) > MAX_BYTES else same
+    return None if is_long and len(json.dumps(carried)) > MAX_BYTES else carried
 
 
-def _not_json(found: dict[str, object], secret: frozenset[str]) -> list[str]:
+def _not_json(params: dict[str, object], secret: frozenset[str]) -> list[str]:
     """Return why JSON does not carry them, a line each."""
     problems = []
-    for name, value in found.items():
+    for name, value in params.items():
         try:
             text = json.dumps({name: value}, allow_nan=False, ensure_ascii=False)
-            same = json.loads(text) == {name: value}
+            is_unchanged = json.loads(text) == {name: value}
         except (TypeError, ValueError, RecursionError) as error:
             why = "" if name in secret else f": {error}"
             problems.append(f"{name} is not JSON{why}")
@@ -124,7 +124,7 @@ def _not_json(found: dict[str, object], secret: frozenset[str]) -> list[str]:
             problems.append(f"{ascii(name).strip(_QUOTES)}: {UNSTORABLE}")
         elif is_deeper(value):
             problems.append(f"{name}: it is nested deeper than {MAX_DEPTH} levels")
-        elif not same:
+        elif not is_unchanged:
             kind = type(value).__name__
             problems.append(f"{name}: JSON would change this {kind} or what is in it")
     return problems or [f"they are larger than {MAX_BYTES} bytes of JSON"]

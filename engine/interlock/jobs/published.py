@@ -77,15 +77,15 @@ class PublishedJob(JobFunction[..., object]):
     ) -> list[str]:
         from jsonschema import Draft202012Validator as Validator  # noqa: PLC0415
 
-        found = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
-        return [self._problem(error) for error in found.iter_errors(dict(params))]
+        validator = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
+        return [self._problem(error) for error in validator.iter_errors(dict(params))]
 
     def takes(self, name: str, value: object) -> bool:
         """Whether a parameter accepts a value."""
         properties = self.schema["properties"]
-        rest = self.schema["additionalProperties"]
+        additional = self.schema["additionalProperties"]
         schema = {**self.schema, "required": []}
-        if name not in properties and rest is False:
+        if name not in properties and additional is False:
             return False
         return not self._problems({name: value}, schema)
 
@@ -106,9 +106,9 @@ def find(name: str, workers: Iterable[WorkerInfo], now: datetime) -> PublishedJo
     running = live(workers, now)
     newest = sorted(running, key=lambda worker: worker.started_at, reverse=True)
     for worker in newest:
-        told: Any = (worker.jobs or {}).get(name)
-        if told is not None:
-            options = dict(told["options"])
+        published: Any = (worker.jobs or {}).get(name)
+        if published is not None:
+            options = dict(published["options"])
             retry = options.pop("retry", None)
             if retry is not None:
                 options["retry"] = Retry.from_json(retry)
@@ -116,11 +116,11 @@ def find(name: str, workers: Iterable[WorkerInfo], now: datetime) -> PublishedJo
                 function=_elsewhere,
                 name=name,
                 defaults=cast("Options", options),
-                secret=frozenset(told["secret"]),
-                schema=told["params"],
+                secret=frozenset(published["secret"]),
+                schema=published["params"],
             )
-    known = {*registered(), *(name for one in running for name in one.jobs or ())}
-    raise UnknownJobName(name, known)
+    names = {*registered(), *(name for worker in running for name in worker.jobs or ())}
+    raise UnknownJobName(name, names)
 
 
 def _elsewhere(**_params: object) -> object:

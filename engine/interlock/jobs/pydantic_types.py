@@ -65,7 +65,7 @@ def _rebuilt(annotation: Any, origin: Any, inside: tuple[Any, ...]) -> Any:
         return Annotated[(usable(inside[0]), *inside[1:])]
     is_dict = isinstance(origin, type) and issubclass(origin, Mapping)
     parts = tuple(
-        usable(each, key=is_dict and at == 0) for at, each in enumerate(inside)
+        usable(part, key=is_dict and index == 0) for index, part in enumerate(inside)
     )
     if parts == inside or origin is None:
         return annotation
@@ -102,15 +102,15 @@ def _is(value: object) -> bool:
 
 
 def _are_scalar(kind: type[Enum]) -> bool:
-    return all(isinstance(each.value, str | int | float) for each in kind)
+    return all(isinstance(member.value, str | int | float) for member in kind)
 
 
 def _literal(values: tuple[Any, ...]) -> Any:
     """Let the members of an Enum be read as those, and bytes as bytes."""
     plain = tuple(v for v in values if not isinstance(v, bytes | Enum))
     kinds: list[Any] = [Literal[plain]] if plain else []
-    others = [type(v) for v in values if isinstance(v, bytes | Enum)]
-    for kind in dict.fromkeys(others):
+    other_kinds = [type(v) for v in values if isinstance(v, bytes | Enum)]
+    for kind in dict.fromkeys(other_kinds):
         allowed = tuple(v for v in values if type(v) is kind)
 
         def one_of(value: object, allowed: tuple[object, ...] = allowed) -> object:

@@ -34,10 +34,10 @@ class Redaction:
     def __init__(self, job: Job) -> None:
         function = registered().get(job.name)
         self._declared = function.secret if function else frozenset[str]()
-        found: set[str] = set()
-        self.params = _hide(job.params, self._declared, found)
-        self.metadata = _hide(job.metadata, self._declared, found)
-        longest_first = sorted(found, key=len, reverse=True)
+        secrets: set[str] = set()
+        self.params = _hide(job.params, self._declared, secrets)
+        self.metadata = _hide(job.metadata, self._declared, secrets)
+        longest_first = sorted(secrets, key=len, reverse=True)
         alternatives = "|".join(re.escape(value) for value in longest_first)
         self._values = re.compile(alternatives) if alternatives else None
 
@@ -55,41 +55,41 @@ class Redaction:
             case Mapping():
                 return {self.text(k): self.within(v) for k, v in value.items()}
             case list() | tuple():
-                return [self.within(each) for each in value]
+                return [self.within(element) for element in value]
             case _:
                 return value
 
 
-def _hide(value: object, declared: frozenset[str], found: set[str]) -> object:
-    """Return a copy with the secrets hidden; add what they were to `found`."""
+def _hide(value: object, declared: frozenset[str], secrets: set[str]) -> object:
+    """Return a copy with the secrets hidden; add what they were to `secrets`."""
     match value:
         case Mapping():
             hidden: dict[str, object] = {}
-            for name, each in value.items():
+            for name, element in value.items():
                 if is_secret(name, declared):
-                    _collect(each, found)
+                    _collect(element, secrets)
                     hidden[name] = HIDDEN
                 else:
-                    hidden[name] = _hide(each, declared, found)
+                    hidden[name] = _hide(element, declared, secrets)
             return hidden
         case list() | tuple():
-            return [_hide(each, declared, found) for each in value]
+            return [_hide(element, declared, secrets) for element in value]
         case _:
             return value
 
 
-def _collect(value: object, found: set[str]) -> None:
+def _collect(value: object, secrets: set[str]) -> None:
     match value:
         case bool() | None:
             return
         case str() | int() | float():
             if len(str(value)) >= _SHORTEST:
-                found.add(str(value))
+                secrets.add(str(value))
         case Mapping():
-            for each in value.values():
-                _collect(each, found)
+            for element in value.values():
+                _collect(element, secrets)
         case list() | tuple():
-            for each in value:
-                _collect(each, found)
+            for element in value:
+                _collect(element, secrets)
         case _:
             return

@@ -1,4 +1,8 @@
-"""`@job`, and the registry of job functions by name."""
+"""`@job`, and the registry of job functions by name.
+
+One file, because the decorator, the `JobFunction` that it returns and the registry that
+it fills need each other.
+"""
 
 import importlib
 import inspect
@@ -96,17 +100,19 @@ class JobFunction(Generic[P, R_co]):
 
 def _unpickled(module: str, name: str, defaults: Options) -> JobFunction[..., object]:
     """Return the job function that `JobFunction.__reduce__` names."""
-    found = getattr(importlib.import_module(module), name)
-    if not isinstance(found, JobFunction):
+    job_function = getattr(importlib.import_module(module), name)
+    if not isinstance(job_function, JobFunction):
         raise InterlockError(f"{module}.{name} is no longer a job: it was replaced.")
-    return replace(found, defaults=defaults)
+    return replace(job_function, defaults=defaults)
 
 
 @cache
 def _names(function: Callable[..., object]) -> list[str]:
     """Return the parameters that may be given by position."""
-    found = signature(function).parameters.values()
-    return [each.name for each in found if each.kind is _BY_POSITION]
+    parameters = signature(function).parameters.values()
+    return [
+        parameter.name for parameter in parameters if parameter.kind is _BY_POSITION
+    ]
 
 
 @cache
@@ -131,8 +137,8 @@ def prepare() -> None:
     Raises:
         InvalidOption: an annotation of one cannot be used.
     """
-    for each in registered().values():
-        codec_of(each.function)
+    for job_function in registered().values():
+        codec_of(job_function.function)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +225,7 @@ def job(
     def register(function: Callable[P, R]) -> JobFunction[P, R]:
         declaration.check_function(function)
         declaration.check_secret(secret, function)
-        found: JobFunction[P, R] = JobFunction(
+        job_function: JobFunction[P, R] = JobFunction(
             function=function,
             name=_name_of(function, name),
             defaults=defaults,
@@ -228,9 +234,9 @@ def job(
             limits=dict(limits or {}),
             secret=frozenset(secret),
         )
-        _refuse_taken(found)
-        _registered[found.name] = found
-        return found
+        _refuse_taken(job_function)
+        _registered[job_function.name] = job_function
+        return job_function
 
     return register if function is None else register(function)
 
@@ -258,10 +264,12 @@ def _main_name(main: ModuleType) -> str:
 
 def _refuse_taken(new: JobFunction[..., object]) -> None:
     """Refuse a name of another function. The same module may be imported again."""
-    known = _registered.get(new.name)
-    if known is not None and _origin(known.function) != _origin(new.function):
-        file, what = _origin(known.function)
-        raise InvalidOption("name", new.name, f"another name: {what} in {file} has it")
+    holder = _registered.get(new.name)
+    if holder is not None and _origin(holder.function) != _origin(new.function):
+        file, qualified_name = _origin(holder.function)
+        raise InvalidOption(
+            "name", new.name, f"another name: {qualified_name} in {file} has it"
+        )
 
 
 def _origin(function: Callable[..., object]) -> tuple[str, str]:
@@ -280,18 +288,18 @@ def importing() -> Iterator[None]:
         _is_importing = False
 
 
-def refuse_while_importing(what: str) -> None:
+def refuse_while_importing(action: str) -> None:
     """Refuse an action while a module is imported only to find its jobs.
 
     Args:
-        what: the action, such as "submits a job".
+        action: such as "submits a job".
 
     Raises:
         NotGuarded: modules are being imported.
     """
     if _is_importing:
         raise NotGuarded(
-            f"This module {what} when it is imported, and workers import it to find "
+            f"This module {action} when it is imported, and workers import it to find "
             "its jobs. Put that code under `if __name__ == '__main__':`. Nothing was "
             "stored or started."
         )

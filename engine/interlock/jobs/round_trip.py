@@ -10,39 +10,39 @@ from pydantic import BaseModel
 _LISTS: Final = (list, tuple, set, frozenset)
 
 
-def alike(one: Any, other: Any) -> bool:
+def alike(value: Any, other: Any) -> bool:
     """Whether a value came back as itself, or as an equal value of a base class.
 
     Values inside containers are compared in the same way.
     """
-    if not isinstance(one, type(other)):
+    if not isinstance(value, type(other)):
         return False
-    if isinstance(one, dict):
-        pairs = zip(one.items(), other.items(), strict=False)
-        return len(one) == len(other) and all(
+    if isinstance(value, dict):
+        pairs = zip(value.items(), other.items(), strict=False)
+        return len(value) == len(other) and all(
             alike(k, m) and alike(v, w) for (k, v), (m, w) in pairs
         )
-    if isinstance(one, list | tuple):
-        pairs = zip(one, other, strict=False)
-        return len(one) == len(other) and all(alike(v, w) for v, w in pairs)
-    if isinstance(one, BaseModel) or is_dataclass(one):
-        fields_of = zip(_of(one), _of(other), strict=False)
-        return type(one) is type(other) and all(alike(v, w) for v, w in fields_of)
-    return bool(one == other) or not _has_equality(type(one))
+    if isinstance(value, list | tuple):
+        pairs = zip(value, other, strict=False)
+        return len(value) == len(other) and all(alike(v, w) for v, w in pairs)
+    if isinstance(value, BaseModel) or is_dataclass(value):
+        fields_of = zip(_of(value), _of(other), strict=False)
+        return type(value) is type(other) and all(alike(v, w) for v, w in fields_of)
+    return bool(value == other) or not _has_equality(type(value))
 
 
 def _has_equality(kind: type) -> bool:
-    return "__eq__" in {name for each in kind.__mro__[:-1] for name in vars(each)}
+    return "__eq__" in {name for base in kind.__mro__[:-1] for name in vars(base)}
 
 
-def _of(made: Any) -> list[object]:
+def _of(value: Any) -> list[object]:
     """Return the values of the fields of a dataclass or a model."""
-    if isinstance(made, BaseModel):
+    if isinstance(value, BaseModel):
         return [
-            *(getattr(made, name) for name in type(made).model_fields),
-            made.model_extra,
+            *(getattr(value, name) for name in type(value).model_fields),
+            value.model_extra,
         ]
-    return [getattr(made, field.name) for field in fields(made)]
+    return [getattr(value, field.name) for field in fields(value)]
 
 
 def in_order(value: Any, stored: Any) -> Any:
@@ -55,19 +55,24 @@ def in_order(value: Any, stored: Any) -> Any:
         if len(inside) != len(stored):
             return stored
         pairs = zip(stored.items(), inside, strict=True)
-        return {name: in_order(each, of) for (name, of), each in pairs}
+        return {
+            name: in_order(part, stored_part) for (name, stored_part), part in pairs
+        }
     alike_in_length = isinstance(stored, list) and isinstance(value, _LISTS)
     if not alike_in_length or len(value) != len(stored):
         return stored
-    found = [in_order(each, of) for each, of in zip(value, stored, strict=True)]
-    return _sorted(found) if isinstance(value, set | frozenset) else found
+    elements = [
+        in_order(part, stored_part)
+        for part, stored_part in zip(value, stored, strict=True)
+    ]
+    return _sorted(elements) if isinstance(value, set | frozenset) else elements
 
 
-def _sorted(found: list[Any]) -> list[Any]:
+def _sorted(elements: list[Any]) -> list[Any]:
     try:
-        return sorted(found)
+        return sorted(elements)
     except TypeError:
-        return sorted(found, key=lambda each: json.dumps(each, sort_keys=True))
+        return sorted(elements, key=lambda element: json.dumps(element, sort_keys=True))
 
 
 def _inside(value: Any, stored: dict[str, object]) -> list[object]:

@@ -29,26 +29,26 @@ def plain(value: object) -> Any:  # noqa: PLR0911  (one arm a kind)
         case dict():
             return {str(k): plain(v) for k, v in value.items()}
         case list() | tuple():
-            return [plain(each) for each in value]
+            return [plain(element) for element in value]
         case frozenset():
             return sorted(value)
         case _:
             return value
 
 
-def job(found: Job) -> dict[str, Any]:
+def job(record: Job) -> dict[str, Any]:
     """Return every field of a job, and its derived properties."""
-    hidden = Redaction(found)
-    values = {name: getattr(found, name) for name in _FIELDS}
-    values["retry"] = found.retry.to_json()
+    hidden = Redaction(record)
+    values = {name: getattr(record, name) for name in _FIELDS}
+    values["retry"] = record.retry.to_json()
     for name in ("error", "progress"):
         if values[name] is not None:
             values[name] = asdict(values[name])
     for name in _TEXTS:
         values[name] = hidden.within(values[name])
     values |= {"params": hidden.params, "metadata": hidden.metadata}
-    values |= {"phase": found.phase, "cancel_outcome": found.cancel_outcome}
-    values |= {"duration": found.duration}
+    values |= {"phase": record.phase, "cancel_outcome": record.cancel_outcome}
+    values |= {"duration": record.duration}
     return {name: plain(value) for name, value in values.items()}
 
 
@@ -65,22 +65,22 @@ def has_words(entry: HistoryEntry) -> bool:
     return entry.reason is not None and entry.reason not in set(Reason)
 
 
-def attempt(found: Attempt, hidden: Redaction) -> dict[str, Any]:
+def attempt(record: Attempt, hidden: Redaction) -> dict[str, Any]:
     """Return an attempt."""
-    values: dict[str, Any] = plain(asdict(found))
+    values: dict[str, Any] = plain(asdict(record))
     values["error"] = hidden.within(values["error"])
     return values
 
 
-def rejection(found: Rejection, hidden: Redaction) -> dict[str, Any]:
+def rejection(record: Rejection, hidden: Redaction) -> dict[str, Any]:
     """Return a refused event."""
-    values: dict[str, Any] = plain(asdict(found))
-    values["why"] = hidden.text(found.why)
+    values: dict[str, Any] = plain(asdict(record))
+    values["why"] = hidden.text(record.why)
     return values
 
 
-def line(found: LogLine, hidden: Redaction) -> dict[str, Any]:
+def line(record: LogLine, hidden: Redaction) -> dict[str, Any]:
     """Return a line of a log."""
-    values: dict[str, Any] = plain(asdict(found))
-    values["text"] = hidden.text(found.text)
+    values: dict[str, Any] = plain(asdict(record))
+    values["text"] = hidden.text(record.text)
     return values

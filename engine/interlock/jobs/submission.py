@@ -17,7 +17,7 @@ Wanted = Call[object] | tuple["JobFunction[..., object] | str", Mapping[str, obj
 
 
 def call_of(
-    wanted: Wanted, named: Callable[[str], JobFunction[..., object]]
+    call: Wanted, named: Callable[[str], JobFunction[..., object]]
 ) -> tuple[JobFunction[..., object], Mapping[str, object]]:
     """Return the job and the parameters of one element of `submit_many`.
 
@@ -27,12 +27,12 @@ def call_of(
         UnknownJobName: no job has the name.
         InvalidOption: it is neither a `Call` nor a pair.
     """
-    if isinstance(wanted, Call):
-        return wanted.job, wanted.params
+    if isinstance(call, Call):
+        return call.job, call.params
     try:
-        job, params = wanted
+        job, params = call
     except (TypeError, ValueError):
-        raise InvalidOption("job", wanted, "job.call(...) or (job, params)") from None
+        raise InvalidOption("job", call, "job.call(...) or (job, params)") from None
     return (named(job) if isinstance(job, str) else job), params
 
 

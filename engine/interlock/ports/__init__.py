@@ -74,8 +74,8 @@ def __getattr__(name: str) -> object:
     """Import a name of `__all__` at its first use: processes of jobs need none."""
     if name in __all__:
         for home in (*_HOMES, *_VALUES):
-            found = getattr(import_module(f"interlock.{home}"), name, None)
-            if found is not None:
-                globals()[name] = found
-                return found
+            value = getattr(import_module(f"interlock.{home}"), name, None)
+            if value is not None:
+                globals()[name] = value
+                return value
     raise AttributeError(f"module 'interlock.ports' has no attribute {name!r}")

@@ -46,17 +46,17 @@ def shared_url(url: str | None) -> str | None:
 
 
 def _load(group: str, name: str) -> Any:
-    found = {point.name: point for point in entry_points(group=group)}
-    what = _WHAT[group]
-    if name not in found:
-        kinds = ", ".join(sorted(found)) or "none is installed"
-        message = f"There is no {what} {name!r}. Use one of: {kinds}."
-        raise InvalidOption.because(what, message)
+    points = {point.name: point for point in entry_points(group=group)}
+    kind = _WHAT[group]
+    if name not in points:
+        names = ", ".join(sorted(points)) or "none is installed"
+        message = f"There is no {kind} {name!r}. Use one of: {names}."
+        raise InvalidOption.because(kind, message)
     try:
-        return found[name].load()
+        return points[name].load()
     except ImportError as error:
-        words = import_errors.lacking(f"The {what} {name!r}", error)
-        raise InvalidOption.because(what, words) from error
+        message = import_errors.lacking(f"The {kind} {name!r}", error)
+        raise InvalidOption.because(kind, message) from error
 
 
 def open_store(url: str | None, clock: Clock, *, create: bool = True) -> JobStore:
@@ -90,9 +90,9 @@ def store_exists(url: str | None) -> bool:
 
 
 def _scheme(url: str) -> str:
-    scheme, colon, rest = url.partition(":")
+    scheme, colon, after_colon = url.partition(":")
     scheme = scheme.partition("+")[0]
-    if not colon or not (rest.startswith("//") or scheme == "memory"):
+    if not colon or not (after_colon.startswith("//") or scheme == "memory"):
         allowed = "a URL: sqlite:///jobs.db, postgresql://user@host/name, or memory:"
         raise InvalidOption("database", url, allowed)
     return _ALIASES.get(scheme, scheme)

@@ -137,9 +137,9 @@ def met(row: Transition) -> Iterator[Situation]:
 def unmet(row: Transition) -> Iterator[tuple[Guard, Situation]]:
     """Yield every situation in which exactly one guard of a row is not met."""
     for guard in row.guards:
-        others = [MET[other][0] for other in row.guards if other is not guard]
+        met_by_others = [MET[other][0] for other in row.guards if other is not guard]
         for spoil in UNMET[guard]:
-            yield guard, _after([*others, spoil])
+            yield guard, _after([*met_by_others, spoil])
 
 
 def _after(changes: "tuple[Change, ...] | list[Change]") -> Situation:

@@ -38,15 +38,15 @@ class _Done:
 
     supervised = True
 
-    def __init__(self, seen: list[Observation]) -> None:
-        self._seen = seen
+    def __init__(self, observations: list[Observation]) -> None:
+        self._observations = observations
 
     def fileno(self) -> int:
         return -1
 
     def observe(self) -> list[Observation]:
-        seen, self._seen = self._seen, []
-        return seen
+        observations, self._observations = self._observations, []
+        return observations
 
     def stop(self, cause: StopCause, grace_s: float) -> None:
         """Do nothing: it has ended."""
@@ -73,21 +73,23 @@ class InlineRunner:
 
     def start(self, launch: Launch) -> Execution:
         """See `Runner.start`."""
-        seen: list[Observation] = []
+        reports: list[Observation] = []
         job = launch.job
-        here = JobContext(
+        job_context = JobContext(
             id=job.id,
             name=job.name,
             attempt=job.attempt,
             deadline=launch.deadline_at,
             parent_id=job.parent_id,
             metadata=job.metadata,
-            _report=seen.append,
+            _report=reports.append,
             _client=lambda: InlineClient(self._engine, job.id),
         )
-        with context.entered(here), tracer().entered(launch.trace):
-            ended = _run(job)
-        return _Done([PidSeen(pid=0), *seen, ended, TreeDead(proof=Proof.INLINE)])
+        with context.entered(job_context), tracer().entered(launch.trace):
+            exit_seen = _run(job)
+        return _Done(
+            [PidSeen(pid=0), *reports, exit_seen, TreeDead(proof=Proof.INLINE)]
+        )
 
     def proved_empty(self, domain: str) -> bool:
         """See `Runner.proved_empty`."""
@@ -123,13 +125,13 @@ def _run(job: Job) -> ExitSeen:
         text = outcome.result_text(result, codec)
         return ExitSeen(exit=Exit(code=0), result=json.loads(text))
     except SystemExit as leaving:
-        code, said = outcome.left(leaving)
-        return _failed(code, said or outcome.exited(code))
+        code, failure = outcome.left(leaving)
+        return _failed(code, failure or outcome.exited(code))
     except Misfit as error:
         return _failed(0, outcome.bad_result(error))
     except Exception as error:  # noqa: BLE001  (the edge of the job)
-        ours = str(Path(__file__).parent)
-        return _failed(1, outcome.failure(error, job.retry, ours=ours))
+        folder = str(Path(__file__).parent)
+        return _failed(1, outcome.failure(error, job.retry, folder=folder))
 
 
 def _call(job: Job) -> "tuple[Codec | None, object]":
@@ -151,15 +153,15 @@ def _call(job: Job) -> "tuple[Codec | None, object]":
     return codec, result
 
 
-def _end_hooks(ended: hooks.Outcome) -> None:
+def _end_hooks(end: hooks.Outcome) -> None:
     try:
-        hooks.job_end.run(ended)
+        hooks.job_end.run(end)
     except Exception:  # noqa: BLE001  (the function has ended as it has)
         traceback.print_exc()
 
 
-def _failed(code: int, said: Mapping[str, Any]) -> ExitSeen:
-    return ExitSeen(exit=Exit(code=code), failure=Failure(**said))
+def _failed(code: int, failure: Mapping[str, Any]) -> ExitSeen:
+    return ExitSeen(exit=Exit(code=code), failure=Failure(**failure))
 
 
 class InlineClient:

@@ -33,8 +33,8 @@ def answer(value: object) -> object:
 @job(name="contract.tell")
 def tell() -> list[object]:
     """Return what a job knows of itself."""
-    here = current_job()
-    return [here.id, here.name, here.attempt, os.environ["INTERLOCK_ATTEMPT"]]
+    job = current_job()
+    return [job.id, job.name, job.attempt, os.environ["INTERLOCK_ATTEMPT"]]
 
 
 @job(name="contract.fail")

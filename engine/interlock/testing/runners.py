@@ -70,13 +70,17 @@ class Watched:
     @property
     def dead(self) -> bool:
         """Whether its tree is said to be dead."""
-        return any(isinstance(one, TreeDead) for one in self.seen)
+        return any(isinstance(observation, TreeDead) for observation in self.seen)
 
     def end(self) -> ExitSeen:
         """Wait for its death; return its exit."""
         self.until(lambda: self.dead)
-        (ended,) = (one for one in self.seen if isinstance(one, ExitSeen))
-        return ended
+        (exit_seen,) = (
+            observation
+            for observation in self.seen
+            if isinstance(observation, ExitSeen)
+        )
+        return exit_seen
 
 
 def _grows(path: Path) -> bool:
@@ -114,8 +118,12 @@ class RunnerContract:
     def test_a_result_comes_back(self, runner: Runner) -> None:
         value = {"a": [1, 2.5, None, True, "ü"]}
         watched = self.start(runner, "answer", value=value)
-        ended = watched.end()
-        assert (ended.exit, ended.result, ended.failure) == (Exit(code=0), value, None)
+        exit_seen = watched.end()
+        assert (exit_seen.exit, exit_seen.result, exit_seen.failure) == (
+            Exit(code=0),
+            value,
+            None,
+        )
 
     def test_death_is_told_once_and_last(self, runner: Runner) -> None:
         watched = self.start(runner, "answer", value=1)
@@ -123,7 +131,7 @@ class RunnerContract:
         for _ in range(3):
             runner.tend()
             watched.seen += watched.execution.observe()
-        kinds = [type(one) for one in watched.seen]
+        kinds = [type(observation) for observation in watched.seen]
         assert kinds == [PidSeen, ExitSeen, TreeDead]
 
     def test_a_job_knows_what_it_is(self, runner: Runner) -> None:
@@ -162,9 +170,9 @@ class RunnerContract:
         watched.end()
         lines = [
             line
-            for one in watched.seen
-            if isinstance(one, Output)
-            for line in one.lines
+            for observation in watched.seen
+            if isinstance(observation, Output)
+            for line in observation.lines
         ]
         assert lines == [f"line {number}" for number in range(50)]
         assert Progress(completed=50, total=50, unit="lines") in watched.seen
@@ -183,7 +191,7 @@ class RunnerContract:
     ) -> None:
         for _ in range(4):
             watched = self.start(runner, "beat", folder=str(tmp_path), seconds=60)
-            watched.until(lambda one=watched: one.execution.fileno() >= 0)  # type: ignore[misc]
+            watched.until(lambda job=watched: job.execution.fileno() >= 0)  # type: ignore[misc]
             time.sleep(delay_s)
             watched.execution.stop(StopCause.CANCEL, 60)
             assert watched.end().exit == Exit(code=1)
@@ -230,15 +238,15 @@ class RunnerContract:
         folders = [tmp_path / str(number) for number in range(4)]
         for folder in folders:
             folder.mkdir()
-        many = [self.start(runner, "family", folder=str(f)) for f in folders]
-        for watched, folder in zip(many, folders, strict=True):
+        families = [self.start(runner, "family", folder=str(f)) for f in folders]
+        for watched, folder in zip(families, folders, strict=True):
             watched.until(Path(folder, "beat").exists)
-        many[1].execution.kill()
-        many[1].until(lambda: many[1].dead)
+        families[1].execution.kill()
+        families[1].until(lambda: families[1].dead)
         assert [_grows(f / "beat") for f in folders] == [True, False, True, True]
-        for watched in (many[0], *many[2:]):
+        for watched in (families[0], *families[2:]):
             watched.execution.kill()
-            watched.until(lambda one=watched: one.dead)  # type: ignore[misc]
+            watched.until(lambda family=watched: family.dead)  # type: ignore[misc]
 
     def test_close_kills_what_still_runs(self, runner: Runner, tmp_path: Path) -> None:
         watched = self.start(runner, "family", folder=str(tmp_path))

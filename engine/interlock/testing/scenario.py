@@ -51,7 +51,7 @@ class Scenario:
         """Return a job to submit; `fields` are those of `NewJob`."""
         job_id = job_id or next(self._ids)
         now = self.clock.now()
-        given = {
+        values = {
             "name": job_id,
             "queue": job_id,
             "params": {},
@@ -59,7 +59,7 @@ class Scenario:
             "run_at": now,
             **fields,
         }
-        return NewJob(id=job_id, **given)
+        return NewJob(id=job_id, **values)
 
     def add(self, job_id: str | None = None, **fields: Any) -> Job:
         """Submit one job."""
@@ -96,7 +96,7 @@ class Scenario:
         """Return a move with all that its event can carry; `facts` are its fields."""
         row = row_of(event)
         client = row.who is Who.CLIENT
-        given = {
+        values = {
             "now": self.clock.now(),
             "actor": ACTORS[row.who],
             "attempt": None if client else job.attempt,
@@ -107,7 +107,7 @@ class Scenario:
             "result": {"n": 1} if row.target is JobStatus.SUCCEEDED else None,
             **facts,
         }
-        return Move(job_id=job.id, event=event, **given)
+        return Move(job_id=job.id, event=event, **values)
 
     def apply(self, job: Job, event: Event, **facts: Any) -> Job:
         """Apply a move that `move` makes."""

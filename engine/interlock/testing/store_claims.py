@@ -94,10 +94,10 @@ class ClaimsContract:
         scene.store.add(new)
 
         def claim_until_empty(worker: str) -> list[tuple[str, int]]:
-            got: list[tuple[str, int]] = []
+            claims: list[tuple[str, int]] = []
             while batch := scene.claim("f", "g", limit=3, worker=worker):
-                got += [(job.id, job.attempt) for job in batch]
-            return got
+                claims += [(job.id, job.attempt) for job in batch]
+            return claims
 
         with ThreadPoolExecutor(4) as pool:
             parts = pool.map(claim_until_empty, ["w1", "w2", "w3", "w4"])
@@ -138,14 +138,14 @@ class ClaimsContract:
     def test_a_worker_is_told_which_of_its_attempts_to_stop(
         self, scene: Scenario
     ) -> None:
-        mine, stopping, done = scene.running(), scene.running(), scene.running()
+        canceled, stopping, ended = scene.running(), scene.running(), scene.running()
         scene.running()
-        theirs = scene.running(worker="w2")
-        for job in (mine, stopping, done, theirs):
+        of_other_worker = scene.running(worker="w2")
+        for job in (canceled, stopping, ended, of_other_worker):
             scene.apply(job, Event.REQUEST_CANCEL)
         scene.apply(stopping, Event.STOP, stop_cause=StopCause.CANCEL)
-        scene.apply(done, Event.SUCCEED, proof=Proof.INLINE)
-        expected = Running(job_id=mine.id, attempt=1, cancel_requested=True)
+        scene.apply(ended, Event.SUCCEED, proof=Proof.INLINE)
+        expected = Running(job_id=canceled.id, attempt=1, cancel_requested=True)
         assert scene.store.cancels("w1") == [expected]
         assert scene.store.cancels("w3") == []
 
@@ -159,9 +159,12 @@ class ClaimsContract:
         scene.clock.advance(_LEASE_S)
         live = scene.running()
         now = scene.clock.now()
-        found = {x.job.id: x.lease_expired for x in scene.store.lost(now=now, limit=9)}
-        assert [job_id for job_id, expired in found.items() if expired] == old
-        assert set(found) - set(old) <= {live.id}
+        expired_by_id = {
+            lost.job.id: lost.lease_expired
+            for lost in scene.store.lost(now=now, limit=9)
+        }
+        assert [job_id for job_id, expired in expired_by_id.items() if expired] == old
+        assert set(expired_by_id) - set(old) <= {live.id}
         assert all(lost.lease_expired for lost in scene.store.lost(now=now, limit=3))
         assert scene.store.get(unproved.id).kill_unconfirmed
         assert not scene.store.get(old[0]).kill_unconfirmed
@@ -173,14 +176,14 @@ class ClaimsContract:
         scene.apply(read.job, Event.RESCUE)
         with pytest.raises(IllegalTransition):
             scene.apply(read.job, Event.RESCUE)
-        (taken,) = scene.claim(job.name)
+        (reclaimed,) = scene.claim(job.name)
         with pytest.raises(LeaseLost):
             scene.apply(read.job, Event.RESCUE, domain_empty=True)
         scene.clock.advance(_LEASE_S - 1)
-        scene.store.renew("w1", {job.id: taken.attempt}, LEASE)
+        scene.store.renew("w1", {job.id: reclaimed.attempt}, LEASE)
         with pytest.raises(IllegalTransition):
-            scene.apply(taken, Event.RESCUE)
-        assert (taken.attempt, scene.store.get(job.id).losses) == (2, 1)
+            scene.apply(reclaimed, Event.RESCUE)
+        assert (reclaimed.attempt, scene.store.get(job.id).losses) == (2, 1)
 
     def test_a_job_that_is_not_claimed_in_time_expires(self, scene: Scenario) -> None:
         late = scene.add(expires_at=scene.clock.now() + LEASE)
@@ -192,9 +195,9 @@ class ClaimsContract:
         scene.clock.advance(1)
         assert scene.store.overdue(now=scene.clock.now(), limit=9) == [late]
         assert scene.claim(late.name) == []
-        gone = scene.apply(late, Event.EXPIRE, reason=Reason.EXPIRED)
-        assert (gone.status, gone.reason) == (JobStatus.CANCELED, Reason.EXPIRED)
-        assert gone.cancel_requested_at is None
+        expired = scene.apply(late, Event.EXPIRE, reason=Reason.EXPIRED)
+        assert (expired.status, expired.reason) == (JobStatus.CANCELED, Reason.EXPIRED)
+        assert expired.cancel_requested_at is None
         scene.clock.advance(_LEASE_S)
         now = scene.clock.now()
         assert scene.store.overdue(now=now, limit=9) == [later]

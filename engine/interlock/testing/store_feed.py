@@ -22,8 +22,8 @@ class FeedContract:
         scene.add("c")
         store = scene.store
         assert store.history_after({}) == []
-        told = store.history_after({"a": 1, "b": 0, "no such job": 0})
-        assert told == [store.history("a")[1], *store.history("b")]
+        news = store.history_after({"a": 1, "b": 0, "no such job": 0})
+        assert news == [store.history("a")[1], *store.history("b")]
         assert store.history_after({first.id: 2, second.id: 1}) == []
 
     def test_the_feed_tells_every_entry_once_in_its_order(
@@ -32,13 +32,13 @@ class FeedContract:
         for number in range(3):
             job = scene.running(f"j{number}")
             scene.apply(job, Event.SUCCEED, proof=Proof.INLINE)
-        seen, place = [], _START
-        while page := scene.store.feed(place, limit=2):
+        entries, position = [], _START
+        while page := scene.store.feed(position, limit=2):
             assert len(page) <= 2
-            seen += [entry for _, entry in page]
-            place = page[-1][0]
+            entries += [entry for _, entry in page]
+            position = page[-1][0]
         expected = [e for n in range(3) for e in scene.store.history(f"j{n}")]
-        assert seen == expected
+        assert entries == expected
 
     def test_the_end_of_the_feed_is_before_what_is_to_come(
         self, scene: Scenario
@@ -47,17 +47,17 @@ class FeedContract:
         end = scene.store.feed_end()
         assert scene.store.feed(end, limit=10) == []
         scene.add("0 sorts before a")
-        (told,) = scene.store.feed(end, limit=10)
-        assert told[1].job_id == "0 sorts before a"
-        assert told[0] > end
+        (item,) = scene.store.feed(end, limit=10)
+        assert item[1].job_id == "0 sorts before a"
+        assert item[0] > end
 
     def test_a_deleted_job_is_gone_from_the_feed(self, scene: Scenario) -> None:
         job = scene.running("a")
         scene.apply(job, Event.SUCCEED, proof=Proof.INLINE)
         scene.add("b")
         scene.store.delete("a")
-        told = scene.store.feed(_START, limit=10)
-        assert [entry.job_id for _, entry in told] == ["b"]
+        items = scene.store.feed(_START, limit=10)
+        assert [entry.job_id for _, entry in items] == ["b"]
         assert scene.store.history_after({"a": 0}) == []
 
     def test_the_backlog_counts_what_waits_in_a_queue(self, scene: Scenario) -> None:
@@ -76,25 +76,25 @@ class FeedContract:
     ) -> None:
         store, now = scene.store, scene.clock.now()
         until = now + timedelta(seconds=10)
-        mine = Answer(key="k", request="r", text=None, until=until)
-        assert store.reserve(mine, now=now) is None
-        other = replace(mine, request="other")
-        assert store.reserve(other, now=until) == mine
-        said = replace(mine, text="é", until=until + timedelta(seconds=10))
-        assert store.keep(said, reserved=mine)
-        assert store.reserve(other, now=until + timedelta(seconds=10)) == said
+        reservation = Answer(key="k", request="r", text=None, until=until)
+        assert store.reserve(reservation, now=now) is None
+        other = replace(reservation, request="other")
+        assert store.reserve(other, now=until) == reservation
+        answer = replace(reservation, text="é", until=until + timedelta(seconds=10))
+        assert store.keep(answer, reserved=reservation)
+        assert store.reserve(other, now=until + timedelta(seconds=10)) == answer
         past = until + timedelta(seconds=11)
         late = replace(other, until=past)
         assert store.reserve(late, now=past) is None
-        assert store.reserve(mine, now=past) == late
+        assert store.reserve(reservation, now=past) == late
 
     def test_a_key_that_is_forgotten_is_free(self, scene: Scenario) -> None:
         now = scene.clock.now()
-        mine = Answer(key="k", request="r", text=None, until=now)
-        assert scene.store.reserve(mine, now=now) is None
-        scene.store.forget(replace(mine, key="no such key"))
-        scene.store.forget(mine)
-        assert scene.store.reserve(mine, now=now) is None
+        reservation = Answer(key="k", request="r", text=None, until=now)
+        assert scene.store.reserve(reservation, now=now) is None
+        scene.store.forget(replace(reservation, key="no such key"))
+        scene.store.forget(reservation)
+        assert scene.store.reserve(reservation, now=now) is None
 
     def test_a_reservation_that_is_another_ones_by_now_is_left_alone(
         self, scene: Scenario
@@ -105,30 +105,32 @@ class FeedContract:
         later = now + timedelta(seconds=1)
         quick = replace(slow, until=later)
         assert store.reserve(quick, now=later) is None
-        said = replace(quick, text="done", until=later + timedelta(seconds=9))
-        assert not store.keep(said, reserved=slow)
+        answer = replace(quick, text="done", until=later + timedelta(seconds=9))
+        assert not store.keep(answer, reserved=slow)
         store.forget(slow)
         assert store.reserve(slow, now=later) == quick
-        assert store.keep(said, reserved=quick)
+        assert store.keep(answer, reserved=quick)
         store.forget(quick)
-        assert store.reserve(slow, now=later) == said
+        assert store.reserve(slow, now=later) == answer
 
     def test_an_answer_goes_with_the_transaction_that_it_is_part_of(
         self, scene: Scenario
     ) -> None:
         now = scene.clock.now()
-        mine = Answer(key="k", request="r", text=None, until=now)
-        scene.store.reserve(mine, now=now)
+        reservation = Answer(key="k", request="r", text=None, until=now)
+        scene.store.reserve(reservation, now=now)
 
         def half() -> None:
             with scene.store.together():
                 scene.add("a")
-                scene.store.keep(replace(mine, text="done"), reserved=mine)
+                scene.store.keep(
+                    replace(reservation, text="done"), reserved=reservation
+                )
                 scene.store.get("nope")
 
         with pytest.raises(JobNotFound):
             half()
-        assert scene.store.reserve(mine, now=now) == mine
+        assert scene.store.reserve(reservation, now=now) == reservation
         assert scene.store.feed(_START, limit=1) == []
 
     def test_a_sound_store_passes_its_check(self, scene: Scenario) -> None:
@@ -153,7 +155,7 @@ class FeedContract:
         scene.clock.advance(1)
         since = scene.clock.now() - timedelta(seconds=1)
         canceled = scene.apply(never, Event.CANCEL)
-        ended = scene.store.get(late.id)
+        late_job = scene.store.get(late.id)
         assert scene.store.ended_jobs(since, limit=9) == [
             EndedJob(
                 name=job.name,
@@ -162,9 +164,9 @@ class FeedContract:
                 started_at=job.started_at,
                 finished_at=job.finished_at or since,
             )
-            for job in (canceled, ended)
+            for job in (canceled, late_job)
         ]
-        assert [one.name for one in scene.store.ended_jobs(since, limit=1)] == ["c"]
+        assert [job.name for job in scene.store.ended_jobs(since, limit=1)] == ["c"]
 
     def test_a_census_counts_names_statuses_and_refusals(self, scene: Scenario) -> None:
         assert scene.store.totals().lease_slack_s is None
@@ -173,7 +175,7 @@ class FeedContract:
         with pytest.raises(IllegalTransition):
             scene.apply(job, Event.CANCEL)
         scene.clock.advance(4)
-        found = scene.store.totals()
-        assert found.jobs == {("a", job.status): 1, ("a", INITIAL): 1}
-        assert found.rejections == {Event.CANCEL: 1}
-        assert found.lease_slack_s == pytest.approx(LEASE.total_seconds() - 4)
+        totals = scene.store.totals()
+        assert totals.jobs == {("a", job.status): 1, ("a", INITIAL): 1}
+        assert totals.rejections == {Event.CANCEL: 1}
+        assert totals.lease_slack_s == pytest.approx(LEASE.total_seconds() - 4)

@@ -195,10 +195,10 @@ class MovesContract:
             scene.apply(first, row.event, proof=Proof.INLINE)
         assert _records(scene.store, first) == waiting
         (second,) = scene.claim(first.name)
-        taken = _records(scene.store, first)
+        reclaimed = _records(scene.store, first)
         with pytest.raises(LeaseLost, match="attempt 2 has replaced it"):
             scene.apply(first, row.event, proof=Proof.INLINE, domain_empty=True)
-        assert _records(scene.store, first) == taken
+        assert _records(scene.store, first) == reclaimed
         assert second.attempt == 2
         assert scene.store.renew("w1", {first.id: first.attempt}, LEASE) == []
 

@@ -110,8 +110,8 @@ class OutcomesContract:
         scene.clock.advance(6.999)
         assert scene.claim(before.name) == []
         scene.clock.advance(0.001)
-        (again,) = scene.claim(before.name)
-        assert (again.attempt, again.failures, again.error) == (2, 1, None)
+        (retried,) = scene.claim(before.name)
+        assert (retried.attempt, retried.failures, retried.error) == (2, 1, None)
 
     def test_no_try_is_spent_by_a_loss_and_no_loss_by_a_try(
         self, scene: Scenario

@@ -149,8 +149,8 @@ class QueriesContract:
             "before": ("b", "a"),
         }
         value, expected = cases[name]
-        found = scene.store.search(replace(Search(), **{name: value})).items
-        assert [job.id for job in found] == [expected]
+        jobs = scene.store.search(replace(Search(), **{name: value})).items
+        assert [job.id for job in jobs] == [expected]
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
     def test_pages_follow_without_gaps_or_repeats(
@@ -159,15 +159,15 @@ class QueriesContract:
         for number in range(7):
             scene.add(f"j{number}", name="f")
             scene.add(f"k{number}", name="g")
-        seen: list[str] = []
+        ids: list[str] = []
         search: Search | None = Search(name="f", limit=limit)
         while search is not None:
             page = scene.store.search(search)
             assert len(page.items) <= limit
-            seen += [job.id for job in page.items]
-            scene.add(f"z{len(seen)}", name="f")  # newer ones do not shift a page
+            ids += [job.id for job in page.items]
+            scene.add(f"z{len(ids)}", name="f")  # newer ones do not shift a page
             search = self._next(search, page)
-        assert seen == [f"j{number}" for number in reversed(range(7))]
+        assert ids == [f"j{number}" for number in reversed(range(7))]
 
     def _next(self, search: Search, page: Page) -> Search | None:
         cursor = page.next_cursor
@@ -185,8 +185,8 @@ class QueriesContract:
         assert scene.store.queues() == []
         start = scene.clock.now()
         running = scene.running(name="f", queue="b")
-        done = scene.running(name="f", queue="c")
-        scene.apply(done, Event.SUCCEED, proof=Proof.INLINE)
+        ended = scene.running(name="f", queue="c")
+        scene.apply(ended, Event.SUCCEED, proof=Proof.INLINE)
         for _ in range(2):
             scene.add(name="f", queue="b")
             scene.clock.advance(1)
@@ -194,13 +194,13 @@ class QueriesContract:
         scene.store.set_paused("a", paused=True)
         scene.store.set_paused("a", paused=False)
         assert running.queue == "b"
-        nothing = {"paused": False, "pending": 0, "running": 0}
+        no_jobs = {"paused": False, "pending": 0, "running": 0}
         assert scene.store.queues() == [
-            QueueInfo(name="a", oldest_pending_at=None, **nothing),  # type: ignore[arg-type]  # one dict of two types
+            QueueInfo(name="a", oldest_pending_at=None, **no_jobs),  # type: ignore[arg-type]  # one dict of two types
             QueueInfo(
                 name="b", paused=True, pending=2, running=1, oldest_pending_at=start
             ),
-            QueueInfo(name="c", oldest_pending_at=None, **nothing),  # type: ignore[arg-type]  # one dict of two types
+            QueueInfo(name="c", oldest_pending_at=None, **no_jobs),  # type: ignore[arg-type]  # one dict of two types
         ]
 
     def test_limits_count_what_runs(self, scene: Scenario) -> None:

@@ -55,7 +55,7 @@ class RecordsContract:
         ]
         scene.store.commit([], notes)
         scene.clock.advance(2)
-        ended = scene.clock.now()
+        ended_at = scene.clock.now()
         row = scene.apply(job, Event.RETRY, proof=Proof.CGROUP, exit=Exit(code=2))
         late = replace(notes[0], pid=99)
         scene.store.commit([], [late])
@@ -67,22 +67,24 @@ class RecordsContract:
             pid=7,
             containment="cgroup",
             started_at=at,
-            ended_at=ended,
+            ended_at=ended_at,
             outcome=Event.RETRY,
             exit=Exit(code=2),
             proof=Proof.CGROUP,
         )
         assert scene.store.attempts(job.id) == [first]
         scene.claim(row.name, worker="w2")
-        second = Attempt(job_id=job.id, attempt=2, worker_id="w2", claimed_at=ended)
+        second = Attempt(job_id=job.id, attempt=2, worker_id="w2", claimed_at=ended_at)
         assert scene.store.attempts(job.id) == [first, second]
 
     def test_an_attempt_keeps_what_it_used(self, scene: Scenario) -> None:
         job, other = scene.running("a"), scene.running("b")
         at = scene.clock.now()
         started = [
-            Started(job_id=each.id, attempt=1, pid=7, containment="cgroup", at=at)
-            for each in (job, other)
+            Started(
+                job_id=started_job.id, attempt=1, pid=7, containment="cgroup", at=at
+            )
+            for started_job in (job, other)
         ]
         used = Used(
             job_id=job.id, attempt=1, peak_memory_bytes=2**40 + 1, cpu_seconds=0.25
@@ -97,8 +99,8 @@ class RecordsContract:
         scene.store.commit([], [replace(used, cpu_seconds=99.0)])
         assert scene.store.attempts(job.id) == [whole]
 
-        known = replace(used, job_id=other.id, peak_memory_bytes=None)
-        scene.store.commit([], [known])
+        cpu_only = replace(used, job_id=other.id, peak_memory_bytes=None)
+        scene.store.commit([], [cpu_only])
         (part,) = scene.store.attempts(other.id)
         assert (part.pid, part.started_at) == (7, at)
         assert (part.peak_memory_bytes, part.cpu_seconds) == (None, 0.25)
@@ -153,8 +155,8 @@ class RecordsContract:
             scene.add("outer")
             self._fail(scene, "undone")
         self._fail(scene, "never", part="part of it")
-        found = store.search(Search()).items
-        assert {job.id for job in found} == {"inner", "outer"}
+        jobs = store.search(Search()).items
+        assert {job.id for job in jobs} == {"inner", "outer"}
         assert store.verify() == []
 
     def _fail(self, scene: Scenario, job_id: str, part: str | None = None) -> None:
@@ -194,16 +196,16 @@ class RecordsContract:
                 scene.apply(job, Event.CANCEL)
         scene.clock.advance(1)
         moment = scene.clock.now()
-        kept = [scene.after(road) for road in ROADS]
+        newer = [scene.after(road) for road in ROADS]
         assert scene.store.purge(finished_before=moment, limit=2) == 2
         assert scene.store.purge(finished_before=moment) == len(old) - 2
         assert scene.store.purge(finished_before=moment) == 0
         for job in old:
             self._is_gone(scene, job)
         later = moment + timedelta(days=1)
-        ended = [job for job in kept if job.is_terminal]
+        ended = [job for job in newer if job.is_terminal]
         assert scene.store.purge(finished_before=later) == len(ended)
-        assert [scene.store.get(job.id) for job in kept if job not in ended]
+        assert [scene.store.get(job.id) for job in newer if job not in ended]
 
     def _is_gone(self, scene: Scenario, job: Job) -> None:
         for read in _READS:
@@ -250,9 +252,9 @@ class RecordsContract:
         newer = replace(newer, queues=None, lease_s=1.5, jobs={"f": {"type": "object"}})
         for worker in (newer, older):
             scene.store.see_worker(worker)
-        seen = replace(older, seen_at=now + 2 * LEASE)
-        scene.store.see_worker(seen)
-        assert scene.store.workers() == [seen, newer]
+        refreshed = replace(older, seen_at=now + 2 * LEASE)
+        scene.store.see_worker(refreshed)
+        assert scene.store.workers() == [refreshed, newer]
         scene.store.forget_worker("b")
         scene.store.forget_worker("nobody")
         assert scene.store.workers() == [newer]

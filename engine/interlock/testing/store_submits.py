@@ -44,8 +44,8 @@ class SubmitsContract:
         stored = scene.store.get(new.id)
         assert added == stored
         assert stored.read_at == now
-        given = {f.name: getattr(new, f.name) for f in fields(new)}
-        assert stored == Job(**given, status=INITIAL, attempt=0, version=0)
+        values = {f.name: getattr(new, f.name) for f in fields(new)}
+        assert stored == Job(**values, status=INITIAL, attempt=0, version=0)
         (entry,) = scene.store.history(new.id)
         assert (entry.actor, entry.at, entry.target) == ("anna", now, INITIAL)
 
@@ -56,11 +56,11 @@ class SubmitsContract:
         assert scene.store.get(job.id).params == {"list": [1]}
 
     def test_all_jobs_of_a_call_are_added_or_none(self, scene: Scenario) -> None:
-        taken = scene.add("taken", unique_key="u")
+        holder = scene.add("taken", unique_key="u")
         new = [scene.new("a"), scene.new("b", unique_key="u"), scene.new("c")]
         with pytest.raises(DuplicateJob) as caught:
             scene.store.add(new)
-        assert caught.value.job_id == taken.id
+        assert caught.value.job_id == holder.id
         twins = [scene.new("a", unique_key="v"), scene.new("b", unique_key="v")]
         with pytest.raises(DuplicateJob, match="unique_key 'v' belongs to job a"):
             scene.store.add(twins)
@@ -100,12 +100,14 @@ class SubmitsContract:
     def test_the_same_call_again_returns_the_first_job(self, scene: Scenario) -> None:
         call = {"name": "f", "params": {"a": 1, "b": [2]}, "idempotency_key": "i"}
         first = scene.running("first", **call)
-        (again,) = scene.store.add([scene.new("again", **call)])
-        assert again == first
+        (repeated,) = scene.store.add([scene.new("again", **call)])
+        assert repeated == first
         scene.apply(first, Event.SUCCEED, proof=Proof.INLINE)
         reordered = {**call, "params": {"b": [2], "a": 1}}
-        new, same = scene.store.add([scene.new("new"), scene.new("again", **reordered)])
-        assert (new.id, same) == ("new", scene.store.get("first"))
+        new, reordered_job = scene.store.add(
+            [scene.new("new"), scene.new("again", **reordered)]
+        )
+        assert (new.id, reordered_job) == ("new", scene.store.get("first"))
         with pytest.raises(JobNotFound):
             scene.store.get("again")
 

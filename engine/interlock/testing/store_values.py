@@ -38,9 +38,9 @@ def kept_as_stored(scene: Scenario, value: object) -> None:
     job = scene.running(params={"value": value}, metadata={"value": value})
     ended = scene.apply(job, Event.SUCCEED, proof=Proof.CGROUP, result=value)
     page = scene.store.search(Search(name=job.name))
-    for found in (ended, scene.store.get(job.id), *page.items):
-        values = (found.params["value"], found.metadata["value"], found.result)
-        assert {_text(each) for each in values} == {_text(value)}
+    for stored in (ended, scene.store.get(job.id), *page.items):
+        values = (stored.params["value"], stored.metadata["value"], stored.result)
+        assert {_text(part) for part in values} == {_text(value)}
     assert len(page.items) == 1
 
 

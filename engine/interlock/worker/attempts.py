@@ -36,7 +36,7 @@ _RUNNING: Final = row_of(Event.CLAIM).target
 class Tracked:
     """One attempt: what the worker knows of it, and its execution."""
 
-    seen: Supervised
+    state: Supervised
     execution: Execution
     span: Span
     grace_s: float | None = None  # instead of the job's own, at a forced shutdown
@@ -44,7 +44,7 @@ class Tracked:
     @property
     def job(self) -> Job:
         """The job as last read."""
-        return self.seen.job
+        return self.state.job
 
 
 class Attempts:
@@ -64,7 +64,7 @@ class Attempts:
         self._actor = worker_id
         self._rng = rng
         self._requests: list[tuple[Tracked, Mapping[str, Any]]] = []
-        self._left: list[Execution] = []  # let go of, and not dead yet
+        self._dying: list[Execution] = []  # let go of, and not dead yet
         self._outbox = Outbox(runner.containment)
 
     def add(self, tracked: Tracked) -> None:
@@ -73,7 +73,7 @@ class Attempts:
 
     def sources(self) -> list[Execution]:
         """Return the sources to wait for."""
-        return [*(tracked.execution for tracked in self.all.values()), *self._left]
+        return [*(tracked.execution for tracked in self.all.values()), *self._dying]
 
     def held(self) -> dict[str, int]:
         """Return the attempts whose leases must be renewed."""
@@ -84,16 +84,16 @@ class Attempts:
         }
 
     def extend(
-        self, renewed: Iterable[Running], asked: Mapping[str, int], deadline: float
+        self, renewed: Iterable[Running], held: Mapping[str, int], deadline: float
     ) -> None:
         """Extend attempts with a confirmed lease; kill those that lost it."""
-        found = {running.job_id: running for running in renewed}
-        self.note_cancels(found.values())
-        for job_id in asked:
+        renewed_by_id = {running.job_id: running for running in renewed}
+        self.note_cancels(renewed_by_id.values())
+        for job_id in held:
             tracked = self.all[job_id]
-            if job_id in found:
+            if job_id in renewed_by_id:
                 tracked.execution.extend(deadline)
-            elif tracked.seen.proof is None:
+            elif tracked.state.proof is None:
                 about = _about(tracked.job)
                 _log.warning(
                     "Job %s: this worker lost its lease and kills the attempt",
@@ -104,26 +104,26 @@ class Attempts:
 
     def note_cancels(self, running: Iterable[Running]) -> None:
         """Remember which attempts have a cancel request."""
-        for one in running:
-            tracked = self.all.get(one.job_id)
-            if tracked is not None and tracked.job.attempt == one.attempt:
-                tracked.seen.cancel_requested |= one.cancel_requested
+        for attempt in running:
+            tracked = self.all.get(attempt.job_id)
+            if tracked is not None and tracked.job.attempt == attempt.attempt:
+                tracked.state.cancel_requested |= attempt.cancel_requested
 
     def shut_down(self, *, at_once: bool) -> None:
         """Stop every attempt, and release its job."""
         for tracked in self.all.values():
-            tracked.seen.shut_down = True
+            tracked.state.shut_down = True
             if at_once:
                 tracked.grace_s = 0.0
-                if tracked.seen.signaled:
+                if tracked.state.signaled:
                     tracked.execution.kill()
 
     def next_deadline(self) -> float:
         """Return when the next timeout is reached, or notes must be written."""
         deadlines = [
-            tracked.seen.deadline
+            tracked.state.deadline
             for tracked in self.all.values()
-            if tracked.seen.deadline is not None and tracked.seen.is_armed
+            if tracked.state.deadline is not None and tracked.state.is_armed
         ]
         return min([*deadlines, self._outbox.due_at()])
 
@@ -131,8 +131,10 @@ class Attempts:
         """Handle the observations since the last call."""
         for tracked in self.all.values():
             for observation in tracked.execution.observe():
-                self._take(tracked, observation)
-        self._left = [one for one in self._left if not _is_dead(one)]
+                self._handle(tracked, observation)
+        self._dying = [
+            execution for execution in self._dying if not _is_dead(execution)
+        ]
 
     def ended(self) -> set[tuple[str, int]]:
         """Return the dead attempts whose end is not written yet."""
@@ -140,22 +142,24 @@ class Attempts:
         return {
             (job_id, tracked.job.attempt)
             for job_id, tracked in self.all.items()
-            if tracked.seen.proof is not None
+            if tracked.state.proof is not None
         }
 
-    def _take(self, tracked: Tracked, observation: Observation) -> None:
-        seen, job = tracked.seen, tracked.job
+    def _handle(self, tracked: Tracked, observation: Observation) -> None:
+        state, job = tracked.state, tracked.job
         match observation:
             case ExitSeen():
-                seen.exit = observation.exit
-                seen.result = observation.result
-                seen.failure = observation.failure
+                state.exit = observation.exit
+                state.result = observation.result
+                state.failure = observation.failure
             case TreeDead():
-                seen.proof, seen.where = observation.proof, observation.where
+                state.proof, state.where = observation.proof, observation.where
                 self._outbox.take(job, observation, self._clock.now())
             case Unconfirmed():
-                words = "Job %s was killed, but the kernel has not confirmed its death"
-                _log.error(words, job.id, extra=_about(job))
+                message = (
+                    "Job %s was killed, but the kernel has not confirmed its death"
+                )
+                _log.error(message, job.id, extra=_about(job))
                 self._outbox.take(job, observation, self._clock.now())
             case Request():
                 self._requests.append((tracked, observation.body))
@@ -174,12 +178,12 @@ class Attempts:
         return [
             (tracked, move)
             for tracked in self.all.values()
-            if (move := self._next(tracked.seen)) is not None
+            if (move := self._next(tracked.state)) is not None
         ]
 
-    def _next(self, seen: Supervised) -> Move | None:
+    def _next(self, state: Supervised) -> Move | None:
         now, boot = self._clock.now(), self._clock.boot()
-        return next_move(seen, now=now, boot=boot, actor=self._actor, rng=self._rng)
+        return next_move(state, now=now, boot=boot, actor=self._actor, rng=self._rng)
 
     def notes(self, moves: Iterable[tuple[Tracked, Move]]) -> list[Note]:
         """Return the notes to store now: with moves, or after a while."""
@@ -201,13 +205,13 @@ class Attempts:
 
     def _signal(self, tracked: Tracked) -> None:
         """Signal a job whose stop is committed."""
-        seen = tracked.seen
-        decision = decide(seen, now=self._clock.boot())
+        state = tracked.state
+        decision = decide(state, now=self._clock.boot())
         if isinstance(decision, Signal):
-            seen.signaled = True
+            state.signaled = True
             grace = tracked.grace_s
             tracked.execution.stop(
-                decision.cause, seen.job.grace_s if grace is None else grace
+                decision.cause, state.job.grace_s if grace is None else grace
             )
 
     def _settle(
@@ -215,7 +219,7 @@ class Attempts:
     ) -> None:
         """Apply the store's answer to one move."""
         if isinstance(outcome, IllegalTransition):
-            outcome = self._look_again(tracked, outcome)
+            outcome = self._reread(tracked, outcome)
         if isinstance(outcome, InterlockError):
             about = _about(tracked.job)
             _log.warning(
@@ -225,22 +229,22 @@ class Attempts:
                 extra=about,
             )
             tracked.execution.kill()
-            self._left.append(tracked.execution)
+            self._dying.append(tracked.execution)
             self._forget(tracked, None)
             return
-        tracked.seen.job = outcome
-        tracked.seen.cancel_requested |= outcome.cancel_requested_at is not None
+        tracked.state.job = outcome
+        tracked.state.cancel_requested |= outcome.cancel_requested_at is not None
         if outcome.status is not _RUNNING:
             about = {**_about(tracked.job), "event": move.event.value}
-            words = "Job %s, attempt %s: %s"
-            _log.info(words, outcome.id, move.attempt, move.event, extra=about)
+            message = "Job %s, attempt %s: %s"
+            _log.info(message, outcome.id, move.attempt, move.event, extra=about)
             self._forget(tracked, move)
 
     def _forget(self, tracked: Tracked, move: Move | None) -> None:
         tracked.span.end(move)
         del self.all[tracked.job.id]
 
-    def _look_again(
+    def _reread(
         self, tracked: Tracked, refused: IllegalTransition
     ) -> Job | InterlockError:
         """Return the job as it is now, if it changed and the attempt is still ours."""
@@ -253,8 +257,8 @@ class Attempts:
             job = self._store.get(tracked.job.id)
         except JobNotFound:  # rescued, ended and purged meanwhile
             return None
-        ours = job.status is _RUNNING and job.attempt == tracked.job.attempt
-        return job if ours else None
+        is_held = job.status is _RUNNING and job.attempt == tracked.job.attempt
+        return job if is_held else None
 
     def let_go(self) -> None:
         """Forget attempts without a supervisor that another worker has rescued."""
@@ -269,7 +273,7 @@ class Attempts:
 
 
 def _is_dead(execution: Execution) -> bool:
-    return any(isinstance(seen, TreeDead) for seen in execution.observe())
+    return any(isinstance(observation, TreeDead) for observation in execution.observe())
 
 
 def _about(job: Job) -> dict[str, object]:

@@ -52,18 +52,18 @@ def _make_room(concurrency: int) -> None:
     Raises:
         InvalidOption: the hard limit is too low for so many.
     """
-    wanted = concurrency * 2 + _DESCRIPTORS
+    needed = concurrency * 2 + _DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    if soft == resource.RLIM_INFINITY or soft >= needed:
         return
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        most = max(1, (hard - _DESCRIPTORS) // 2)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        possible = max(1, (hard - _DESCRIPTORS) // 2)
         message = (
-            f"concurrency={concurrency} needs {wanted} file descriptors, and this "
-            f"process may have {hard} (`ulimit -Hn`). Use {most} or less."
+            f"concurrency={concurrency} needs {needed} file descriptors, and this "
+            f"process may have {hard} (`ulimit -Hn`). Use {possible} or less."
         )
         raise InvalidOption.because("concurrency", message)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _main() -> dict[str, str]:

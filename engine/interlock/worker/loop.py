@@ -2,6 +2,9 @@
 
 It runs in one thread. A database call may block for ever. This delays the loop, but no
 kill: each job's supervisor kills it when its lease is over.
+
+One file, because the order of the steps in a turn is the protocol. `duties` knows when
+each step is due, `attempts` what happens to the running jobs.
 """
 
 import logging
@@ -27,6 +30,7 @@ from interlock.ports.runner import Runner, Source
 from interlock.ports.store import JobStore
 from interlock.ports.tracing import tracer
 from interlock.worker.attempts import Attempts, Tracked
+from interlock.worker.duties import Duty
 from interlock.worker.reaper import Reaper
 from interlock.worker.settings import WorkerSettings
 from interlock.worker.supervision import Supervised
@@ -46,8 +50,8 @@ Answer = Callable[[Job, Mapping[str, Any]], Mapping[str, object]]
 
 
 def _refuse(_job: Job, _request: Mapping[str, Any]) -> Mapping[str, object]:
-    words = "This worker takes no requests from its jobs."
-    return {"error": {"kind": "InterlockError", "message": words, "about": {}}}
+    message = "This worker takes no requests from its jobs."
+    return {"error": {"kind": "InterlockError", "message": message, "about": {}}}
 
 
 def new_worker_id() -> str:
@@ -94,13 +98,40 @@ class Worker:
         self._started_at = clock.now()
         self._boot_id = boot_id()
         self._stops = 0
-        self._patience_over = float("inf")
-        self._hungry = True
+        self._may_find_jobs = True
         self._changed = False  # since cancels were looked for
         self._down = ""  # why the store does not answer, told once
-        self._renew_at = self._look_at = self._reap_at = self._poll_at = 0.0
         self._gather_s = 0.0  # before the next turn
         self.ready = threading.Event()  # set once it is registered
+        self._shutdown = Duty(
+            name="shut down",
+            run=self._shut_down,
+            period_s=None,
+            early_s=float("inf"),  # in each turn: the second signal stops at once
+            is_needed=lambda: self._stops > 0,
+            next_at=float("inf"),
+        )
+        self._renewal = Duty(
+            name="renew leases",
+            run=self._renew,
+            period_s=settings.lease / 3,
+            early_s=_SOON_S,
+        )
+        self._poll = Duty(
+            name="poll for jobs", run=self._look_for_jobs, period_s=_POLL_S
+        )
+        self._duties = (  # in the order of a turn
+            Duty(
+                name="look for cancels",
+                run=self._look_for_cancels,
+                period_s=_LOOK_S,
+                is_needed=lambda: self._changed and bool(self._attempts.all),
+            ),
+            self._shutdown,
+            self._renewal,
+            Duty(name="reap", run=self._reap, period_s=_REAP_S, early_s=_SOON_S),
+            self._poll,
+        )
 
     @property
     def containment(self) -> str:
@@ -131,9 +162,9 @@ class Worker:
             self._wakeup.close()
 
     def _begin(self) -> None:
-        known = self._store.limits()
+        limits = self._store.limits()
         for job in self._jobs.values():
-            if known.get(job.name, (0, None))[1] != job.max_running:
+            if limits.get(job.name, (0, None))[1] != job.max_running:
                 self._store.set_limit(job.name, job.max_running)
         self._published = describe(self._jobs)
         self._register()
@@ -164,7 +195,7 @@ class Worker:
         Returns:
             Whether any attempt is running.
         """
-        changed = self._wakeup.wait(min(most_s, self._patience_s()), self._sources())
+        changed = self._wakeup.wait(min(most_s, self._idle_s()), self._sources())
         changed |= bool(self._gather_s) and self._wakeup.wait(self._gather_s)
         self._runner.tend()
         self._attempts.observe()
@@ -181,7 +212,7 @@ class Worker:
                     error,
                 )
             self._down = str(error)
-            self._renew_at = 0.0  # what it was about to renew may be over soon
+            self._renewal.next_at = 0.0  # what it was about to renew may be over soon
             self._wakeup.wait(_STORE_DOWN_S)
         return bool(self._attempts.all)
 
@@ -189,23 +220,10 @@ class Worker:
         now = self._clock.boot()
         self._changed |= changed
         if changed:
-            self._hungry = True
-        if self._changed and self._attempts.all and now >= self._look_at:
-            self._look_at = now + _LOOK_S
-            self._attempts.note_cancels(self._store.cancels(self.id))
-            self._changed = False
-        if self._stops:
-            self._shut_down(now)
-        soon = now + _SOON_S
-        if soon >= self._renew_at:
-            self._renew(now)
-        if soon >= self._reap_at:
-            self._reap_at = now + _REAP_S
-            self._reaper.reap(self._clock.now())
-            self._attempts.let_go()
-        if now >= self._poll_at:
-            self._poll_at = now + _POLL_S
-            self._hungry = True
+            self._may_find_jobs = True
+        for duty in self._duties:
+            if duty.is_due(now):
+                duty.perform(now)
         self._exchange()
         for tracked, request in self._attempts.requests():
             reply = self._answer(tracked.job, request)
@@ -221,7 +239,7 @@ class Worker:
         notes = self._attempts.notes(moves)
         ending = sum(not row_of(move.event).is_internal for _, move in moves)
         free = self._free(ending)
-        hungry = free > 0 and not self._stops and (self._hungry or ending > 0)
+        claims = free > 0 and not self._stops and (self._may_find_jobs or ending > 0)
         outcomes: list[Job | InterlockError] = []
         claimed: list[Job] = []
         before, now = self._clock.boot(), self._clock.now()
@@ -229,35 +247,33 @@ class Worker:
         with self._store.together() if writes else nullcontext():
             if writes:
                 outcomes = self._store.commit([move for _, move in moves], notes)
-            if hungry:
+            if claims:
                 claimed = self._claim(free, now)
         self._attempts.settle(moves, outcomes, notes)
         for job in claimed:
             self._start(job, before)
         self._gather_s = self._pause_s(ending, self._clock.boot() - before)
-        if hungry:
-            self._hungry = len(claimed) == free
+        if claims:
+            self._may_find_jobs = len(claimed) == free
             self._await_due(now)
 
-    def _pause_s(self, ended: int, took: float) -> float:
+    def _pause_s(self, ended_count: int, transaction_s: float) -> float:
         """Return how long to wait before the next transaction, to group ends of jobs.
 
         As long as the last transaction took, if many jobs run and end in groups.
         """
-        many = ended >= _GROUP and len(self._attempts.all) >= 4 * _GROUP
-        return min(took, _GATHER_S) if many else 0.0
+        is_busy = ended_count >= _GROUP and len(self._attempts.all) >= 4 * _GROUP
+        return min(transaction_s, _GATHER_S) if is_busy else 0.0
 
     def _sources(self) -> list[Source]:
         return [*self._runner.sources(), *self._attempts.sources()]
 
-    def _patience_s(self) -> float:
+    def _idle_s(self) -> float:
         """Return the seconds until something is due."""
-        if self._hungry and self._free() and not self._stops:
+        if self._may_find_jobs and self._free() and not self._stops:
             return 0.0
-        due = min(self._renew_at, self._reap_at, self._poll_at, self._patience_over)
+        due = min(duty.due_at for duty in self._duties)
         due = min(due, self._attempts.next_deadline())
-        if self._changed and self._attempts.all:
-            due = min(due, self._look_at)
         return max(0.0, due - self._clock.boot())
 
     def _free(self, ending: int = 0) -> int:
@@ -265,23 +281,35 @@ class Worker:
             return 0
         return self._settings.concurrency - len(self._attempts.all) + ending
 
+    def _look_for_cancels(self, _now: float) -> None:
+        self._attempts.note_cancels(self._store.cancels(self.id))
+        self._changed = False
+
+    def _look_for_jobs(self, _now: float) -> None:
+        self._may_find_jobs = True
+
+    def _reap(self, _now: float) -> None:
+        self._reaper.reap(self._clock.now())
+        self._attempts.let_go()
+
     def _shut_down(self, now: float) -> None:
-        if self._patience_over == float("inf"):
+        """Begin the shutdown grace; stop the attempts when it is over."""
+        duty, at_once = self._shutdown, self._stops > 1
+        if duty.next_at == float("inf"):
             grace_s = self._settings.shutdown_grace
-            words = (
+            message = (
                 "Shutting down: %s running jobs get %g s to finish. A second signal "
                 "(Ctrl-C or SIGTERM) stops them now."
             )
-            _log.info(words, len(self._attempts.all), grace_s)
-            self._patience_over = now + self._settings.shutdown_grace
-        if now >= self._patience_over or self._stops > 1:
-            self._attempts.shut_down(at_once=self._stops > 1)
-            self._patience_over = float("inf") if self._stops > 1 else now + _POLL_S
+            _log.info(message, len(self._attempts.all), grace_s)
+            duty.next_at = now + grace_s
+        if now >= duty.next_at or at_once:
+            self._attempts.shut_down(at_once=at_once)
+            duty.next_at = float("inf") if at_once else now + _POLL_S
 
     def _renew(self, now: float) -> None:
         """Renew all leases, and extend the attempts whose renewal is confirmed."""
         lease = self._settings.lease
-        self._renew_at = now + lease / 3
         self._register()
         held = self._attempts.held()
         if held:
@@ -302,10 +330,11 @@ class Worker:
 
     def _await_due(self, now: datetime) -> None:
         """Claim again when the next job becomes due after the claim of `now`."""
-        due = None if self._hungry else self._store.next_due(now=now)
+        due = None if self._may_find_jobs else self._store.next_due(now=now)
         if due is not None:
             wait_s = (due - self._clock.now()).total_seconds()
-            self._poll_at = min(self._poll_at, self._clock.boot() + wait_s)
+            due_at = self._clock.boot() + wait_s
+            self._poll.next_at = min(self._poll.next_at, due_at)
 
     def _start(self, job: Job, claimed: float) -> None:
         """Start a claimed job.
@@ -327,6 +356,6 @@ class Worker:
             trace=span.carrier,
         )
         deadline = None if timeout is None else self._clock.boot() + timeout
-        seen = Supervised(job=job, deadline=deadline)
+        state = Supervised(job=job, deadline=deadline)
         execution = self._runner.start(launch)
-        self._attempts.add(Tracked(seen=seen, execution=execution, span=span))
+        self._attempts.add(Tracked(state=state, execution=execution, span=span))

@@ -32,12 +32,12 @@ class Outbox:
     def take(
         self,
         job: Job,
-        seen: PidSeen | Output | Progress | Unconfirmed | TreeDead,
+        observation: PidSeen | Output | Progress | Unconfirmed | TreeDead,
         now: datetime,
     ) -> None:
         """Add an observation of an attempt."""
         job_id, attempt = job.id, job.attempt
-        match seen:
+        match observation:
             case PidSeen(pid=pid, age_s=age_s):
                 started = Started(
                     job_id=job_id,
@@ -55,7 +55,9 @@ class Outbox:
                     for text in lines
                 ]
             case Progress():
-                last = ProgressNote(job_id=job_id, attempt=attempt, progress=seen)
+                last = ProgressNote(
+                    job_id=job_id, attempt=attempt, progress=observation
+                )
                 self._notes = [note for note in self._notes if not _is_old(note, job)]
                 self._notes.append(last)
             case Unconfirmed():
@@ -82,15 +84,15 @@ class Outbox:
         """
         if not moving and now < self.due_at():
             return []
-        along = [note for note in self._notes if note.job_id in moving]
-        others = (note for note in self._notes if note.job_id not in moving)
-        return along + list(islice(others, _MANY))
+        moving_notes = [note for note in self._notes if note.job_id in moving]
+        other_notes = (note for note in self._notes if note.job_id not in moving)
+        return moving_notes + list(islice(other_notes, _MANY))
 
     def stored(self, notes: list[Note], *, now: float) -> None:
         """Remove the notes that are written."""
         if notes:
-            gone = set(map(id, notes))
-            self._notes = [note for note in self._notes if id(note) not in gone]
+            stored_ids = set(map(id, notes))
+            self._notes = [note for note in self._notes if id(note) not in stored_ids]
             self._stored_at = now
 
 

@@ -85,8 +85,8 @@ class Reaper:
             else:
                 about = {"job_id": outcome.id, "attempt": outcome.attempt}
                 about["event"] = move.event.value
-                words = "Job %s: %s (%s)"
-                _log.info(words, outcome.id, move.event, outcome.reason, extra=about)
+                message = "Job %s: %s (%s)"
+                _log.info(message, outcome.id, move.event, outcome.reason, extra=about)
         if not lost and now >= self._tidy_at:
             self._tidy_at = now + _TIDY_EVERY
             self._tidy(now)
@@ -113,19 +113,19 @@ class Reaper:
             return []
         workers = {worker.id: worker for worker in self._store.workers()}
         lost: list[tuple[Job, bool]] = []
-        left: list[tuple[str, int]] = []
-        for one in candidates:
-            job = one.job
+        leftovers: list[tuple[str, int]] = []
+        for candidate in candidates:
+            job = candidate.job
             worker = workers.get(job.worker_id or "")
-            here = worker is not None and worker.boot_id == self._boot_id
-            empty = here and self._is_empty(worker)
-            if here and (one.lease_expired or empty):
-                left.append((job.id, job.attempt))
-            if one.lease_expired or empty:
-                lost.append((job, empty))
+            is_local = worker is not None and worker.boot_id == self._boot_id
+            is_empty = is_local and self._is_empty(worker)
+            if is_local and (candidate.lease_expired or is_empty):
+                leftovers.append((job.id, job.attempt))
+            if candidate.lease_expired or is_empty:
+                lost.append((job, is_empty))
         ended = set(self._ended())  # asked last: any call to the store may have lasted
-        left = [one for one in left if one not in ended]
-        alive = self._runner.sweep(left) if left else set()
+        leftovers = [attempt for attempt in leftovers if attempt not in ended]
+        alive = self._runner.sweep(leftovers) if leftovers else set()
         if alive:
             _log.error(
                 "Processes of lost jobs are still alive: %s. These jobs are not "
@@ -133,8 +133,8 @@ class Reaper:
                 sorted(alive),
             )
         return [
-            loss(job, now=now, actor=self._actor, domain_empty=empty)
-            for job, empty in lost
+            loss(job, now=now, actor=self._actor, domain_empty=is_empty)
+            for job, is_empty in lost
             if job.id not in alive and (job.id, job.attempt) not in ended
         ]
 

@@ -67,53 +67,53 @@ class Lose:
 Decision = Wait | Ask | Signal | Finish | Lose
 
 
-def decide(seen: Supervised, *, now: float) -> Decision:  # noqa: PLR0911  (the rules)
+def decide(state: Supervised, *, now: float) -> Decision:  # noqa: PLR0911  (the rules)
     """Return what to do next; `now` in boot seconds."""
-    if seen.proof is not None:
-        return _outcome(seen)
-    if seen.exit is not None:
+    if state.proof is not None:
+        return _outcome(state)
+    if state.exit is not None:
         return Wait()  # its leftovers are being swept
-    if seen.job.stop_cause is not None:
-        return Wait() if seen.signaled else Signal(seen.job.stop_cause)
-    if seen.cancel_requested:
+    if state.job.stop_cause is not None:
+        return Wait() if state.signaled else Signal(state.job.stop_cause)
+    if state.cancel_requested:
         return Ask(StopCause.CANCEL)
-    if seen.deadline is not None and now >= seen.deadline:
+    if state.deadline is not None and now >= state.deadline:
         return Ask(StopCause.TIMEOUT)
-    if seen.shut_down:
+    if state.shut_down:
         return Ask(StopCause.SHUTDOWN)
     return Wait()
 
 
-def _outcome(seen: Supervised) -> Decision:
+def _outcome(state: Supervised) -> Decision:
     """Return the end of an attempt whose tree is dead."""
-    match seen.job.stop_cause:
+    match state.job.stop_cause:
         case None:
-            return _natural(seen)
+            return _natural(state)
         case StopCause.CANCEL:
             return Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING)
-        case StopCause.SHUTDOWN if seen.cancel_requested:
+        case StopCause.SHUTDOWN if state.cancel_requested:
             return Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING)
         case StopCause.SHUTDOWN:
             return Finish(Event.RELEASE, Reason.SHUTDOWN)
         case StopCause.TIMEOUT:
-            retry = seen.job.retry
-            if retry.on_timeout and _has_budget(seen) and not seen.cancel_requested:
+            retry = state.job.retry
+            if retry.on_timeout and _has_budget(state) and not state.cancel_requested:
                 return Finish(Event.RETRY, Reason.TOO_LONG)
             return Finish(Event.TIME_OUT, Reason.TOO_LONG)
 
 
-def _natural(seen: Supervised) -> Decision:
+def _natural(state: Supervised) -> Decision:
     """Return the end of an attempt that was not stopped."""
-    if seen.exit is None:
+    if state.exit is None:
         return Lose()
-    if seen.failure is None:
+    if state.failure is None:
         return Finish(Event.SUCCEED, Reason.RETURNED)
-    if seen.cancel_requested:
+    if state.cancel_requested:
         return Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING)
-    if seen.failure.transient and _has_budget(seen):
-        return Finish(Event.RETRY, seen.failure.reason)
-    return Finish(Event.FAIL, seen.failure.reason)
+    if state.failure.transient and _has_budget(state):
+        return Finish(Event.RETRY, state.failure.reason)
+    return Finish(Event.FAIL, state.failure.reason)
 
 
-def _has_budget(seen: Supervised) -> bool:
-    return seen.job.failures + 1 < seen.job.retry.max_attempts
+def _has_budget(state: Supervised) -> bool:
+    return state.job.failures + 1 < state.job.retry.max_attempts

@@ -14,8 +14,13 @@ from interlock_adapters.memory import MemoryStore
 class Busy(MemoryStore):
     """A store that renews a job's lease between a look at it and what follows."""
 
-    def get(self, job_id: str) -> Job:
-        job = super().get(job_id)
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self._read = self.get
+        self.get = self._get_and_renew
+
+    def _get_and_renew(self, job_id: str) -> Job:
+        job = self._read(job_id)
         assert job.worker_id is not None
         self.renew(job.worker_id, {job_id: job.attempt}, LEASE)
         return job

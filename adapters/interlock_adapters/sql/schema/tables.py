@@ -1,4 +1,7 @@
-"""The tables. Rows never leave this package; `rows` turns them into values."""
+"""The tables. Rows never leave this package; `rows` turns them into values.
+
+One file, because it is one schema: a table is read beside those that it refers to.
+"""
 
 from datetime import datetime
 from typing import Any

@@ -98,16 +98,15 @@ class SqlStore:
             with self.database.read() as connection:
                 if not claims.is_any(connection, request, self.database.flavor):
                     return []
-        # No sync: a power cut that undoes the claim has ended its attempt as well.
-        return self.database.repeated(
-            lambda connection: self._claim(connection, request), durable=False
-        )
 
-    def _claim(self, connection: sa.Connection, request: ClaimRequest) -> list[Job]:
-        now, epoch = self.database.dialect.lease_clock()
-        return claims.claim(
-            connection, request, self.database.flavor, lease_now=now, epoch=epoch
-        )
+        def write(connection: sa.Connection) -> list[Job]:
+            now, epoch = self.database.dialect.lease_clock()
+            return claims.claim(
+                connection, request, self.database.flavor, lease_now=now, epoch=epoch
+            )
+
+        # No sync: a power cut that undoes the claim has ended its attempt as well.
+        return self.database.repeated(write, durable=False)
 
     def apply(self, move: Move) -> Job:
         """See `JobStore.apply`."""

@@ -1,4 +1,7 @@
-"""The job's own process: calls the function, reports its result, and ends."""
+"""The job's own process: calls the function, reports its result, and ends.
+
+One file, because it is one sequence: prepare, call, report, end.
+"""
 
 import atexit
 import faulthandler
@@ -208,7 +211,7 @@ class Main:
             return code
         except BaseException as error:  # noqa: BLE001  (the child's edge)
             retry = Retry.from_json(order.retry)
-            link.end(frame(Kind.FAILURE, outcome.failure(error, retry, ours=OURS)))
+            link.end(frame(Kind.FAILURE, outcome.failure(error, retry, folder=OURS)))
             return 1
         return 0
 

@@ -1,4 +1,7 @@
-"""`SubprocessRunner`: gives launches to waiting shims, and supervises the zygote."""
+"""`SubprocessRunner`: gives launches to waiting shims, and supervises the zygote.
+
+One file, because both work on the same shims and the same socket to the zygote.
+"""
 
 import logging
 import os

@@ -3,6 +3,8 @@
 It kills the job's tree when it is told to, when the worker is gone, and when the lease
 deadline comes, whatever the worker, its database or its driver are doing. It reports
 the job's end only after the kernel has said that nothing of the tree is left.
+
+One file, because it is one loop over one state: the order of kill, proof and report.
 """
 
 import json

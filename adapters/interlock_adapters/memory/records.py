@@ -1,0 +1,96 @@
+"""What the store in memory keeps, under one lock; its parts share it."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from datetime import timedelta
+
+from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.core.lifecycle import Event, JobStatus, row_of
+from interlock.core.records import Answer, FeedPosition, LogLine, WorkerInfo
+from interlock.ports.clock import Clock
+from interlock_adapters.memory.wakeup import MemoryWakeup
+
+_RUNNING = row_of(Event.CLAIM).target
+_US = 1_000_000
+_UNDOABLE = (
+    *("jobs", "unfinished", "history", "attempts", "log", "rejections", "lines"),
+    *("feed", "answers"),
+)
+
+
+class Records:
+    """Dicts and lists, and what all parts of `MemoryStore` need of them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.lock = threading.RLock()
+        self.jobs: dict[str, Job] = {}
+        self.unfinished: dict[str, Job] = {}  # of these, those that are not terminal
+        self.history: dict[str, list[HistoryEntry]] = {}
+        self.attempts: dict[str, list[Attempt]] = defaultdict(list)
+        self.log: dict[str, list[LogLine]] = defaultdict(list)
+        self.rejections: list[Rejection] = []
+        self.paused: dict[str, bool] = {}
+        self.limits: dict[str, int] = {}
+        self.workers: dict[str, WorkerInfo] = {}
+        self.wakeups: list[MemoryWakeup] = []
+        self.lines = 0
+        self.feed: list[tuple[FeedPosition, HistoryEntry]] = []
+        self.answers: dict[str, Answer] = {}
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """See `JobStore.together`. An error puts everything back as it was."""
+        with self.lock:
+            before = {name: copy(getattr(self, name)) for name in _UNDOABLE}
+            for name in ("history", "attempts", "log"):
+                lists = before[name]
+                for job_id in lists:
+                    lists[job_id] = list(lists[job_id])
+            try:
+                yield
+            except BaseException:
+                vars(self).update(before)
+                raise
+
+    def put(self, job: Job) -> None:
+        """Store a new version of a job."""
+        self.jobs[job.id] = job
+        if job.is_terminal:
+            self.unfinished.pop(job.id, None)
+        else:
+            self.unfinished[job.id] = job
+
+    def select(self, status: JobStatus) -> list[Job]:
+        """Return the jobs with a status that is not terminal."""
+        with self.lock:
+            return [job for job in self.unfinished.values() if job.status is status]
+
+    def lease_end_us(self, lease: timedelta) -> int:
+        """Return the end of a lease that begins now, in microseconds of boot time."""
+        return round((self.clock.boot() + lease.total_seconds()) * _US)
+
+    def is_leased(self, job: Job) -> bool:
+        """Whether a job's lease is not over."""
+        return (job.lease_until_us or 0) > round(self.clock.boot() * _US)
+
+    def running_count(self, name: str) -> int:
+        """Return how many jobs of this name are RUNNING."""
+        return sum(job.name == name for job in self.select(_RUNNING))
+
+    def remove(self, job_id: str) -> None:
+        """Delete a job with all its records."""
+        self.feed = [
+            (position, entry) for position, entry in self.feed if entry.job_id != job_id
+        ]
+        for by_job in (self.jobs, self.history, self.attempts, self.log):
+            by_job.pop(job_id, None)
+        self.rejections = [r for r in self.rejections if r.job_id != job_id]
+
+    def wake(self) -> None:
+        """Wake everyone who waits for a change."""
+        for wakeup in self.wakeups:
+            wakeup.wake()
