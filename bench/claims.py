@@ -36,7 +36,7 @@ class Crowd:
 
     count: int
     columns: dict[str, str] = field(default_factory=dict)
-    then: Callable[[SqlStore], object] = lambda store: None
+    then: Callable[[SqlStore], object] = lambda _store: None
 
 
 def _is_of(column: str, many: int) -> str:
@@ -94,7 +94,11 @@ def _owner(url: str) -> sa.Engine:
 def _copy(connection: sa.Connection, number: int, crowd: Crowd) -> None:
     dialect = connection.dialect.name
     padded = "lpad(i::text, 8, '0')" if dialect == "postgresql" else "printf('%08d', i)"
-    own = {"id": f"'c{number}' || {padded}", "metadata": "job.metadata", **crowd.columns}
+    own = {
+        "id": f"'c{number}' || {padded}",
+        "metadata": "job.metadata",
+        **crowd.columns,
+    }
     names = [column.name for column in tables.job.c]
     values = [own.get(name, f"job.{name}") for name in names]
     copy = (

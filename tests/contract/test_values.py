@@ -1,7 +1,6 @@
 """Every JSON value that can be submitted comes back the same from every store."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -67,7 +67,7 @@ class Reads:
     def queues(self) -> list[QueueInfo]:
         """See `JobStore.queues`."""
         with self._records.lock:
-            jobs = list(self._records.jobs.values())
+            jobs = [j for j in self._records.jobs.values() if not j.is_terminal]
         names = sorted({job.queue for job in jobs} | set(self._records.paused))
         return [self._queue(name, jobs) for name in names]
 

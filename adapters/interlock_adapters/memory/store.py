@@ -70,6 +70,7 @@ class MemoryStore:
         self.lost = maintenance.lost
         self.overdue = maintenance.overdue
         self.next_due = maintenance.next_due
+        self.reopen = maintenance.reopen
         self.set_paused = maintenance.set_paused
         self.set_limit = maintenance.set_limit
         self.see_worker = maintenance.see_worker

@@ -119,7 +119,7 @@ class Operations:
         return explain.explain(self._store, job_id, self._clock.now())
 
     def queues(self) -> list[QueueInfo]:
-        """Return the queues, by name."""
+        """Return the queues with live jobs, and those ever paused, by name."""
         return self._store.queues()
 
     def pause(self, queue: str) -> None:

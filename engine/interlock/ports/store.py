@@ -104,6 +104,22 @@ class JobLifecycle(Protocol):
         """Return PENDING jobs with `expires_at` in the past."""
         ...
 
+    def reopen(self, after: str, *, now: datetime) -> tuple[str, bool]:
+        """Make waiting jobs claimable again whose cause of waiting is gone.
+
+        A store may keep jobs out of the way of claims while they cannot start: their
+        queue is paused, their name is at its limit. Whoever removes the cause opens
+        some of them; this opens the rest, in bounded batches.
+
+        Args:
+            after: what the last call returned, "" at first.
+            now: the present.
+
+        Returns:
+            What to pass to the next call, and whether to call again at once.
+        """
+        ...
+
     def next_due(self, *, now: datetime) -> datetime | None:
         """Return the first time after `now` at which a PENDING job becomes due."""
         ...
@@ -141,7 +157,7 @@ class Administration(Protocol):
     """What operators and workers keep beside the jobs: queues, limits, workers."""
 
     def queues(self) -> list[QueueInfo]:
-        """Return every queue that was ever used or paused, by name."""
+        """Return every queue with live jobs, or that was ever paused, by name."""
         ...
 
     def set_paused(self, queue: str, *, paused: bool) -> None:

@@ -200,7 +200,6 @@ class QueriesContract:
             QueueInfo(
                 name="b", paused=True, pending=2, running=1, oldest_pending_at=start
             ),
-            QueueInfo(name="c", oldest_pending_at=None, **no_jobs),  # type: ignore[arg-type]  # one dict of two types
         ]
 
     def test_limits_count_what_runs(self, scene: Scenario) -> None:

@@ -120,6 +120,13 @@ class Worker:
         self._poll = Duty(
             name="poll for jobs", run=self._look_for_jobs, period_s=_POLL_S
         )
+        self._reopening = Duty(
+            name="reopen parked jobs",
+            run=self._reopen,
+            period_s=_REAP_S,
+            early_s=_SOON_S,
+        )
+        self._reopened_until = ""  # what the store returned last
         self._duties = (  # in the order of a turn
             Duty(
                 name="look for cancels",
@@ -130,6 +137,7 @@ class Worker:
             self._shutdown,
             self._renewal,
             Duty(name="reap", run=self._reap, period_s=_REAP_S, early_s=_SOON_S),
+            self._reopening,
             self._poll,
         )
 
@@ -254,7 +262,7 @@ class Worker:
             self._start(job, before)
         self._gather_s = self._pause_s(ending, self._clock.boot() - before)
         if claims:
-            self._may_find_jobs = len(claimed) == free
+            self._may_find_jobs = bool(claimed)
             self._await_due(now)
 
     def _pause_s(self, ended_count: int, transaction_s: float) -> float:
@@ -291,6 +299,14 @@ class Worker:
     def _reap(self, _now: float) -> None:
         self._reaper.reap(self._clock.now())
         self._attempts.let_go()
+
+    def _reopen(self, now: float) -> None:
+        self._reopened_until, is_more = self._store.reopen(
+            self._reopened_until, now=self._clock.now()
+        )
+        if is_more:
+            self._reopening.next_at = now
+            self._may_find_jobs = True
 
     def _shut_down(self, now: float) -> None:
         """Begin the shutdown grace; stop the attempts when it is over."""

@@ -75,8 +75,7 @@ def where(event: Event, facts: Mapping[str, str]) -> str:
     # The cast keeps SQLite from walking all jobs of the status to look for the ids.
     conditions = [f"CAST(interlock_job.status AS TEXT) = '{row.source}'"]
     conditions += [
-        f"({SQL[guard].format(o='interlock_job.', **facts)})"
-        for guard in row.guards
+        f"({SQL[guard].format(o='interlock_job.', **facts)})" for guard in row.guards
     ]
     return " AND ".join(conditions)
 

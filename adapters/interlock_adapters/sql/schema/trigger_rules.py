@@ -276,17 +276,18 @@ def attempt_rules() -> list[Rule]:
 def slot_rules() -> list[Rule]:
     """Return the rules for a new row of `slot`.
 
-    A number beyond the limit is one of a job that ran when the limit was set lower: as
-    many of the numbers below are not free until it ends.
+    A number may be taken if there is room for all above it: at most `number` slots are
+    not above, so never more than the limit in all, whoever inserts at the same time.
+    Numbers beyond the limit are those of jobs that ran when it was set lower.
     """
     job = "SELECT 1 FROM interlock_job AS job WHERE job.id = NEW.job_id"
     job += " AND NEW.key = 'name:' || job.name"
     claimed = f"job.status = '{INITIAL}' AND job.attempt + 1 = NEW.attempt"
     running = f"job.status = '{RUNNING}' AND job.attempt = NEW.attempt"
     free = "SELECT 1 FROM interlock_limit AS l WHERE l.key = NEW.key"
-    free += " AND NEW.number BETWEEN 1 AND l.max_running - (SELECT count(*)"
+    free += " AND NEW.number >= 1 AND NEW.number + (SELECT count(*)"
     free += " FROM interlock_slot AS s WHERE s.key = NEW.key"
-    free += " AND s.number > l.max_running)"
+    free += " AND s.number > NEW.number) <= l.max_running"
     return [
         (
             f"NOT EXISTS ({job} AND ({claimed} OR {running}))",

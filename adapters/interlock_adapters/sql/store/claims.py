@@ -43,10 +43,15 @@ def claim(
     *,
     lease_now: int | None,
     epoch: str,
-) -> list[Job]:
-    """See `JobStore.claim`. The caller has begun a transaction that writes."""
-    one = _Claim(connection, request, flavor, lease_now=lease_now, epoch=epoch)
-    return sorted(one.run(), key=lambda job: (-job.priority, job.id))
+) -> tuple[list[Job], bool]:
+    """See `JobStore.claim`. The caller has begun a transaction that writes.
+
+    Returns:
+        The jobs, and whether it has only parked jobs: another claim may find some.
+    """
+    this = _Claim(connection, request, flavor, lease_now=lease_now, epoch=epoch)
+    jobs, is_unfinished = this.run()
+    return sorted(jobs, key=lambda job: (-job.priority, job.id)), is_unfinished
 
 
 class _Claim:
@@ -67,7 +72,7 @@ class _Claim:
         self._lease_now = lease_now
         self._epoch = epoch
 
-    def run(self) -> list[Job]:
+    def run(self) -> tuple[list[Job], bool]:
         """Start jobs; look again after what stood in front was parked."""
         size = _size(self._request)
         if self._flavor.is_postgres:
@@ -78,7 +83,9 @@ class _Claim:
             likely = _plan([j for j in window if _is_mine(j, self._request)], facts)
             is_full = len(window) == size
             if is_full and len(likely) < self._request.limit:
-                likely = self._with_heads(likely, facts)
+                heads = self._heads(likely, facts)
+                likely = _plan(heads, facts)
+                window = [*{*window, *heads}]
             started = self._start(likely, facts)
             # `_start` took its slots out of `facts`: what finds none left is parked.
             ids = {job.id for job in started}
@@ -86,8 +93,8 @@ class _Claim:
             if blocked and self._park(blocked, facts) and is_full and not started:
                 size *= 2
                 continue
-            return started  # who got less than the limit comes again at once
-        return []
+            return started, False  # who got less than the limit comes again
+        return [], True
 
     def _look(self, size: int) -> Facts:
         facts = _window(self._connection, size, self._flavor, self._now)
@@ -100,8 +107,11 @@ class _Claim:
     def _now(self) -> datetime:
         return self._request.now
 
-    def _with_heads(self, likely: list[Candidate], facts: Facts) -> list[Candidate]:
-        """Return also the best jobs of the own lanes, whatever stands before them."""
+    def _heads(self, likely: list[Candidate], facts: Facts) -> list[Candidate]:
+        """Return also the best jobs of the own lanes, whatever stands before them.
+
+        Their facts are added to `facts`.
+        """
         request, flavor = self._request, self._flavor
         by_queue = request.queues is not None
         has_lanes_by_queue = by_queue or bool(facts.paused)
@@ -123,7 +133,7 @@ class _Claim:
             ids |= set(found.scalars())
         again = parking.look_again(self._connection, sorted(ids), flavor, self._now)
         facts.add(again)
-        return _plan(again.candidates, facts)
+        return again.candidates
 
     def _park(self, blocked: list[Candidate], facts: Facts) -> int:
         return parking.park(self._connection, blocked, facts, self._flavor, self._now)

@@ -46,7 +46,7 @@ class Candidate(NamedTuple):
 class Facts:
     """What decides about the start of some candidates, of one snapshot."""
 
-    def __init__(self, found: Iterable[sa.Row[Any]]) -> None:
+    def __init__(self, found: Iterable[Any]) -> None:
         self.candidates: list[Candidate] = []
         self.paused: set[str] = set()
         self.has_due = False  # some jobs are to be promoted first
@@ -66,7 +66,10 @@ class Facts:
                 self.has_due = True
         self.candidates.sort(key=lambda job: job.rank)
         #: The free numbers of each limited key.
-        self.free = {key: _free(key, most, taken) for key, most in limits.items()}
+        self.free = {
+            key: _free({n for each, n in taken if each == key}, most)
+            for key, most in limits.items()
+        }
 
     def cause(self, job: Candidate) -> str | None:
         """Return the cause that keeps a job from starting, None if there is none."""
@@ -85,11 +88,14 @@ class Facts:
         self.free |= other.free
 
 
-def _free(key: str, most: int, taken: Collection[tuple[str, int]]) -> list[int]:
-    """Return the free numbers; after a limit was lowered, those beyond it count too."""
-    beyond = sum(each == key and number > most for each, number in taken)
-    numbers = (n for n in range(1, most - beyond + 1) if (key, n) not in taken)
-    return list(islice(numbers, max(0, most)))
+def _free(taken: Collection[int], most: int) -> list[int]:
+    """Return the numbers that may be taken one after the other, lowest first.
+
+    As many as there is room for: after a limit was lowered, numbers beyond it are taken
+    (`trigger_rules.slot_rules`).
+    """
+    numbers = (n for n in range(1, most + 1) if n not in taken)
+    return list(islice(numbers, max(0, most - len(taken))))
 
 
 def as_list(values: Iterable[object], flavor: Flavor) -> object:

@@ -33,6 +33,7 @@ from interlock_adapters.sql.store.reads import ONE, Reads
 from interlock_adapters.sql.store.statistics import Statistics
 
 _MICROSECONDS = 1_000_000
+_MAX_CLAIMS = 50  # transactions that only park jobs, before a claim returns
 
 
 class SqlStore:
@@ -99,14 +100,19 @@ class SqlStore:
                 if not claims.is_any(connection, request, self.database.flavor):
                     return []
 
-        def write(connection: sa.Connection) -> list[Job]:
+        def write(connection: sa.Connection) -> tuple[list[Job], bool]:
             now, epoch = self.database.dialect.lease_clock()
             return claims.claim(
                 connection, request, self.database.flavor, lease_now=now, epoch=epoch
             )
 
         # No sync: a power cut that undoes the claim has ended its attempt as well.
-        return self.database.repeated(write, durable=False)
+        jobs: list[Job] = []
+        for _ in range(_MAX_CLAIMS if not self.database.has_begun else 1):
+            jobs, is_unfinished = self.database.repeated(write, durable=False)
+            if not is_unfinished:
+                break
+        return jobs
 
     def apply(self, move: Move) -> Job:
         """See `JobStore.apply`."""

@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from interlock_adapters.sql.schema import guard_digests, upgrade
+from interlock_adapters.sql.schema import guard_digests, tables, upgrade
 from interlock_adapters.sql.schema.tables import Base
 from interlock_adapters.sql.sqlite.sqlite import open_store
 
@@ -40,7 +40,7 @@ def _listed(connection: sa.Connection, kind: str) -> dict[str, str]:
         "SELECT name, sql FROM sqlite_master WHERE type = :kind AND sql IS NOT NULL"
         " AND tbl_name <> :version"
     )
-    found = connection.execute(query, {"kind": kind, "version": upgrade.VERSION_TABLE})
+    found = connection.execute(query, {"kind": kind, "version": tables.VERSION_TABLE})
     return {row.name: row.sql for row in found}
 
 
@@ -49,7 +49,7 @@ def test_autogenerate_finds_nothing_to_do(connection: sa.Connection) -> None:
     context = MigrationContext.configure(
         connection,
         opts={
-            "version_table": upgrade.VERSION_TABLE,
+            "version_table": tables.VERSION_TABLE,
             "include_object": lambda _object, _name, kind, *_: kind != "index",
         },
     )

@@ -219,7 +219,9 @@ def test_from_now_on_a_workers_own_lease_counts(empty: OldDatabase) -> None:
                 live_workers.refuse(
                     connection, guard_digests.HEAD, now=NOW + timedelta(seconds=200)
                 )
-            live_workers.refuse(connection, guard_digests.HEAD, now=NOW + timedelta(seconds=301))
+            live_workers.refuse(
+                connection, guard_digests.HEAD, now=NOW + timedelta(seconds=301)
+            )
     assert "w-long (process 1 on h, seen 200 s ago)" in str(caught.value)
     assert "w-short" not in str(caught.value)
 

@@ -82,7 +82,7 @@ def _is_kept(path: Path) -> None:
 
 
 def test_a_schema_that_is_newer_is_refused(filled: Path) -> None:
-    version = f"UPDATE {upgrade.VERSION_TABLE} SET version_num = "
+    version = f"UPDATE {tables.VERSION_TABLE} SET version_num = "
     _run(filled, f"{version} '9999'")
     before = filled.read_bytes()
     with pytest.raises(
