@@ -241,7 +241,8 @@ def test_verify_finds_what_was_forged(run: Run, tmp_path: Path) -> None:
     assert "OK: " in run("verify", *database)
     forged = (
         "DROP TRIGGER interlock_job_update; DROP TRIGGER interlock_job_update_log;"
-        f"UPDATE interlock_job SET status='SUCCEEDED', finished_at=1 WHERE id='{job_id}'"
+        "UPDATE interlock_job SET status='SUCCEEDED', finished_at=1"
+        f" WHERE id='{job_id}'"
     )
     with closing(sqlite3.connect(tmp_path / "forged.db")) as raw:
         raw.executescript(forged)

@@ -70,7 +70,7 @@ def bodies() -> dict[str, str]:
         found[PREFIX + writer.name] = _writer_body(writer)
     for event in ("INSERT", "UPDATE"):
         found[f"{PREFIX}job_wake_{event.lower()}"] = _wake_body(event)
-    refused = said("a table of the guard is never truncated")
+    refused = said("this table must not be truncated")
     found[f"{PREFIX}truncate"] = (
         f"RAISE EXCEPTION USING ERRCODE = '{_REFUSED}', MESSAGE = '{refused}';"
     )
@@ -108,8 +108,8 @@ def ddl() -> list[str]:
     for table in TABLES:
         name = f"{PREFIX}{table}_truncate"
         made.append(
-            f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {PREFIX}{table} FOR EACH STATEMENT"
-            f" EXECUTE FUNCTION {PREFIX}truncate()"
+            f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {PREFIX}{table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION {PREFIX}truncate()"
         )
         made.append(f"ALTER TABLE {PREFIX}{table} ENABLE ALWAYS TRIGGER {name}")
     return made

@@ -64,10 +64,10 @@ def update_rules() -> list[Rule]:
     client = quoted(row.event for row in EDGES if row.who is Who.CLIENT)
     rules = [
         (f"OLD.status IN ({quoted(TERMINAL)})", "a terminal job never changes"),
-        (differ(*IMMUTABLE), "what was submitted never changes"),
+        (differ(*IMMUTABLE), "submitted columns never change"),
         (
             "NEW.write_seq NOT IN (OLD.write_seq, OLD.write_seq + 1)",
-            "write_seq moves by one",
+            "write_seq must grow by one",
         ),
         (
             f"{MOVED} AND NOT EXISTS (SELECT 1 FROM interlock_lifecycle AS row WHERE"
@@ -77,7 +77,7 @@ def update_rules() -> list[Rule]:
         ),
         (
             f"{MOVED} AND NEW.event NOT IN ({client}) AND NOT ({TOKEN})",
-            "a worker's event needs the token of its attempt",
+            "an event of a worker must carry write_attempt and the next write_seq",
         ),
     ]
     for row in EDGES:
@@ -96,7 +96,7 @@ def update_rules() -> list[Rule]:
             (
                 f"NEW.{counter} <> OLD.{counter} + CASE WHEN {MOVED}"
                 f" AND NEW.event IN ({counting}) THEN 1 ELSE 0 END",
-                f"{counter} moves by one, with its event",
+                f"{counter} grows by one, only with its event",
             )
         )
     stop = f"NEW.status = OLD.status AND {TOKEN} AND NEW.write_attempt = OLD.attempt"
@@ -105,44 +105,44 @@ def update_rules() -> list[Rule]:
             _only_with(ASKED, Event.REQUEST_CANCEL, Event.CANCEL)
             + " OR "
             + f"(NEW.status = OLD.status AND {ASKED} AND OLD.status <> '{RUNNING}')",
-            "a cancel is requested by its event",
+            "cancel columns change only with the event cancel or request_cancel",
         ),
         (
             f"OLD.cancel_requested_at IS NOT NULL AND {ASKED}",
-            "an accepted cancel stays",
+            "an accepted cancel cannot be undone",
         ),
         (
             f"NOT ({ASKED}) AND {differ('cancel_requested_by', 'cancel_reason')}",
-            "who canceled and why is written once",
+            "cancel_requested_by and cancel_reason are written once",
         ),
         (
             _only_with(STOPPED, Event.STOP, extra=stop),
-            "stop_cause is set by the attempt's stop",
+            "stop_cause is set only by the event stop of the current attempt",
         ),
         (
             "OLD.stop_cause IS NOT NULL AND NEW.stop_cause IS NOT OLD.stop_cause"
             f" AND NOT ({MOVED} AND NEW.status = '{INITIAL}')",
-            "stop_cause is set once an attempt",
+            "stop_cause is set once in an attempt",
         ),
         (
             f"NEW.status = OLD.status AND {differ(*_LEASE)} AND NOT (NEW.event ="
             f" '{Event.RENEW}' AND {TOKEN} AND NEW.write_attempt = OLD.attempt"
             " AND NEW.worker_id IS OLD.worker_id)",
-            "a lease moves only by its attempt's renewal",
+            "a lease changes only when its attempt is claimed, renewed or ends",
         ),
         (
             f"NEW.started_at IS NOT OLD.started_at AND NOT ({CLAIMED})",
-            "started_at moves only with a claim",
+            "started_at changes only with a claim",
         ),
         (
             f"NEW.proof IS NOT OLD.proof AND NOT ({MOVED} AND NEW.event IN"
             f" ({quoted(row.event for row in leaving)}))",
-            "a proof comes with the end of its attempt",
+            "proof is set only when the attempt ends",
         ),
         (
             f"NOT ({TOKEN}) AND {differ('error', 'exit_code', 'run_at')}"
             f" AND NOT ({MOVED} AND NEW.event IN ({client}))",
-            "an outcome is written by the engine",
+            "results and errors are written only with an event of the engine",
         ),
     ]
     lost = quoted(row.event for row in EDGES if row.who is Who.REAPER)
@@ -154,29 +154,29 @@ def update_rules() -> list[Rule]:
     rules += [
         (
             f"{MOVED} AND NEW.event IN ({lost}) AND OLD.kill_unconfirmed",
-            "the death of the attempt is not confirmed",
+            "the job may still have processes (kill_unconfirmed)",
         ),
         (
             f"OLD.kill_unconfirmed AND NOT NEW.kill_unconfirmed AND NOT ({MOVED})",
-            "an unconfirmed kill stays until the attempt ends",
+            "kill_unconfirmed is cleared only when the attempt ends",
         ),
         (
             f"NEW.stop_cause NOT IN ({quoted(StopCause)})"
             f" OR NEW.proof NOT IN ({quoted(Proof)})",
-            "there is no such stop_cause or proof",
+            "unknown stop_cause or proof",
         ),
         (
             f"{MOVED} AND NEW.event = '{Event.CANCEL}'"
             " AND NEW.cancel_requested_at IS NULL",
-            "a cancel says when",
+            "a cancel must set cancel_requested_at",
         ),
         (
             " OR ".join(f"typeof(NEW.{c}) NOT IN ('integer', 'null')" for c in _TIMES),
-            "times are microseconds since 1970",
+            "times must be integers, in microseconds since 1970",
         ),
         (
             f"NOT ({TOKEN}) AND NOT ({MOVED} OR {ASKED}) AND {differ(*engine_only)}",
-            "an event is written by the engine",
+            "event columns are written only by the engine",
         ),
     ]
     rules += [
@@ -199,11 +199,11 @@ def insert_rules() -> list[Rule]:
             f"NEW.status <> '{INITIAL}' OR NEW.event <> '{SUBMIT}'"
             " OR NEW.attempt <> 0 OR NEW.failures <> 0 OR NEW.losses <> 0"
             " OR NEW.write_seq <> 0 OR NEW.kill_unconfirmed",
-            f"a job is born {INITIAL}",
+            f"a new job must be {INITIAL}",
         ),
         (
             " OR ".join(f"NEW.{column} IS NOT NULL" for column in clean),
-            "a new job has no past",
+            "a new job must not have results, errors, a lease or a cancel",
         ),
         ("EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.id)", "the id is taken"),
         (
@@ -220,8 +220,8 @@ def insert_rules() -> list[Rule]:
             "the unique_key is taken",
         ),
         (
-            "NEW.idempotency_key IS NOT NULL AND EXISTS (SELECT 1 FROM interlock_job WHERE"
-            " idempotency_key = NEW.idempotency_key)",
+            "NEW.idempotency_key IS NOT NULL AND EXISTS (SELECT 1 FROM interlock_job"
+            " WHERE idempotency_key = NEW.idempotency_key)",
             "the idempotency_key is taken",
         ),
     ]
@@ -229,10 +229,12 @@ def insert_rules() -> list[Rule]:
 
 def history_rules() -> list[Rule]:
     """Return the rules for a new row of `history`."""
-    last = "(SELECT target FROM interlock_history WHERE job_id = NEW.job_id ORDER BY seq DESC LIMIT 1)"  # noqa: E501
+    last = "(SELECT target FROM interlock_history WHERE job_id = NEW.job_id"
+    last += " ORDER BY seq DESC LIMIT 1)"
     status = "(SELECT status FROM interlock_job WHERE id = NEW.job_id)"
-    once = "EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND {set} IS NOT NULL) AND"
-    once += " NOT EXISTS (SELECT 1 FROM interlock_history WHERE job_id = NEW.job_id"
+    once = "EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id"
+    once += " AND {set} IS NOT NULL) AND NOT EXISTS (SELECT 1"
+    once += " FROM interlock_history WHERE job_id = NEW.job_id"
     once += " AND event = NEW.event{same})"
     asked = once.format(set="cancel_requested_at", same="")
     stopped = once.format(set="stop_cause", same=" AND attempt = NEW.attempt")
@@ -245,14 +247,14 @@ def history_rules() -> list[Rule]:
         (
             "NOT EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id"
             " AND event = NEW.event AND attempt = NEW.attempt)",
-            "history is written by the job's own changes",
+            "history is written only by changes of the job",
         ),
         (
             f"NEW.target IS NOT {status} OR NEW.source IS NOT {last} OR NOT ("
             f"NEW.source IS NULL OR NEW.source <> NEW.target"
             f" OR (NEW.event = '{Event.REQUEST_CANCEL}' AND {asked})"
             f" OR (NEW.event = '{Event.STOP}' AND {stopped}))",
-            "history is written by the job's own changes",
+            "history is written only by changes of the job",
         ),
     ]
 
@@ -260,7 +262,10 @@ def history_rules() -> list[Rule]:
 def attempt_rules() -> list[Rule]:
     """Return the rules for an UPDATE of `attempt`."""
     return [
-        (differ("job_id", "attempt", "worker_id", "claimed_at"), "an attempt stays"),
+        (
+            differ("job_id", "attempt", "worker_id", "claimed_at"),
+            "job_id, attempt, worker_id and claimed_at never change",
+        ),
         ("OLD.outcome IS NOT NULL", "an ended attempt never changes"),
         (
             differ(
@@ -268,7 +273,7 @@ def attempt_rules() -> list[Rule]:
             )
             + " AND EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id"
             f" AND attempt = OLD.attempt AND status = '{RUNNING}')",
-            "an attempt ends with its job's event",
+            "an attempt ends only with an event of its job",
         ),
     ]
 
@@ -291,16 +296,16 @@ def slot_rules() -> list[Rule]:
     return [
         (
             f"NOT EXISTS ({job} AND ({claimed} OR {running}))",
-            "a slot belongs to an attempt of a job with its key",
+            "a slot needs a job with its key that is claimed now or runs",
         ),
         (
             f"EXISTS ({job} AND {claimed}) AND NOT EXISTS ({free})",
-            "no slot of the key is free",
+            "the limit of the key is reached",
         ),
     ]
 
 
-#: INSERT OR REPLACE would take a slot away. In PostgreSQL a claim must see the conflict.
+#: INSERT OR REPLACE would take a slot away. In PostgreSQL a claim sees the conflict.
 SLOT_TAKEN: Final[Rule] = (
     "EXISTS (SELECT 1 FROM interlock_slot WHERE key = NEW.key AND number = NEW.number)",
     "the slot is taken",

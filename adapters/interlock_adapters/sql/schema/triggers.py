@@ -56,11 +56,11 @@ class Writer:
 def guards() -> list[Guard]:
     """Return every guard."""
     has_job = "EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id)"
-    sealed = [("TRUE", "the lifecycle table is sealed")]
-    freed = "a slot is freed by the end of its attempt"
-    gone = [(has_job, "records of a job go with the job")]
+    sealed = [("TRUE", "the lifecycle table is read-only")]
+    freed = "a slot is freed only when its attempt ends"
+    gone = [(has_job, "records are deleted only after their job")]
     frozen = [("TRUE", "history is append-only")]
-    unclaimed = [(UNCLAIMED, "claims make attempts")]
+    unclaimed = [(UNCLAIMED, "attempts are inserted only by a claim")]
     live = [(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")]
     return [
         Guard("job_insert", "INSERT", "job", insert_rules()),
@@ -114,8 +114,8 @@ def writers(now: str, position: str) -> list[Writer]:
 
 def _log(source: str, token: str, now: str, position: str) -> str:
     return (
-        "INSERT INTO interlock_history (job_id, seq, event, source, target, at, actor, reason,"
-        " attempt, position) VALUES (NEW.id,"
+        "INSERT INTO interlock_history (job_id, seq, event, source, target, at, actor,"
+        " reason, attempt, position) VALUES (NEW.id,"
         " (SELECT coalesce(max(seq), 0) + 1 FROM interlock_history"
         f" WHERE job_id = NEW.id), NEW.event, {source}, NEW.status,"
         f" CASE WHEN {token} THEN NEW.event_at ELSE {now} END,"

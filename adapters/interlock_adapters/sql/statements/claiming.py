@@ -127,7 +127,8 @@ def lanes(flavor: Flavor, *, by_queue: bool, is_paused: bool) -> sa.TextClause:
     index, columns = "lane", "name, queue"
     if by_queue:
         pairs = (
-            f"SELECT n.value AS name, q.value AS queue FROM {each(flavor, 'names')} AS n"
+            "SELECT n.value AS name, q.value AS queue"
+            f" FROM {each(flavor, 'names')} AS n"
             f" CROSS JOIN {each(flavor, 'queues')} AS q"
             f" WHERE NOT EXISTS ({paused.format('q.value')})"
         )
@@ -166,7 +167,7 @@ def _of_lane(columns: str, prefix: str) -> str:
 
 @cache
 def of_lane(flavor: Flavor, *, by_queue: bool) -> sa.TextClause:
-    """Return the query of the best `:many` ids of the lane `:name`, or also `:queue`."""
+    """Return the query of the best `:many` ids of `:name`, or of it and `:queue`."""
     index, columns = ("lane", "name, queue") if by_queue else ("kind", "name")
     return sa.text(
         f"SELECT id FROM interlock_job {_by(flavor, index)} WHERE {is_open(index)}"
@@ -182,7 +183,8 @@ def locked(flavor: Flavor, *, most: bool) -> sa.TextClause:
     """
     best = f" {_BEST} LIMIT :many" if most else ""
     return sa.text(
-        f"SELECT id FROM interlock_job WHERE {by_ids(flavor)}{best}{skip_locked(flavor)}"
+        f"SELECT id FROM interlock_job WHERE {by_ids(flavor)}{best}"
+        f"{skip_locked(flavor)}"
     )
 
 
@@ -192,7 +194,8 @@ def take_slots(flavor: Flavor) -> sa.TextClause:
     if not flavor.is_postgres:
         return sa.text(
             "INSERT INTO interlock_slot (key, number, job_id, attempt)"
-            " SELECT :key, :number, id, attempt + 1 FROM interlock_job WHERE id = :job_id"
+            " SELECT :key, :number, id, attempt + 1 FROM interlock_job"
+            " WHERE id = :job_id"
         )
     return sa.text(
         "INSERT INTO interlock_slot (key, number, job_id, attempt)"

@@ -213,7 +213,8 @@ class Reads:
 @cache
 def _cancels(flavor: Flavor) -> sa.TextClause:
     return sa.text(
-        f"SELECT id, attempt FROM interlock_job {flavor.by_index('ix_interlock_job_running')}"
+        "SELECT id, attempt FROM interlock_job"
+        f" {flavor.by_index('ix_interlock_job_running')}"
         f" WHERE status = '{RUNNING}' AND worker_id = :worker_id"
         " AND cancel_requested_at IS NOT NULL AND stop_cause IS NULL"
     )

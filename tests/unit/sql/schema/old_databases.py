@@ -22,13 +22,22 @@ _DUMPS = Path(__file__).parent / "dumps"
 #: How many jobs of each status a dump holds.
 COUNTS = {"PENDING": 2, "SUCCEEDED": 2, "FAILED": 1, "TIMEOUT": 1, "CANCELED": 2}
 COUNTS_0003 = {
-    **{"PENDING": 4, "RUNNING": 3, "SUCCEEDED": 7},
-    **{"FAILED": 1, "TIMEOUT": 1, "CANCELED": 1},
+    "PENDING": 4,
+    "RUNNING": 3,
+    "SUCCEEDED": 7,
+    "FAILED": 1,
+    "TIMEOUT": 1,
+    "CANCELED": 1,
 }
 #: The results of the jobs `v-NAME` of dump 0003, which are their params and metadata.
 VALUES_0003 = {
-    **{"text": "a", "yes": True, "nothing": None, "list": [1.5, "x", {"k": []}]},
-    **{"big": 1e300, "half": 0.5, "int": 12},
+    "text": "a",
+    "yes": True,
+    "nothing": None,
+    "list": [1.5, "x", {"k": []}],
+    "big": 1e300,
+    "half": 0.5,
+    "int": 12,
 }
 
 

@@ -90,7 +90,8 @@ class Raw:
     def insert(self, row: Mapping[str, object], verb: str = "INSERT") -> str:
         """Return a statement that inserts a row into `job`."""
         columns = ", ".join(row)
-        return f"{verb} INTO interlock_job ({columns}) VALUES ({', '.join('?' * len(row))})"
+        marks = ", ".join("?" * len(row))
+        return f"{verb} INTO interlock_job ({columns}) VALUES ({marks})"
 
     def close(self) -> None:
         self.connection.close()

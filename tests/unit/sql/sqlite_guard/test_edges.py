@@ -133,8 +133,8 @@ def test_a_stale_attempt_is_refused_even_without_a_where(raw: Raw) -> None:
 def test_a_cancel_by_hand_is_accepted_and_logged_as_such(raw: Raw) -> None:
     job = raw.scene.add()
     raw.run(
-        "UPDATE interlock_job SET status = 'CANCELED', event = 'cancel', finished_at = 1,"
-        " reason = 'before_start', cancel_requested_at = 1,"
+        "UPDATE interlock_job SET status = 'CANCELED', event = 'cancel',"
+        " finished_at = 1, reason = 'before_start', cancel_requested_at = 1,"
         " cancel_requested_by = 'me', cancel_reason = 'typo' WHERE id = ?",
         job.id,
     )
@@ -159,7 +159,8 @@ def test_a_request_by_hand_is_accepted_and_logged_as_such(raw: Raw) -> None:
 def test_a_cancel_by_hand_without_its_fields_is_refused(raw: Raw) -> None:
     raw.scene.add()
     raw.refuse(
-        "UPDATE interlock_job SET status = 'CANCELED', event = 'cancel', finished_at = 1"
+        "UPDATE interlock_job SET status = 'CANCELED', event = 'cancel',"
+        " finished_at = 1"
     )
 
 

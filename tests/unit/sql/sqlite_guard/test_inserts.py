@@ -27,10 +27,10 @@ def test_a_new_job_is_pending(raw: Raw) -> None:
     for status in set(JobStatus) - {JobStatus.PENDING}:
         born = {"finished_at": 1} if status.is_terminal else {}
         values = row | {"status": status.value} | born
-        raw.refuse(raw.insert(values), *values.values(), why="born PENDING")
+        raw.refuse(raw.insert(values), *values.values(), why="must be PENDING")
     run = {"status": "RUNNING", "worker_id": "w", "lease_until_us": 1}
     values = row | run | {"lease_epoch": "x"}
-    raw.refuse(raw.insert(values), *values.values(), why="born PENDING")
+    raw.refuse(raw.insert(values), *values.values(), why="must be PENDING")
     assert raw.run(raw.insert(row), *row.values()) == 1
     assert raw.scene.store.history("new")[0].event == SUBMIT
     assert raw.scene.store.verify() == []

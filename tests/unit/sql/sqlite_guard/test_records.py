@@ -43,7 +43,9 @@ def test_a_history_is_never_changed(raw: Raw) -> None:
             raw.refuse(f"{verb} interlock_history SET {column} = 7", why="append-only")
     for job in jobs:
         raw.refuse(
-            "DELETE FROM interlock_history WHERE job_id = ?", job.id, why="go with the"
+            "DELETE FROM interlock_history WHERE job_id = ?",
+            job.id,
+            why="only after their job",
         )
 
 
@@ -76,7 +78,10 @@ def test_an_attempt_is_not_made_moved_or_removed_by_hand(raw: Raw) -> None:
             raw.refuse(f"{verb} {new} ('{job.id}', {number}, 'w2', 1)")
         raw.refuse(f"{verb} {new} ('nobody', 1, 'w2', 1)")
     for column in ("job_id", "attempt", "worker_id", "claimed_at"):
-        raw.refuse(f"UPDATE interlock_attempt SET {column} = 9", why="an attempt stays")
+        raw.refuse(
+            f"UPDATE interlock_attempt SET {column} = 9",
+            why="job_id, attempt, worker_id and claimed_at never change",
+        )
     raw.refuse("DELETE FROM interlock_attempt")
 
 
@@ -124,6 +129,6 @@ def test_no_claim_goes_without_its_attempt(raw: Raw) -> None:
 def test_the_lifecycle_table_is_sealed(raw: Raw) -> None:
     row = "('succeed', 'PENDING', 'SUCCEEDED', 'worker')"
     for verb in ("INSERT", "INSERT OR REPLACE", "REPLACE"):
-        raw.refuse(f"{verb} INTO interlock_lifecycle VALUES {row}", why="sealed")
-    raw.refuse("UPDATE interlock_lifecycle SET source = 'PENDING'", why="sealed")
-    raw.refuse("DELETE FROM interlock_lifecycle", why="sealed")
+        raw.refuse(f"{verb} INTO interlock_lifecycle VALUES {row}", why="read-only")
+    raw.refuse("UPDATE interlock_lifecycle SET source = 'PENDING'", why="read-only")
+    raw.refuse("DELETE FROM interlock_lifecycle", why="read-only")

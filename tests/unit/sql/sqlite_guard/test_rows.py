@@ -143,8 +143,9 @@ def test_a_lease_moves_only_by_its_attempts_renewal(raw: Raw) -> None:
 def test_a_waiting_job_is_not_leased(raw: Raw) -> None:
     raw.scene.add()
     raw.refuse(
-        "UPDATE interlock_job SET lease_until_us = 1, lease_epoch = 'x', event = 'renew',"
-        " write_seq = write_seq + 1, write_attempt = attempt, worker_id = 'w'"
+        "UPDATE interlock_job SET lease_until_us = 1, lease_epoch = 'x',"
+        " event = 'renew', write_seq = write_seq + 1,"
+        " write_attempt = attempt, worker_id = 'w'"
     )
 
 
@@ -174,7 +175,7 @@ def test_the_token_counts_by_one(raw: Raw) -> None:
     for number in ("write_seq - 1", "write_seq + 2", "0", "-1"):
         raw.refuse(
             f"UPDATE interlock_job SET write_seq = {number}",
-            why="write_seq moves by one",
+            why="write_seq must grow by one",
         )
 
 

@@ -72,7 +72,8 @@ def test_a_file_with_a_trigger_of_somebody_else_on_jobs_is_refused(
 ) -> None:
     _tamper(
         path,
-        "CREATE TRIGGER mine AFTER UPDATE ON interlock_job BEGIN DELETE FROM interlock_queue; END",
+        "CREATE TRIGGER mine AFTER UPDATE ON interlock_job"
+        " BEGIN DELETE FROM interlock_queue; END",
     )
     _refused_until_repaired(store, path, "mine")
 
@@ -84,7 +85,8 @@ def test_a_file_with_an_edge_more_is_refused_until_upgraded(
     _tamper(
         path,
         f"DROP TRIGGER {seal}",
-        "INSERT INTO interlock_lifecycle VALUES ('undo', 'PENDING', 'SUCCEEDED', 'client')",
+        "INSERT INTO interlock_lifecycle"
+        " VALUES ('undo', 'PENDING', 'SUCCEEDED', 'client')",
         WANTED[seal],
     )
     with pytest.raises(SchemaMismatch):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -33,7 +34,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenario]:
         store.close()
 
 
-def _sql(scene: Scenario, text: str, **values: object) -> list[sa.Row[tuple[str]]]:
+def _sql(scene: Scenario, text: str, **values: object) -> list[sa.Row[Any]]:
     assert isinstance(scene.store, SqlStore)
     with scene.store.database.engine.begin() as connection:
         found = connection.execute(sa.text(text), values)
@@ -53,7 +54,7 @@ def _slots(scene: Scenario) -> list[tuple[object, ...]]:
     return [tuple(row) for row in _sql(scene, query)]
 
 
-def _add(scene: Scenario, many: int, **fields: object) -> None:
+def _add(scene: Scenario, many: int, **fields: Any) -> None:
     scene.store.add([scene.new(**fields) for _ in range(many)])
 
 
