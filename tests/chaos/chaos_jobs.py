@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any, Final
 
 from interlock import Retry, TransientError, current_job, job
 
@@ -28,14 +29,47 @@ def _hold(folder: str) -> None:
         raise
 
 
-@job(
-    name="chaos.work",
-    grace=0.2,
-    max_losses=1000,
-    retry=Retry(max_attempts=3, on=(), backoff=0.05),
-)
+def _take_slot(folder: str, name: str, slots: int) -> None:
+    """Take one of the locks of a limited name, for as long as this attempt lives."""
+    for number in range(slots):
+        lock = os.open(Path(folder, f"{name}.{number}"), os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            return
+    _write(folder, "excess")
+
+
+OPTIONS: Final[dict[str, Any]] = {
+    "grace": 0.2,
+    "max_losses": 1000,
+    "retry": Retry(max_attempts=3, on=(), backoff=0.05),
+}
+
+
+@job(name="chaos.exclusive", max_running=1, **OPTIONS)
+def exclusive(folder: str, kind: str, seconds: float) -> int:
+    """Do it alone."""
+    _take_slot(folder, "exclusive", 1)
+    return _work(folder, kind, seconds)
+
+
+@job(name="chaos.few", max_running=3, **OPTIONS)
+def few(folder: str, kind: str, seconds: float) -> int:
+    """Do it while two others do at most."""
+    _take_slot(folder, "few", 3)
+    return _work(folder, kind, seconds)
+
+
+@job(name="chaos.work", **OPTIONS)
 def work(folder: str, kind: str, seconds: float) -> int:
     """Do as `kind` says: quick, slow, failing, hostile, or late: hostile too."""
+    return _work(folder, kind, seconds)
+
+
+def _work(folder: str, kind: str, seconds: float) -> int:
     _hold(folder)
     _write(folder, "start")
     if kind == "failing" and current_job().attempt % 3 != 0:

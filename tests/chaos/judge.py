@@ -97,6 +97,8 @@ def _of_the_journal(job: Job, lines: Sequence[tuple[str, int]]) -> Iterable[str]
     started = [attempt for what, attempt in lines if what == "start"]
     if any(what == "overlap" for what, _ in lines):
         yield "two attempts alive at once"
+    if any(what == "excess" for what, _ in lines):
+        yield "more ran at once than the limit of its name allows"
     if len(set(started)) != len(started):
         yield "an attempt started twice"
     if any(attempt > job.attempt for attempt in started):

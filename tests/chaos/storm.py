@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from e2e.processes import alive_of, below
@@ -25,6 +26,9 @@ BACKLOG = 100
 WORKERS = 3
 KINDS = (*["quick"] * 5, "slow", "failing", "hostile", "late")
 TIMEOUT_S = 0.3
+NAMES = (*[chaos_jobs.work] * 4, chaos_jobs.exclusive, chaos_jobs.few)
+SIDE = "side"  # a queue that is paused now and then
+SHARE = 0.2  # of the jobs that go there, and of those that are due later
 UNUSABLE = 5  # the exit code of a command whose store cannot be used
 
 
@@ -63,6 +67,8 @@ class Storm:
                 try:
                     self._submit_some(engine)
                     self._strike(engine)
+                    if self.rng.random() < SHARE:
+                        engine.resume(SIDE)
                 except StoreUnavailable:
                     self.done["refused calls"] += 1
                 self._wake(time.monotonic())
@@ -89,17 +95,22 @@ class Storm:
     def _submit(self, engine: Engine) -> None:
         kind = self.rng.choice(KINDS)
         seconds = self.rng.uniform(0.2, 1) if kind in {"slow", "hostile"} else 0.01
-        work = chaos_jobs.work
+        work = self.rng.choice(NAMES)
         if kind == "late":
             work, seconds = work.options(timeout=TIMEOUT_S), 60.0
+        if self.rng.random() < SHARE:
+            work = work.options(queue=SIDE, priority=1)
+        if self.rng.random() < SHARE:
+            ahead = timedelta(seconds=self.rng.uniform(0, LEASE_S))
+            work = work.options(run_at=datetime.now(UTC) + ahead)
         handle = engine.submit(work, str(self.folder), kind=kind, seconds=seconds)
         self.ids.append(handle.id)
         self.done["jobs"] += 1
 
     def _strike(self, engine: Engine) -> None:
         strike = self.rng.choices(
-            ["none", "kill", "worker", "stall", "cancel", "crash"],
-            [10, 6, 1, 0.5, 4, 0.1],
+            ["none", "kill", "worker", "stall", "cancel", "pause", "crash"],
+            [10, 6, 1, 0.5, 4, 0.5, 0.1],
         )[0]
         number = self.rng.randrange(WORKERS)
         worker = self.workers[number]
@@ -116,6 +127,9 @@ class Storm:
         elif strike == "cancel" and self.ids:
             mine = self.witness.cancel(engine, self._unwanted(engine))
             self.done["cancels"] += mine
+        elif strike == "pause":
+            self.done["pauses"] += 1
+            engine.pause(SIDE)
         elif strike == "crash" and self.crash is not None:
             self.done["crashes"] += 1
             self.crash()
@@ -148,6 +162,7 @@ class Storm:
     def calm(self, patience_s: float = 60) -> list[str]:
         """Let everything end, stop the workers, and return what the judge finds."""
         with Engine.open(self.url) as engine:
+            engine.resume(SIDE)
             until = time.monotonic() + deadline(patience_s)
             while time.monotonic() < until and not self._ended(engine):
                 self._mind()
