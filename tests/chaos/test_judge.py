@@ -101,6 +101,7 @@ def test_a_sound_record_has_no_violation() -> None:
         ),
         (_history(SUBMIT, CLAIM, (*SUCCEED, "b")), "succeed by b of an attempt that a"),
         ({"journal": ["start j 1", "overlap j 2", "end j 1"]}, "two attempts alive"),
+        ({"journal": ["excess j 1", "start j 1", "end j 1"]}, "than the limit"),
         ({"journal": ["start j 1", "start j 1", "end j 1"]}, "started twice"),
         ({"journal": ["start j 2", "end j 1"]}, "nobody claimed"),
         ({"journal": ["start j 1"]}, "which no journal knows"),

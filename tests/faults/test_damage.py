@@ -68,7 +68,7 @@ def _run(command: str, path: Path) -> tuple[int, str]:
         "interlock_history",
         "interlock_attempt",
         "interlock_log",
-        "ix_interlock_job_claim",
+        "ix_interlock_job_open",
     ],
 )
 def test_a_damaged_page_is_told_by_verify(path: Path, name: str, what: bytes) -> None:

@@ -39,7 +39,11 @@ EQUAL: Final = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page of jobs, and the cursor of the next page (None: this is the last page)."""
+    """A page of jobs, and the cursor of the next page (None: this is the last page).
+
+    A page may have fewer jobs than its limit, or none, and yet a next page: a search by
+    other fields than the name or the status looks at 10,000 jobs for each page.
+    """
 
     items: tuple[Job, ...]
     next_cursor: str | None

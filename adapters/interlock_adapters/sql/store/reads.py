@@ -1,6 +1,7 @@
 """The queries of the store: one SELECT each, no lock."""
 
 import logging
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from interlock_adapters.sql.store.database import Database
 
 _log: Final = logging.getLogger("interlock.store")
 _MOST_REJECTIONS = 1000
+MOST_SCANNED: Final = 10_000  # jobs that a page of a search looks at
 _LIVE: Final = [status.value for status in LIVE]
 _OF_NAME: Final = "name:"
 _LIMIT: Final = tables.limit.c
@@ -41,6 +43,63 @@ _RECORDS = {
     .order_by(table.c[order])
     for table, order in ((tables.history, "seq"), (tables.attempt, "attempt"))
 }
+
+
+class _Range:
+    """The jobs that a search looks at, newest first, and the index that it uses.
+
+    By one status, else by name, else all. What is asked for besides is looked for in
+    `MOST_SCANNED` of them at a time: a page never costs more, whatever the history is.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        equal = {name for name in EQUAL if getattr(search, name) is not None}
+        moments = (search.created_after, search.created_before)
+        has_others = bool(equal or search.params or any(moments))
+        many = len(search.statuses)
+        self._by_status = many == 1 or (many > 1 and not has_others)
+        self._name = None if self._by_status else search.name
+        by_name_alone = equal == {"name"} and not (search.params or any(moments))
+        is_ordered = by_name_alone and not many
+        self.is_scanned = has_others and not is_ordered
+
+    @property
+    def status_groups(self) -> list[frozenset[JobStatus]]:
+        """The statuses of each query: an index is in order within one status alone."""
+        if self._by_status:
+            return [frozenset({status}) for status in sorted(self._search.statuses)]
+        return [self._search.statuses]
+
+    def query(self, statuses: Collection[JobStatus]) -> sa.Select[Any]:
+        """Return the query of this range; not yet of what is asked for besides."""
+        query = sa.select(job).order_by(job.c.id.desc())
+        if self._search.before is not None:
+            query = query.where(job.c.id < self._search.before)
+        index = None
+        if self._by_status:
+            index = "status"
+            query = query.where(job.c.status.in_(sorted(statuses)))
+        elif self._name is not None:
+            index = "name"
+            query = query.where(job.c.name == self._name)
+        if index is None:
+            return query
+        return query.with_hint(job, f"INDEXED BY ix_interlock_job_{index}", "sqlite")
+
+
+def _conditions(search: Search) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield what is asked for, but for the params."""
+    for name in EQUAL:
+        value = getattr(search, name)
+        if value is not None:
+            yield job.c[name] == value
+    if search.statuses:
+        yield job.c.status.in_(sorted(search.statuses))
+    if search.created_after is not None:
+        yield job.c.created_at > search.created_after
+    if search.created_before is not None:
+        yield job.c.created_at < search.created_before
 
 
 class Reads:
@@ -94,43 +153,48 @@ class Reads:
 
     def search(self, search: Search) -> Page:
         """See `JobStore.search`."""
-        query = sa.select(job).order_by(job.c.id.desc()).limit(search.limit + 1)
-        for name in EQUAL:
-            value = getattr(search, name)
-            if value is not None:
-                query = query.where(job.c[name] == value)
-        if search.statuses:
-            query = query.where(job.c.status.in_(sorted(search.statuses)))
-        if search.created_after is not None:
-            query = query.where(job.c.created_at > search.created_after)
-        if search.created_before is not None:
-            query = query.where(job.c.created_at < search.created_before)
-        if search.before is not None:
-            query = query.where(job.c.id < search.before)
-        if search.params:
-            query = query.where(contains(self._db.engine.dialect.name, search.params))
-        try:
-            now = self._db.clock.now()
-            found = [rows.to_job(row, now=now) for row in self._db.rows(query)]
-        except StoreUnavailable:
-            return self._readable_page(query, search.limit)
+        looks_at = _Range(search)
+        floor = self._floor(looks_at, search) if looks_at.is_scanned else None
+        found: list[Job] = []
+        for statuses in looks_at.status_groups:
+            query = looks_at.query(statuses).where(*_conditions(search))
+            if search.params:
+                has_params = contains(self._db.engine.dialect.name, search.params)
+                query = query.where(has_params)
+            if floor is not None:
+                query = query.where(job.c.id >= floor)
+            found += self._jobs(query.limit(search.limit + 1))
+        found.sort(key=lambda each: each.id, reverse=True)
         items = tuple(found[: search.limit])
-        more = len(found) > search.limit
-        return Page(items=items, next_cursor=items[-1].id if more else None)
+        if len(found) > search.limit:
+            return Page(items=items, next_cursor=items[-1].id)
+        return Page(items=items, next_cursor=floor)
 
-    def _readable_page(self, query: sa.Select[Any], limit: int) -> Page:
-        """Return a page without its damaged rows: each is read by itself."""
-        ids = [row["id"] for row in self._db.rows(query.with_only_columns(job.c.id))]
-        items = []
-        for job_id in ids[:limit]:
+    def _floor(self, looks_at: "_Range", search: Search) -> str | None:
+        """Return the last id that this page looks at, None if it looks at all."""
+        ids = looks_at.query(search.statuses).with_only_columns(job.c.id)
+        query = ids.limit(1).offset(MOST_SCANNED - 1)
+        found = self._db.rows(query)
+        return str(found[0]["id"]) if found else None
+
+    def _jobs(self, query: sa.Select[Any]) -> list[Job]:
+        now = self._db.clock.now()
+        try:
+            return [rows.to_job(row, now=now) for row in self._db.rows(query)]
+        except StoreUnavailable:
+            return self._readable(query)
+
+    def _readable(self, query: sa.Select[Any]) -> list[Job]:
+        """Return the jobs without those whose rows are damaged: each by itself."""
+        jobs = []
+        for row in self._db.rows(query.with_only_columns(job.c.id)):
             try:
-                items.append(self.get(job_id))
+                jobs.append(self.get(row["id"]))
             except StoreUnavailable as error:
-                _log.error("Job %s is left out of a page: %s", job_id, error)
+                _log.error("Job %s is left out of a page: %s", row["id"], error)
             except JobNotFound:  # it was deleted meanwhile
                 continue
-        more = len(ids) > limit
-        return Page(items=tuple(items), next_cursor=ids[limit - 1] if more else None)
+        return jobs
 
     def counts(self) -> dict[JobStatus, int]:
         """See `JobStore.counts`."""
