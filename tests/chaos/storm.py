@@ -69,8 +69,9 @@ class Storm:
                     self._strike(engine)
                     if self.rng.random() < SHARE:
                         engine.resume(SIDE)
-                except StoreUnavailable:
+                except StoreUnavailable as error:
                     self.done["refused calls"] += 1
+                    self.done[f"refused: {str(error)[-100:]}"] += 1
                 self._wake(time.monotonic())
                 self._mind()
                 time.sleep(self.rng.uniform(0, 0.06))
