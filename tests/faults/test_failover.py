@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import postgres
 from e2e import sample_jobs as jobs
 from interlock import Engine, JobStatus, StoreUnavailable
+from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.store.store import SqlStore
 from pace import deadline
@@ -72,9 +73,9 @@ def test_a_standby_costs_no_job_and_no_worker(
 
 
 def test_who_waits_for_a_server_that_is_away_waits(server: postgres.OwnServer) -> None:
-    url = sa.make_url(server.url)
+    where = connection.target(server.url)
     server.stop_at_once()
-    wakeup = PostgresWakeup(url)
+    wakeup = PostgresWakeup(where)
     try:
         for _ in range(3):
             began = time.monotonic()

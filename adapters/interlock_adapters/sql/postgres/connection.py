@@ -6,18 +6,23 @@ whose client has left it open, for its locks hold up every other worker; the cli
 a connection on which no answer comes.
 """
 
+import re
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.waiting import Ready, Wait
+
+from interlock.core.errors import StoreUnavailable
 
 T = TypeVar("T")
 Waits = Generator[Wait, Ready | int, T]
 
-_CONNECT_S = 10
 _STATEMENT_S: Final = 60
 # Longer than any statement may take: the server still tells of its own time limits.
 _ANSWER_S = _STATEMENT_S + 15.0
@@ -27,8 +32,14 @@ _SERVER: Final = {
     "lock_timeout": "10s",
     # Below it: who waits for the locks of a silent one gets them before he gives up.
     "idle_in_transaction_session_timeout": "5s",
-    # Whatever the database's default is: the guards are judged on rows as they are.
+    # Whatever the defaults of the database or the role are. The guards are judged on
+    # rows as they are; the driver reads these formats only.
     "default_transaction_isolation": r"read\ committed",
+    "datestyle": "ISO",
+    "timezone": "UTC",
+    "client_encoding": "UTF8",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -36,25 +47,96 @@ _SERVER: Final = {
 }
 #: What is asked of the kernel on our side (chapter "libpq", connection parameters).
 _CLIENT: Final = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
     "application_name": "interlock",
 }
+_SHOWN: Final = ("user", "host", "port", "dbname")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
-def arguments() -> dict[str, Any]:
-    """Return the arguments of every connection."""
-    options = " ".join(f"-c {name}={value}" for name, value in _SERVER.items())
-    return {**_CLIENT, "connect_timeout": _CONNECT_S, "options": options}
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database: the parameters of libpq, and the schema of the tables if chosen."""
+
+    parameters: Mapping[str, str]
+    schema: str | None
+
+    @property
+    def where(self) -> str:
+        """The database for people, without the password."""
+        shown = {name: self.parameters.get(name, "") for name in _SHOWN}
+        user = f"{shown['user']}@" if shown["user"] else ""
+        port = f":{shown['port']}" if shown["port"] else ""
+        return f"postgresql://{user}{shown['host']}{port}/{shown['dbname']}"
 
 
-def connect(url: sa.URL) -> "Impatient":
-    """Return a new connection that commits each statement by itself."""
-    given = url.translate_connect_args(username="user", database="dbname")
-    everything = {**given, **dict(url.query), **arguments()}
-    return Impatient.connect(**everything, autocommit=True)
+def target(url: str) -> Target:
+    """Return what a URL names; what it says itself is kept.
+
+    It is SQLAlchemy's form, which takes any password, or libpq's (chapter "Connection
+    Strings"), which has several hosts. `?schema=NAME` is Interlock's own: it chooses
+    where the tables are.
+
+    Raises:
+        StoreUnavailable: it is neither.
+    """
+    try:
+        given = _by_sqlalchemy(url)
+    except (ValueError, sa.exc.ArgumentError):
+        given = _by_libpq(url)
+    schema = given.pop("schema", None)
+    if schema is not None and not _NAME.fullmatch(schema):
+        raise StoreUnavailable(
+            f"Invalid schema name {schema!r} in the URL of the database. Use letters, "
+            "digits and _, at most 63. Nothing was changed."
+        )
+    settings = dict(_SERVER)
+    if schema is not None:
+        settings["search_path"] = schema
+    options = [f"-c {name}={value}" for name, value in settings.items()]
+    # Of two values for one setting the last one counts: the URL's.
+    merged = " ".join([*options, given.pop("options", "")]).strip()
+    return Target({**_CLIENT, **given, "options": merged}, schema)
+
+
+def _by_sqlalchemy(url: str) -> dict[str, str]:
+    parsed = sa.make_url(url)
+    given = parsed.translate_connect_args(username="user", database="dbname")
+    for name, value in parsed.query.items():
+        given[name] = value if isinstance(value, str) else ",".join(value)
+    return {name: str(value) for name, value in given.items()}
+
+
+def _by_libpq(url: str) -> dict[str, str]:
+    split = urlsplit(url)
+    query = parse_qsl(split.query, keep_blank_values=True)
+    own = {name: value for name, value in query if name == "schema"}
+    others = urlencode([pair for pair in query if pair[0] != "schema"], quote_via=quote)
+    plain = urlunsplit(split._replace(scheme="postgresql", query=others))
+    try:
+        found = conninfo_to_dict(plain)
+    except psycopg.ProgrammingError as error:
+        raise StoreUnavailable(
+            f"The URL of the PostgreSQL database cannot be read ({_line(error)})."
+            " Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for @ and %2F for "
+            "/ in the password. Nothing was changed."
+        ) from None
+    return own | {
+        name: str(value) for name, value in found.items() if value is not None
+    }
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def connect(where: Target, *, autocommit: bool = False) -> "Impatient":
+    """Return a new connection. With `autocommit` each statement commits by itself."""
+    return Impatient.connect(**dict(where.parameters), autocommit=autocommit)  # type: ignore[arg-type]  # parameters of libpq are text
 
 
 class Impatient(psycopg.Connection[Any]):

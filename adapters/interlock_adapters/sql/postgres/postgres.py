@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 import sqlalchemy as sa
@@ -49,8 +49,8 @@ _PLAIN: Final = {
 class PostgresDialect:
     """See `Dialect`. A clock that is not the system's is a test's: it judges then."""
 
-    def __init__(self, url: sa.URL, clock: Clock) -> None:
-        self._url = url
+    def __init__(self, where: connection.Target, clock: Clock) -> None:
+        self._where = where
         self._clock = clock
         own = isinstance(clock, SystemClock)
         self.flavor = Flavor(POSTGRES, _CLOCK if own else None)
@@ -63,17 +63,17 @@ class PostgresDialect:
 
     def watch(self) -> Wakeup:
         """See `Dialect.watch`."""
-        return PostgresWakeup(self._url)
+        return PostgresWakeup(self._where)
 
     def unavailable(self, error: Exception) -> StoreUnavailable | None:
         """See `Dialect.unavailable`."""
-        return unavailable(self._url, error)
+        return unavailable(self._where, error)
 
     def refuse_damage(self, connection: sa.Connection) -> None:
         """See `Dialect.refuse_damage`: its pages have checksums."""
 
 
-def unavailable(url: sa.URL, error: Exception) -> StoreUnavailable | None:
+def unavailable(where: connection.Target, error: Exception) -> StoreUnavailable | None:
     """Return the meaning of an error of PostgreSQL, None for a bug of Interlock."""
     cause = getattr(error, "orig", error)
     state = getattr(cause, "sqlstate", None) or ""
@@ -86,41 +86,33 @@ def unavailable(url: sa.URL, error: Exception) -> StoreUnavailable | None:
         words = "cannot be reached"
     if words is None:
         return None
-    where = url.render_as_string(hide_password=True)
     kind = Undone if state.startswith("40") else StoreUnavailable
     return kind(
-        f"{where} {words} ({cause}). Nothing was written by this call, unless the "
-        "connection broke while it was committing; what was acknowledged is kept."
+        f"{where.where} {words} ({cause}). Nothing was written by this call, unless "
+        "the connection broke while it was committing; what was acknowledged is kept."
     )
 
 
-def _engine(url: str) -> tuple[sa.URL, sa.Engine]:
-    parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
+def _engine(url: str) -> tuple[connection.Target, sa.Engine]:
+    where = connection.target(url)
     engine = sa.create_engine(
-        parsed,
+        "postgresql+psycopg://",
+        creator=lambda: connection.connect(where),
         pool_pre_ping=True,
         max_overflow=20,
         json_deserializer=from_json,
-        connect_args=connection.arguments(),
     )
-
-    @sa.event.listens_for(engine, "do_connect")
-    def _connect(
-        _dialect: object, _record: object, cargs: list[Any], cparams: dict[str, Any]
-    ) -> connection.Impatient:
-        return connection.Impatient.connect(*cargs, **cparams)
-
-    return parsed, engine
+    return where, engine
 
 
 @contextmanager
-def _explained(url: sa.URL, engine: sa.Engine) -> Iterator[None]:
+def _explained(where: connection.Target, engine: sa.Engine) -> Iterator[None]:
     """Close the engine after an error, and raise what the error means."""
     try:
         yield
     except sa.exc.DBAPIError as error:
         engine.dispose()
-        raise unavailable(url, error) or error from error
+        raise unavailable(where, error) or error from error
     except BaseException:
         engine.dispose()
         raise
@@ -137,38 +129,45 @@ def open_store(
         SchemaMismatch: its schema is older (`interlock db upgrade`), newer or weakened.
     """
     clock = clock or SystemClock()
-    parsed, engine = _engine(url)
-    with _explained(parsed, engine):
-        with engine.connect() as connection:
-            ready = upgrade.check(connection)
-            version = upgrade.current(connection)
-        where = parsed.render_as_string(hide_password=True)
+    where, engine = _engine(url)
+    with _explained(where, engine):
+        with engine.connect() as opened:
+            ready = upgrade.check(opened)
+            version = upgrade.current(opened)
         if not ready and version is not None:
-            raise upgrade.older(where, version)
+            raise upgrade.older(where.where, version)
         if not ready and not create:
-            raise upgrade.none_there(f"{where} is empty")
+            raise upgrade.none_there(f"{where.where} is empty")
         if not ready:
-            _upgrade(engine)
-    return SqlStore(Database(engine, PostgresDialect(parsed, clock), clock))
+            _upgrade(engine, where)
+    return SqlStore(Database(engine, PostgresDialect(where, clock), clock))
 
 
-def _upgrade(engine: sa.Engine) -> list[str]:
-    with engine.begin() as connection:
+def _upgrade(engine: sa.Engine, where: connection.Target) -> list[str]:
+    with engine.begin() as opened:
+        if where.schema is not None:
+            create = f'CREATE SCHEMA IF NOT EXISTS "{where.schema}"'
+            opened.exec_driver_sql(create)
+        if opened.scalar(sa.text("SELECT current_schema()")) is None:
+            raise StoreUnavailable(
+                f"{where.where} has no schema in its search_path. Add ?schema=NAME to "
+                "the URL: the tables will be in that schema. Nothing was changed."
+            )
         lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
-        connection.execute(lock, {"key": _UPGRADE_LOCK})
-        return upgrade.upgrade(connection, now=SystemClock().now())
+        opened.execute(lock, {"key": _UPGRADE_LOCK})
+        return upgrade.upgrade(opened, now=SystemClock().now())
 
 
 class PostgresSchema:
     """The commands of `interlock db`: entry point `postgresql`."""
 
     def __init__(self, url: str) -> None:
-        self._url, self._engine = _engine(url)
+        self._where, self._engine = _engine(url)
 
     def upgrade(self) -> list[str]:
         """Upgrade the schema; return the guards that had to be restored."""
-        with _explained(self._url, self._engine):
-            weak = _upgrade(self._engine)
+        with _explained(self._where, self._engine):
+            weak = _upgrade(self._engine, self._where)
             self._engine.dispose()
         return weak
 
@@ -179,16 +178,18 @@ class PostgresSchema:
             StoreUnavailable: there is no such role, or it may not be granted.
         """
         name = self._engine.dialect.identifier_preparer.quote_identifier(role)
-        with _explained(self._url, self._engine):
-            with self._engine.begin() as connection:
+        with _explained(self._where, self._engine):
+            with self._engine.begin() as opened:
+                here = opened.scalar(sa.text("SELECT quote_ident(current_schema())"))
+                opened.exec_driver_sql(f"GRANT USAGE ON SCHEMA {here} TO {name}")
                 for statement in _GRANTS:
-                    connection.exec_driver_sql(f"{statement} TO {name}")
+                    opened.exec_driver_sql(f"{statement} TO {name}")
             self._engine.dispose()
 
     def current(self) -> str | None:
         """Return the schema's version, None for an empty database."""
-        with _explained(self._url, self._engine):
-            with self._engine.connect() as connection:
-                version = upgrade.current(connection)
+        with _explained(self._where, self._engine):
+            with self._engine.connect() as opened:
+                version = upgrade.current(opened)
             self._engine.dispose()
         return version

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import psycopg
-import sqlalchemy as sa
 
 from interlock.ports.runner import Source
 from interlock_adapters.sql.postgres import connection
@@ -25,8 +24,8 @@ _AGAIN_S: Final = 1.0  # between two attempts to connect
 class PostgresWakeup:
     """`Wakeup` for one PostgreSQL database."""
 
-    def __init__(self, url: sa.URL) -> None:
-        self._url = url
+    def __init__(self, where: connection.Target) -> None:
+        self._where = where
         self._connection: psycopg.Connection[Any] | None = None
         self._retry_at = 0.0
         self._bell, self._ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -38,7 +37,7 @@ class PostgresWakeup:
             return
         self._retry_at = time.monotonic() + _AGAIN_S
         with contextlib.suppress(psycopg.Error):  # away, or a standby for now
-            opened = connection.connect(self._url)
+            opened = connection.connect(self._where, autocommit=True)
             try:
                 opened.execute(f"LISTEN {CHANNEL}")
             except psycopg.Error:

@@ -61,6 +61,9 @@ def install(connection: sa.Connection) -> None:
     for row in _triggers(connection, guard_digests.PREFIX):
         on = f" ON {row.place}" if postgres else ""
         connection.exec_driver_sql(f"DROP TRIGGER {row.name}{on}")
+    if postgres:  # functions keep the search_path: whoever calls them has another one
+        here = "SELECT set_config('search_path', quote_ident(current_schema()), true)"
+        connection.exec_driver_sql(here)
     connection.execute(sa.delete(lifecycle))
     connection.execute(sa.insert(lifecycle), LIFECYCLE_ROWS)
     for ddl in plpgsql.ddl() if postgres else triggers.triggers().values():

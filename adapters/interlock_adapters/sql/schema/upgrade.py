@@ -13,7 +13,7 @@ from interlock_adapters.sql.schema import (
     installed_guards,
     live_workers,
 )
-from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE
+from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE, Base
 
 HEAD: Final = guard_digests.HEAD
 _alembic: Final = threading.Lock()  # it keeps its context in a global
@@ -126,13 +126,16 @@ def upgrade(connection: sa.Connection, *, now: datetime) -> list[str]:
     if version not in (None, HEAD):
         live_workers.refuse(connection, version, now=now)
     weak = [] if version is None else installed_guards.faults(connection, version)
-    _migrate(connection)
+    if version is None:
+        Base.metadata.create_all(connection)
+    migrate(connection, is_new=version is None)
     installed_guards.install(connection)
     refuse_changed_columns(connection)
     return weak
 
 
-def _migrate(connection: sa.Connection) -> None:
+def migrate(connection: sa.Connection, *, is_new: bool = False) -> None:
+    """Run the migrations that are missing, or only note the version of new tables."""
     from alembic import command  # noqa: PLC0415  (a second of import, seldom needed)
     from alembic.config import Config  # noqa: PLC0415
 
@@ -141,5 +144,6 @@ def _migrate(connection: sa.Connection) -> None:
         "script_location", "interlock_adapters:sql/schema/migrations"
     )
     config.attributes["connection"] = connection
+    run = command.stamp if is_new else command.upgrade
     with _alembic:
-        command.upgrade(config, HEAD)
+        run(config, HEAD)

@@ -9,9 +9,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from interlock_adapters.sql.schema import guard_digests, tables, upgrade
+from interlock_adapters.sql.schema import (
+    guard_digests,
+    installed_guards,
+    tables,
+    upgrade,
+)
 from interlock_adapters.sql.schema.tables import Base
-from interlock_adapters.sql.sqlite.sqlite import open_store
 
 TABLES = Base.metadata.tables
 
@@ -19,10 +23,13 @@ TABLES = Base.metadata.tables
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[sa.Connection]:
     """Return a connection to a file that was just migrated."""
-    store = open_store(f"sqlite:///{tmp_path}/jobs.db")
-    with store.database.engine.connect() as connection:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/jobs.db")
+    with engine.begin() as connection:
+        upgrade.migrate(connection)
+        installed_guards.install(connection)
+    with engine.connect() as connection:
         yield connection
-    store.close()
+    engine.dispose()
 
 
 @pytest.fixture

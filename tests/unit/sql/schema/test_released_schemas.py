@@ -21,6 +21,12 @@ FROZEN = {
     "0003_usage_and_lineage.py": (
         "289fad888c77b4480115f0a1596848e1bdf700131d82e34f5cef64789aba5f0b"
     ),
+    "0004_prefix_and_exact_json.py": (
+        "9020ffdf777d953229d3bb4f494c37aff9d00b8654b4f95a64f61d7c1a542a11"
+    ),
+    "0005_open_and_parked_jobs.py": (
+        "434e7317725e7d6c1d85fe549a749a332558e6bb7d52d68aab0ec0656a381bde"
+    ),
 }
 
 

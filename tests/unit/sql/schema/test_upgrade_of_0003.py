@@ -18,7 +18,13 @@ from interlock_adapters.sql.schema.flavor import POSTGRES, SQLITE
 from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE
 from interlock_adapters.sql.store.store import SqlStore
 
-from .old_databases import COUNTS_0003, VALUES_0003, OldDatabase, old_database
+from .old_databases import (
+    COUNTS_0003,
+    VALUES_0003,
+    OldDatabase,
+    empty_database,
+    old_database,
+)
 
 
 @pytest.fixture(params=[SQLITE, POSTGRES])
@@ -83,6 +89,21 @@ def test_what_ran_keeps_its_slots_and_is_rescued(old: OldDatabase) -> None:
         engine.resume("halted")
         assert [job.id for job in store.claim(request)][:1] == ["paused"]
         assert engine.verify() == []
+
+
+def test_an_upgraded_database_has_the_indexes_of_a_new_one(tmp_path: Path) -> None:
+    query = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    found = []
+    with (
+        old_database(POSTGRES, tmp_path, "0003") as upgraded,
+        empty_database(POSTGRES, tmp_path) as new,
+    ):
+        for database in (upgraded, new):
+            discovery.upgrade_store(database.url)
+            with psycopg.connect(database.url) as raw:
+                rows = raw.execute(query).fetchall()
+                found.append({name: text for name, text in rows if "ix_" in name})
+    assert found[0] == found[1]
 
 
 def test_nothing_keeps_an_old_name(old: OldDatabase) -> None:
