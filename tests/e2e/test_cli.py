@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from interlock import Engine, JobStatus
 from interlock_adapters.cli.main import app
+from interlock_adapters.sql.schema import upgrade
 from pace import deadline
 
 from . import sample_jobs as jobs
@@ -255,7 +256,9 @@ def test_the_schema_commands(run: Run, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/other.db"
     assert run("db", "current", "--database", url).strip() == "empty"
     run("db", "upgrade", "--database", url)
-    assert run("db", "current", "--database", url, "--json") == [{"schema": "0003"}]
+    assert run("db", "current", "--database", url, "--json") == [
+        {"schema": upgrade.HEAD}
+    ]
 
 
 def test_diagrams_are_printed(run: Run) -> None:

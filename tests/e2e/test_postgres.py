@@ -189,7 +189,7 @@ def test_psql_is_refused_an_illegal_update(engine: Engine, url: str) -> None:
     for statement in (
         f"UPDATE interlock_job SET status = 'SUCCEEDED' WHERE id = '{job.id}'",
         f"DELETE FROM interlock_history WHERE job_id = '{job.id}'",
-        "TRUNCATE job CASCADE",
+        "TRUNCATE interlock_job CASCADE",
         "UPDATE interlock_lifecycle SET target = 'PENDING'",
     ):
         done = subprocess.run(
@@ -227,7 +227,7 @@ def test_a_granted_role_works_and_cannot_disable_the_guard(url: str, role: str) 
     for attack in (
         "ALTER TABLE interlock_job DISABLE TRIGGER ALL",
         "DROP TRIGGER interlock_job_update ON interlock_job",
-        "TRUNCATE history",
+        "TRUNCATE interlock_history",
         "UPDATE interlock_lifecycle SET target = 'PENDING'",
         "DROP TABLE interlock_history",
     ):

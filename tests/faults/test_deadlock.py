@@ -160,7 +160,7 @@ def test_what_was_undone_together_is_told_and_all_of_it_is_undone(
 
 def test_a_limit_that_two_workers_set_at_once_is_set(url: str, store: SqlStore) -> None:
     insert = sa.text(
-        "INSERT INTO interlock_job_name (name, max_running) VALUES ('t.add', 1)"
+        "INSERT INTO interlock_limit (key, max_running) VALUES ('name:t.add', 1)"
     )
     with _rival(url) as rival, ThreadPoolExecutor(1) as pool:
         rival.execute(insert)

@@ -113,9 +113,7 @@ def test_a_worker_that_falls_silent_in_a_transaction_holds_nobody_up(
 ) -> None:
     with worker(wire.url, tmp_path / "log"):
         until(lambda: len(engine.workers()) == 1)
-        wire.silence_after(
-            b"FROM interlock_job_name WHERE name IN"
-        )  # a claim's first lock
+        wire.silence_after(b"FOR UPDATE SKIP LOCKED")  # a claim locks its rows
         handle = engine.submit(jobs.add, 1)
         until(lambda: wire.is_silent)
         with worker(server.url, tmp_path / "other"):
@@ -129,7 +127,7 @@ def test_who_waits_for_a_silent_server_is_told_and_goes_on_afterwards(
     engine: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_ANSWER_S", 0.3)
-    monkeypatch.setattr(connection, "_CONNECT_S", 2)
+    monkeypatch.setitem(connection._CLIENT, "connect_timeout", "2")
     with Engine.open(wire.url) as client:
         job = client.submit(jobs.add, 1).job()
         wire.silence()

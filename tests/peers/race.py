@@ -40,5 +40,5 @@ def nobody_writes(url: str) -> Iterator[None]:
             yield
     else:
         with psycopg.connect(url) as connection:
-            connection.execute("LOCK TABLE job IN EXCLUSIVE MODE")
+            connection.execute("LOCK TABLE interlock_job IN EXCLUSIVE MODE")
             yield

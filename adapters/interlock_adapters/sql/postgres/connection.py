@@ -121,9 +121,9 @@ def _by_libpq(url: str) -> dict[str, str]:
         found = conninfo_to_dict(plain)
     except psycopg.ProgrammingError as error:
         raise StoreUnavailable(
-            f"The URL of the PostgreSQL database cannot be read ({_line(error)})."
-            " Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for @ and %2F for "
-            "/ in the password. Nothing was changed."
+            "The URL of the PostgreSQL database cannot be read"
+            f" ({_line(error)}). Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+            "with %40 for @ and %2F for / in the password. Nothing was changed."
         ) from None
     return own | {
         name: str(value) for name, value in found.items() if value is not None

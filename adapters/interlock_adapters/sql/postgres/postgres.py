@@ -28,13 +28,15 @@ _GRANTS: Final = (
 )
 _UPGRADE_LOCK: Final = 7_305_102  # one process at a time creates or upgrades a schema
 
+_READ_ONLY: Final = "25006"
+
 #: Classes of SQLSTATE (appendix A of its manual) that are not a bug of ours.
 _PLAIN: Final = {
     "08": "cannot be reached",
     "53": "has no resources left",
     "57": "was shut down or canceled the statement",
     "58": "has an error of its system",
-    "25006": "cannot be written: it is read-only",
+    _READ_ONLY: "cannot be written: it is read-only",
     "25P": "ended a transaction that was left open for too long",
     "28": "refuses this user or password",
     "3D": "does not exist",
@@ -68,6 +70,11 @@ class PostgresDialect:
     def unavailable(self, error: Exception) -> StoreUnavailable | None:
         """See `Dialect.unavailable`."""
         return unavailable(self._where, error)
+
+    def is_useless(self, error: Exception) -> bool:
+        """See `Dialect.is_useless`: after a failover a standby answers, read-only."""
+        state = getattr(getattr(error, "orig", None), "sqlstate", None)
+        return state == _READ_ONLY
 
     def refuse_damage(self, connection: sa.Connection) -> None:
         """See `Dialect.refuse_damage`: its pages have checksums."""
@@ -140,7 +147,9 @@ def open_store(
             raise upgrade.none_there(f"{where.where} is empty")
         if not ready:
             _upgrade(engine, where)
-    return SqlStore(Database(engine, PostgresDialect(where, clock), clock))
+    return SqlStore(
+        Database(engine, PostgresDialect(where, clock), clock, schema=where.schema)
+    )
 
 
 def _upgrade(engine: sa.Engine, where: connection.Target) -> list[str]:

@@ -6,6 +6,7 @@ and the next wait connects again.
 """
 
 import contextlib
+import logging
 import os
 import select
 import time
@@ -18,7 +19,9 @@ from interlock.ports.runner import Source
 from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.schema.plpgsql import CHANNEL
 
+_log: Final = logging.getLogger("interlock.store")
 _AGAIN_S: Final = 1.0  # between two attempts to connect
+_FIRST_SILENCE_S, _LONGEST_SILENCE_S = 5.0, 300.0  # between two warnings
 
 
 class PostgresWakeup:
@@ -28,6 +31,8 @@ class PostgresWakeup:
         self._where = where
         self._connection: psycopg.Connection[Any] | None = None
         self._retry_at = 0.0
+        self._report_at = 0.0
+        self._silent_s = _FIRST_SILENCE_S
         self._bell, self._ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._connect()
 
@@ -36,14 +41,31 @@ class PostgresWakeup:
         if time.monotonic() < self._retry_at:
             return
         self._retry_at = time.monotonic() + _AGAIN_S
-        with contextlib.suppress(psycopg.Error):  # away, or a standby for now
+        try:  # it may be away, or a standby for now
             opened = connection.connect(self._where, autocommit=True)
             try:
                 opened.execute(f"LISTEN {CHANNEL}")
             except psycopg.Error:
                 opened.close()
                 raise
+        except psycopg.Error as error:
+            self._report(error)
+        else:
             self._connection = opened
+            self._silent_s = _FIRST_SILENCE_S
+
+    def _report(self, error: psycopg.Error) -> None:
+        """Log why nobody listens: again and again, with growing pauses."""
+        now = time.monotonic()
+        if now >= self._report_at:
+            self._report_at = now + self._silent_s
+            self._silent_s = min(2 * self._silent_s, _LONGEST_SILENCE_S)
+            _log.warning(
+                "Cannot listen for changes at %s: %s. Jobs and cancels are found by "
+                "polling, up to 2 s later, until a connection succeeds.",
+                self._where.where,
+                " ".join(str(error).split()),
+            )
 
     def wait(self, timeout_s: float, sources: Iterable[Source] = ()) -> bool:
         """See `Wakeup.wait`."""

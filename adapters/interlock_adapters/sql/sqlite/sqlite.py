@@ -71,6 +71,11 @@ class SqliteDialect:
         """See `Dialect.unavailable`."""
         return unavailable(self._path, error)
 
+    def is_useless(self, error: Exception) -> bool:
+        """See `Dialect.is_useless`: the path may name another file by now."""
+        del error
+        return True
+
     def refuse_damage(self, connection: sa.Connection) -> None:
         """See `Dialect.refuse_damage`."""
         found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()

@@ -53,6 +53,10 @@ class Dialect(Protocol):
         """Return the meaning of a database error, None for a bug of Interlock."""
         ...
 
+    def is_useless(self, error: Exception) -> bool:
+        """Whether open connections are of no use after an error, though they answer."""
+        ...
+
     def refuse_damage(self, connection: sa.Connection) -> None:
         """Check the whole database for damage, if it does not do so by itself.
 
@@ -72,7 +76,9 @@ class Database:
         clock: Clock,
         *,
         turns: Callable[[], AbstractContextManager[None]] = nullcontext,
+        schema: str | None = None,
     ) -> None:
+        self.schema = schema  # of the tables; None: where the search_path finds them
         self._turns = turns  # of the writers of this process
         self.engine = engine
         self.dialect = dialect
@@ -159,7 +165,7 @@ class Database:
         A disk that failed and was mounted again holds another file in its place.
         """
         told = self.dialect.unavailable(error)
-        if told is not None and not self.flavor.is_postgres:
+        if told is not None and self.dialect.is_useless(error):
             self.engine.dispose()
         return told or error
 

@@ -1,13 +1,14 @@
 """Inserts new jobs, in the store's own transaction or in the caller's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
-from interlock.core.errors import DuplicateJob, InvalidOption
+from interlock.core.errors import DuplicateJob
 from interlock.core.job import Job, NewJob
 from interlock_adapters.sql.schema.flavor import POSTGRES
 from interlock_adapters.sql.schema.row_rules import LIVE
@@ -15,44 +16,40 @@ from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
 
 _TRIES = 3
+_Execute = Callable[..., sa.CursorResult[Any]]  # of a connection
 _INSERT = sa.insert(job)
 _LIVE = [status.value for status in LIVE]
 
 
-def borrowed(connection: object) -> sa.Connection:
-    """Return the connection of the caller, or of its Session; never committed here.
-
-    Raises:
-        InvalidOption: it is neither a Connection nor a Session of SQLAlchemy.
-    """
-    if isinstance(connection, Session):
-        return connection.connection()
-    if isinstance(connection, sa.Connection):
-        return connection
-    allowed = "a SQLAlchemy Connection, or a SQLAlchemy or SQLModel Session"
-    raise InvalidOption("connection", connection, allowed)
-
-
 def add(
-    connection: sa.Connection, jobs: Sequence[NewJob], *, now: datetime
+    connection: sa.Connection,
+    jobs: Sequence[NewJob],
+    *,
+    now: datetime,
+    schema: str | None = None,
 ) -> list[Job]:
     """See `JobStore.add`: every key is looked up before the first row is written.
 
     Where others write at the same time, one of them may take a key meanwhile: then the
     savepoint is undone, and the one who has it is found. SQLite has one writer, and a
     caller's transaction that its driver may not have begun: no savepoint there.
+    `schema`: of the tables, if the connection does not find them by itself.
     """
+    execute = connection.execute
+    if schema is not None:
+        options = {"schema_translate_map": {None: schema}}
+        execute = partial(connection.execute, execution_options=options)
     tries = _TRIES
     while True:
         tries -= 1
-        places, values = _places(connection, jobs, now=now)
+        places, values = _places(execute, jobs, now=now)
         try:
             with _savepoint(connection):
                 if values:
-                    connection.execute(_INSERT, values)
+                    execute(_INSERT, values)
         except sa.exc.IntegrityError as error:
-            _refuse_taken_ids(connection, jobs, error)
-            if not tries:
+            _refuse_taken_ids(execute, jobs, error)
+            if not tries or connection.dialect.name != POSTGRES:
                 raise
         else:
             return [places[new.id] for new in jobs]
@@ -64,14 +61,14 @@ def _savepoint(connection: sa.Connection) -> AbstractContextManager[object]:
 
 
 def _places(
-    connection: sa.Connection, jobs: Sequence[NewJob], *, now: datetime
+    execute: _Execute, jobs: Sequence[NewJob], *, now: datetime
 ) -> tuple[dict[str, Job], list[dict[str, object]]]:
     """Return the job that stands for each id, and the rows to insert."""
     places: dict[str, Job] = {}
     keys: dict[tuple[str, str], NewJob] = {}
     values = []
     for new in jobs:
-        existing = _in_batch(keys, new, now=now) or _holder(connection, new, now=now)
+        existing = _in_batch(keys, new, now=now) or _holder(execute, new, now=now)
         if existing is None:
             values.append(rows.to_row(new, now=now))
         places[new.id] = existing or as_stored(new, now=now)
@@ -79,16 +76,14 @@ def _places(
 
 
 def _refuse_taken_ids(
-    connection: sa.Connection, jobs: Sequence[NewJob], error: sa.exc.IntegrityError
+    execute: _Execute, jobs: Sequence[NewJob], error: sa.exc.IntegrityError
 ) -> None:
     ids = [new.id for new in jobs]
-    row = _first(connection, job.c.id.in_(ids))
+    row = _first(execute, job.c.id.in_(ids))
     twice = [i for i in ids if ids.count(i) > 1]
     taken = [str(row["id"])] if row is not None else twice
     if taken:
         raise DuplicateJob("id", taken[0], taken[0], "ids are used once") from error
-    if connection.dialect.name != POSTGRES:
-        raise error
 
 
 def _in_batch(
@@ -123,14 +118,14 @@ def as_stored(new: NewJob, *, now: datetime) -> Job:
     return Job(**fields, read_at=now)
 
 
-def _holder(connection: sa.Connection, new: NewJob, *, now: datetime) -> Job | None:
+def _holder(execute: _Execute, new: NewJob, *, now: datetime) -> Job | None:
     """Return the job that this call already made, by its idempotency key.
 
     Raises:
         DuplicateJob: a key is taken by another call.
     """
     if new.idempotency_key is not None:
-        row = _first(connection, job.c.idempotency_key == new.idempotency_key)
+        row = _first(execute, job.c.idempotency_key == new.idempotency_key)
         if row is not None and rows.same_call(row, new):
             return rows.to_job(row, now=now)
         if row is not None:
@@ -138,14 +133,12 @@ def _holder(connection: sa.Connection, new: NewJob, *, now: datetime) -> Job | N
             raise DuplicateJob("idempotency_key", new.idempotency_key, row["id"], why)
     if new.unique_key is not None:
         live = job.c.status.in_(_LIVE)
-        row = _first(connection, job.c.unique_key == new.unique_key, live)
+        row = _first(execute, job.c.unique_key == new.unique_key, live)
         if row is not None:
             why = f"it is {row['status']}"
             raise DuplicateJob("unique_key", new.unique_key, row["id"], why)
     return None
 
 
-def _first(
-    connection: sa.Connection, *where: sa.ColumnElement[bool]
-) -> sa.RowMapping | None:
-    return connection.execute(sa.select(job).where(*where)).mappings().first()
+def _first(execute: _Execute, *where: sa.ColumnElement[bool]) -> sa.RowMapping | None:
+    return execute(sa.select(job).where(*where)).mappings().first()

@@ -25,6 +25,7 @@ from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.schema import row_rules, tables
 from interlock_adapters.sql.statements import move_facts, rows, updates
 from interlock_adapters.sql.store import claims, inserts, parking
+from interlock_adapters.sql.store.borrowed import borrowed
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.feed import Feed
 from interlock_adapters.sql.store.idempotency import IdempotencyKeys
@@ -89,7 +90,9 @@ class SqlStore:
         """See `JobStore.add`."""
         now = self.database.clock.now()
         if connection is not None:
-            return inserts.add(inserts.borrowed(connection), jobs, now=now)
+            dialect, schema = self.database.flavor.dialect, self.database.schema
+            own = borrowed(connection, dialect)
+            return inserts.add(own, jobs, now=now, schema=schema)
         return self.database.repeated(lambda own: inserts.add(own, jobs, now=now))
 
     def claim(self, request: ClaimRequest) -> list[Job]:

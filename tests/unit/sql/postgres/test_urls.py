@@ -41,8 +41,9 @@ def url() -> Iterator[str]:
 
 def _run(url: str, *statements: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url, autocommit=True) as raw:
+        cursor = raw.cursor()
         for statement in statements:
-            cursor = raw.execute(statement.encode())
+            cursor.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
 
