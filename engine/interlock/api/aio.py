@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock.api.async_monitor import AsyncMonitor
 from interlock.api.engine import Engine
-from interlock.api.handle import AsyncJobHandle
+from interlock.api.handle import AsyncJobHandle, JobHandle
 from interlock.api.offload import Block, Offload, in_thread, on_thread
 from interlock.core.bounds import check_wait
 from interlock.core.errors import WaitTimeout
@@ -93,8 +93,19 @@ class AsyncEngine:
         **options: Unpack[Options],
     ) -> AsyncJobHandle[object]: ...
     async def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
-        """See `Engine.submit`."""
-        handle = await self._call(self.sync.submit, job, *args, **kwargs)
+        """See `Engine.submit`; `connection=` may be an AsyncSession, too."""
+        options = kwargs if isinstance(job, str) else job.defaults
+        connection: Any = options.get("connection")
+        if not hasattr(connection, "run_sync"):
+            handle = await self._call(self.sync.submit, job, *args, **kwargs)
+            return AsyncJobHandle(handle.id, self)
+
+        def submit(own: object) -> JobHandle[Any]:
+            if isinstance(job, str):
+                return self.sync.submit(job, *args, **{**kwargs, "connection": own})
+            return self.sync.submit(job.options(connection=own), *args, **kwargs)
+
+        handle = await connection.run_sync(submit)
         return AsyncJobHandle(handle.id, self)
 
     async def submit_many(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -12,12 +15,13 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from psycopg.rows import dict_row
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlmodel import Session as SqlModelSession
 
 import postgres
 from e2e import sample_jobs as jobs
-from interlock import DuplicateJob, Engine, InvalidOption, JobStatus
+from interlock import AsyncEngine, DuplicateJob, Engine, InvalidOption, JobStatus
 
 #: From a URL, a connection in a transaction: its end is rolled back or committed.
 Begin = Callable[[str], AbstractContextManager[tuple[Any, Callable[[str], object]]]]
@@ -154,3 +158,87 @@ def test_a_connection_to_another_kind_of_database_is_refused(engine: Engine) -> 
 def test_what_is_no_connection_is_refused(engine: Engine, connection: object) -> None:
     with pytest.raises(InvalidOption, match="Django's connection"):
         engine.submit(jobs.add.options(connection=connection), 1)
+
+
+def test_an_async_session_or_connection_is_shared_too(url: str) -> None:
+    if url.startswith("sqlite"):
+        pytest.skip("aiosqlite is not a dependency of the tests")
+    plain = url.partition("?")[0].replace("postgresql:", "postgresql+psycopg:")
+
+    async def main() -> None:
+        application = create_async_engine(plain)
+        async with await AsyncEngine.open(url) as engine:
+            async with AsyncSession(application) as session, session.begin():
+                kept = await engine.submit(jobs.add.options(connection=session), 1)
+                nested = await session.begin_nested()
+                await engine.submit(jobs.add.options(connection=session), 2)
+                await nested.rollback()
+                assert (await engine.counts())[JobStatus.PENDING] == 0
+            async with application.connect() as connection:
+                name, params = jobs.add.name, {"left": 3}
+                await engine.submit(name, params, connection=connection)
+                await connection.rollback()
+            page = await engine.search()
+            assert [job.id for job in page.items] == [kept.id]
+        await application.dispose()
+
+    asyncio.run(main())
+
+
+_DJANGO = """
+import sys, django
+from django.conf import settings
+url, name, kind = sys.argv[1:]
+engine = "django.db.backends." + kind
+settings.configure(DATABASES={"default": {"ENGINE": engine, "NAME": name,
+    "USER": "USER_", "HOST": "HOST_", "PORT": "PORT_"}})
+django.setup()
+from django.db import connection, transaction
+from interlock import Engine, InvalidOption, job
+
+@job
+def pack(left: int) -> int:
+    return left
+
+def submit(left):
+    return engine.submit(pack.options(connection=connection), left).id
+
+with Engine.open(url) as engine:
+    try:
+        submit(1)
+    except InvalidOption as error:
+        assert "transaction.atomic()" in str(error), error
+    with transaction.atomic():
+        kept = submit(2)
+        try:
+            with transaction.atomic():
+                submit(3)
+                raise RuntimeError
+        except RuntimeError:
+            pass
+    with transaction.atomic():
+        submit(4)
+        transaction.set_rollback(True)
+    assert [job.id for job in engine.search().items] == [kept]
+"""
+
+
+def test_djangos_connection_is_shared(url: str, tmp_path: Path) -> None:
+    parsed = sa.make_url(url.partition("?")[0])
+    kind = "sqlite3" if url.startswith("sqlite") else "postgresql"
+    text = _DJANGO
+    for word, value in (
+        ("USER_", parsed.username),
+        ("HOST_", parsed.host),
+        ("PORT_", parsed.port),
+    ):
+        text = text.replace(word, str(value or ""))
+    script = tmp_path / "shop.py"
+    script.write_text(text)
+    done = subprocess.run(
+        [sys.executable, script, url, str(parsed.database), kind],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
