@@ -18,7 +18,10 @@ from interlock import Engine, IllegalTransition, Job, JobStatus, StoreUnavailabl
 from interlock.core.job import Move
 from interlock.core.lifecycle import Event
 from interlock.ports.store import JobStore
+from interlock.testing.clock import ManualClock
+from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.postgres import connection
+from interlock_adapters.sql.statements import claiming
 from interlock_adapters.sql.store.store import SqlStore
 from pace import deadline
 
@@ -169,6 +172,60 @@ def test_a_limit_that_two_workers_set_at_once_is_set(url: str, store: SqlStore) 
         rival.commit()
         other.result(deadline(20))
     assert store.limits() == {"t.add": (0, 2)}
+
+
+def test_who_changes_a_limit_waits_for_claims_under_way(
+    url: str, store: SqlStore
+) -> None:
+    """They may have read the old one: when the call returns, none goes on with it."""
+    calls: list[Callable[[], None]] = [
+        lambda: store.set_limit("t.add", 2),
+        lambda: store.set_paused("q", paused=True),
+    ]
+    for call in calls:
+        with _rival(url) as claim, ThreadPoolExecutor(1) as pool:
+            claim.execute(claiming.begin_claim())
+            waiting = pool.submit(call)
+            until(lambda: _ask(url, _WAIT))
+            assert not waiting.done()
+            claim.commit()
+            waiting.result(deadline(20))
+
+
+def test_a_claim_waits_for_a_limit_that_is_being_changed(
+    url: str, store: SqlStore
+) -> None:
+    scene = Scenario(store, ManualClock())
+    scene.store.add([scene.new(name="f") for _ in range(3)])
+    with _rival(url) as change, ThreadPoolExecutor(1) as pool:
+        change.execute(claiming.barrier())
+        limit = "INSERT INTO interlock_limit (key, max_running) VALUES ('name:f', 1)"
+        change.execute(sa.text(limit))
+        claimed = pool.submit(scene.claim, "f")
+        until(lambda: _ask(url, _WAIT))
+        change.commit()
+        assert [job.id for job in claimed.result(deadline(20))] == ["j1"]
+
+
+def test_two_claims_at_once_share_the_slots(url: str, store: SqlStore) -> None:
+    scene = Scenario(store, ManualClock())
+    scene.store.set_limit("f", 1)
+    scene.store.add([scene.new(name="f") for _ in range(3)])
+    slot = "INSERT INTO interlock_slot (key, number, job_id, attempt)"
+    with _rival(url) as first, ThreadPoolExecutor(1) as pool:
+        first.execute(sa.text(f"{slot} VALUES ('name:f', 1, 'j3', 1)"))
+        claimed = pool.submit(scene.claim, "f")
+        until(lambda: _ask(url, _WAIT))  # for the slot that the other takes
+        first.commit()
+        assert claimed.result(deadline(20)) == []
+    (fault,) = store.verify()
+    assert (fault.job_id, fault.what) == (
+        "j3",
+        "holds a slot of a limit, but does not run",
+    )
+    with _rival(url) as owner:
+        owner.execute(sa.text("DELETE FROM interlock_slot"))
+        owner.commit()
 
 
 def test_a_stricter_default_of_the_database_refuses_no_engine(url: str) -> None:

@@ -39,6 +39,7 @@ _log = logging.getLogger("interlock.worker")
 _POLL_S: Final = 2.0  # the delay that a lost notification can cause
 _LOOK_S: Final = 0.03  # between two looks for cancels; our own writes wake us too
 _REAP_S: Final = 1.0
+_IDLE_S: Final = 2.0  # the same, while nothing runs here
 _SOON_S: Final = 0.2  # what is due this soon is done now, to save wake-ups
 _STORE_DOWN_S: Final = 0.5
 _GROUP: Final = 4  # ends in one transaction, of four times as many attempts
@@ -120,6 +121,9 @@ class Worker:
         self._poll = Duty(
             name="poll for jobs", run=self._look_for_jobs, period_s=_POLL_S
         )
+        self._reaping = Duty(
+            name="reap", run=self._reap, period_s=_REAP_S, early_s=_SOON_S
+        )
         self._reopening = Duty(
             name="reopen parked jobs",
             run=self._reopen,
@@ -136,7 +140,7 @@ class Worker:
             ),
             self._shutdown,
             self._renewal,
-            Duty(name="reap", run=self._reap, period_s=_REAP_S, early_s=_SOON_S),
+            self._reaping,
             self._reopening,
             self._poll,
         )
@@ -296,9 +300,11 @@ class Worker:
     def _look_for_jobs(self, _now: float) -> None:
         self._may_find_jobs = True
 
-    def _reap(self, _now: float) -> None:
-        self._reaper.reap(self._clock.now())
+    def _reap(self, now: float) -> None:
+        found = self._reaper.reap(self._clock.now())
         self._attempts.let_go()
+        if not found and not self._attempts.all:
+            self._reaping.next_at = now + _IDLE_S
 
     def _reopen(self, now: float) -> None:
         self._reopened_until, is_more = self._store.reopen(
@@ -307,6 +313,8 @@ class Worker:
         if is_more:
             self._reopening.next_at = now
             self._may_find_jobs = True
+        elif not self._attempts.all:
+            self._reopening.next_at = now + _IDLE_S
 
     def _shut_down(self, now: float) -> None:
         """Begin the shutdown grace; stop the attempts when it is over."""

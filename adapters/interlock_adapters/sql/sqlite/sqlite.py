@@ -5,9 +5,9 @@ import re
 import sqlite3
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -30,6 +30,7 @@ NETWORK: Final = frozenset(
     }
 )
 _BUSY_S: Final = 30.0
+_PERMISSIONS: Final = re.compile(r"0?[0-7]{3}")
 _OCTAL: Final = re.compile(r"\\(\d{3})")  # how mountinfo writes a space
 
 #: What each family of errors means, and what to do.
@@ -47,6 +48,13 @@ _PLAIN: Final = {
     "SQLITE_PERM": "cannot be opened: no permission",
     "SQLITE_AUTH": "cannot be opened: no permission",
 }
+
+
+class _File(NamedTuple):
+    """A database file, and the permissions that it gets when it is created."""
+
+    path: Path
+    permissions: int
 
 
 class SqliteDialect:
@@ -120,9 +128,12 @@ def open_store(
             or older workers still use it.
     """
     clock = clock or SystemClock()
-    path, engine = _connect(url)
+    file, engine = _connect(url)
+    path = file.path
     with _explained(path, engine):
-        if not create:
+        if create:
+            _make(file)
+        else:
             _refuse_missing(path)
         ready = _is_ready(engine)
         if not ready and not create:
@@ -134,19 +145,36 @@ def open_store(
     return SqlStore(Database(engine, dialect, clock, turns=WriteQueue(_BUSY_S)))
 
 
-def _connect(url: str) -> tuple[Path, sa.Engine]:
+def _connect(url: str) -> tuple[_File, sa.Engine]:
     parsed = sa.make_url(url)
-    synchronous = str(parsed.query.get("synchronous", "FULL")).upper()
     if not parsed.database or parsed.database == ":memory:":
         raise StoreUnavailable(
             "An SQLite database in memory works with one connection only. Use a file "
             "(sqlite:///jobs.db), or `memory:` for tests."
         )
+    query = {name: str(value) for name, value in parsed.query.items()}
+    synchronous = query.pop("synchronous", "FULL").upper()
+    permissions = query.pop("permissions", "0600")
+    if query:
+        raise StoreUnavailable(
+            f"Unknown parameter in the URL of the SQLite file: {min(query)}. There are "
+            "`synchronous` and `permissions`. Nothing was changed."
+        )
     if synchronous not in {"FULL", "NORMAL", "EXTRA"}:
         raise StoreUnavailable(
             f"Invalid value for synchronous: {synchronous}. Use FULL, EXTRA or NORMAL."
         )
+    if not _PERMISSIONS.fullmatch(permissions):
+        raise StoreUnavailable(
+            f"Invalid value for permissions: {permissions}. Use three octal digits, "
+            "as 0600 or 0660. Nothing was changed."
+        )
     path = Path(parsed.database).absolute()
+    if path.is_dir():
+        raise StoreUnavailable(
+            f"{path} is a folder. Name a file in it, as sqlite:///{path}/jobs.db. "
+            "Nothing was created."
+        )
     _refuse_network(path)
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
@@ -154,7 +182,15 @@ def _connect(url: str) -> tuple[Path, sa.Engine]:
     )
     _prepare(engine, synchronous)
     file_identity.keep(engine, path)
-    return path, engine
+    return _File(path, int(permissions, 8)), engine
+
+
+def _make(file: _File) -> None:
+    """Create a missing file, empty; its `-wal` and `-shm` get its permissions."""
+    with suppress(OSError):  # it is there; or SQLite says why it cannot be
+        made = os.open(file.path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.fchmod(made, file.permissions)
+        os.close(made)
 
 
 @contextmanager
@@ -174,10 +210,12 @@ class SqliteSchema:
     """The commands of `interlock db`: entry point `sqlite`."""
 
     def __init__(self, url: str) -> None:
-        self._path, self._engine = _connect(url)
+        self._file, self._engine = _connect(url)
+        self._path = self._file.path
 
     def upgrade(self) -> list[str]:
         """Upgrade the schema; return the guards that had to be restored."""
+        _make(self._file)
         with _explained(self._path, self._engine):
             with self._engine.execution_options(write=True).begin() as connection:
                 weak = upgrade.upgrade(connection, now=SystemClock().now())

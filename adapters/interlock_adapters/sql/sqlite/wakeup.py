@@ -28,6 +28,7 @@ _QUICK_S: Final = 0.02
 _CLOSELY_S: Final = 0.05
 _CLOSE_S: Final = 0.0003
 _LATER: Final = 4
+_CHUNK: Final = 65536
 _TICK_S: Final = 0.001  # poll(2) counts in milliseconds
 
 
@@ -50,6 +51,7 @@ class SqliteWakeup:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._wal = os.fsencode(f"{path.name}-wal") + b"\0"  # as events name it
         self._connection: sqlite3.Connection | None = None
         self._inotify: int | None = None
         self._file: tuple[int, int] | None = None
@@ -112,20 +114,22 @@ class SqliteWakeup:
             ready = {fd for fd, _ in poll.poll(left_s // _TICK_S)}
             if not ready and left_s < _TICK_S:
                 time.sleep(left_s)
-            self._drain(ready)
-            if self._inotify in ready:
+            if self._drain(ready):
                 self._written_at = time.monotonic()
             changed = self._changed()
             if changed or ready - {self._inotify} or time.monotonic() >= until:
                 return changed
 
-    def _drain(self, ready: set[int]) -> None:
+    def _drain(self, ready: set[int]) -> bool:
+        """Empty the bell and inotify; return whether the WAL was written."""
+        is_written = False
         for fd in ready & {self._bell, self._inotify}:
-            try:
-                while len(os.read(fd, 65536)) == 65536:  # noqa: PLR2004  (a full read)
-                    pass
-            except BlockingIOError:
-                pass
+            with contextlib.suppress(BlockingIOError):
+                while data := os.read(fd, _CHUNK):
+                    is_written |= fd == self._inotify and self._wal in data
+                    if len(data) < _CHUNK // 2:  # a read returns whole events
+                        break
+        return is_written
 
     def _changed(self) -> bool:
         before, self._seen = self._seen, self._version()

@@ -29,6 +29,16 @@ _HAS_HELD = sa.text(
     " UNION ALL SELECT 1 FROM interlock_job"
     f" WHERE {DUE} AND run_at <= :now LIMIT 1) AS held"
 ).bindparams(_NOW)
+#: The slots of limits belong to the attempts that run, and to no others.
+_SLOT_FAULTS = {
+    "SELECT job_id FROM interlock_slot AS s WHERE NOT EXISTS (SELECT 1"
+    f" FROM interlock_job AS j WHERE j.id = s.job_id AND j.status = '{RUNNING}'"
+    " AND j.attempt = s.attempt)": "holds a slot of a limit, but does not run",
+    "SELECT j.id FROM interlock_job AS j JOIN interlock_limit AS l"
+    f" ON l.key = 'name:' || j.name WHERE j.status = '{RUNNING}' AND NOT EXISTS"
+    " (SELECT 1 FROM interlock_slot AS s WHERE s.job_id = j.id AND s.key = l.key"
+    " AND s.attempt = j.attempt)": "runs without a slot of the limit of its name",
+}
 _RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
 
 
@@ -160,6 +170,9 @@ class Maintenance:
                 Fault(job_id=job_id, what="has a history but no row")
                 for job_id in connection.scalars(orphans)
             ]
+            for query, what in _SLOT_FAULTS.items():
+                ids = connection.execute(sa.text(query)).scalars()
+                found += [Fault(job_id=job_id, what=what) for job_id in ids]
         return found
 
 

@@ -15,6 +15,7 @@ from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.postgres import postgres as postgres_store
+from interlock_adapters.sql.store.store import SqlStore
 
 HOSTILE = {
     "datestyle": "'SQL, DMY'",
@@ -177,3 +178,16 @@ def test_a_search_path_without_a_schema_says_what_to_do(url: str) -> None:
         Engine.open(url)
     with Engine.open(f"{url}?schema=somewhere") as engine:
         assert engine.counts()[JobStatus.PENDING] == 0
+
+
+def test_connections_that_can_only_read_are_dropped(url: str) -> None:
+    with Engine.open(url) as engine:
+        scene = Scenario(engine._store, ManualClock())
+        store = scene.store
+        assert isinstance(store, SqlStore)
+        with store.database.engine.connect() as opened:  # as after a failover
+            opened.exec_driver_sql("SET default_transaction_read_only = on")
+            opened.commit()
+        with pytest.raises(StoreUnavailable, match="read-only"):
+            scene.add()
+        assert scene.add().status is JobStatus.PENDING

@@ -71,7 +71,7 @@ def test_a_refused_batch_leaves_nothing_in_the_callers_transaction(
 
 
 def test_what_is_no_connection_is_refused(scene: Scenario) -> None:
-    with pytest.raises(InvalidOption, match="a SQLAlchemy Connection"):
+    with pytest.raises(InvalidOption, match="a Connection, Session"):
         scene.store.add([scene.new()], connection="jobs.db")
     assert scene.store.counts()[INITIAL] == 0
 

@@ -277,3 +277,66 @@ def test_threads_may_open_new_files_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", OPEN_MANY, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def _modes(path: Path) -> dict[str, int]:
+    names = (path.name, f"{path.name}-wal", f"{path.name}-shm")
+    return {
+        name: (path.parent / name).stat().st_mode & 0o777
+        for name in names
+        if (path.parent / name).exists()
+    }
+
+
+@pytest.mark.parametrize(("query", "mode"), [("", 0o600), ("?permissions=0660", 0o660)])
+def test_a_new_file_is_its_owners_alone_unless_told_else(
+    path: Path, query: str, mode: int
+) -> None:
+    before = os.umask(0o022)
+    try:
+        store = open_store(f"sqlite:///{path}{query}", ManualClock())
+        _scene(store).add()
+        assert set(_modes(path).values()) == {mode}
+        assert len(_modes(path)) == 3
+        store.close()
+    finally:
+        os.umask(before)
+
+
+def test_an_existing_file_keeps_its_permissions(filled: Path) -> None:
+    filled.chmod(0o640)
+    _open(filled).close()
+    assert _modes(filled)[filled.name] == 0o640
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("?mode=ro", "Unknown parameter in the URL of the SQLite file: mode"),
+        ("?uri=true", "uri"),
+        ("?permissions=rw", "permissions: rw"),
+        ("?permissions=0999", "permissions: 0999"),
+        ("?synchronous=OFF", "synchronous: OFF"),
+    ],
+)
+def test_what_a_url_cannot_say_is_refused(path: Path, query: str, words: str) -> None:
+    with pytest.raises(StoreUnavailable, match=words):
+        open_store(f"sqlite:///{path}{query}", ManualClock())
+    assert not path.exists()
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match=r"is a folder\. Name a file in it"):
+        _open(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a b.db", "a#b.db", "\u00e9.db", "a'b.db"])
+def test_an_odd_name_is_the_name_of_the_file(tmp_path: Path, name: str) -> None:
+    store = _open(tmp_path / name)
+    _scene(store).add()
+    waiter = store.watch()
+    assert waiter.wait(0) in {True, False}
+    waiter.close()
+    store.close()
+    assert (tmp_path / name).is_file()

@@ -242,3 +242,31 @@ def test_a_claim_without_its_slot_is_refused_by_the_database(scene: Scenario) ->
     )
     with pytest.raises(sa.exc.IntegrityError, match="guards of claim are not met"):
         _sql(scene, claim)
+
+
+def test_a_slot_that_its_job_cannot_use_is_passed_on(scene: Scenario) -> None:
+    scene.store.set_limit("f", 1)
+    _add(scene, 1, name="f")
+    _add(scene, 1, name="f", queue="q")
+    _add(scene, 1, name="f")
+    (running,) = scene.claim("f")
+    assert scene.claim("f") == []
+    scene.store.set_paused("q", paused=True)
+    scene.apply(running, Event.SUCCEED, proof=Proof.CGROUP)
+    assert _parked(scene) == {None: 1, "key:name:f": 1}  # the best, of queue q
+    assert scene.claim("f") == []
+    assert _parked(scene) == {"paused:q": 1, None: 1}
+    assert [job.id for job in scene.claim("f")] == ["j3"]
+
+
+@pytest.mark.parametrize("verb", ["INSERT OR REPLACE", "REPLACE", "INSERT"])
+def test_a_slot_is_never_taken_from_its_job(tmp_path: Path, verb: str) -> None:
+    clock = ManualClock()
+    store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
+    scene = Scenario(store, clock)
+    store.set_limit("f", 2)
+    _add(scene, 2, name="f")
+    scene.claim("f", limit=1)
+    with pytest.raises(sa.exc.IntegrityError, match="the slot is taken"):
+        _sql(scene, f"{verb} INTO interlock_slot VALUES ('name:f', 1, 'j2', 1)")
+    store.close()
