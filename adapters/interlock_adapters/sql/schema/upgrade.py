@@ -23,12 +23,18 @@ def current(connection: sa.Connection) -> str | None:
     """Return the schema's version, None for an empty database.
 
     Raises:
-        SchemaMismatch: it has a table with a name of ours that is not ours.
+        SchemaMismatch: it has a table with a name of ours that is not ours, or its
+            version is gone.
     """
     names = set(sa.inspect(connection).get_table_names())
     if VERSION_TABLE in names:
         query = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")
         version: str | None = connection.scalar(query)
+        if version is None:
+            raise SchemaMismatch(
+                "The database has tables of Interlock, but no version of its schema: it "
+                "is damaged. Restore a backup. Nothing was changed."
+            )
         return version
     foreign = sorted(names & set(TABLES))
     if foreign:
