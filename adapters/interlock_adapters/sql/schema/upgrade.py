@@ -32,8 +32,8 @@ def current(connection: sa.Connection) -> str | None:
         version: str | None = connection.scalar(query)
         if version is None:
             raise SchemaMismatch(
-                "The database has tables of Interlock, but no version of its schema: it "
-                "is damaged. Restore a backup. Nothing was changed."
+                "The database has tables of Interlock, but no schema version: it is "
+                "damaged. Restore a backup. Nothing was changed."
             )
         return version
     foreign = sorted(names & set(TABLES))
