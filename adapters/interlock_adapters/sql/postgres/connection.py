@@ -150,16 +150,16 @@ class Impatient(psycopg.Connection[Any]):
         """Run psycopg's generator; it gets Ready.NONE while nothing is readable."""
         until = time.monotonic() + _ANSWER_S
         try:
-            wanted = next(gen)
+            events = next(gen)
             while True:
-                ready = yield wanted
+                ready = yield events
                 now = time.monotonic()
                 if ready:
                     until = now + _ANSWER_S
                 elif now > until:
                     self.close()
                     raise psycopg.OperationalError(f"no answer for {_ANSWER_S:g} s")
-                wanted = gen.send(ready)
+                events = gen.send(ready)
         except StopIteration as stop:
             value: T = stop.value
             return value

@@ -84,18 +84,18 @@ def unavailable(where: connection.Target, error: Exception) -> StoreUnavailable 
     """Return the meaning of an error of PostgreSQL, None for a bug of Interlock."""
     cause = getattr(error, "orig", error)
     state = getattr(cause, "sqlstate", None) or ""
-    words = _PLAIN.get(state) or _PLAIN.get(state[:3]) or _PLAIN.get(state[:2])
+    meaning = _PLAIN.get(state) or _PLAIN.get(state[:3]) or _PLAIN.get(state[:2])
     if isinstance(error, sa.exc.TimeoutError):  # of the pool
-        words, cause = "has no connection left for this thread", error
+        meaning, cause = "has no connection left for this thread", error
     if isinstance(cause, ValueError):  # values that nobody of us wrote
-        words = "is damaged"
-    if words is None and isinstance(cause, psycopg.OperationalError):
-        words = "cannot be reached"
-    if words is None:
+        meaning = "is damaged"
+    if meaning is None and isinstance(cause, psycopg.OperationalError):
+        meaning = "cannot be reached"
+    if meaning is None:
         return None
     kind = Undone if state.startswith("40") else StoreUnavailable
     return kind(
-        f"{where.where} {words} ({cause}). Nothing was written by this call, unless "
+        f"{where.where} {meaning} ({cause}). Nothing was written by this call, unless "
         "the connection broke while it was committing; what was acknowledged is kept."
     )
 

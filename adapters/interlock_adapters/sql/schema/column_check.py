@@ -36,21 +36,21 @@ def faults(connection: sa.Connection) -> list[str]:
     """Return which columns of our tables are missing, changed or not ours."""
     postgres = connection.dialect.name == POSTGRES
     query = sa.text(_POSTGRES if postgres else _SQLITE).bindparams(_OURS)
-    found: Columns = {
+    actual: Columns = {
         (row.place, row.name): (row.type, bool(row.filled))
         for row in connection.execute(query)
     }
-    wanted = _wanted(connection.dialect.name)
+    expected = _expected(connection.dialect.name)
     return [
-        f"column {table}.{name} {_words(found.get(key), wanted.get(key))}"
-        for key in sorted({*found, *wanted})
-        if found.get(key) != wanted.get(key)
+        f"column {table}.{name} {_difference(actual.get(key), expected.get(key))}"
+        for key in sorted({*actual, *expected})
+        if actual.get(key) != expected.get(key)
         for table, name in [key]
     ]
 
 
 @cache
-def _wanted(kind: str) -> Columns:
+def _expected(kind: str) -> Columns:
     dialect = sa.make_url(f"{kind}://").get_dialect()()
     names = _NAMES if kind == POSTGRES else {}
     return {
@@ -61,11 +61,13 @@ def _wanted(kind: str) -> Columns:
     }
 
 
-def _words(found: tuple[str, bool] | None, wanted: tuple[str, bool] | None) -> str:
-    if found is None:
+def _difference(
+    actual: tuple[str, bool] | None, expected: tuple[str, bool] | None
+) -> str:
+    if actual is None:
         return "is missing"
-    if wanted is None:
+    if expected is None:
         return "is not Interlock's"
-    if found[0] != wanted[0]:
-        return f"is {found[0] or 'without a type'}, not {wanted[0]}"
-    return "may be NULL" if wanted[1] else "may not be NULL"
+    if actual[0] != expected[0]:
+        return f"is {actual[0] or 'without a type'}, not {expected[0]}"
+    return "may be NULL" if expected[1] else "may not be NULL"

@@ -18,9 +18,9 @@ _INSTALLED: Final = (
 Rows = Sequence[Mapping[str, object]]
 
 
-def wanted(dialect: str) -> dict[str, str]:
+def expected(dialect: str) -> dict[str, str]:
     """Return the triggers that this version installs, by name."""
-    return plpgsql.wanted() if dialect == POSTGRES else triggers.triggers()
+    return plpgsql.expected() if dialect == POSTGRES else triggers.triggers()
 
 
 def digest(found: Mapping[str, str], rows: Rows = LIFECYCLE_ROWS) -> str:
@@ -40,18 +40,18 @@ def faults(connection: sa.Connection, version: str) -> list[str]:
     if version != guard_digests.HEAD:
         same = digest(installed, rows) == guard_digests.GUARDS[version][dialect]
         return [] if same else [f"they are not those of schema {version}"]
-    found = weakened(installed, wanted(dialect))
+    found = weakened(installed, expected(dialect))
     if sorted(rows, key=str) != sorted(LIFECYCLE_ROWS, key=str):
         found.append("the rows of the lifecycle table")
     return found
 
 
-def weakened(installed: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+def weakened(installed: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:
     """Return the names of the triggers that are missing, changed or not ours."""
     return sorted(
         name
-        for name in {*wanted, *installed}
-        if wanted.get(name) != installed.get(name)
+        for name in {*expected, *installed}
+        if expected.get(name) != installed.get(name)
     )
 
 

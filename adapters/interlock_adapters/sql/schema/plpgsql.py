@@ -13,7 +13,7 @@ from interlock_adapters.sql.schema.triggers import (
     Guard,
     Writer,
     guards,
-    said,
+    message,
     writers,
 )
 
@@ -40,14 +40,14 @@ def _guard_body(guard: Guard) -> str:
     rules = (rule for rule in guard.rules if "typeof(" not in rule[0])  # typed here
     lines = [
         f"IF ({portable(fault)}) THEN RAISE EXCEPTION USING"
-        f" ERRCODE = '{_state(words)}', MESSAGE = '{said(words)}'; END IF;"
-        for fault, words in rules
+        f" ERRCODE = '{_state(text)}', MESSAGE = '{message(text)}'; END IF;"
+        for fault, text in rules
     ]
     return "\n".join([*lines, f"RETURN {'OLD' if guard.event == 'DELETE' else 'NEW'};"])
 
 
-def _state(words: str) -> str:
-    return _TAKEN if "is taken" in words else _REFUSED
+def _state(text: str) -> str:
+    return _TAKEN if "is taken" in text else _REFUSED
 
 
 def _writer_body(writer: Writer) -> str:
@@ -70,7 +70,7 @@ def bodies() -> dict[str, str]:
         found[PREFIX + writer.name] = _writer_body(writer)
     for event in ("INSERT", "UPDATE"):
         found[f"{PREFIX}job_wake_{event.lower()}"] = _wake_body(event)
-    refused = said("this table must not be truncated")
+    refused = message("this table must not be truncated")
     found[f"{PREFIX}truncate"] = (
         f"RAISE EXCEPTION USING ERRCODE = '{_REFUSED}', MESSAGE = '{refused}';"
     )
@@ -115,7 +115,7 @@ def ddl() -> list[str]:
     return made
 
 
-def wanted() -> dict[str, str]:
+def expected() -> dict[str, str]:
     """Return what `INSTALLED` finds where the guard is whole."""
     text = bodies()
     found = {name: text[name] for name, _, _ in _triggers()}

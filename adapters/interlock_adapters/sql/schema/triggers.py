@@ -124,9 +124,9 @@ def _log(source: str, token: str, now: str, position: str) -> str:
     )
 
 
-def said(words: str) -> str:
-    """Return what a guard says, as the inside of a SQL literal."""
-    return f"interlock: {words.replace(chr(39), chr(39) * 2)}. Nothing was written."
+def message(text: str) -> str:
+    """Return the message of a guard, as the inside of a SQL literal."""
+    return f"interlock: {text.replace(chr(39), chr(39) * 2)}. Nothing was written."
 
 
 def triggers() -> dict[str, str]:
@@ -134,8 +134,8 @@ def triggers() -> dict[str, str]:
     found = {}
     for guard in guards():
         body = "\n".join(
-            f"  SELECT RAISE(ABORT, '{said(words)}') WHERE {fault};"
-            for fault, words in (*guard.rules, *guard.sqlite_rules)
+            f"  SELECT RAISE(ABORT, '{message(text)}') WHERE {fault};"
+            for fault, text in (*guard.rules, *guard.sqlite_rules)
         )
         when = f"BEFORE {guard.event} ON {PREFIX}{guard.table}"
         name = PREFIX + guard.name

@@ -28,13 +28,13 @@ def keep(engine: sa.Engine, path: Path) -> None:
 
     Once there was a file, no connection makes an empty one: its disk may be away.
     """
-    seen: set[tuple[int, int]] = set()
+    known: set[tuple[int, int]] = set()
 
     def look() -> tuple[int, int] | None:
         found = identity(path)
         if found is not None:
-            seen.add(found)
-        elif seen:
+            known.add(found)
+        elif known:
             raise StoreUnavailable(
                 f"{path} is gone: it was moved or deleted, or its disk is not mounted. "
                 "Put it back, and work continues by itself. Nothing was written."

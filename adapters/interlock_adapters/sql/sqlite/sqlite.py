@@ -88,7 +88,7 @@ class SqliteDialect:
         """See `Dialect.refuse_damage`."""
         found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
         if found != "ok":
-            raise StoreUnavailable(_words(self._path, "SQLITE_CORRUPT", found))
+            raise StoreUnavailable(_sentence(self._path, "SQLITE_CORRUPT", found))
 
 
 def unavailable(path: Path, error: Exception) -> StoreUnavailable | None:
@@ -103,10 +103,10 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable | None:
     if family not in _PLAIN:
         return None
     kind = SchemaMismatch if family == "SQLITE_NOTADB" else StoreUnavailable
-    return kind(_words(path, family, cause))
+    return kind(_sentence(path, family, cause))
 
 
-def _words(path: Path, family: str, cause: object) -> str:
+def _sentence(path: Path, family: str, cause: object) -> str:
     kept = (
         "" if family == "SQLITE_CORRUPT" else "; what was acknowledged before is kept"
     )
@@ -254,10 +254,10 @@ def _prepare(engine: sa.Engine, synchronous: str) -> None:
         if options.get("alone"):
             return
         if options.get("write"):
-            wanted = "NORMAL" if options.get("relaxed") else synchronous
-            if connection.info.get("synchronous") != wanted:
-                connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
-                connection.info["synchronous"] = wanted
+            mode = "NORMAL" if options.get("relaxed") else synchronous
+            if connection.info.get("synchronous") != mode:
+                connection.exec_driver_sql(f"PRAGMA synchronous = {mode}")
+                connection.info["synchronous"] = mode
         connection.exec_driver_sql(
             "BEGIN IMMEDIATE" if options.get("write") else "BEGIN"
         )

@@ -37,7 +37,7 @@ def _token(event: Event) -> dict[str, object]:
     return {"event": event.value, "write_seq": job.c.write_seq + 1}
 
 
-def _told(event: Event) -> dict[str, object]:
+def _event_columns(event: Event) -> dict[str, object]:
     """Return the columns that every move writes: who, when, why, and its token."""
     return _token(event) | {
         "event_at": _fact("now"),
@@ -86,7 +86,7 @@ def _canceled() -> dict[str, object]:
 def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
     """Return the UPDATE of any event but `claim` and `renew`."""
     row = row_of(event)
-    values = _told(event)
+    values = _event_columns(event)
     values["status"] = row.target.value
     if row.counts:
         values[row.counts.value] = job.c[row.counts.value] + 1
@@ -101,8 +101,8 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
         values["stop_cause"] = _fact("stop_cause")
     update = _update(event, values, flavor)
     if row.who is Who.CLIENT:
-        seen = _fact("version")
-        update = update.where(seen.is_(None) | (seen == job.c.write_seq))
+        version = _fact("version")
+        update = update.where(version.is_(None) | (version == job.c.write_seq))
     return update.returning(*job.c)
 
 
@@ -183,7 +183,7 @@ def attempt_noted() -> sa.Update:
     What a note does not tell stays as it is.
     """
     table = attempt.c
-    told = {name: _param(name, table[name].type) for name in ATTEMPT_NOTED}
+    params = {name: _param(name, table[name].type) for name in ATTEMPT_NOTED}
     return (
         sa.update(attempt)
         .where(
@@ -191,5 +191,5 @@ def attempt_noted() -> sa.Update:
             table.attempt == _param("attempt"),
             table.outcome.is_(None),
         )
-        .values({name: sa.func.coalesce(p, table[name]) for name, p in told.items()})
+        .values({name: sa.func.coalesce(p, table[name]) for name, p in params.items()})
     )

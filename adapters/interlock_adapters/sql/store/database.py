@@ -157,17 +157,17 @@ class Database:
             with self._turns(), writer.begin() as connection:
                 yield connection
         except UNUSABLE as error:
-            raise self._told(error) from error
+            raise self._meaning(error) from error
 
-    def _told(self, error: Exception) -> Exception:
+    def _meaning(self, error: Exception) -> Exception:
         """Return what to tell of an error, and open a SQLite file anew after it.
 
         A disk that failed and was mounted again holds another file in its place.
         """
-        told = self.dialect.unavailable(error)
-        if told is not None and self.dialect.is_useless(error):
+        meaning = self.dialect.unavailable(error)
+        if meaning is not None and self.dialect.is_useless(error):
             self.engine.dispose()
-        return told or error
+        return meaning or error
 
     @contextmanager
     def read(self, *, alone: bool = False) -> Iterator[sa.Connection]:
@@ -183,7 +183,7 @@ class Database:
             with (self._asker if alone else self.engine).connect() as connection:
                 yield connection
         except UNUSABLE as error:
-            raise self._told(error) from error
+            raise self._meaning(error) from error
 
     def rows(
         self, statement: sa.Executable, facts: Mapping[str, object] | None = None

@@ -154,14 +154,14 @@ class SqlStore:
     ) -> list[Job | InterlockError]:
         """Apply moves of different jobs; refuse those that their UPDATE left out."""
         now, epoch = self.database.dialect.lease_clock()
-        told = defaultdict(list)
+        facts_by_event = defaultdict(list)
         for move in moves:
             if move.event not in NOT_MOVES:
-                told[move.event].append(
+                facts_by_event[move.event].append(
                     move_facts.of_move(move, lease_now=now, lease_epoch=epoch)
                 )
         done: dict[str, Job] = {}
-        for event, each in told.items():
+        for event, each in facts_by_event.items():
             given = move_facts.parameter(each, self.database.flavor)
             found = connection.execute(updates.move(event, self.database.flavor), given)
             for row in found.mappings():
@@ -235,13 +235,13 @@ class SqlStore:
 def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
     """Yield the moves in order, in groups in which each job occurs once."""
     run: list[Move] = []
-    seen: set[str] = set()
+    ids: set[str] = set()
     for move in moves:
-        if move.job_id in seen:
+        if move.job_id in ids:
             yield run
-            run, seen = [], set()
+            run, ids = [], set()
         run.append(move)
-        seen.add(move.job_id)
+        ids.add(move.job_id)
     if run:
         yield run
 
@@ -277,13 +277,13 @@ def _attempts_noted(notes: Sequence[Note]) -> list[dict[str, object]]:
     for note in notes:
         match note:
             case Started():
-                told = {
+                values = {
                     "pid": note.pid,
                     "containment": note.containment,
                     "started_at": note.at,
                 }
             case Used():
-                told = {
+                values = {
                     "peak_memory_bytes": note.peak_memory_bytes,
                     "cpu_seconds": note.cpu_seconds,
                 }
@@ -294,7 +294,9 @@ def _attempts_noted(notes: Sequence[Note]) -> list[dict[str, object]]:
             row = dict.fromkeys(f"p_{name}" for name in updates.ATTEMPT_NOTED)
             row |= {"p_job_id": note.job_id, "p_attempt": note.attempt}
             found[note.job_id, note.attempt] = row
-        row |= {f"p_{name}": value for name, value in told.items() if value is not None}
+        row |= {
+            f"p_{name}": value for name, value in values.items() if value is not None
+        }
     return list(found.values())
 
 

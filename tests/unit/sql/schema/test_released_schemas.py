@@ -32,7 +32,7 @@ FROZEN = {
 
 @pytest.mark.parametrize("dialect", [SQLITE, POSTGRES])
 def test_the_guards_of_the_head_are_those_recorded(dialect: str) -> None:
-    now = installed_guards.digest(installed_guards.wanted(dialect))
+    now = installed_guards.digest(installed_guards.expected(dialect))
     assert now == guard_digests.GUARDS[guard_digests.HEAD][dialect], (
         "the guards changed; write a migration and record its digest in released.py: "
         f"{dialect} {now}"
@@ -48,7 +48,7 @@ def test_no_migration_that_was_released_changes() -> None:
 
 
 def test_a_digest_sees_every_trigger_and_every_row() -> None:
-    wanted = installed_guards.wanted(SQLITE)
+    wanted = installed_guards.expected(SQLITE)
     whole = installed_guards.digest(wanted)
     for name in wanted:
         assert installed_guards.digest({**wanted, name: "weaker"}) != whole
