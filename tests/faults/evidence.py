@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +39,24 @@ def submitted(engine: Engine, folder: Path) -> list[JobHandle[int]]:
     ]
     until(lambda: all(alive(handle.id) for handle in handles))
     return handles
+
+
+def last_alive_at(
+    handles: Sequence[JobHandle[int]], clock: Callable[[], float] = time.time
+) -> float:
+    """Wait until no process of the jobs is alive; return when one was seen at last.
+
+    It is the time when that look began: a slow look must not make a death late.
+    """
+    seen_at = began = clock()
+
+    def is_dead() -> bool:
+        nonlocal seen_at, began
+        seen_at, began = began, clock()
+        return not any(alive(handle.id) for handle in handles)
+
+    until(is_dead)
+    return seen_at
 
 
 def lease(url: str, job_id: str) -> tuple[str, int, float]:

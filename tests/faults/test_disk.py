@@ -10,14 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from e2e import sample_jobs as jobs
-from e2e.processes import alive, until
 from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
 from interlock.ports.clock import boot
 from interlock_adapters.sql.store.store import SqlStore
 from pace import deadline
 
 from .disks import Disk, fill, mounted
-from .evidence import ENDS, ends, submitted, worker
+from .evidence import ENDS, ends, last_alive_at, submitted, worker
 
 _RUNNING = sa.text(
     "SELECT id, lease_until_us FROM interlock_job WHERE status = 'RUNNING'"
@@ -59,12 +58,11 @@ def _submit_until_it_fails(engine: Engine, file: Path) -> list[JobHandle[int]]:
 def _fence(engine: Engine, handles: list[JobHandle[int]], folder: Path) -> None:
     """Wait until nothing of the jobs is alive: before their leases are over."""
     Path(folder, "end").touch()
-    until(lambda: not any(alive(handle.id) for handle in handles))
-    dead_at_us = boot() * 1_000_000
+    alive_at_us = last_alive_at(handles, boot) * 1_000_000
     assert isinstance(engine._store, SqlStore)
     rows = engine._store.database.rows(_RUNNING)
     assert {row["id"] for row in rows} == {handle.id for handle in handles}
-    assert all(dead_at_us < row["lease_until_us"] for row in rows)
+    assert all(alive_at_us < row["lease_until_us"] for row in rows)
 
 
 def test_a_full_disk_costs_no_job_and_no_worker(small: Path, tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ import pytest
 
 import postgres
 from e2e import sample_jobs as jobs
-from e2e.processes import alive, below, until
+from e2e.processes import below, until
 from interlock import Engine, JobHandle, JobStatus, StoreUnavailable
 from interlock_adapters.sql.postgres import connection
 from pace import deadline
 
-from .evidence import ENDS, LEASE_S, ends, lease, submitted, worker
+from .evidence import ENDS, LEASE_S, ends, last_alive_at, lease, submitted, worker
 from .wire import Wire
 
 _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'"
@@ -62,12 +62,11 @@ def _go_on(family: list[int]) -> None:
 
 
 def _sit_out(handles: list[JobHandle[int]]) -> float:
-    """Wait until every lease is over; return when the last process was dead."""
+    """Wait until every lease is over; return when the last process was seen alive."""
     over = time.monotonic() + LEASE_S + 0.2
-    until(lambda: not any(alive(handle.id) for handle in handles))
-    dead_at = time.time()
+    alive_at = last_alive_at(handles)
     until(lambda: time.monotonic() > over)
-    return dead_at
+    return alive_at
 
 
 def test_jobs_fence_themselves_while_the_server_stands_still(
@@ -79,14 +78,14 @@ def test_jobs_fence_themselves_while_the_server_stands_still(
         family = _stall(server)
         (tmp_path / "end").touch()
         try:
-            dead_at = _sit_out(handles)
+            alive_at = _sit_out(handles)
             process.send_signal(signal.SIGSTOP)  # it shall not be faster than we
         finally:
             _go_on(family)
         status, attempt, lease_until = lease(server.url, handles[0].id)
         process.send_signal(signal.SIGCONT)
         assert (status, attempt) == ("RUNNING", 1)
-        assert dead_at < lease_until
+        assert alive_at < lease_until
         assert ends(handles) == ENDS
         assert queued.result(deadline(20)) == 2
 
@@ -100,10 +99,10 @@ def test_a_wire_that_was_silent_costs_no_job_and_no_worker(
         wire.silence()
         until(lambda: wire.holds)  # the worker waits for an answer, and then one ends
         (tmp_path / "end").touch()
-        dead_at = _sit_out(handles)
+        alive_at = _sit_out(handles)
         status, attempt, lease_until = lease(server.url, handles[0].id)
         assert (status, attempt) == ("RUNNING", 1)
-        assert dead_at < lease_until
+        assert alive_at < lease_until
         wire.forward() if how == "forward" else wire.drop()
         assert ends(handles) == ENDS
 
