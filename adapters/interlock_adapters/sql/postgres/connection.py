@@ -7,6 +7,7 @@ a connection on which no answer comes.
 """
 
 import re
+import select
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -128,6 +129,18 @@ def _by_libpq(url: str) -> dict[str, str]:
     return own | {
         name: str(value) for name, value in found.items() if value is not None
     }
+
+
+def is_open(opened: psycopg.Connection[Any]) -> bool:
+    """Whether the server has not closed a connection that was idle: no round trip.
+
+    A server that ends a connection says so, and then closes it: that can be read.
+    """
+    if opened.closed:
+        return False
+    poll = select.poll()
+    poll.register(opened.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def _line(error: Exception) -> str:

@@ -109,6 +109,7 @@ def _engine(url: str) -> tuple[connection.Target, sa.Engine]:
         max_overflow=20,
         json_deserializer=from_json,
     )
+    engine.dialect.do_ping = connection.is_open  # type: ignore[method-assign, assignment]  # cheaper
     return where, engine
 
 

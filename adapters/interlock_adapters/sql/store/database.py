@@ -88,6 +88,11 @@ class Database:
         self._writer = engine.execution_options(write=True)
         self._relaxed = engine.execution_options(write=True, relaxed=True)
         self._asker = engine.execution_options(alone=True)
+        self._alone = (
+            engine.execution_options(isolation_level="AUTOCOMMIT")
+            if self.flavor.is_postgres
+            else engine
+        )
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -149,6 +154,23 @@ class Database:
                 if not tries:
                     raise
                 _log.warning("the transaction is repeated: %s", undone)
+
+    @property
+    def can_write_alone(self) -> bool:
+        """Whether a single statement may commit by itself, and saves round trips."""
+        return self.flavor.is_postgres and not self._is_joined
+
+    def write_alone(
+        self, statement: sa.Executable, values: Mapping[str, object]
+    ) -> None:
+        """Execute one statement that commits by itself."""
+        try:
+            with self._alone.connect() as connection:
+                connection.execute(statement, values)
+        except sa.exc.IntegrityError:
+            raise
+        except UNUSABLE as error:
+            raise self._meaning(error) from error
 
     @contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[sa.Connection]:

@@ -1,6 +1,6 @@
 """Inserts new jobs, in the store's own transaction or in the caller's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
@@ -53,6 +53,27 @@ def add(
                 raise
         else:
             return [places[new.id] for new in jobs]
+
+
+def add_alone(
+    write: Callable[[sa.Executable, Mapping[str, object]], object],
+    new: NewJob,
+    *,
+    now: datetime,
+) -> Job | None:
+    """Insert one job by one statement that commits by itself: one round trip.
+
+    Returns:
+        The job, or None if that takes more: a key is to be looked up, or the id is
+        taken. Nothing was stored then.
+    """
+    if new.unique_key is not None or new.idempotency_key is not None:
+        return None
+    try:
+        write(_INSERT, rows.to_row(new, now=now))
+    except sa.exc.IntegrityError:
+        return None
+    return as_stored(new, now=now)
 
 
 def _savepoint(connection: sa.Connection) -> AbstractContextManager[object]:

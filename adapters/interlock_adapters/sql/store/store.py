@@ -93,6 +93,10 @@ class SqlStore:
             dialect, schema = self.database.flavor.dialect, self.database.schema
             own = borrowed(connection, dialect)
             return inserts.add(own, jobs, now=now, schema=schema)
+        if len(jobs) == 1 and self.database.can_write_alone:
+            stored = inserts.add_alone(self.database.write_alone, jobs[0], now=now)
+            if stored is not None:
+                return [stored]
         return self.database.repeated(lambda own: inserts.add(own, jobs, now=now))
 
     def claim(self, request: ClaimRequest) -> list[Job]:

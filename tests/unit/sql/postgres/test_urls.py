@@ -108,7 +108,9 @@ def test_defaults_of_a_database_and_a_role_change_nothing(url: str) -> None:
     scene = Scenario(store, clock)
     store.set_limit("f", 1)
     value = {"text": "\u00e9\U0001f600", "number": 0.1 + 0.2, "back": "a\\b"}
-    job = scene.running(name="f", params=value, metadata=value, timeout_s=0.1 + 0.2)
+    fields = {"params": value, "metadata": value, "queue": "\u00e9\U0001f600"}
+    job = scene.running(name="f", timeout_s=0.1 + 0.2, **fields)
+    assert store.get(job.id).queue == fields["queue"]
     assert (job.params, job.timeout_s, job.created_at) == (
         value,
         0.1 + 0.2,
@@ -159,6 +161,24 @@ def test_the_guards_keep_to_their_schema_whoever_writes(url: str) -> None:
     _run(url, f"SET search_path = public; {moved} = now()")
     (entry,) = _run(url, "SELECT event, actor FROM one.interlock_history WHERE seq = 3")
     assert entry == ("request_cancel", "sql")
+
+
+def test_the_guards_keep_to_their_schema_whatever_is_made_later(url: str) -> None:
+    with Engine.open(url) as engine:
+        Scenario(engine._store, ManualClock()).running("j")
+        ((user,),) = _run(url, "SELECT quote_ident(current_user)")
+        table = f"{user}.interlock_history"  # the default path begins with "$user"
+        _run(
+            url,
+            f"CREATE SCHEMA {user}",
+            f"CREATE TABLE {table} (LIKE public.interlock_history)",
+            "UPDATE public.interlock_job SET event = 'request_cancel',"
+            " cancel_requested_at = now()",
+        )
+        assert _run(url, f"SELECT count(*) FROM {table}") == [(0,)]
+        assert _run(url, "SELECT count(*) FROM public.interlock_history") == [(3,)]
+        _run(url, f"DROP SCHEMA {user} CASCADE")
+        assert engine.verify() == []
 
 
 def test_a_role_may_be_granted_a_schema(url: str) -> None:
