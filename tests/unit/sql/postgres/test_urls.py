@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 import postgres
-from interlock import Engine, JobStatus, StoreUnavailable
+from interlock import DuplicateJob, Engine, JobStatus, StoreUnavailable
 from interlock.core.lifecycle import Event, Proof
 from interlock.ports import discovery
 from interlock.testing.clock import ManualClock
@@ -108,7 +110,11 @@ def test_defaults_of_a_database_and_a_role_change_nothing(url: str) -> None:
     scene = Scenario(store, clock)
     store.set_limit("f", 1)
     value = {"text": "\u00e9\U0001f600", "number": 0.1 + 0.2, "back": "a\\b"}
-    fields = {"params": value, "metadata": value, "queue": "\u00e9\U0001f600"}
+    fields: dict[str, Any] = {
+        "params": value,
+        "metadata": value,
+        "queue": "\u00e9\U0001f600",
+    }
     job = scene.running(name="f", timeout_s=0.1 + 0.2, **fields)
     assert store.get(job.id).queue == fields["queue"]
     assert (job.params, job.timeout_s, job.created_at) == (
@@ -210,4 +216,38 @@ def test_connections_that_can_only_read_are_dropped(url: str) -> None:
             opened.commit()
         with pytest.raises(StoreUnavailable, match="read-only"):
             scene.add()
+        assert scene.add().status is JobStatus.PENDING
+
+
+def test_a_submit_is_one_statement_that_commits_by_itself(url: str) -> None:
+    with Engine.open(url) as engine:
+        scene = Scenario(engine._store, ManualClock())
+        store = scene.store
+        assert isinstance(store, SqlStore)
+        scene.add("first")  # a connection is open
+        statements: list[tuple[str, bool]] = []
+
+        def note(*call: Any) -> None:
+            raw = call[0].connection.dbapi_connection
+            statements.append((str(call[2])[:25], raw.autocommit))
+
+        sa.event.listen(store.database.engine, "before_cursor_execute", note)
+        scene.add("second")
+        assert statements == [("INSERT INTO interlock_job", True)]
+        with pytest.raises(DuplicateJob):
+            scene.add("second")
+        assert engine.counts()[JobStatus.PENDING] == 2
+
+
+def test_a_connection_that_the_server_has_closed_is_not_used(url: str) -> None:
+    name = url.rpartition("/")[2]
+    with Engine.open(url) as engine:
+        scene = Scenario(engine._store, ManualClock())
+        scene.add()
+        _run(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE datname = '{name}' AND pid <> pg_backend_pid()",
+            "SELECT pg_sleep(0.1)",
+        )
         assert scene.add().status is JobStatus.PENDING
