@@ -1,5 +1,7 @@
 """Routes for many jobs at once: submit a batch, cancel by filter."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +21,7 @@ from interlock_adapters.http.schemas.responses import BatchOut, BulkCancelOut
 from interlock_adapters.http.security.middleware import principal_of
 
 _RUNNING = row_of(Event.CLAIM).target
+_BATCH = 100  # jobs that are canceled in one transaction
 _LIVE = [status for status in JobStatus if status not in TERMINAL]
 
 
@@ -113,14 +116,27 @@ class Bulk:
             lambda: Reply(
                 status=200,
                 body={
-                    "items": [
-                        self._stop(job, body.reason, by, as_seen) for job in page.items
-                    ],
+                    "items": self._stop_all(page.items, body.reason, by, as_seen),
                     "next_cursor": cursors.encode(page.next_cursor, filters),
                 },
             ),
         )
         return answer.response()
+
+    def _stop_all(
+        self,
+        jobs: Sequence[Job],
+        reason: str | None,
+        by: str,
+        as_seen: bool,  # noqa: FBT001  (see `_stop`)
+    ) -> list[dict[str, object]]:
+        """Stop jobs in transactions of `_BATCH`: others can write in between."""
+        answers: list[dict[str, object]] = []
+        for start in range(0, len(jobs), _BATCH):
+            with self._engine.together():
+                some = jobs[start : start + _BATCH]
+                answers += [self._stop(job, reason, by, as_seen) for job in some]
+        return answers
 
     def _stop(
         self,
