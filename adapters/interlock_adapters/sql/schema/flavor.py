@@ -19,6 +19,18 @@ class Flavor:
     lease_now: str | None = None
 
     @property
+    def now(self) -> str | None:
+        """The wall clock of the database in SQL, if it decides; else the caller's does.
+
+        No client's or worker's clock then decides or stamps anything.
+        """
+        return None if self.lease_now is None else "clock_timestamp()"
+
+    def moment(self, parameter: str) -> str:
+        """Return the present in SQL: the database's, or that of a parameter."""
+        return self.now or parameter
+
+    @property
     def is_postgres(self) -> bool:
         """Whether there are many concurrent writers, with row locks."""
         return self.dialect == POSTGRES

@@ -66,9 +66,12 @@ def by_ids(flavor: Flavor, *, is_startable: bool = True) -> str:
 
 
 @cache
-def begin_claim() -> sa.TextClause:
-    """Return what a claim on PostgreSQL does first: planner, and barrier."""
-    return sa.text(f"SELECT {_PLANNER}, pg_advisory_xact_lock_shared({BARRIER})")
+def begin_claim() -> sa.TextualSelect:
+    """Return what a claim on PostgreSQL does first: planner, barrier, and clock."""
+    return sa.text(
+        f"SELECT {_PLANNER}, pg_advisory_xact_lock_shared({BARRIER}),"
+        " clock_timestamp() AS now"
+    ).columns(now=UtcDateTime)
 
 
 @cache

@@ -52,8 +52,12 @@ COLUMNS: Final[dict[str, TypeEngine[Any]]] = {
 @cache
 def table(flavor: Flavor) -> sa.FromClause:
     """Return the facts of the parameter `facts` as a table named `fact`."""
-    read = _recordset if flavor.is_postgres else _extracts
-    return sa.select(*(c.label(name) for name, c in read().items())).cte("fact")
+    facts = _recordset() if flavor.is_postgres else _extracts()
+    if flavor.now is not None:
+        here = sa.literal_column(flavor.now, _WHEN)
+        facts["run_at"] = here + (facts["run_at"] - facts["now"])
+        facts["now"] = here
+    return sa.select(*(c.label(name) for name, c in facts.items())).cte("fact")
 
 
 def _extracts() -> dict[str, sa.ColumnElement[Any]]:

@@ -71,12 +71,15 @@ class _Claim:
         self._flavor = flavor
         self._lease_now = lease_now
         self._epoch = epoch
+        self._now: datetime = request.now
 
     def run(self) -> tuple[list[Job], bool]:
         """Start jobs; look again after what stood in front was parked."""
         size = _size(self._request)
         if self._flavor.is_postgres:
-            self._connection.execute(claiming.begin_claim())
+            begun = self._connection.execute(claiming.begin_claim()).one()
+            if self._flavor.now is not None:
+                self._now = begun.now
         for _ in range(_ROUNDS):
             facts = self._look(size)
             window = facts.candidates
@@ -102,10 +105,6 @@ class _Claim:
             parking.promote(self._connection, self._flavor, self._now, _DUE)
             facts = _window(self._connection, size, self._flavor, self._now)
         return facts
-
-    @property
-    def _now(self) -> datetime:
-        return self._request.now
 
     def _heads(self, likely: list[Candidate], facts: Facts) -> list[Candidate]:
         """Return also the best jobs of the own lanes, whatever stands before them.

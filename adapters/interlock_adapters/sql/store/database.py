@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Final, Protocol, TypeVar
 
@@ -161,7 +161,7 @@ class Database:
         return self.flavor.is_postgres and not self._is_joined
 
     def write_alone(
-        self, statement: sa.Executable, values: Mapping[str, object]
+        self, statement: sa.Executable, values: Sequence[Mapping[str, object]]
     ) -> None:
         """Execute one statement that commits by itself."""
         try:

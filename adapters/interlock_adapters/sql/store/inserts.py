@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from interlock.core.errors import DuplicateJob
 from interlock.core.job import Job, NewJob
+from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import POSTGRES
 from interlock_adapters.sql.schema.row_rules import LIVE
 from interlock_adapters.sql.schema.tables import job
@@ -18,6 +19,12 @@ from interlock_adapters.sql.statements import rows
 _TRIES = 3
 _Execute = Callable[..., sa.CursorResult[Any]]  # of a connection
 _INSERT = sa.insert(job)
+_PRESENT = sa.func.clock_timestamp()
+_GIVEN = sa.bindparam("p_run_at", type_=UtcDateTime())
+#: The same, stamped by the database: what is to run at once, runs at once by its clock.
+_INSERT_NOW = sa.insert(job).values(
+    created_at=_PRESENT, event_at=_PRESENT, run_at=sa.func.coalesce(_GIVEN, _PRESENT)
+)
 _LIVE = [status.value for status in LIVE]
 
 
@@ -27,6 +34,7 @@ def add(
     *,
     now: datetime,
     schema: str | None = None,
+    is_own_clock: bool = False,
 ) -> list[Job]:
     """See `JobStore.add`: every key is looked up before the first row is written.
 
@@ -34,6 +42,7 @@ def add(
     savepoint is undone, and the one who has it is found. SQLite has one writer, and a
     caller's transaction that its driver may not have begun: no savepoint there.
     `schema`: of the tables, if the connection does not find them by itself.
+    `is_own_clock`: the database stamps the jobs.
     """
     execute = connection.execute
     if schema is not None:
@@ -46,7 +55,7 @@ def add(
         try:
             with _savepoint(connection):
                 if values:
-                    execute(_INSERT, values)
+                    execute(*_insertion(values, is_own_clock=is_own_clock))
         except sa.exc.IntegrityError as error:
             _refuse_taken_ids(execute, jobs, error)
             if not tries or connection.dialect.name != POSTGRES:
@@ -56,10 +65,11 @@ def add(
 
 
 def add_alone(
-    write: Callable[[sa.Executable, Mapping[str, object]], object],
+    write: Callable[[sa.Executable, Sequence[Mapping[str, object]]], object],
     new: NewJob,
     *,
     now: datetime,
+    is_own_clock: bool,
 ) -> Job | None:
     """Insert one job by one statement that commits by itself: one round trip.
 
@@ -70,10 +80,23 @@ def add_alone(
     if new.unique_key is not None or new.idempotency_key is not None:
         return None
     try:
-        write(_INSERT, rows.to_row(new, now=now))
+        write(*_insertion([rows.to_row(new, now=now)], is_own_clock=is_own_clock))
     except sa.exc.IntegrityError:
         return None
     return as_stored(new, now=now)
+
+
+def _insertion(
+    values: Sequence[dict[str, object]], *, is_own_clock: bool
+) -> tuple[sa.Insert, Sequence[dict[str, object]]]:
+    """Return the INSERT of rows, and its parameters."""
+    if not is_own_clock:
+        return _INSERT, values
+    for row in values:
+        created, run_at = row.pop("created_at"), row.pop("run_at")
+        del row["event_at"]
+        row["p_run_at"] = None if run_at == created else run_at
+    return _INSERT_NOW, values
 
 
 def _savepoint(connection: sa.Connection) -> AbstractContextManager[object]:

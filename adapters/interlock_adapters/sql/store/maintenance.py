@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,11 +25,11 @@ from interlock_adapters.sql.store.reads import Reads
 
 _NOW = sa.bindparam("now", type_=UtcDateTime())
 #: Of the jobs that `reopen` may open.
-_HAS_HELD = sa.text(
+_HAS_HELD = (
     f"SELECT count(*) AS many FROM (SELECT 1 FROM interlock_job WHERE {PARKED}"
     " UNION ALL SELECT 1 FROM interlock_job"
-    f" WHERE {DUE} AND run_at <= :now LIMIT 1) AS held"
-).bindparams(_NOW)
+    f" WHERE {DUE} AND run_at <= {{now}} LIMIT 1) AS held"
+)
 #: The slots of limits belong to the attempts that run, and to no others.
 _SLOT_FAULTS = {
     "SELECT job_id FROM interlock_slot AS s WHERE NOT EXISTS (SELECT 1"
@@ -71,12 +72,13 @@ class Maintenance:
 
     def overdue(self, *, now: datetime, limit: int) -> list[Job]:
         """See `JobStore.overdue`."""
+        moment = self._db.flavor.moment(":now")
         query = self._jobs(
-            f"status = '{INITIAL}' AND expires_at IS NOT NULL AND expires_at < :now"
-            " LIMIT :limit",
+            f"status = '{INITIAL}' AND expires_at IS NOT NULL"
+            f" AND expires_at < {moment} LIMIT :limit",
             by="ix_interlock_job_expiry",
         )
-        found = self._db.rows(query.bindparams(_NOW), {"now": now, "limit": limit})
+        found = self._rows_at(query, now, limit=limit)
         return [rows.to_job(row, now=now) for row in found]
 
     def _jobs(self, where: str, *, by: str) -> sa.TextualSelect:
@@ -84,15 +86,23 @@ class Maintenance:
         text = sa.text(f"SELECT * FROM interlock_job {index} WHERE {where}")
         return text.columns(**{column.name: column.type for column in job.c})
 
+    def _rows_at(
+        self, query: Any, now: datetime, **values: object
+    ) -> list[sa.RowMapping]:
+        """Return rows of a query with `:now`, which may be the database's instead."""
+        if self._db.flavor.now is None:
+            query, values = query.bindparams(_NOW), {**values, "now": now}
+        return self._db.rows(query, values)
+
     def next_due(self, *, now: datetime) -> datetime | None:
         """See `JobStore.next_due`."""
         by = self._db.flavor.by_index("ix_interlock_job_due")
         query = sa.text(
             f"SELECT min(run_at) AS due FROM interlock_job {by}"
-            f" WHERE status = '{INITIAL}' AND held_by = 'due' AND run_at > :now"
+            f" WHERE status = '{INITIAL}' AND held_by = 'due'"
+            f" AND run_at > {self._db.flavor.moment(':now')}"
         )
-        typed = query.bindparams(_NOW).columns(due=UtcDateTime)
-        (row,) = self._db.rows(typed, {"now": now})
+        (row,) = self._rows_at(query.columns(due=UtcDateTime), now)
         due: datetime | None = row["due"]
         return due
 
@@ -114,7 +124,8 @@ class Maintenance:
 
     def reopen(self, after: str, *, now: datetime) -> tuple[str, bool]:
         """See `JobStore.reopen`."""
-        if self._db.rows(_HAS_HELD, {"now": now})[0]["many"] == 0:
+        has_held = sa.text(_HAS_HELD.format(now=self._db.flavor.moment(":now")))
+        if self._rows_at(has_held, now)[0]["many"] == 0:
             return "", False
         return self._db.repeated(
             lambda connection: parking.reopen(connection, after, self._db.flavor, now)
@@ -123,6 +134,8 @@ class Maintenance:
     def see_worker(self, worker: WorkerInfo) -> None:
         """See `JobStore.see_worker`."""
         values = asdict(worker)
+        if self._db.flavor.now is not None:
+            values["seen_at"] = sa.func.clock_timestamp()
         self._db.upsert(tables.worker, {"id": values.pop("id")}, values)
 
     def forget_worker(self, worker_id: str) -> None:

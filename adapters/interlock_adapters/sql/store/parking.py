@@ -14,11 +14,13 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.statements import claiming
 
 BATCH: Final = 500  # the most jobs of one cause that are opened in a transaction
 _CAUSES: Final = 100  # looked at in one transaction
+_CLOCK: Final = sa.text("SELECT clock_timestamp() AS now").columns(now=UtcDateTime)
 _KEY, _PAUSED = "key:", "paused:"
 
 
@@ -208,6 +210,8 @@ def reopen(
     connection: sa.Connection, after: str, flavor: Flavor, now: datetime
 ) -> tuple[str, bool]:
     """Open jobs whose cause is gone. See `JobStore.reopen`."""
+    if flavor.now is not None:
+        now = connection.execute(_CLOCK).scalar_one()
     is_more = promote(connection, flavor, now, BATCH) == BATCH
     found = connection.execute(
         claiming.causes(flavor), {"after": after, "many": _CAUSES}

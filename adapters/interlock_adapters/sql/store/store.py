@@ -89,15 +89,23 @@ class SqlStore:
     def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
         """See `JobStore.add`."""
         now = self.database.clock.now()
+        is_own_clock = self.database.flavor.now is not None
         if connection is not None:
             dialect, schema = self.database.flavor.dialect, self.database.schema
             own = borrowed(connection, dialect)
-            return inserts.add(own, jobs, now=now, schema=schema)
+            return inserts.add(
+                own, jobs, now=now, schema=schema, is_own_clock=is_own_clock
+            )
         if len(jobs) == 1 and self.database.can_write_alone:
-            stored = inserts.add_alone(self.database.write_alone, jobs[0], now=now)
+            write = self.database.write_alone
+            stored = inserts.add_alone(
+                write, jobs[0], now=now, is_own_clock=is_own_clock
+            )
             if stored is not None:
                 return [stored]
-        return self.database.repeated(lambda own: inserts.add(own, jobs, now=now))
+        return self.database.repeated(
+            lambda own: inserts.add(own, jobs, now=now, is_own_clock=is_own_clock)
+        )
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""
