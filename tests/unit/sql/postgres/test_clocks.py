@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import postgres
 from e2e import sample_jobs as jobs
@@ -114,7 +115,13 @@ def test_a_moment_that_was_asked_for_is_kept(
     client.add([_new("past", now, run_at=past), _new("later", now, run_at=later)])
     assert [job.id for job in _claim(worker)] == ["past"]
     assert client.get("later").run_at == later
-    assert worker.next_due(now=worker.database.clock.now()) == later
+    for store in stores:
+        now = store.database.clock.now()
+        assert store.next_due(now=now) == later
+        assert store.reopen("", now=now) == ("", False)
+    with client.database.engine.connect() as opened:
+        query = sa.text("SELECT held_by FROM interlock_job WHERE id = 'later'")
+        assert opened.execute(query).scalar() == "due"
 
 
 @pytest.mark.parametrize("place", [0, 1])
