@@ -112,7 +112,14 @@ def test_a_moment_that_was_asked_for_is_kept(
     client, worker = stores
     past, later = datetime.now(UTC) - SOON, datetime.now(UTC) + SOON
     now = client.database.clock.now()
-    client.add([_new("past", now, run_at=past), _new("later", now, run_at=later)])
+    client.set_paused("halted", paused=True)
+    client.add(
+        [
+            _new("past", now, run_at=past),
+            _new("later", now, run_at=later),
+            _new("parked", now, queue="halted"),  # so that `reopen` has a look
+        ]
+    )
     assert [job.id for job in _claim(worker)] == ["past"]
     assert client.get("later").run_at == later
     for store in stores:
