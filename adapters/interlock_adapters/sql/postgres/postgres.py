@@ -165,7 +165,8 @@ def _upgrade(engine: sa.Engine, where: connection.Target) -> list[str]:
             )
         lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
         opened.execute(lock, {"key": _UPGRADE_LOCK})
-        return upgrade.upgrade(opened, now=SystemClock().now())
+        now = opened.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+        return upgrade.upgrade(opened, now=now)  # workers' heartbeats are by this clock
 
 
 class PostgresSchema:

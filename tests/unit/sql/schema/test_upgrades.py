@@ -214,13 +214,14 @@ def test_from_now_on_a_workers_own_lease_counts(empty: OldDatabase) -> None:
         )
         store.see_worker(worker)
         store.see_worker(replace(worker, id="w-short", lease_s=1))
+        seen_at = max(worker.seen_at for worker in engine.workers())  # by its clock
         with store.database.read() as connection:
             with pytest.raises(SchemaMismatch) as caught:
                 live_workers.refuse(
-                    connection, guard_digests.HEAD, now=NOW + timedelta(seconds=200)
+                    connection, guard_digests.HEAD, now=seen_at + timedelta(seconds=200)
                 )
             live_workers.refuse(
-                connection, guard_digests.HEAD, now=NOW + timedelta(seconds=301)
+                connection, guard_digests.HEAD, now=seen_at + timedelta(seconds=301)
             )
     assert "w-long (process 1 on h, seen 200 s ago)" in str(caught.value)
     assert "w-short" not in str(caught.value)
