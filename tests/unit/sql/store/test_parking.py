@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,27 +10,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import postgres
 from interlock.core.lifecycle import Event, Proof
 from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
-from interlock_adapters.sql.postgres import postgres as postgres_store
 from interlock_adapters.sql.sqlite.sqlite import open_store
 from interlock_adapters.sql.store.store import SqlStore
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenario]:
-    clock = ManualClock()
-    if request.param == "sqlite":
-        store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
-        yield Scenario(store, clock)
-        store.close()
-        return
-    with postgres.database() as url:
-        store = postgres_store.open_store(url, clock)
-        yield Scenario(store, clock)
-        store.close()
 
 
 def _sql(scene: Scenario, text: str, **values: object) -> list[sa.Row[Any]]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import postgres
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.records import Search
 from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
-from interlock_adapters.sql.postgres import postgres as postgres_store
 from interlock_adapters.sql.sqlite.sqlite import open_store
 from interlock_adapters.sql.store import reads
 
@@ -42,20 +39,6 @@ SEARCHES: dict[str, dict[str, Any]] = {
         "created_before": START + timedelta(seconds=50),
     },
 }
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenario]:
-    clock = ManualClock()
-    if request.param == "sqlite":
-        store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
-        yield Scenario(store, clock)
-        store.close()
-        return
-    with postgres.database() as url:
-        store = postgres_store.open_store(url, clock)
-        yield Scenario(store, clock)
-        store.close()
 
 
 def _fits(job: Job, search: Search) -> bool:
