@@ -34,8 +34,7 @@ class Feed:
     def feed_end(self) -> FeedPosition:
         """See `JobStore.feed_end`."""
         with self._records.lock:
-            last = self._records.feed[-1][0].position if self._records.feed else 0
-        return FeedPosition(last + 1, "", 0)
+            return FeedPosition(self._records.last_position + 1, "", 0)
 
     def backlog(self, queue: str, *, limit: int) -> int:
         """See `JobStore.backlog`."""

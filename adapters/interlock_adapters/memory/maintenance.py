@@ -1,7 +1,7 @@
 """Maintenance of the store in memory: lost jobs, limits, purging, workers."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from interlock.core.errors import JobNotFound
 from interlock.core.guards import undeletable
@@ -9,6 +9,7 @@ from interlock.core.job import Job
 from interlock.core.lifecycle import INITIAL, Event, row_of
 from interlock.core.records import Fault, Lost, WorkerInfo
 from interlock.core.replay import faults
+from interlock.ports.store import PURGE_BATCH
 from interlock_adapters.memory.records import Records
 
 _RUNNING = row_of(Event.CLAIM).target
@@ -62,8 +63,11 @@ class Maintenance:
             self._records.limits[name] = max_running
         self._records.wake()
 
-    def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
+    def purge(
+        self, *, older_than: timedelta, now: datetime, limit: int = PURGE_BATCH
+    ) -> int:
         """See `JobStore.purge`."""
+        finished_before = now - older_than
         with self._records.lock:
             old = [
                 job

@@ -38,6 +38,7 @@ class Records:
         self.workers: dict[str, WorkerInfo] = {}
         self.wakeups: list[MemoryWakeup] = []
         self.lines = 0
+        self.last_position = 0  # that an entry was given
         self.feed: list[tuple[FeedPosition, HistoryEntry]] = []
         self.answers: dict[str, Answer] = {}
 

@@ -43,6 +43,10 @@ class Statistics:
             for finished, _, job in ended[:limit]
         ]
 
+    def take_stock(self) -> bool:
+        """See `JobStore.take_stock`: there is nothing to prepare."""
+        return False
+
     def totals(self) -> Totals:
         """See `JobStore.totals`."""
         with self._records.lock:

@@ -24,6 +24,7 @@ from interlock.core.lifecycle import SUBMIT, Event, JobStatus, row_of
 from interlock.core.machine import legal
 from interlock.core.records import (
     ClaimRequest,
+    FeedPosition,
     Note,
     Running,
 )
@@ -86,6 +87,7 @@ class MemoryStore:
         statistics = Statistics(records)
         self.recent = statistics.recent
         self.ended_jobs = statistics.ended_jobs
+        self.take_stock = statistics.take_stock
         self.totals = statistics.totals
         keys = IdempotencyKeys(records)
         self.reserve = keys.reserve
@@ -148,7 +150,8 @@ class MemoryStore:
             attempt=job.attempt,
         )
         entries.append(entry)
-        position = self.feed_end()._replace(job_id=job.id, seq=entry.seq)
+        self.records.last_position += 1
+        position = FeedPosition(self.records.last_position, job.id, entry.seq)
         self.records.feed.append((position, entry))
 
     def claim(self, request: ClaimRequest) -> list[Job]:

@@ -1,5 +1,6 @@
 """The methods of `Engine` that read jobs and maintain the store."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from interlock.core.records import (
 )
 from interlock.jobs.options import check_instant, check_json, check_words
 from interlock.ports.clock import Clock
-from interlock.ports.store import JobStore
+from interlock.ports.store import PURGE_BATCH, JobStore
 
 _MAX_PAGE = 1000
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
@@ -150,14 +151,15 @@ class Operations:
         now, ago = self._clock.now(), age("older_than", older_than)
         if ago > now - _FIRST:
             return 0  # nothing is as old
-        before = now - ago
         deleted = 0
         while limit is None or deleted < limit:
-            batch = 1000 if limit is None else min(1000, limit - deleted)
-            count = self._store.purge(finished_before=before, limit=batch)
+            batch = PURGE_BATCH if limit is None else min(PURGE_BATCH, limit - deleted)
+            began = time.monotonic()
+            count = self._store.purge(older_than=ago, now=now, limit=batch)
             deleted += count
             if count < batch:
                 break
+            time.sleep(time.monotonic() - began)  # as long for all other writers
         return deleted
 
     def delete(self, job_id: str, *, if_version: int | None = None) -> None:

@@ -50,5 +50,13 @@ class Statistics(Protocol):
         ...
 
     def totals(self) -> Totals:
-        """Count jobs and rejections. Slow: it reads all jobs."""
+        """Count jobs by name and status, and rejections."""
+        ...
+
+    def take_stock(self) -> bool:
+        """Prepare the next counts, so that they need not read all events.
+
+        Returns:
+            Whether there is more to do.
+        """
         ...

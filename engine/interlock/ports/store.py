@@ -8,7 +8,7 @@ only on what that suite checks.
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from interlock.core.errors import InterlockError
 from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
@@ -28,6 +28,9 @@ from interlock.core.records import (
 from interlock.ports.feed import EventFeed, Statistics
 from interlock.ports.idempotency import IdempotencyKeys
 from interlock.ports.runner import Wakeup
+
+#: Jobs that one transaction deletes: other writers wait as long.
+PURGE_BATCH: Final = 100
 
 
 class JobLifecycle(Protocol):
@@ -184,9 +187,13 @@ class Administration(Protocol):
         """Remove a worker that shut down and holds no job."""
         ...
 
-    def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
+    def purge(
+        self, *, older_than: timedelta, now: datetime, limit: int = PURGE_BATCH
+    ) -> int:
         """Delete up to `limit` terminal jobs with all their records; return how many.
 
+        They ended longer ago than `older_than`, the oldest first. `now` is the caller's
+        clock; a store with a clock of its own goes by that.
         Jobs are deleted even if unfinished jobs name them in `rerun_of`.
         """
         ...

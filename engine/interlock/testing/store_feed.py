@@ -1,15 +1,16 @@
 """The store contract, seventh part: the event feed, and idempotency keys."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from interlock.core.errors import IllegalTransition, JobNotFound
-from interlock.core.lifecycle import INITIAL, Event, Proof
-from interlock.core.records import Answer, EndedJob, FeedPosition
+from interlock.core.lifecycle import INITIAL, Event, JobStatus, Proof
+from interlock.core.records import Answer, EndedJob, FeedPosition, Search
 from interlock.testing.guard_cases import LEASE
-from interlock.testing.scenario import Scenario
+from interlock.testing.scenario import ROADS, Scenario
 
 _START = FeedPosition(0, "", 0)
 
@@ -59,6 +60,19 @@ class FeedContract:
         items = scene.store.feed(_START, limit=10)
         assert [entry.job_id for _, entry in items] == ["b"]
         assert scene.store.history_after({"a": 0}) == []
+
+    def test_the_feed_goes_on_after_the_newest_job_was_deleted(
+        self, scene: Scenario
+    ) -> None:
+        job = scene.add("a")
+        scene.apply(job, Event.CANCEL)
+        (*_, (position, _)) = scene.store.feed(_START, limit=100)
+        end = scene.store.feed_end()
+        scene.store.delete("a")
+        new = scene.add("new")
+        for place in (position, end):
+            (after,) = scene.store.feed(place, limit=100)
+            assert after[1].job_id == new.id
 
     def test_the_backlog_counts_what_waits_in_a_queue(self, scene: Scenario) -> None:
         later = scene.clock.now() + timedelta(days=1)
@@ -167,6 +181,38 @@ class FeedContract:
             for job in (canceled, late_job)
         ]
         assert [job.name for job in scene.store.ended_jobs(since, limit=1)] == ["c"]
+
+    @pytest.mark.parametrize("settled", [0, 2, 5, 100])
+    def test_counts_are_those_of_the_jobs_whatever_was_settled(
+        self, scene: Scenario, settled: int
+    ) -> None:
+        store = scene.store
+        jobs = []
+        for number, road in enumerate(ROADS):
+            jobs.append(scene.after(road))
+            if number == settled:
+                while store.take_stock():
+                    pass
+        self._counts_are_right(scene)
+        for job in [store.get(job.id) for job in jobs][::2]:
+            if job.is_terminal:
+                store.delete(job.id)
+                self._counts_are_right(scene)
+        while store.take_stock():
+            pass
+        self._counts_are_right(scene)
+        scene.clock.advance(1)
+        store.purge(older_than=timedelta(0), now=scene.clock.now())
+        scene.add("new")
+        self._counts_are_right(scene)
+        assert store.verify() == []
+
+    def _counts_are_right(self, scene: Scenario) -> None:
+        jobs = scene.store.search(Search(limit=1000)).items
+        found = Counter((job.name, job.status) for job in jobs)
+        assert scene.store.totals().jobs == found
+        of_statuses = Counter(job.status for job in jobs)
+        assert scene.store.counts() == {s: of_statuses[s] for s in JobStatus}
 
     def test_a_census_counts_names_statuses_and_refusals(self, scene: Scenario) -> None:
         assert scene.store.totals().lease_slack_s is None

@@ -197,14 +197,17 @@ class RecordsContract:
         scene.clock.advance(1)
         moment = scene.clock.now()
         newer = [scene.after(road) for road in ROADS]
-        assert scene.store.purge(finished_before=moment, limit=2) == 2
-        assert scene.store.purge(finished_before=moment) == len(old) - 2
-        assert scene.store.purge(finished_before=moment) == 0
+        now = scene.clock.now()
+        ago = now - moment
+        assert scene.store.purge(older_than=ago, now=now, limit=2) == 2
+        assert scene.store.purge(older_than=ago, now=now) == len(old) - 2
+        assert scene.store.purge(older_than=ago, now=now) == 0
         for job in old:
             self._is_gone(scene, job)
-        later = moment + timedelta(days=1)
         ended = [job for job in newer if job.is_terminal]
-        assert scene.store.purge(finished_before=later) == len(ended)
+        scene.clock.advance(1)
+        none = timedelta(0)
+        assert scene.store.purge(older_than=none, now=scene.clock.now()) == len(ended)
         assert [scene.store.get(job.id) for job in newer if job not in ended]
 
     def _is_gone(self, scene: Scenario, job: Job) -> None:

@@ -31,6 +31,10 @@ GUARDS: Final = {
         SQLITE: "3cced10b666de1e913377673af79b170b7933777972704c0f1a67a6762013fad",
         POSTGRES: "121679899034869b9f631142e8203c9bda3dcf614ef805902365124e38d91584",
     },
+    "0006": {
+        SQLITE: "4aa90e3dac0e5ef36c2a07428837c95969da0641e0cdc43a0c7f7f66ff663e71",
+        POSTGRES: "0ff48bb476ed2dde789596fea58f1b08c53c4ce8a227d210256c0cc522618b16",
+    },
 }
 HEAD: Final = max(GUARDS)
 #: Of the names of our tables, so that they live in an application's database.

@@ -21,7 +21,10 @@ from interlock_adapters.sql.schema.triggers import (
 _REFUSED, _TAKEN = "23514", "23505"  # appendix A: check_violation, unique_violation
 #: The channel on which every commit that a waiter may care about is announced.
 CHANNEL: Final = "interlock"
-_POSITION: Final = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
+_POSITION: Final = (
+    "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
+    " + coalesce((SELECT base FROM interlock_feed), 0)"
+)
 _WAKES = (
     "NEW.status <> OLD.status OR (NEW.held_by IS NULL AND OLD.held_by IS NOT NULL) OR"
     " NEW.cancel_requested_at IS DISTINCT FROM OLD.cancel_requested_at"

@@ -37,6 +37,24 @@ def _json(name: str | None = None, *, nullable: bool = True) -> Any:
     )
 
 
+#: 64 bits; in SQLite a key of another type would not be numbered by itself.
+_Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _number() -> Any:
+    return Field(default=None, sa_column=Column(_Number, primary_key=True))
+
+
+#: Dead rows of history go soon, and statistics stay fresh, also in tables of millions.
+_VACUUMED = {
+    "postgresql_with": {
+        "autovacuum_vacuum_scale_factor": 0.02,
+        "autovacuum_vacuum_insert_scale_factor": 0.05,
+        "autovacuum_analyze_scale_factor": 0.02,
+    }
+}
+
+
 def _when(*, nullable: bool = True) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime, nullable=nullable))
 
@@ -98,7 +116,7 @@ class JobRow(Base, table=True):
         ),
         Index("ix_interlock_job_status", "status", "id"),
         Index("ix_interlock_job_name", "name", "id"),
-        {"sqlite_with_rowid": False},
+        {"sqlite_with_rowid": False, **_VACUUMED},
     )
 
     id: str = Field(primary_key=True)
@@ -159,7 +177,7 @@ class AttemptRow(Base, table=True):
     """One row per claim; triggers insert and end it."""
 
     __tablename__ = "interlock_attempt"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = ({"sqlite_with_rowid": False, **_VACUUMED},)
 
     job_id: str = Field(primary_key=True)
     attempt: int = Field(primary_key=True)
@@ -184,7 +202,7 @@ class HistoryRow(Base, table=True):
     __tablename__ = "interlock_history"
     __table_args__ = (
         Index("ix_interlock_history_feed", "position", "job_id", "seq"),
-        {"sqlite_with_rowid": False},
+        {"sqlite_with_rowid": False, **_VACUUMED},
     )
 
     job_id: str = Field(primary_key=True)
@@ -199,6 +217,27 @@ class HistoryRow(Base, table=True):
     position: int = Field(  # the order over all jobs: see `feed`
         sa_column=Column(sa.BigInteger, nullable=False, server_default=sa.text("0"))
     )
+
+
+class FeedRow(Base, table=True):
+    """The only row says what the positions of `history` count: see `feed`, `place`."""
+
+    __tablename__ = "interlock_feed"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    place: str | None = None  # where the database was when it was opened last
+    base: int = Field(sa_type=sa.BigInteger)  # every new position is above it
+    tallied: int = Field(sa_type=sa.BigInteger)  # the last position in the tally
+
+
+class TallyRow(Base, table=True):
+    """How many jobs of a name have a status, by the history up to `tallied`."""
+
+    __tablename__ = "interlock_tally"
+
+    name: str = Field(primary_key=True)
+    status: str = Field(primary_key=True)
+    jobs: int = Field(sa_type=sa.BigInteger)
 
 
 class LifecycleRow(Base, table=True):
@@ -217,7 +256,7 @@ class RejectionRow(Base, table=True):
 
     __tablename__ = "interlock_rejection"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = _number()
     job_id: str = Field(index=True)
     event: str
     status: str
@@ -231,9 +270,12 @@ class LogRow(Base, table=True):
     """A line of a job's output."""
 
     __tablename__ = "interlock_log"
-    __table_args__ = (Index("ix_interlock_log_job_id_seq", "job_id", "seq"),)
+    __table_args__ = (
+        Index("ix_interlock_log_job_id_seq", "job_id", "seq"),
+        {**_VACUUMED},
+    )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = _number()
     job_id: str
     attempt: int
     at: datetime = _when(nullable=False)
@@ -303,6 +345,7 @@ class WorkerRow(Base, table=True):
     domain: str | None = None
     lease_s: float | None = None
     jobs: dict[str, Any] | None = _json()
+    place: str | None = None
 
 
 TABLES = Base.metadata.tables
@@ -311,6 +354,8 @@ VERSION_TABLE = "interlock_schema_version"
 job = TABLES["interlock_job"]
 attempt = TABLES["interlock_attempt"]
 history = TABLES["interlock_history"]
+feed = TABLES["interlock_feed"]
+tally = TABLES["interlock_tally"]
 lifecycle = TABLES["interlock_lifecycle"]
 rejection = TABLES["interlock_rejection"]
 log = TABLES["interlock_log"]
@@ -320,6 +365,8 @@ slot = TABLES["interlock_slot"]
 worker = TABLES["interlock_worker"]
 answer = TABLES["interlock_answer"]
 
+#: What `interlock_feed` holds in a new database.
+FEED_ROW = {"id": 1, "place": None, "base": 0, "tallied": 0}
 
 LIFECYCLE_ROWS = [
     {

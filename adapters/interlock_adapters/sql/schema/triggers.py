@@ -28,7 +28,11 @@ from interlock_adapters.sql.schema.trigger_rules import (
 PREFIX: Final = "interlock_"
 #: The tables whose triggers are part of the guard.
 TABLES: Final = ("job", "history", "attempt", "lifecycle", "slot")
-_NEXT = "(SELECT coalesce(max(position), 0) + 1 FROM interlock_history)"
+#: Above `base` too, so that a position is not given twice when its job is deleted.
+_NEXT = (
+    "(SELECT max(coalesce((SELECT max(position) FROM interlock_history), 0),"
+    " coalesce((SELECT base FROM interlock_feed), 0)) + 1)"
+)
 _NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
 

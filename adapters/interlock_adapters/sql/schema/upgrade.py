@@ -13,7 +13,13 @@ from interlock_adapters.sql.schema import (
     installed_guards,
     live_workers,
 )
-from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE, Base
+from interlock_adapters.sql.schema.tables import (
+    FEED_ROW,
+    TABLES,
+    VERSION_TABLE,
+    Base,
+    feed,
+)
 
 HEAD: Final = guard_digests.HEAD
 _alembic: Final = threading.Lock()  # it keeps its context in a global
@@ -134,6 +140,7 @@ def upgrade(connection: sa.Connection, *, now: datetime) -> list[str]:
     weak = [] if version is None else installed_guards.faults(connection, version)
     if version is None:
         Base.metadata.create_all(connection)
+        connection.execute(sa.insert(feed), FEED_ROW)
     migrate(connection, is_new=version is None)
     installed_guards.install(connection)
     refuse_changed_columns(connection)

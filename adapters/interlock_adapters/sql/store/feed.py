@@ -30,9 +30,12 @@ _XMIN: Final = (
     " AND held.granted AND held.transactionid = CAST(x AS xid)"
     " AND who.datid <> here.oid))"
 )
+#: Below this position nothing is written any more (PostgreSQL).
+HORIZON: Final = f"(SELECT base + {_XMIN} FROM interlock_feed)"
 _END: Final = {
-    True: f"SELECT {_XMIN} AS position",
-    False: "SELECT coalesce(max(position), 0) + 1 AS position FROM interlock_history",
+    True: f"SELECT {HORIZON} AS position",
+    False: "SELECT max(base, (SELECT coalesce(max(position), 0)"
+    " FROM interlock_history)) + 1 AS position FROM interlock_feed",
 }
 _EACH: Final = {
     True: "jsonb_each_text(CAST(:jobs AS jsonb)) AS w JOIN interlock_history AS h"
@@ -69,7 +72,7 @@ class Feed:
         self, after: FeedPosition, *, limit: int
     ) -> list[tuple[FeedPosition, HistoryEntry]]:
         """See `JobStore.feed`."""
-        settled = f" AND position < {_XMIN}" if self._db.flavor.is_postgres else ""
+        settled = f" AND position < {HORIZON}" if self._db.flavor.is_postgres else ""
         query = _typed(
             f"SELECT * FROM interlock_history WHERE {_BEYOND}{settled}"
             " ORDER BY position, job_id, seq LIMIT :limit"

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,16 +13,19 @@ from interlock.core.job import HistoryEntry, Job
 from interlock.core.lifecycle import INITIAL
 from interlock.core.records import Fault, Lost, WorkerInfo
 from interlock.core.replay import faults
+from interlock.ports.store import PURGE_BATCH
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
+from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import DUE, PARKED
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
-from interlock_adapters.sql.store import parking
+from interlock_adapters.sql.store import parking, tally
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.reads import Reads
 
+_DATABASE_NOW = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
 _NOW = sa.bindparam("now", type_=UtcDateTime())
 #: Of the jobs that `reopen` may open.
 _HAS_HELD = (
@@ -149,20 +152,25 @@ class Maintenance:
         found = self._reads.get(job_id)
         if not found.is_terminal:
             raise undeletable(found)
-        self._db.repeated(lambda connection: _delete(connection, [job_id]))
+        flavor = self._db.flavor
+        self._db.repeated(lambda connection: _delete(connection, [job_id], flavor))
 
-    def purge(self, *, finished_before: datetime, limit: int = 1000) -> int:
+    def purge(
+        self, *, older_than: timedelta, now: datetime, limit: int = PURGE_BATCH
+    ) -> int:
         """See `JobStore.purge`."""
+        has_clock = self._db.flavor.now is not None
+        before = _DATABASE_NOW - older_than if has_clock else now - older_than
         old = (
             sa.select(job.c.id)
-            .where(job.c.finished_at.is_not(None), job.c.finished_at < finished_before)
+            .where(job.c.finished_at.is_not(None), job.c.finished_at < before)
             .order_by(job.c.finished_at, job.c.id)
             .limit(limit)
         )
 
         def some(connection: sa.Connection) -> int:
             ids = list(connection.scalars(old))
-            _delete(connection, ids)
+            _delete(connection, ids, self._db.flavor)
             return len(ids)
 
         return self._db.repeated(some)
@@ -183,15 +191,17 @@ class Maintenance:
                 Fault(job_id=job_id, what="has a history but no row")
                 for job_id in connection.scalars(orphans)
             ]
+            found += tally.faults(connection, self._db.flavor)
             for query, what in _SLOT_FAULTS.items():
                 ids = connection.execute(sa.text(query)).scalars()
                 found += [Fault(job_id=job_id, what=what) for job_id in ids]
         return found
 
 
-def _delete(connection: sa.Connection, ids: list[str]) -> None:
+def _delete(connection: sa.Connection, ids: list[str], flavor: Flavor) -> None:
     for start in range(0, len(ids), 500):  # below SQLite's limit of bound variables
         some = ids[start : start + 500]
+        tally.take_out(connection, some, flavor)
         connection.execute(sa.delete(job).where(job.c.id.in_(some)))
         for table in _RECORDS:
             connection.execute(sa.delete(table).where(table.c.job_id.in_(some)))

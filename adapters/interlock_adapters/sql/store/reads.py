@@ -25,6 +25,7 @@ from interlock_adapters.sql.schema.row_rules import LIVE, RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.statements.json_contains import contains
+from interlock_adapters.sql.store import tally
 from interlock_adapters.sql.store.database import Database
 
 _log: Final = logging.getLogger("interlock.store")
@@ -198,12 +199,10 @@ class Reads:
 
     def counts(self) -> dict[JobStatus, int]:
         """See `JobStore.counts`."""
-        many = sa.func.count().label("many")
-        query = sa.select(job.c.status, many).group_by(job.c.status)
-        found = {
-            rows.to_status(row["status"]): row["many"] for row in self._db.rows(query)
-        }
-        return {status: found.get(status, 0) for status in JobStatus}
+        found = dict.fromkeys(JobStatus, 0)
+        for (_, status), many in tally.counted(self._db).items():
+            found[rows.to_status(status)] += many
+        return found
 
     def queues(self) -> list[QueueInfo]:
         """See `JobStore.queues`."""

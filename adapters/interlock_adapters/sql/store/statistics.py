@@ -10,6 +10,7 @@ from interlock.core.records import EndedJob, Totals
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import history, job, rejection
 from interlock_adapters.sql.statements import rows
+from interlock_adapters.sql.store import tally
 from interlock_adapters.sql.store.database import Database
 
 _MANY = sa.func.count().label("many")
@@ -38,11 +39,13 @@ class Statistics:
         )
         return [rows.to_ended_job(row) for row in self._db.rows(query)]
 
+    def take_stock(self) -> bool:
+        """See `JobStore.take_stock`."""
+        return tally.take_in(self._db)
+
     def totals(self) -> Totals:
         """See `JobStore.totals`."""
-        jobs = sa.select(job.c.name, job.c.status, _MANY).group_by(
-            job.c.name, job.c.status
-        )
+        jobs = tally.counted(self._db)
         refused = sa.select(rejection.c.event, _MANY).group_by(rejection.c.event)
         first = sa.select(sa.func.min(job.c.lease_until_us).label("first"))
         with self._db.read() as connection:
@@ -50,8 +53,8 @@ class Statistics:
             now, _ = self._db.lease_now(connection)
             return Totals(
                 jobs={
-                    (row.name, rows.to_status(row.status)): row.many
-                    for row in connection.execute(jobs)
+                    (name, rows.to_status(status)): many
+                    for (name, status), many in jobs.items()
                 },
                 rejections={
                     Event(row.event): row.many for row in connection.execute(refused)
