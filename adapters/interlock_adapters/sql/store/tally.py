@@ -20,37 +20,44 @@ from interlock_adapters.sql.store.feed import HORIZON
 
 #: Events that one transaction takes into the tally.
 BATCH: Final = 5_000
-_EVENTS: Final = "interlock_history {by} WHERE {which}"
+_AFTER: Final = "position > (SELECT tallied FROM interlock_feed)"
+#: Each job is sought by its key, whatever the planner knows of the tables.
+_OF_JOB: Final = {
+    True: "CROSS JOIN LATERAL (SELECT name FROM interlock_job"
+    " WHERE id = h.job_id LIMIT 1) AS j",
+    False: "CROSS JOIN interlock_job AS j WHERE j.id = h.job_id",
+}
 _CHANGES: Final = (
-    "SELECT j.name AS name, d.status AS status, sum(d.jobs) AS jobs FROM ("
-    "SELECT job_id, target AS status, 1 AS jobs FROM {events}"
-    " UNION ALL SELECT job_id, source, -1 FROM {events} AND source IS NOT NULL"
-    ") AS d CROSS JOIN interlock_job AS j WHERE j.id = d.job_id"
-    " GROUP BY j.name, d.status"
+    "SELECT name, status, sum(jobs) AS jobs FROM ("
+    "SELECT name, target AS status, jobs FROM ({moved}) AS gained"
+    " UNION ALL SELECT name, source, -jobs FROM ({moved}) AS lost"
+    " WHERE source IS NOT NULL) AS changes GROUP BY name, status"
 )
 _ADD: Final = (
     "INSERT INTO interlock_tally (name, status, jobs) {changes}"
     " ON CONFLICT (name, status) DO UPDATE"
     " SET jobs = interlock_tally.jobs {sign} excluded.jobs"
 )
-_TALLIED: Final = sa.select(feed.c.tallied)
-_LAST: Final = (
-    "SELECT max(position) FROM (SELECT position FROM {events}"
-    " ORDER BY position LIMIT {batch}) AS settled"
-)
 Counts = dict[tuple[str, str], int]  # by name and status
 
 
-def _changes(flavor: Flavor, which: str, *, of_jobs: bool = False) -> str:
-    """Return the statement that sums the changes by events."""
+def _events(flavor: Flavor, which: str, *, of_jobs: bool = False) -> str:
     by = "" if of_jobs else flavor.by_index("ix_interlock_history_feed")
-    return _CHANGES.format(events=_EVENTS.format(by=by, which=which))
+    return f"interlock_history {by} WHERE {which}"
 
 
-def _settled(flavor: Flavor) -> str:
-    """Return the condition of events that are not in the tally and may come into it."""
-    after = "position > (SELECT tallied FROM interlock_feed)"
-    return f"{after} AND position < {HORIZON}" if flavor.is_postgres else after
+def _moved(flavor: Flavor, events: str) -> str:
+    """Return the query of how many jobs of a name went from one status to another."""
+    return (
+        "SELECT j.name AS name, h.source AS source, h.target AS target,"
+        f" count(*) AS jobs FROM (SELECT job_id, source, target FROM {events}) AS h"
+        f" {_OF_JOB[flavor.is_postgres]} GROUP BY j.name, h.source, h.target"
+    )
+
+
+def _add(flavor: Flavor, events: str, sign: str) -> sa.TextClause:
+    changes = _CHANGES.format(moved=_moved(flavor, events))
+    return sa.text(_ADD.format(changes=changes, sign=sign))
 
 
 def counted(database: Database) -> Counts:
@@ -62,17 +69,28 @@ def counted(database: Database) -> Counts:
     with suppress(StoreUnavailable):
         while take_in(database, least=BATCH):
             pass
+    most = 2 * BATCH
+    rows = _tally_and_later(database, f" ORDER BY position LIMIT {most}")
+    if sum(row["jobs"] for row in rows if row["is_later"]) == most:
+        rows = _tally_and_later(database, "")  # more: some may not be settled for long
     found: Counts = {}
-    for row in database.rows(sa.text(_both(database.flavor))):
-        kind = (row["name"], row["status"])
-        found[kind] = found.get(kind, 0) + int(row["jobs"])
+    for row in rows:
+        for status, many in ((row["target"], row["jobs"]), (row["source"], -row["jobs"])):
+            if status is not None:
+                kind = (row["name"], status)
+                found[kind] = found.get(kind, 0) + many
     return {kind: many for kind, many in found.items() if many}
 
 
-def _both(flavor: Flavor) -> str:
-    """Return the query of the tally, and of what came after it."""
-    later = _changes(flavor, "position > (SELECT tallied FROM interlock_feed)")
-    return f"SELECT name, status, jobs FROM interlock_tally UNION ALL {later}"
+def _tally_and_later(database: Database, bound: str) -> list[sa.RowMapping]:
+    """Return the tally, as moves from nowhere, and the moves after it: one state."""
+    later = _moved(database.flavor, _events(database.flavor, _AFTER + bound))
+    return database.rows(
+        sa.text(
+            "SELECT name, NULL AS source, status AS target, jobs, 0 AS is_later"
+            f" FROM interlock_tally UNION ALL SELECT later.*, 1 FROM ({later}) AS later"
+        )
+    )
 
 
 def take_in(database: Database, *, least: int = 1) -> bool:
@@ -82,22 +100,21 @@ def take_in(database: Database, *, least: int = 1) -> bool:
         Whether there may be more.
     """
     flavor = database.flavor
-    by = flavor.by_index("ix_interlock_history_feed")
-    events = _EVENTS.format(by=by, which=_settled(flavor))
-    waiting = sa.text(
-        f"SELECT count(*) AS many FROM (SELECT 1 FROM {events} LIMIT :least) AS w"
-    )
-    if database.rows(waiting, {"least": least})[0]["many"] < least:
+    settled = f"{_AFTER} AND position < {HORIZON}" if flavor.is_postgres else _AFTER
+    first = f"SELECT position FROM {_events(flavor, settled)} ORDER BY position LIMIT"
+    waiting = sa.text(f"SELECT count(*) AS many FROM ({first} {least}) AS waiting")
+    if database.rows(waiting)[0]["many"] < least:
         return False
 
     def take(connection: sa.Connection) -> bool:
         tallied = _lock(connection)
-        last = connection.scalar(sa.text(_LAST.format(events=events, batch=BATCH)))
+        newest = f"SELECT max(position) FROM ({first} {BATCH}) AS batch"
+        last = connection.scalar(sa.text(newest))
         if last is None:  # another one took them
             return False
-        which = "position > :tallied AND position <= :last"
-        add = _ADD.format(changes=_changes(flavor, which), sign="+")
-        connection.execute(sa.text(add), {"tallied": tallied, "last": last})
+        events = _events(flavor, "position > :tallied AND position <= :last")
+        taken = {"tallied": tallied, "last": last}
+        connection.execute(_add(flavor, events, "+"), taken)
         connection.execute(sa.update(feed).values(tallied=last))
         return True
 
@@ -107,11 +124,10 @@ def take_in(database: Database, *, least: int = 1) -> bool:
 def take_out(connection: sa.Connection, ids: Sequence[str], flavor: Flavor) -> None:
     """Take jobs that are about to be deleted out of the tally."""
     tallied = _lock(connection)
-    which = "job_id IN :ids AND position <= :tallied"
-    subtract = sa.text(
-        _ADD.format(changes=_changes(flavor, which, of_jobs=True), sign="-")
-    ).bindparams(sa.bindparam("ids", expanding=True))
-    connection.execute(subtract, {"ids": ids, "tallied": tallied})
+    which = "job_id IN :ids AND position + 0 <= :tallied"  # never by the position
+    subtract = _add(flavor, _events(flavor, which, of_jobs=True), "-")
+    each = subtract.bindparams(sa.bindparam("ids", expanding=True))
+    connection.execute(each, {"ids": ids, "tallied": tallied})
     if not flavor.is_postgres:  # their positions are not given again
         end = sa.text("(SELECT coalesce(max(position), 0) FROM interlock_history)")
         connection.execute(sa.update(feed).values(base=sa.func.max(feed.c.base, end)))
@@ -119,21 +135,23 @@ def take_out(connection: sa.Connection, ids: Sequence[str], flavor: Flavor) -> N
 
 def _lock(connection: sa.Connection) -> Any:
     """Lock the tally until the transaction ends; return the last position in it."""
-    return connection.execute(_TALLIED.with_for_update()).scalar_one()
+    return connection.execute(sa.select(feed.c.tallied).with_for_update()).scalar_one()
 
 
 def faults(connection: sa.Connection, flavor: Flavor) -> list[Fault]:
     """Return where the tally does not agree with the jobs."""
+    later = _CHANGES.format(moved=_moved(flavor, _events(flavor, _AFTER)))
     rows = sa.text(
         "SELECT name, status, sum(jobs) AS jobs FROM ("
-        f"{_both(flavor)} UNION ALL SELECT name, status, -count(*) FROM interlock_job"
-        " GROUP BY name, status) AS each GROUP BY name, status HAVING sum(jobs) <> 0"
+        f"SELECT name, status, jobs FROM interlock_tally UNION ALL {later}"
+        " UNION ALL SELECT name, status, -count(*) FROM interlock_job"
+        " GROUP BY name, status) AS every GROUP BY name, status HAVING sum(jobs) <> 0"
     )
     return [
         Fault(
             job_id="",
             what=f"the counts are wrong by {row.jobs} jobs {row.name!r} that are"
-            f" {row.status}: correct them with `interlock maintain`",
+            f" {row.status}: `interlock maintain` corrects them",
         )
         for row in connection.execute(rows)
     ]
@@ -143,5 +161,5 @@ def recount(connection: sa.Connection, flavor: Flavor) -> None:
     """Make the tally anew from the history. It reads all of it."""
     tallied = _lock(connection)
     connection.execute(sa.delete(tally))
-    add = _ADD.format(changes=_changes(flavor, "position <= :tallied"), sign="+")
-    connection.execute(sa.text(add), {"tallied": tallied})
+    events = _events(flavor, "position <= :tallied")
+    connection.execute(_add(flavor, events, "+"), {"tallied": tallied})
