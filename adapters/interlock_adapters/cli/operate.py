@@ -72,6 +72,26 @@ def purge(
             out.print(f"deleted {count} jobs")
 
 
+def maintain(
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Write it anew: gives back all space; stop the workers first",
+        ),
+    ] = False,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tidy the database up beside running workers: space, statistics, counts."""
+    with context.errors_as_exit_codes():
+        done = discovery.maintain_store(context.database_url(database), full=full)
+        if as_json:
+            show.print_json({"done": done})
+        for sentence in () if as_json else done:
+            out.print(sentence, markup=False)
+
+
 def verify(database: Database = None, as_json: AsJson = False) -> None:
     """Check that the status of every job agrees with its history."""
     with context.errors_as_exit_codes(), context.engine(database) as engine:
@@ -183,7 +203,18 @@ def current(database: Database = None, as_json: AsJson = False) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    commands = (counts, queues, pause, resume, workers, purge, verify, diagram, doctor)
+    commands = (
+        counts,
+        queues,
+        pause,
+        resume,
+        workers,
+        purge,
+        maintain,
+        verify,
+        diagram,
+        doctor,
+    )
     for command in commands:
         app.command()(command)
     app.add_typer(db, name="db")

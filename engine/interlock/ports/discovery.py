@@ -122,6 +122,24 @@ def grant_store(url: str | None, role: str) -> None:
     _schema(url).grant(role)
 
 
+def maintain_store(url: str | None, *, full: bool = False) -> list[str]:
+    """Tidy a database up in short steps: free space, statistics, counts.
+
+    Args:
+        url: see `Engine.open`.
+        full: write it anew instead, which gives back all space; nobody else can write
+            meanwhile.
+
+    Returns:
+        What was done, in sentences.
+
+    Raises:
+        StoreUnavailable: it cannot be used, or workers are running and `full`.
+    """
+    done: list[str] = _schema(url).maintain(full=full)
+    return done
+
+
 def store_version(url: str | None) -> str | None:
     """Return the version of a database's schema, None for an empty one."""
     version: str | None = _schema(url).current()

@@ -41,6 +41,7 @@ _LOOK_S: Final = 0.03  # between two looks for cancels; our own writes wake us t
 _REAP_S: Final = 1.0
 _IDLE_S: Final = 2.0  # the same, while nothing runs here
 _SOON_S: Final = 0.2  # what is due this soon is done now, to save wake-ups
+_STOCK_S: Final = 10.0  # of events that counts have to read, at most
 _STORE_DOWN_S: Final = 0.5
 _GROUP: Final = 4  # ends in one transaction, of four times as many attempts
 _GATHER_S: Final = 0.005
@@ -130,6 +131,13 @@ class Worker:
             period_s=_REAP_S,
             early_s=_SOON_S,
         )
+        self._stocktaking = Duty(
+            name="take stock",
+            run=self._take_stock,
+            period_s=_STOCK_S,
+            is_needed=lambda: self._has_written,
+        )
+        self._has_written = True  # since stock was taken
         self._reopened_until = ""  # what the store returned last
         self._duties = (  # in the order of a turn
             Duty(
@@ -142,6 +150,7 @@ class Worker:
             self._renewal,
             self._reaping,
             self._reopening,
+            self._stocktaking,
             self._poll,
         )
 
@@ -256,6 +265,7 @@ class Worker:
         claimed: list[Job] = []
         before, now = self._clock.boot(), self._clock.now()
         writes = bool(moves or notes)
+        self._has_written |= writes
         with self._store.together() if writes else nullcontext():
             if writes:
                 outcomes = self._store.commit([move for _, move in moves], notes)
@@ -315,6 +325,12 @@ class Worker:
             self._may_find_jobs = True
         elif not self._attempts.all:
             self._reopening.next_at = now + _IDLE_S
+
+    def _take_stock(self, now: float) -> None:
+        if self._store.take_stock():
+            self._stocktaking.next_at = now
+        else:
+            self._has_written = False
 
     def _shut_down(self, now: float) -> None:
         """Begin the shutdown grace; stop the attempts when it is over."""

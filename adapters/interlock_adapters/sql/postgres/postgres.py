@@ -11,6 +11,7 @@ from interlock.core.errors import StoreUnavailable
 from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.postgres import connection
+from interlock_adapters.sql.postgres.maintain import maintain
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.schema import upgrade
 from interlock_adapters.sql.schema.column_types import from_json
@@ -181,6 +182,21 @@ class PostgresSchema:
             weak = _upgrade(self._engine, self._where)
             self._engine.dispose()
         return weak
+
+    def maintain(self, *, full: bool) -> list[str]:
+        """See `interlock.ports.discovery.maintain_store`."""
+        with _explained(self._where, self._engine):
+            with self._engine.connect() as opened:
+                if not upgrade.check(opened):
+                    version = upgrade.current(opened)
+                    raise upgrade.older(self._where.where, version or "none")
+            clock = SystemClock()
+            database = Database(
+                self._engine, PostgresDialect(self._where, clock), clock
+            )
+            done = maintain(database, full=full)
+            self._engine.dispose()
+        return done
 
     def grant(self, role: str) -> None:
         """Let a role use the store; it owns no table, so it cannot disable guards.

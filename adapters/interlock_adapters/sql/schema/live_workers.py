@@ -25,22 +25,27 @@ def refuse(connection: sa.Connection, version: str, *, now: datetime) -> None:
     Raises:
         SchemaMismatch: which workers, and what to do.
     """
-    on_this_host = connection.dialect.name == SQLITE
-    query = sa.text(_ALL.format(table=f"{table_prefix(version)}worker"))
-    typed = query.columns(seen_at=UtcDateTime)
-    found = connection.execute(typed).mappings().all()
-    live = sorted(
-        f"{row['id']} (process {row['pid']} on {row['host']}, seen"
-        f" {(now - row['seen_at']).total_seconds():.0f} s ago)"
-        for row in found
-        if _is_live(row, now, on_this_host=on_this_host)
-    )
+    live = listed(connection, version, now=now)
     if live:
         raise SchemaMismatch(
             f"The database has the older schema {version}, and workers still use it: "
             f"{', '.join(live)}. Stop them, then try again. A killed worker counts as "
             "gone once its last heartbeat is older than its lease. Nothing was changed."
         )
+
+
+def listed(connection: sa.Connection, version: str, *, now: datetime) -> list[str]:
+    """Return the workers that are running, each in words."""
+    on_this_host = connection.dialect.name == SQLITE
+    query = sa.text(_ALL.format(table=f"{table_prefix(version)}worker"))
+    typed = query.columns(seen_at=UtcDateTime)
+    found = connection.execute(typed).mappings().all()
+    return sorted(
+        f"{row['id']} (process {row['pid']} on {row['host']}, seen"
+        f" {(now - row['seen_at']).total_seconds():.0f} s ago)"
+        for row in found
+        if _is_live(row, now, on_this_host=on_this_host)
+    )
 
 
 def _is_live(row: Mapping[Any, Any], now: datetime, *, on_this_host: bool) -> bool:

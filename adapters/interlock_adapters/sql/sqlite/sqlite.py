@@ -17,6 +17,7 @@ from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.schema import upgrade
 from interlock_adapters.sql.schema.flavor import SQLITE, Flavor
 from interlock_adapters.sql.sqlite import file_identity
+from interlock_adapters.sql.sqlite.maintain import maintain
 from interlock_adapters.sql.sqlite.wakeup import SqliteWakeup
 from interlock_adapters.sql.sqlite.write_queue import WriteQueue
 from interlock_adapters.sql.store.database import UNUSABLE, Database
@@ -222,6 +223,23 @@ class SqliteSchema:
             self._engine.dispose()
         return weak
 
+    def maintain(self, *, full: bool) -> list[str]:
+        """See `interlock.ports.discovery.maintain_store`."""
+        _refuse_missing(self._path)
+        with _explained(self._path, self._engine):
+            if not _is_ready(self._engine):
+                raise _unready(self._engine, self._path)
+            clock = SystemClock()
+            opened = Database(
+                self._engine,
+                SqliteDialect(self._path, clock),
+                clock,
+                turns=WriteQueue(_BUSY_S),
+            )
+            done = maintain(opened, self._path, full=full)
+            self._engine.dispose()
+        return done
+
     def grant(self, role: str) -> None:
         """Refuse: every user who may write the file may write the database."""
         message = (
@@ -298,6 +316,7 @@ def _bring_to_head(engine: sa.Engine, clock: Clock) -> None:
 
 def _use_wal(engine: sa.Engine) -> None:
     raw = engine.raw_connection()  # outside of a transaction
+    raw.cursor().execute("PRAGMA auto_vacuum = INCREMENTAL").close()  # of an empty file
     raw.cursor().execute("PRAGMA journal_mode = WAL").close()
     raw.close()
 

@@ -75,7 +75,10 @@ def counted(database: Database) -> Counts:
         rows = _tally_and_later(database, "")  # more: some may not be settled for long
     found: Counts = {}
     for row in rows:
-        for status, many in ((row["target"], row["jobs"]), (row["source"], -row["jobs"])):
+        for status, many in (
+            (row["target"], row["jobs"]),
+            (row["source"], -row["jobs"]),
+        ):
             if status is not None:
                 kind = (row["name"], status)
                 found[kind] = found.get(kind, 0) + many

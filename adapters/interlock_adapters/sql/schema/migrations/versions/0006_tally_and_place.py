@@ -64,11 +64,7 @@ def upgrade() -> None:
 
 def _count_with_64_bits() -> None:
     for table, column in (("log", "seq"), ("rejection", "id")):
-        op.execute(
-            f"ALTER TABLE interlock_{table} ALTER COLUMN {column} TYPE bigint"
-        )
-        op.execute(
-            f"ALTER SEQUENCE interlock_{table}_{column}_seq AS bigint"
-        )
+        op.execute(f"ALTER TABLE interlock_{table} ALTER COLUMN {column} TYPE bigint")
+        op.execute(f"ALTER SEQUENCE interlock_{table}_{column}_seq AS bigint")
     for table in ("job", "attempt", "history", "log"):
         op.execute(f"ALTER TABLE interlock_{table} SET ({_VACUUMED})")
