@@ -27,6 +27,7 @@ class HostRunner:
     """See `Runner`. Its kill domain is named after its worker."""
 
     containment = "namespace"
+    place = "memory"
     is_ready = True
 
     def __init__(self, host: Host, worker: Process, forest: Forest) -> None:

@@ -285,6 +285,10 @@ class MemoryStore:
         held = (job.status, job.worker_id, job.attempt)
         return held == (_CLAIM.target, worker_id, attempt)
 
+    def place(self) -> str:
+        """See `JobStore.place`: no other process sees this store."""
+        return "memory"
+
     def watch(self) -> Wakeup:
         """See `JobStore.watch`."""
         wakeup = MemoryWakeup()

@@ -202,6 +202,7 @@ class WorkerInfo:
     domain: str | None = None  # file in which its zygote leaves the proof of its end
     lease_s: float | None = None  # it is seen three times in it; None: an older one
     jobs: Mapping[str, object] | None = None  # what it publishes of each: `published`
+    place: str | None = None  # the mark of the store's place that its processes carry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,7 @@ class Runner(Protocol):
     """Starts attempts, each in a kill domain of its own."""
 
     containment: str
+    place: str  # the mark of the store's place, which its processes carry
 
     @property
     def domain(self) -> str | None:

@@ -175,6 +175,15 @@ class Administration(Protocol):
         """Return {name: (running now, allowed)} of the names with a limit."""
         ...
 
+    def place(self) -> str:
+        """Return the mark of where the store is, in up to 12 letters and digits.
+
+        A copy has another one, and so has a store that was restored or moved. If it is
+        new to the store, it is noted, and the positions of the feed go on above all
+        earlier ones.
+        """
+        ...
+
     def workers(self) -> list[WorkerInfo]:
         """Return the registered workers, the oldest first."""
         ...

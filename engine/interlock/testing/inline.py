@@ -65,6 +65,7 @@ class InlineRunner:
     """`Runner` that calls the function here: no isolation, no timeout, no kill."""
 
     containment = "inline"
+    place = "inline"  # of no process
     domain: str | None = None
     is_ready = True
 

@@ -42,6 +42,7 @@ def new_worker(
         modules=sorted(names - {"__main__"}),
         main=main,
         ahead=settings.concurrency + 1,
+        place=store.place(),
     )
     return Worker(store, runner, jobs, settings, clock, answer=answer)
 

@@ -207,6 +207,7 @@ class Worker:
                 domain=self._runner.domain,
                 lease_s=self._settings.lease,
                 jobs=self._published,
+                place=self._runner.place,
             )
         )
 

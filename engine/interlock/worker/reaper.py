@@ -112,12 +112,13 @@ class Reaper:
         if not candidates:
             return []
         workers = {worker.id: worker for worker in self._store.workers()}
+        place = self._store.place()
         lost: list[tuple[Job, bool]] = []
         leftovers: list[tuple[str, int]] = []
         for candidate in candidates:
             job = candidate.job
             worker = workers.get(job.worker_id or "")
-            is_local = worker is not None and worker.boot_id == self._boot_id
+            is_local = worker is not None and self._is_here(worker, place)
             is_empty = is_local and self._is_empty(worker)
             if is_local and (candidate.lease_expired or is_empty):
                 leftovers.append((job.id, job.attempt))
@@ -137,6 +138,15 @@ class Reaper:
             for job, is_empty in lost
             if job.id not in alive and (job.id, job.attempt) not in ended
         ]
+
+    def _is_here(self, worker: WorkerInfo, place: str) -> bool:
+        """Whether processes of a worker are on this host, and of this store.
+
+        Not if the store was copied or moved since: then the same jobs may run for the
+        original, and the lease alone decides.
+        """
+        same_place = worker.place == place == self._runner.place
+        return worker.boot_id == self._boot_id and same_place
 
     def _is_empty(self, worker: WorkerInfo | None) -> bool:
         """Whether a worker's kill domain is proved empty; its own death is no proof."""

@@ -1,7 +1,7 @@
 """Opens a PostgreSQL database; its clock decides about leases."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import psycopg
@@ -29,6 +29,11 @@ _GRANTS: Final = (
 )
 _UPGRADE_LOCK: Final = 7_305_102  # one process at a time creates or upgrades a schema
 
+_PLACE: Final = (
+    "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' ||"
+    " (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' ||"
+    " (SELECT timeline_id FROM pg_control_checkpoint())"
+)
 _READ_ONLY: Final = "25006"
 
 #: Classes of SQLSTATE (appendix A of its manual) that are not a bug of ours.
@@ -63,6 +68,15 @@ class PostgresDialect:
         if self.flavor.lease_now is not None:
             return None, POSTGRES
         return round(self._clock.boot() * 1_000_000), POSTGRES
+
+    def place(self, connection: sa.Connection) -> str:
+        """See `Dialect.place`: the cluster, the database and the timeline."""
+        return str(connection.scalar(sa.text(_PLACE)))
+
+    def address(self, connection: sa.Connection) -> str:
+        """See `Dialect.address`: a cluster's files may be copied to another host."""
+        info = connection.connection.driver_connection.info  # type: ignore[union-attr]  # psycopg's
+        return f"{info.hostaddr or info.host}:{info.port}"
 
     def watch(self) -> Wakeup:
         """See `Dialect.watch`."""
@@ -149,9 +163,13 @@ def open_store(
             raise upgrade.none_there(f"{where.where} is empty")
         if not ready:
             _upgrade(engine, where)
-    return SqlStore(
+    store = SqlStore(
         Database(engine, PostgresDialect(where, clock), clock, schema=where.schema)
     )
+    if create:
+        with suppress(StoreUnavailable):  # a standby that may only be read
+            store.place()
+    return store
 
 
 def _upgrade(engine: sa.Engine, where: connection.Target) -> list[str]:

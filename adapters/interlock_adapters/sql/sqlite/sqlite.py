@@ -72,6 +72,17 @@ class SqliteDialect:
         """See `Dialect.lease_clock`."""
         return round(self._clock.boot() * 1_000_000), self._boot_id
 
+    def place(self, connection: sa.Connection) -> str:
+        """See `Dialect.place`: the device and the inode of the file."""
+        del connection
+        found = file_identity.identity(self._path)
+        return "/".join(map(str, found or ()))
+
+    def address(self, connection: sa.Connection) -> str:
+        """See `Dialect.address`: a file is on one host."""
+        del connection
+        return ""
+
     def watch(self) -> Wakeup:
         """See `Dialect.watch`."""
         return SqliteWakeup(self._path)
@@ -143,7 +154,11 @@ def open_store(
         if not ready:
             _bring_to_head(engine, clock)
     dialect = SqliteDialect(path, clock)
-    return SqlStore(Database(engine, dialect, clock, turns=WriteQueue(_BUSY_S)))
+    store = SqlStore(Database(engine, dialect, clock, turns=WriteQueue(_BUSY_S)))
+    if create:
+        with suppress(StoreUnavailable):  # a file that may only be read
+            store.place()
+    return store
 
 
 def _connect(url: str) -> tuple[_File, sa.Engine]:

@@ -49,6 +49,14 @@ class Dialect(Protocol):
         """Return a new source of wake-ups."""
         ...
 
+    def place(self, connection: sa.Connection) -> str:
+        """Return where the database is; a copy of it is at another place."""
+        ...
+
+    def address(self, connection: sa.Connection) -> str:
+        """Return by what this process reaches it, as far as a place can be twofold."""
+        ...
+
     def unavailable(self, error: Exception) -> StoreUnavailable | None:
         """Return the meaning of a database error, None for a bug of Interlock."""
         ...

@@ -24,7 +24,7 @@ from interlock.core.records import (
 from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.schema import row_rules, tables
 from interlock_adapters.sql.statements import move_facts, rows, updates
-from interlock_adapters.sql.store import claims, inserts, parking
+from interlock_adapters.sql.store import claims, inserts, parking, place
 from interlock_adapters.sql.store.borrowed import borrowed
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.feed import Feed
@@ -235,6 +235,10 @@ class SqlStore:
             ]
 
         return self.database.repeated(extend)
+
+    def place(self) -> str:
+        """See `JobStore.place`."""
+        return place.settle(self.database)
 
     def watch(self) -> Wakeup:
         """See `JobStore.watch`."""

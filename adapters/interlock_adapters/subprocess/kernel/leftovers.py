@@ -2,7 +2,8 @@
 
 If shim and zygote were killed together, no supervisor of the job is left.
 A fork of the job has its name, what it executed has its environment; both say which
-attempt it was, so that a later attempt of the same job is never hit.
+attempt it was, so that a later attempt of the same job is never hit, and of which
+store, so that a copy of the store never hits what runs for the original.
 """
 
 import os
@@ -12,6 +13,9 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
+#: The variable with the mark of the store's place; every process of a worker has it.
+PLACE: Final = "INTERLOCK_PLACE"
+_MARKS: Final = (b"INTERLOCK_JOB_ID", b"INTERLOCK_ATTEMPT", PLACE.encode())
 _PATIENCE_S: Final = 1.0  # for a killed process to be gone (not if in D state)
 
 
@@ -20,54 +24,74 @@ def process_name(job_id: str, attempt: int) -> str:
     return f"job:{job_id[-8:]}.{attempt % 100}"
 
 
-def sweep(attempts: Collection[tuple[str, int]]) -> set[str]:
+def sweep(attempts: Collection[tuple[str, int]], place: str) -> set[str]:
     """Kill every process of these attempts; return the jobs that still have some."""
     until = time.monotonic() + _PATIENCE_S
-    while (processes := living(attempts)) and time.monotonic() < until:
+    while (processes := living(attempts, place)) and time.monotonic() < until:
         for pid, attempt in processes:
-            _kill(pid, attempt)
+            _kill(pid, attempt, place)
         time.sleep(0.005)
     return {job_id for _, (job_id, _) in processes}
 
 
 def living(
-    attempts: Collection[tuple[str, int]],
+    attempts: Collection[tuple[str, int]], place: str | None = None
 ) -> list[tuple[int, tuple[str, int]]]:
-    """Return the living processes of these attempts."""
+    """Return the living processes of these attempts; reads each process once.
+
+    `place` None: of attempts of any store.
+    """
+    by_name = {process_name(*attempt).encode(): attempt for attempt in attempts}
+    known = set(attempts)
     processes = []
     for entry in os.listdir("/proc"):
         if entry.isdecimal() and int(entry) != os.getpid():
-            attempt = next(
-                (each for each in attempts if _bears(int(entry), each)), None
-            )
-            if attempt is not None:
+            name, marked = _marks(int(entry), place)
+            attempt = by_name.get(name, marked)
+            if attempt in known:
                 processes.append((int(entry), attempt))
     return processes
 
 
-def _bears(pid: int, attempt: tuple[str, int]) -> bool:
+def _bears(pid: int, attempt: tuple[str, int], place: str) -> bool:
     """Whether a process is alive and has the marks of an attempt."""
-    job_id, number = attempt
+    name, marked = _marks(pid, place)
+    return name == process_name(*attempt).encode() or marked == attempt
+
+
+def _marks(pid: int, place: str | None) -> tuple[bytes, tuple[str, int] | None]:
+    """Return a living process's name, and the attempt that its environment names.
+
+    Nothing, if it does not belong to a worker of the store at this place (if given).
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             name, _, state = file.read().partition(b"(")[2].rpartition(b") ")
         with open(f"/proc/{pid}/environ", "rb") as file:
             environment = file.read().split(b"\0")
     except OSError:
-        return False
+        return b"", None
     if state[:1] in b"ZX":  # dead, and not reaped yet
-        return False
-    marks = (f"INTERLOCK_JOB_ID={job_id}", f"INTERLOCK_ATTEMPT={number}")
-    named = name == process_name(job_id, number).encode()
-    return named or all(mark.encode() in environment for mark in marks)
+        return b"", None
+    marks = {}
+    for entry in environment:
+        key, is_mark, value = entry.partition(b"=")
+        if is_mark and key in _MARKS:
+            marks[key] = value
+    job_id, number, whose = (marks.get(key, b"") for key in _MARKS)
+    if place is not None and whose.decode("utf-8", "replace") != place:
+        return b"", None
+    if not number.isdigit():
+        return name, None
+    return name, (job_id.decode("utf-8", "replace"), int(number))
 
 
-def _kill(pid: int, attempt: tuple[str, int]) -> None:
+def _kill(pid: int, attempt: tuple[str, int], place: str) -> None:
     """Kill a process by a pidfd that was opened before its marks are read again."""
     with suppress(OSError):
         pidfd = os.pidfd_open(pid)
         try:
-            if _bears(pid, attempt):
+            if _bears(pid, attempt, place):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:
             os.close(pidfd)

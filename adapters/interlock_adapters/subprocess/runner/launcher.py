@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from interlock.ports.clock import boot
+from interlock_adapters.subprocess.kernel.leftovers import PLACE
 from interlock_adapters.subprocess.zygote.zygote import BIND_NOW
 
 _log = logging.getLogger("interlock.runner")
@@ -35,11 +36,13 @@ class Launcher:
         config: Mapping[str, object],
         path: list[str],
         *,
+        place: str,
         domains: Path,
         scratch: Path,
     ) -> None:
         self._config = config
         self._path = path
+        self._place = place
         self._domains = domains  # the folder of domain files
         self._scratch = scratch  # the folder of temporary files
         self._link: socket.socket | None = None
@@ -78,6 +81,7 @@ class Launcher:
             k: v for k, v in os.environ.items() if not k.startswith(_PRIVATE)
         }
         environment |= {BIND_NOW: "1", "PYTHONPATH": os.pathsep.join(self._path)}
+        environment[PLACE] = self._place
         config = {**self._config, "domain": str(self.domain), "first": self.first}
         config["scratch"] = str(self._scratch / name[:8])
         program = [sys.executable, "-m", "interlock_adapters.subprocess.zygote.zygote"]

@@ -45,7 +45,9 @@ class SubprocessRunner:
         modules: Sequence[str],
         main: Mapping[str, str] | None,
         ahead: int,
+        place: str,
     ) -> None:
+        self.place = place
         self.containment = containment
         self._proof = Proof(kill_domain.proof_of(containment))
         self._ahead = min(ahead, _MAX_AHEAD)
@@ -68,6 +70,7 @@ class SubprocessRunner:
         self._launcher = Launcher(
             config,
             path,
+            place=place,
             domains=own_folder(
                 os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
             ),
@@ -133,7 +136,7 @@ class SubprocessRunner:
 
     def sweep(self, attempts: Collection[tuple[str, int]]) -> set[str]:
         """See `Runner.sweep`."""
-        return leftovers.sweep(attempts)
+        return leftovers.sweep(attempts, self.place)
 
     def sources(self) -> Sequence[Source]:
         """See `Runner.sources`."""
@@ -289,8 +292,11 @@ def open_runner(
     modules: Sequence[str],
     main: Mapping[str, str] | None,
     ahead: int,
+    place: str = "",
 ) -> SubprocessRunner:
     """Open the runner of this machine (entry point `subprocess`).
+
+    `place` is `JobStore.place()`, if several stores may use this machine.
 
     Raises:
         InterlockError: the containment that was asked for does not work here, or it
@@ -311,5 +317,5 @@ def open_runner(
                 f"{problem}. Use 'auto', or run `interlock doctor`."
             )
     return SubprocessRunner(
-        containment=containment, modules=modules, main=main, ahead=ahead
+        containment=containment, modules=modules, main=main, ahead=ahead, place=place
     )

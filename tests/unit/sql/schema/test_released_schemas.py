@@ -27,6 +27,9 @@ FROZEN = {
     "0005_open_and_parked_jobs.py": (
         "434e7317725e7d6c1d85fe549a749a332558e6bb7d52d68aab0ec0656a381bde"
     ),
+    "0006_tally_and_place.py": (
+        "71db808bddac20293ea7ad771fbcae57640ff5027bb23b6db7a38a8e981c83d1"
+    ),
 }
 
 
