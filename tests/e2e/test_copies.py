@@ -1,0 +1,136 @@
+"""A copy of a database does nothing to the jobs of its original."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import postgres
+from interlock import Engine, JobStatus
+from pace import deadline
+
+from . import sample_jobs as jobs
+from .processes import alive, start_worker, until
+
+
+@contextmanager
+def sqlite_copy(url: str) -> Iterator[str]:
+    """Copy a file while it is in use: SQLite's online backup."""
+    path = Path(url.removeprefix("sqlite:///"))
+    copy = path.with_name("copy.db")
+    with (
+        closing(sqlite3.connect(path)) as here,
+        closing(sqlite3.connect(copy)) as there,
+    ):
+        here.backup(there)
+    yield f"sqlite:///{copy}"
+
+
+@contextmanager
+def postgres_copy(url: str) -> Iterator[str]:
+    """Dump a database that is in use, and restore the dump into another one."""
+    beside_server = Path(postgres.initdb() or "/").with_name("pg_dump")
+    program = shutil.which("pg_dump") or str(beside_server)
+    if not Path(program).exists():
+        pytest.skip("NO pg_dump: the copy of a PostgreSQL database is not tested")
+    command = [program, "--inserts", "--no-owner", url]
+    dump = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    lines = (line for line in dump.splitlines() if not line.startswith("\\"))
+    with postgres.database(empty=True) as copy:
+        with psycopg.connect(copy) as restored:
+            restored.execute("\n".join(lines).encode())
+        yield copy
+
+
+COPIES = {"sqlite": sqlite_copy, "postgresql": postgres_copy}
+
+
+@pytest.fixture(params=COPIES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def url(kind: str, tmp_path: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/jobs.db"
+        return
+    with postgres.database() as made:
+        yield made
+
+
+@contextmanager
+def worker(url: str) -> Iterator[None]:
+    process = start_worker(url, "--lease", "3", "--shutdown-grace", "0")
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(deadline(30))
+
+
+def test_a_worker_of_a_copy_leaves_the_jobs_of_the_original_alone(
+    kind: str, url: str, tmp_path: Path
+) -> None:
+    with ExitStack() as opened:
+        engine = opened.enter_context(Engine.open(url))
+        opened.enter_context(worker(url))
+        handle = engine.submit(jobs.hostile, "family", str(tmp_path))
+        until(Path(tmp_path, "started").exists)
+        until(lambda: engine.attempts(handle.id)[0].pid)
+        family = alive(handle.id)
+        assert family
+        copy_url = opened.enter_context(COPIES[kind](url))
+        copy = opened.enter_context(Engine.open(copy_url))
+        assert copy.get(handle.id).status is JobStatus.RUNNING
+        with worker(copy_url):
+            until(lambda: copy.get(handle.id).attempt == 2)
+            until(lambda: copy.attempts(handle.id)[1].pid)
+            assert set(family) <= set(alive(handle.id))
+            copy.cancel(handle.id, wait=deadline(20))
+        assert set(family) == set(alive(handle.id))
+        original = engine.get(handle.id)
+        assert (original.status, original.attempt) == (JobStatus.RUNNING, 1)
+        assert engine.cancel(handle.id, wait=deadline(20)).proof
+        assert alive(handle.id) == []
+        assert engine.verify() == copy.verify() == []
+
+
+def test_the_feed_of_a_copy_goes_on_after_everything_that_was_read(
+    kind: str, url: str
+) -> None:
+    with Engine.open(url) as engine, COPIES[kind](url) as copy_url:
+        for _ in range(3):
+            engine.submit(jobs.add, 1)
+        read = engine.monitor.feed_end()  # the copy does not have these events
+        with Engine.open(copy_url) as copy:
+            new = copy.submit(jobs.add, 2)
+            told = copy.monitor.feed(read, limit=10)
+            assert [entry.job_id for _, entry in told] == [new.id]
+            assert copy.monitor.feed_end() > told[-1][0]
+            assert copy.counts()[JobStatus.PENDING] == 1
+            assert copy.verify() == []
+
+
+@pytest.mark.parametrize("again", ["reopened", "in another process"])
+def test_a_database_that_stays_where_it_is_keeps_its_place(
+    url: str, again: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Engine.open(url) as engine:
+        engine.submit(jobs.add, 1)
+        before = engine.monitor.feed_end()
+        if again == "reopened":
+            Engine.open(url).close()
+        else:
+            program = "import sys, interlock; interlock.Engine.open(sys.argv[1])"
+            subprocess.run([sys.executable, "-c", program, url], check=True)
+        assert engine.monitor.feed_end().position - before.position < 2**31
+    assert "copied" not in caplog.text
