@@ -55,8 +55,14 @@ def _answers(url: str) -> bool:
 class OwnServer:
     """A server of our own from installed binaries, that a test may kill."""
 
-    def __init__(self, initdb: str, address: str = "", *options: str) -> None:
-        """Make and start it; `address` is one to listen on beside its socket."""
+    def __init__(
+        self, initdb: str, address: str = "", *options: str, backup: str = ""
+    ) -> None:
+        """Make and start it; `address` is one to listen on beside its socket.
+
+        With a `backup` (the output folder of pg_basebackup) it recovers that one to its
+        end, on a timeline of its own.
+        """
         self._address = address
         self._options = options
         self._folder = Path(tempfile.mkdtemp(prefix="interlock-postgres-", dir="/tmp"))
@@ -69,14 +75,27 @@ class OwnServer:
             self._as_other |= {"extra_groups": []}
         self.data = str(self._folder / "data")
         self._program = str(Path(initdb).with_name("postgres"))
-        init = [initdb, "-D", self.data, "-U", "postgres", "-A", "trust"]
-        init += ["-E", "UTF8", "--no-locale", "--no-sync"]
-        subprocess.run(init, check=True, **self._as_other)
+        if backup:
+            self._restore(backup)
+        else:
+            init = [initdb, "-D", self.data, "-U", "postgres", "-A", "trust"]
+            init += ["-E", "UTF8", "--no-locale", "--no-sync"]
+            subprocess.run(init, check=True, **self._as_other)
         with Path(self.data, "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {address}/24 trust\n" if address else "")
         self.url = f"postgresql://postgres@/postgres?host={self._folder}"
         self.socket = str(self._folder / ".s.PGSQL.5432")
         self.start()
+
+    def _restore(self, backup: str) -> None:
+        shutil.copytree(backup, self.data)
+        Path(self.data, "recovery.signal").touch()
+        with Path(self.data, "postgresql.auto.conf").open("a") as settings:
+            settings.write("restore_command = 'false'\n")
+        for path in (self.data, *map(str, Path(self.data).rglob("*"))):
+            if os.getuid() == 0:
+                os.chown(path, self._as_other["user"], self._as_other["group"])
+        Path(self.data).chmod(0o700)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

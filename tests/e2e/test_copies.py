@@ -134,3 +134,56 @@ def test_a_database_that_stays_where_it_is_keeps_its_place(
             subprocess.run([sys.executable, "-c", program, url], check=True)
         assert engine.monitor.feed_end().position - before.position < 2**31
     assert "copied" not in caplog.text
+
+
+def test_a_backup_that_is_recovered_to_a_point_in_time_works_by_itself(
+    tmp_path: Path,
+) -> None:
+    program = postgres.initdb()
+    if program is None:
+        pytest.skip("NO PostgreSQL binaries: recovery of a backup is not tested")
+    with ExitStack() as opened:
+        server = postgres.OwnServer(program)
+        opened.callback(server.remove)
+        engine = opened.enter_context(Engine.open(server.url))
+        with engine.worker():
+            assert engine.submit(jobs.add, 1).result(deadline(20)) == 2
+        backup = str(tmp_path / "backup")
+        tool = str(Path(program).with_name("pg_basebackup"))
+        subprocess.run([tool, "-d", server.url, "-D", backup, "-c", "fast"], check=True)
+        engine.submit(jobs.add, 2)  # it is not in the backup
+        read = engine.monitor.feed_end()
+        recovered = postgres.OwnServer(program, backup=backup)
+        opened.callback(recovered.remove)
+        copy = opened.enter_context(Engine.open(recovered.url))
+        assert copy.counts()[JobStatus.SUCCEEDED] == 1
+        assert copy.counts()[JobStatus.PENDING] == 0
+        with copy.worker():
+            new = copy.submit(jobs.add, 3)
+            assert new.result(deadline(20)) == 4
+        told = copy.monitor.feed(read, limit=10)
+        assert {entry.job_id for _, entry in told} == {new.id}
+        assert copy.verify() == []
+
+
+def test_a_file_of_stopped_workers_may_be_copied_moved_and_put_back(
+    tmp_path: Path,
+) -> None:
+    path, aside = tmp_path / "jobs.db", tmp_path / "aside.db"
+    with Engine.open(f"sqlite:///{path}") as engine, engine.worker():
+        assert engine.submit(jobs.add, 1).result(deadline(20)) == 2
+        read = engine.monitor.feed_end()
+    shutil.copy(path, aside)  # the last connection has written everything back
+    with Engine.open(f"sqlite:///{path}") as engine:
+        engine.submit(jobs.add, 2)
+        read = engine.monitor.feed_end()
+    for name in ("jobs.db", "jobs.db-wal", "jobs.db-shm"):
+        Path(tmp_path, name).unlink(missing_ok=True)
+    aside.rename(path)
+    with Engine.open(f"sqlite:///{path}") as engine, engine.worker():
+        new = engine.submit(jobs.add, 3)
+        assert new.result(deadline(20)) == 4
+        told = engine.monitor.feed(read, limit=10)
+        assert {entry.job_id for _, entry in told} == {new.id}
+        assert engine.counts()[JobStatus.SUCCEEDED] == 2
+        assert engine.verify() == []

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from interlock.core.errors import (
     DuplicateJob,
@@ -284,6 +284,10 @@ class MemoryStore:
     def _holds(self, job: Job, worker_id: str, attempt: int) -> bool:
         held = (job.status, job.worker_id, job.attempt)
         return held == (_CLAIM.target, worker_id, attempt)
+
+    def now(self) -> datetime:
+        """See `JobStore.now`."""
+        return self.records.clock.now()
 
     def place(self) -> str:
         """See `JobStore.place`: no other process sees this store."""

@@ -8,7 +8,6 @@ from typing import Final
 
 from interlock.core.errors import InFlight, KeyReused, StoreUnavailable
 from interlock.core.records import Answer
-from interlock.ports.clock import Clock
 from interlock.ports.store import JobStore
 
 #: How long a key stays reserved if its server died before the answer.
@@ -24,11 +23,9 @@ class IdempotentRequest:
     kept: timedelta
 
 
-def once(
-    store: JobStore, request: IdempotentRequest, act: Callable[[], str], clock: Clock
-) -> str:
+def once(store: JobStore, request: IdempotentRequest, act: Callable[[], str]) -> str:
     """See `Operations.once`."""
-    now = clock.now()
+    now = store.now()
     reservation = Answer(
         key=request.key, request=request.request, text=None, until=now + _UNDER_WAY
     )
@@ -38,7 +35,7 @@ def once(
     try:
         with store.together():
             text = act()
-            until = clock.now() + request.kept
+            until = store.now() + request.kept
             _keep(store, replace(reservation, text=text, until=until), reservation)
     except BaseException:
         with suppress(StoreUnavailable):  # then the reservation ends by itself

@@ -199,7 +199,6 @@ class Operations:
             self._store,
             IdempotentRequest(key=key, request=request, kept=age("kept", kept)),
             act,
-            self._clock,
         )
 
     def together(self) -> AbstractContextManager[None]:

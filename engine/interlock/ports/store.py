@@ -175,6 +175,10 @@ class Administration(Protocol):
         """Return {name: (running now, allowed)} of the names with a limit."""
         ...
 
+    def now(self) -> datetime:
+        """Return the time of the clock that decides: the store's own, if it has one."""
+        ...
+
     def place(self) -> str:
         """Return the mark of where the store is, in up to 12 letters and digits.
 

@@ -97,7 +97,7 @@ class Worker:
         self._reaper = Reaper(store, self.id, runner, self._attempts.ended)
         self._answer = answer or _refuse
         self._published: Mapping[str, object] | None = None  # until it runs
-        self._started_at = clock.now()
+        self._started_at = clock.now()  # the store's, once it runs
         self._boot_id = boot_id()
         self._stops = 0
         self._may_find_jobs = True
@@ -188,6 +188,7 @@ class Worker:
             if limits.get(job.name, (0, None))[1] != job.max_running:
                 self._store.set_limit(job.name, job.max_running)
         self._published = describe(self._jobs)
+        self._started_at = self._store.now()
         self._register()
         self.ready.set()
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -23,6 +23,7 @@ from interlock.core.records import (
 )
 from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.schema import row_rules, tables
+from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.statements import move_facts, rows, updates
 from interlock_adapters.sql.store import claims, inserts, parking, place
 from interlock_adapters.sql.store.borrowed import borrowed
@@ -235,6 +236,15 @@ class SqlStore:
             ]
 
         return self.database.repeated(extend)
+
+    def now(self) -> datetime:
+        """See `JobStore.now`."""
+        clock = self.database.flavor.now
+        if clock is None:
+            return self.database.clock.now()
+        query = sa.text(f"SELECT {clock} AS now").columns(now=UtcDateTime)
+        found: datetime = self.database.rows(query)[0]["now"]
+        return found
 
     def place(self) -> str:
         """See `JobStore.place`."""

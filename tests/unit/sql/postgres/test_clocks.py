@@ -196,3 +196,33 @@ def test_jobs_run_between_a_client_and_a_worker_whose_clocks_are_wrong(
         assert timed_out.status is JobStatus.TIMEOUT
         assert _is_now(timed_out.finished_at)
         assert client.verify() == []
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+def test_a_purge_goes_by_the_age_of_the_database(url: str, skew: timedelta) -> None:
+    with Engine.open(url) as right, Engine.open(url, clock=Skewed(skew)) as wrong:
+        job = right.submit(jobs.add, 1)
+        right.cancel(job.id)
+        assert wrong.purge(older_than=HOUR / 2) == 0
+        assert wrong.purge(older_than=0) == 1
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+def test_an_answer_is_kept_by_the_clock_of_the_database(
+    url: str, skew: timedelta
+) -> None:
+    with Engine.open(url) as right, Engine.open(url, clock=Skewed(skew)) as wrong:
+        first, second = (right, wrong) if skew > timedelta(0) else (wrong, right)
+        assert first.once("key", "request", lambda: "first", kept=60) == "first"
+        assert second.once("key", "request", lambda: "again", kept=60) == "first"
+        assert wrong.once("brief", "request", lambda: "first", kept=0) == "first"
+        assert right.once("brief", "request", lambda: "again", kept=0) == "again"
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+def test_a_worker_has_started_when_the_database_says(url: str, skew: timedelta) -> None:
+    with Engine.open(url, clock=Skewed(skew)) as engine, engine.worker():
+        assert engine.submit(jobs.add, 1).result(deadline(20)) == 2
+        (worker,) = engine.workers()
+        assert _is_now(worker.started_at)
+        assert _is_now(worker.seen_at)
