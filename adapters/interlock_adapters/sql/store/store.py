@@ -25,6 +25,7 @@ from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.schema import row_rules, tables
 from interlock_adapters.sql.statements import move_facts, rows, updates
 from interlock_adapters.sql.store import claims, inserts, parking
+from interlock_adapters.sql.store.attention import Attention
 from interlock_adapters.sql.store.borrowed import borrowed
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.feed import Feed
@@ -47,6 +48,7 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.together = database.together
+        self.needs = Attention(database).needs
         reads = Reads(database)
         self.get = reads.get
         self.search = reads.search
