@@ -1,7 +1,9 @@
 """Opens a PostgreSQL database; its clock decides about leases."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Final
 
 import psycopg
@@ -11,6 +13,7 @@ from interlock.core.errors import StoreUnavailable
 from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.postgres import connection
+from interlock_adapters.sql.postgres.pooler import Connector, settle_transactions
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.schema import upgrade
 from interlock_adapters.sql.schema.column_types import from_json
@@ -19,6 +22,7 @@ from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE, lifecycl
 from interlock_adapters.sql.store.database import Database, Undone
 from interlock_adapters.sql.store.store import SqlStore
 
+_log: Final = logging.getLogger("interlock.store")
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _GRANTS: Final = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON "
@@ -51,8 +55,10 @@ _PLAIN: Final = {
 class PostgresDialect:
     """See `Dialect`. A clock that is not the system's is a test's: it judges then."""
 
-    def __init__(self, where: connection.Target, clock: Clock) -> None:
-        self._where = where
+    def __init__(self, connector: Connector, clock: Clock) -> None:
+        self._where = connector.where
+        self._connector = connector
+        self._listening: Callable[[], Connector | None] = cache(self._listener)
         self._clock = clock
         own = isinstance(clock, SystemClock)
         self.flavor = Flavor(POSTGRES, _CLOCK if own else None)
@@ -65,7 +71,22 @@ class PostgresDialect:
 
     def watch(self) -> Wakeup:
         """See `Dialect.watch`."""
-        return PostgresWakeup(self._where)
+        return PostgresWakeup(self._listening())
+
+    def _listener(self) -> Connector | None:
+        """Return what to listen by; say so where it is not the plain connection."""
+        if self._where.listen is not None:
+            _log.info("Listening for changes at %s.", self._where.listen.where)
+            return Connector(self._where.listen)
+        if not self._connector.is_pooled:
+            return self._connector
+        _log.warning(
+            "%s is reached through a connection pooler, where nobody can listen for "
+            "changes: jobs and cancels are found by polling, up to 2 s later. Add "
+            "listen=HOST:PORT of the PostgreSQL server itself to the URL.",
+            self._where.where,
+        )
+        return None
 
     def unavailable(self, error: Exception) -> StoreUnavailable | None:
         """See `Dialect.unavailable`."""
@@ -100,17 +121,18 @@ def unavailable(where: connection.Target, error: Exception) -> StoreUnavailable 
     )
 
 
-def _engine(url: str) -> tuple[connection.Target, sa.Engine]:
-    where = connection.target(url)
+def _engine(url: str) -> tuple[Connector, sa.Engine]:
+    connector = Connector(connection.target(url))
     engine = sa.create_engine(
         "postgresql+psycopg://",
-        creator=lambda: connection.connect(where),
+        creator=connector,
         pool_pre_ping=True,
         max_overflow=20,
         json_deserializer=from_json,
     )
     engine.dialect.do_ping = connection.is_open  # type: ignore[method-assign, assignment]  # cheaper
-    return where, engine
+    settle_transactions(engine, connector)
+    return connector, engine
 
 
 @contextmanager
@@ -137,7 +159,8 @@ def open_store(
         SchemaMismatch: its schema is older (`interlock db upgrade`), newer or weakened.
     """
     clock = clock or SystemClock()
-    where, engine = _engine(url)
+    connector, engine = _engine(url)
+    where = connector.where
     with _explained(where, engine):
         with engine.connect() as opened:
             ready = upgrade.check(opened)
@@ -148,9 +171,14 @@ def open_store(
             raise upgrade.none_there(f"{where.where} is empty")
         if not ready:
             _upgrade(engine, where)
-    return SqlStore(
-        Database(engine, PostgresDialect(where, clock), clock, schema=where.schema)
+    database = Database(
+        engine,
+        PostgresDialect(connector, clock),
+        clock,
+        schema=where.schema,
+        is_pooled=connector.is_pooled,
     )
+    return SqlStore(database)
 
 
 def _upgrade(engine: sa.Engine, where: connection.Target) -> list[str]:
@@ -173,7 +201,8 @@ class PostgresSchema:
     """The commands of `interlock db`: entry point `postgresql`."""
 
     def __init__(self, url: str) -> None:
-        self._where, self._engine = _engine(url)
+        connector, self._engine = _engine(url)
+        self._where = connector.where
 
     def upgrade(self) -> list[str]:
         """Upgrade the schema; return the guards that had to be restored."""
