@@ -16,6 +16,7 @@ import postgres
 from e2e import sample_jobs as jobs
 from interlock import Engine, JobStatus, StoreUnavailable
 from interlock_adapters.sql.postgres import connection
+from interlock_adapters.sql.postgres.pooler import Connector
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.store.store import SqlStore
 from pace import deadline
@@ -75,7 +76,7 @@ def test_a_standby_costs_no_job_and_no_worker(
 def test_who_waits_for_a_server_that_is_away_waits(server: postgres.OwnServer) -> None:
     where = connection.target(server.url)
     server.stop_at_once()
-    wakeup = PostgresWakeup(where)
+    wakeup = PostgresWakeup(Connector(where))
     try:
         for _ in range(3):
             began = time.monotonic()

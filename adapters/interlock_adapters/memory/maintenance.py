@@ -7,7 +7,7 @@ from interlock.core.errors import JobNotFound
 from interlock.core.guards import undeletable
 from interlock.core.job import Job
 from interlock.core.lifecycle import INITIAL, Event, row_of
-from interlock.core.records import Fault, Lost, WorkerInfo
+from interlock.core.records import Fault, Lost, Needs, WorkerInfo
 from interlock.core.replay import faults
 from interlock.ports.store import PURGE_BATCH
 from interlock_adapters.memory.records import Records
@@ -42,6 +42,17 @@ class Maintenance:
         """See `JobStore.reopen`: nothing is kept out of the way here."""
         del after, now
         return "", False
+
+    def needs(self, *, now: datetime) -> Needs:
+        """See `JobStore.needs`."""
+        due = self.next_due(now=now)
+        return Needs(
+            claim=any(job.run_at <= now for job in self._records.select(INITIAL)),
+            rescue=bool(self._records.select(_RUNNING)),
+            expire=bool(self.overdue(now=now, limit=1)),
+            reopen=False,
+            due_in_s=None if due is None else (due - now).total_seconds(),
+        )
 
     def next_due(self, *, now: datetime) -> datetime | None:
         """See `JobStore.next_due`."""

@@ -70,6 +70,7 @@ class MemoryStore:
         maintenance = Maintenance(records)
         self.lost = maintenance.lost
         self.overdue = maintenance.overdue
+        self.needs = maintenance.needs
         self.next_due = maintenance.next_due
         self.reopen = maintenance.reopen
         self.set_paused = maintenance.set_paused

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 from interlock.api.async_monitor import AsyncMonitor
 from interlock.api.engine import Engine
 from interlock.api.handle import AsyncJobHandle, JobHandle
-from interlock.api.offload import Block, Offload, in_thread, on_thread
+from interlock.api.offload import Block, Offload, finished, in_thread, on_thread
 from interlock.core.bounds import check_wait
 from interlock.core.errors import WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
@@ -93,27 +93,42 @@ class AsyncEngine:
         **options: Unpack[Options],
     ) -> AsyncJobHandle[object]: ...
     async def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
-        """See `Engine.submit`; `connection=` may be an AsyncSession, too."""
-        options = kwargs if isinstance(job, str) else job.defaults
-        connection: Any = options.get("connection")
-        if not hasattr(connection, "run_sync"):
-            handle = await self._call(self.sync.submit, job, *args, **kwargs)
-            return AsyncJobHandle(handle.id, self)
+        """See `Engine.submit`; `connection=` may be asynchronous, too.
+
+        It is an AsyncSession or AsyncConnection of SQLAlchemy, or an AsyncConnection of
+        psycopg.
+        """
 
         def submit(own: object) -> JobHandle[Any]:
             if isinstance(job, str):
-                return self.sync.submit(job, *args, **{**kwargs, "connection": own})
-            return self.sync.submit(job.options(connection=own), *args, **kwargs)
+                given = kwargs if own is None else {**kwargs, "connection": own}
+                return self.sync.submit(job, *args, **given)
+            lent = job if own is None else job.options(connection=own)
+            return self.sync.submit(lent, *args, **kwargs)
 
-        handle = await connection.run_sync(submit)
+        options = kwargs if isinstance(job, str) else job.defaults
+        handle = await self._lent(options.get("connection"), submit)
         return AsyncJobHandle(handle.id, self)
 
     async def submit_many(
         self, calls: Iterable[Wanted]
     ) -> list[AsyncJobHandle[object]]:
-        """See `Engine.submit_many`."""
-        handles = await self._call(self.sync.submit_many, calls)
+        """See `Engine.submit_many`; for connections see `submit`."""
+        pairs, connection = await self._call(self.sync._wanted, calls)  # noqa: SLF001  (this class is its other half)
+        store = partial(self.sync._submit_all, pairs)  # noqa: SLF001  (the same)
+        handles = await self._lent(connection, store)
         return [AsyncJobHandle(handle.id, self) for handle in handles]
+
+    async def _lent(self, connection: Any, act: Callable[[Any], T]) -> T:
+        """Call `act` with the application's connection, which nobody else uses then."""
+        if hasattr(connection, "run_sync"):  # SQLAlchemy's
+            result: T = await connection.run_sync(act)
+            return result
+        lock = getattr(connection, "lock", None)
+        if not isinstance(lock, asyncio.Lock):
+            return await self._call(act, connection)
+        async with lock:  # psycopg's; held to the end, also for a canceled task
+            return await finished(asyncio.ensure_future(self._call(act, connection)))
 
     async def handle(self, job_id: str) -> AsyncJobHandle[object]:
         """See `Engine.handle`."""

@@ -43,6 +43,7 @@ from interlock.worker.settings import WorkerSettings
 _log = logging.getLogger("interlock.worker")
 P = ParamSpec("P")
 R = TypeVar("R")
+_Pairs = Sequence[tuple[JobFunction[..., object], Mapping[str, object]]]
 
 
 class Engine(Operations):
@@ -162,7 +163,10 @@ class Engine(Operations):
         Raises:
             As `submit`; nothing was stored.
         """
-        now = self._clock.now()
+        return self._submit_all(*self._wanted(calls))
+
+    def _wanted(self, calls: Iterable[Wanted]) -> tuple[_Pairs, object]:
+        """Return jobs with their params, and the connection that they share."""
         pairs = [call_of(call, self._named) for call in calls]
         connections = {id(j.defaults.get("connection")) for j, _ in pairs}
         if len(connections) > 1:
@@ -171,7 +175,10 @@ class Engine(Operations):
                 "connection for all of them. Nothing was stored."
             )
             raise InvalidOption.because("connection", message)
-        connection = pairs[0][0].defaults.get("connection") if pairs else None
+        return pairs, pairs[0][0].defaults.get("connection") if pairs else None
+
+    def _submit_all(self, pairs: _Pairs, connection: object) -> list[JobHandle[object]]:
+        now = self._clock.now()
         new = [new_job(job, params, now=now) for job, params in pairs]
         stored = self._add(new, connection=connection) if new else []
         return [JobHandle(job.id, self) for job in stored]

@@ -123,6 +123,28 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """Which periodic duties of a worker may have something to do, and which have not.
+
+    A field may be true in vain; a false one is right.
+
+    Args:
+        claim: a PENDING job may be claimable, of whatever name.
+        rescue: `JobStore.lost` may find jobs.
+        expire: `JobStore.overdue` finds jobs.
+        reopen: `JobStore.reopen` has something to do.
+        due_in_s: seconds until the next job becomes due, None if none is scheduled. Not
+            positive: jobs are due, and the next claim takes notice.
+    """
+
+    claim: bool
+    rescue: bool
+    expire: bool
+    reopen: bool
+    due_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The main process of an attempt has started."""
 

@@ -33,7 +33,7 @@ class Options(TypedDict, total=False):
     on_conflict: for a unique_key in use, "raise" DuplicateJob or "return" its job.
     idempotency_key: a repeated submit returns the first job, for ever.
     by: who submits. metadata: any JSON object, for your own use.
-    connection: a SQLAlchemy connection or session whose transaction to join.
+    connection: of the application, whose transaction to join: docs/databases.md.
     """
 
     timeout: float | None

@@ -18,6 +18,7 @@ from interlock.core.records import (
     Fault,
     LogLine,
     Lost,
+    Needs,
     Note,
     Page,
     QueueInfo,
@@ -120,6 +121,14 @@ class JobLifecycle(Protocol):
 
         Returns:
             What to pass to the next call, and whether to call again at once.
+        """
+        ...
+
+    def needs(self, *, now: datetime) -> Needs:
+        """Return which periodic duties have something to do, in one cheap read.
+
+        An idle worker asks this, and nothing else. Times go by the clock by which the
+        store decides; if that is the caller's, by `now`.
         """
         ...
 

@@ -1,6 +1,7 @@
 """The store contract, third part: who gets which job, and for how long."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -8,7 +9,7 @@ import pytest
 
 from interlock.core.errors import IllegalTransition, LeaseLost
 from interlock.core.lifecycle import INITIAL, Event, JobStatus, Proof, Reason, StopCause
-from interlock.core.records import KillUnconfirmed, Running
+from interlock.core.records import KillUnconfirmed, Needs, Running
 from interlock.testing.guard_cases import LEASE
 from interlock.testing.scenario import Scenario
 
@@ -216,6 +217,31 @@ class ClaimsContract:
         assert scene.store.next_due(now=now) == now + timedelta(seconds=10)
         ten = now + timedelta(seconds=10)
         assert scene.store.next_due(now=ten) == now + timedelta(seconds=20)
+
+    def test_an_idle_worker_learns_in_one_read_what_to_do(
+        self, scene: Scenario
+    ) -> None:
+        def needs() -> Needs:
+            return scene.store.needs(now=scene.clock.now())
+
+        nothing = Needs(claim=False, rescue=False, expire=False, reopen=False)
+        assert needs() == nothing
+        scene.apply(scene.running(), Event.SUCCEED, proof=Proof.INLINE)
+        assert needs() == nothing
+        soon = scene.clock.now() + timedelta(seconds=10)
+        later = scene.add(run_at=soon, expires_at=soon + LEASE)
+        assert scene.claim(later.name) == []  # a store may note what waits for its time
+        assert needs() == replace(nothing, due_in_s=10)
+        scene.clock.advance(4)
+        assert needs() == replace(nothing, due_in_s=6)
+        scene.clock.advance(6)
+        assert needs().claim
+        scene.clock.advance(_LEASE_S + 1)
+        assert needs().expire
+        scene.apply(later, Event.EXPIRE, reason=Reason.EXPIRED)
+        assert needs() == nothing
+        scene.running()
+        assert needs() == replace(nothing, rescue=True)
 
     def test_a_wall_clock_that_steps_back_starts_nothing_early(
         self, scene: Scenario

@@ -22,7 +22,7 @@ from interlock.core.errors import InterlockError, NotGuarded, StoreUnavailable
 from interlock.core.job import Job
 from interlock.core.lifecycle import row_of
 from interlock.core.observations import Launch
-from interlock.core.records import ClaimRequest, WorkerInfo
+from interlock.core.records import ClaimRequest, Needs, WorkerInfo
 from interlock.jobs.published import describe
 from interlock.jobs.registry import JobFunction
 from interlock.ports.clock import Clock, boot_id
@@ -36,10 +36,9 @@ from interlock.worker.settings import WorkerSettings
 from interlock.worker.supervision import Supervised
 
 _log = logging.getLogger("interlock.worker")
-_POLL_S: Final = 2.0  # the delay that a lost notification can cause
+_POLL_S: Final = 2.0  # an idle worker looks so often: what a lost notification costs
 _LOOK_S: Final = 0.03  # between two looks for cancels; our own writes wake us too
-_REAP_S: Final = 1.0
-_IDLE_S: Final = 2.0  # the same, while nothing runs here
+_LOOK_AROUND_S: Final = 1.0  # while jobs run here
 _SOON_S: Final = 0.2  # what is due this soon is done now, to save wake-ups
 _STOCK_S: Final = 10.0  # of events that counts have to read, at most
 _STORE_DOWN_S: Final = 0.5
@@ -119,16 +118,10 @@ class Worker:
             period_s=settings.lease / 3,
             early_s=_SOON_S,
         )
-        self._poll = Duty(
-            name="poll for jobs", run=self._look_for_jobs, period_s=_POLL_S
-        )
-        self._reaping = Duty(
-            name="reap", run=self._reap, period_s=_REAP_S, early_s=_SOON_S
-        )
-        self._reopening = Duty(
-            name="reopen parked jobs",
-            run=self._reopen,
-            period_s=_REAP_S,
+        self._looking = Duty(
+            name="look around",
+            run=self._look_around,
+            period_s=_LOOK_AROUND_S,
             early_s=_SOON_S,
         )
         self._stocktaking = Duty(
@@ -148,10 +141,8 @@ class Worker:
             ),
             self._shutdown,
             self._renewal,
-            self._reaping,
-            self._reopening,
+            self._looking,
             self._stocktaking,
-            self._poll,
         )
 
     @property
@@ -279,7 +270,7 @@ class Worker:
         self._gather_s = self._pause_s(ending, self._clock.boot() - before)
         if claims:
             self._may_find_jobs = bool(claimed)
-            self._await_due(now)
+            self._await_due(now, before)
 
     def _pause_s(self, ended_count: int, transaction_s: float) -> float:
         """Return how long to wait before the next transaction, to group ends of jobs.
@@ -309,24 +300,31 @@ class Worker:
         self._attempts.note_cancels(self._store.cancels(self.id))
         self._changed = False
 
-    def _look_for_jobs(self, _now: float) -> None:
-        self._may_find_jobs = True
+    def _look_around(self, now: float) -> None:
+        """Find lost, overdue, parked and new jobs, and cancels: polling, for all."""
+        self._attend(now, self._store.needs(now=self._clock.now()))
 
-    def _reap(self, now: float) -> None:
-        found = self._reaper.reap(self._clock.now())
+    def _attend(self, now: float, needs: Needs) -> None:
+        """Do what has something to do, and look again later."""
+        self._changed |= bool(self._attempts.all)
+        self._may_find_jobs |= needs.claim
+        found = self._reaper.reap(self._clock.now(), needs)
         self._attempts.let_go()
-        if not found and not self._attempts.all:
-            self._reaping.next_at = now + _IDLE_S
+        is_more = needs.reopen and self._reopen()
+        wait_s = _LOOK_AROUND_S if found or self._attempts.all else _POLL_S
+        if is_more:
+            wait_s = 0.0
+        elif needs.due_in_s is not None and needs.due_in_s > 0:
+            wait_s = min(wait_s, needs.due_in_s)
+        self._looking.next_at = now + wait_s
 
-    def _reopen(self, now: float) -> None:
+    def _reopen(self) -> bool:
+        """Open jobs whose cause of waiting is gone; return whether to go on at once."""
         self._reopened_until, is_more = self._store.reopen(
             self._reopened_until, now=self._clock.now()
         )
-        if is_more:
-            self._reopening.next_at = now
-            self._may_find_jobs = True
-        elif not self._attempts.all:
-            self._reopening.next_at = now + _IDLE_S
+        self._may_find_jobs |= is_more
+        return is_more
 
     def _take_stock(self, now: float) -> None:
         if self._store.take_stock():
@@ -350,13 +348,21 @@ class Worker:
             duty.next_at = float("inf") if at_once else now + _POLL_S
 
     def _renew(self, now: float) -> None:
-        """Renew all leases, and extend the attempts whose renewal is confirmed."""
+        """Renew all leases, and extend the attempts whose renewal is confirmed.
+
+        Without any, the heartbeat and the look around are one transaction.
+        """
         lease = self._settings.lease
-        self._register()
         held = self._attempts.held()
         if held:
+            self._register()
             renewed = self._store.renew(self.id, held, timedelta(seconds=lease))
             self._attempts.extend(renewed, held, now + lease - self._settings.margin)
+            return
+        with self._store.together():
+            self._register()
+            needs = self._store.needs(now=self._clock.now())
+        self._attend(now, needs)
 
     def _claim(self, limit: int, now: datetime) -> list[Job]:
         return self._store.claim(
@@ -370,13 +376,15 @@ class Worker:
             )
         )
 
-    def _await_due(self, now: datetime) -> None:
-        """Claim again when the next job becomes due after the claim of `now`."""
-        due = None if self._may_find_jobs else self._store.next_due(now=now)
-        if due is not None:
-            wait_s = (due - self._clock.now()).total_seconds()
-            due_at = self._clock.boot() + wait_s
-            self._poll.next_at = min(self._poll.next_at, due_at)
+    def _await_due(self, now: datetime, claimed: float) -> None:
+        """Look around when the next job becomes due after the claim of `now`.
+
+        The clock that decides may be another than ours: only differences count.
+        """
+        needs = None if self._may_find_jobs else self._store.needs(now=now)
+        if needs is not None and needs.due_in_s is not None:
+            due_at = claimed + needs.due_in_s
+            self._looking.next_at = min(self._looking.next_at, due_at)
 
     def _start(self, job: Job, claimed: float) -> None:
         """Start a claimed job.

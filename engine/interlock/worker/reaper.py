@@ -12,7 +12,7 @@ from typing import Final
 from interlock.core.errors import InterlockError
 from interlock.core.job import Job, Move
 from interlock.core.lifecycle import Event, Reason, StopCause
-from interlock.core.records import Lost, WorkerInfo
+from interlock.core.records import Lost, Needs, WorkerInfo
 from interlock.ports.clock import boot_id
 from interlock.ports.runner import Runner
 from interlock.ports.store import JobStore
@@ -72,11 +72,11 @@ class Reaper:
         self._boot_id = boot_id()
         self._tidy_at = datetime.min.replace(tzinfo=UTC)
 
-    def reap(self, now: datetime) -> int:
-        """Handle every lost and every expired job; return how many."""
-        overdue = self._store.overdue(now=now, limit=_BATCH)
+    def reap(self, now: datetime, needs: Needs) -> int:
+        """Handle every lost and every expired job, if any; return how many."""
+        overdue = self._store.overdue(now=now, limit=_BATCH) if needs.expire else []
         moves = [self._expiry(job, now) for job in overdue]
-        lost = self._store.lost(now=now, limit=_BATCH)
+        lost = self._store.lost(now=now, limit=_BATCH) if needs.rescue else []
         moves += self._losses(lost, now)
         outcomes = self._store.commit(moves) if moves else []
         for move, outcome in zip(moves, outcomes, strict=True):

@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 
 from interlock.core.errors import StoreUnavailable
-from interlock.core.job import Exit, Job, NewJob
-from interlock.core.lifecycle import JobStatus, Proof, StopCause
+from interlock.core.job import Exit, Job, Move, NewJob
+from interlock.core.lifecycle import Event, JobStatus, Proof, StopCause
 from interlock.core.observations import (
     ExitSeen,
     Launch,
@@ -264,6 +264,20 @@ def test_what_an_attempt_used_is_stored_with_its_end(
     assert (attempt.cpu_seconds, attempt.peak_memory_bytes) == (1.5, 2_000_000)
 
 
+def test_a_cancel_is_found_by_polling_if_its_wake_up_was_lost(
+    worker: Worker, store: SlowStore, clock: ManualClock
+) -> None:
+    held = _held(worker)
+    now = clock.now()
+    store.apply(
+        Move(job_id="j", event=Event.REQUEST_CANCEL, now=now, actor="anna", text="no")
+    )
+    for _ in range(2):
+        clock.advance(1)
+        worker.turn()
+    assert held.stops == [StopCause.CANCEL]
+
+
 def test_a_worker_says_how_long_its_lease_is(worker: Worker, store: SlowStore) -> None:
     worker._register()
     assert [seen.lease_s for seen in store.workers()] == [100]
@@ -277,7 +291,7 @@ def test_workers_that_were_killed_long_ago_are_forgotten(
     store.see_worker(replace(row, id="old"))
     clock.advance(3 * 86_400)
     store.see_worker(replace(row, id="young", seen_at=clock.now()))
-    worker._reaper.reap(clock.now())
+    worker._reaper.reap(clock.now(), store.needs(now=clock.now()))
     assert {seen.id for seen in store.workers()} == {"young"}
 
 

@@ -27,6 +27,8 @@ Waits = Generator[Wait, Ready | int, T]
 _STATEMENT_S: Final = 60
 # Longer than any statement may take: the server still tells of its own time limits.
 _ANSWER_S = _STATEMENT_S + 15.0
+#: Set for a session that knows its settings: a pooler has dropped the others, too.
+MARK: Final = "interlock.session"
 #: What is asked of the server (chapter "Client Connection Defaults" of its manual).
 _SERVER: Final = {
     "statement_timeout": f"{_STATEMENT_S}s",
@@ -35,16 +37,20 @@ _SERVER: Final = {
     "idle_in_transaction_session_timeout": "5s",
     # Whatever the defaults of the database or the role are. The guards are judged on
     # rows as they are; the driver reads these formats only.
-    "default_transaction_isolation": r"read\ committed",
+    "default_transaction_isolation": "read committed",
     "datestyle": "ISO",
     "timezone": "UTC",
     "client_encoding": "UTF8",
     "extra_float_digits": "1",
     "standard_conforming_strings": "on",
+}
+#: Those that make sense for a session of our own only.
+_SESSION: Final = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "15s",
+    MARK: "on",
 }
 #: What is asked of the kernel on our side (chapter "libpq", connection parameters).
 _CLIENT: Final = {
@@ -56,15 +62,26 @@ _CLIENT: Final = {
     "application_name": "interlock",
 }
 _SHOWN: Final = ("user", "host", "port", "dbname")
+_POOLER: Final = "transaction"
+_OWN: Final = ("schema", "pooler", "listen")  # in the query of a URL
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database: the parameters of libpq, and the schema of the tables if chosen."""
+    """A database: the parameters of libpq, and what is Interlock's own in its URL.
+
+    Args:
+        parameters: of libpq; `options` are only what the URL says.
+        schema: of the tables, if chosen.
+        is_pooled: whether the URL says that a pooler lends connections.
+        listen: the database by a direct connection, to listen for changes.
+    """
 
     parameters: Mapping[str, str]
     schema: str | None
+    is_pooled: bool = False
+    listen: "Target | None" = None
 
     @property
     def where(self) -> str:
@@ -79,8 +96,8 @@ def target(url: str) -> Target:
     """Return what a URL names; what it says itself is kept.
 
     It is SQLAlchemy's form, which takes any password, or libpq's (chapter "Connection
-    Strings"), which has several hosts. `?schema=NAME` is Interlock's own: it chooses
-    where the tables are.
+    Strings"), which has several hosts. Interlock's own are `?schema=NAME`, where the
+    tables are; `pooler=transaction`, see `pooler`; and `listen=HOST:PORT`.
 
     Raises:
         StoreUnavailable: it is neither.
@@ -95,13 +112,43 @@ def target(url: str) -> Target:
             f"Invalid schema name {schema!r} in the URL of the database. Use letters, "
             "digits and _, at most 63. Nothing was changed."
         )
-    settings = dict(_SERVER)
-    if schema is not None:
-        settings["search_path"] = schema
-    options = [f"-c {name}={value}" for name, value in settings.items()]
-    # Of two values for one setting the last one counts: the URL's.
-    merged = " ".join([*options, given.pop("options", "")]).strip()
-    return Target({**_CLIENT, **given, "options": merged}, schema)
+    pooler = given.pop("pooler", None)
+    if pooler not in (None, _POOLER):
+        raise StoreUnavailable(
+            f"Invalid pooler={pooler!r} in the URL of the database. Write "
+            f"pooler={_POOLER}, or leave it out: a pooler is found at the first "
+            "connection, in most cases. Nothing was changed."
+        )
+    listen = given.pop("listen", None)
+    parameters = {**_CLIENT, **given}
+    return Target(
+        parameters,
+        schema,
+        pooler is not None,
+        None if listen is None else _direct(parameters, listen),
+    )
+
+
+def _direct(parameters: Mapping[str, str], listen: str) -> Target:
+    """Return where to listen: HOST or HOST:PORT of the same database, or a URL."""
+    if "://" in listen:
+        return target(listen)
+    host, colon, port = listen.rpartition(":")
+    if not colon or "]" in port:
+        host, port = listen, "5432"
+    if not host or not port.isdecimal():
+        raise StoreUnavailable(
+            f"Invalid listen={listen!r} in the URL of the database. Write "
+            "listen=HOST:PORT of the PostgreSQL server itself, or the URL of the "
+            "database there, percent-encoded. Nothing was changed."
+        )
+    others = {name: text for name, text in parameters.items() if name != "hostaddr"}
+    return Target({**others, "host": host.strip("[]"), "port": port}, None)
+
+
+def settings(schema: str | None) -> dict[str, str]:
+    """Return what is asked of the server for a session or for a transaction."""
+    return dict(_SERVER) if schema is None else {**_SERVER, "search_path": schema}
 
 
 def _by_sqlalchemy(url: str) -> dict[str, str]:
@@ -115,8 +162,8 @@ def _by_sqlalchemy(url: str) -> dict[str, str]:
 def _by_libpq(url: str) -> dict[str, str]:
     split = urlsplit(url)
     query = parse_qsl(split.query, keep_blank_values=True)
-    own = {name: value for name, value in query if name == "schema"}
-    others = urlencode([pair for pair in query if pair[0] != "schema"], quote_via=quote)
+    own = {name: value for name, value in query if name in _OWN}
+    others = urlencode([pair for pair in query if pair[0] not in _OWN], quote_via=quote)
     plain = urlunsplit(split._replace(scheme="postgresql", query=others))
     try:
         found = conninfo_to_dict(plain)
@@ -147,9 +194,36 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def connect(where: Target, *, autocommit: bool = False) -> "Impatient":
-    """Return a new connection. With `autocommit` each statement commits by itself."""
-    return Impatient.connect(**dict(where.parameters), autocommit=autocommit)  # type: ignore[arg-type]  # parameters of libpq are text
+def connect(
+    where: Target, *, autocommit: bool = False, is_pooled: bool = False
+) -> "Impatient":
+    """Return a new connection. With `autocommit` each statement commits by itself.
+
+    With `is_pooled` nothing of it is a session's: no settings, no prepared statements.
+    """
+    if is_pooled:
+        opened = Impatient.connect(
+            **dict(where.parameters),  # type: ignore[arg-type]  # parameters of libpq are text
+            autocommit=autocommit,
+            prepare_threshold=None,
+        )
+        if not autocommit:  # in the BEGIN: a statement would be too late
+            opened.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        return opened
+    return Impatient.connect(**session_parameters(where), autocommit=autocommit)  # type: ignore[arg-type]  # the same
+
+
+def session_parameters(where: Target) -> dict[str, str]:
+    """Return the parameters of libpq for a session of our own, with its settings."""
+    each = {**settings(where.schema), **_SESSION}.items()
+    options = [f"-c {name}={_escaped(value)}" for name, value in each]
+    # Of two values for one setting the last one counts: the URL's.
+    options.append(where.parameters.get("options", ""))
+    return {**where.parameters, "options": " ".join(options).strip()}
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace(" ", r"\ ")
 
 
 class Impatient(psycopg.Connection[Any]):

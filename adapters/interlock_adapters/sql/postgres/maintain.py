@@ -17,7 +17,8 @@ def maintain(database: Database, *, full: bool) -> list[str]:
     alone = database.engine.execution_options(isolation_level="AUTOCOMMIT")
     with alone.connect() as connection:
         before = _size(connection)
-        connection.exec_driver_sql("SET statement_timeout = 0")
+        if database.can_write_alone:  # a session of our own, not a pooler's
+            connection.exec_driver_sql("SET statement_timeout = 0")
         for name in TABLES:
             options = "FULL, ANALYZE" if full else "ANALYZE"
             connection.exec_driver_sql(f"VACUUM ({options}) {name}")

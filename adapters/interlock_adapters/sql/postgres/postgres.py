@@ -1,7 +1,9 @@
 """Opens a PostgreSQL database; its clock decides about leases."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Final
 
 import psycopg
@@ -12,6 +14,7 @@ from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.postgres.maintain import maintain
+from interlock_adapters.sql.postgres.pooler import Connector, settle_transactions
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.schema import upgrade
 from interlock_adapters.sql.schema.column_types import from_json
@@ -20,6 +23,7 @@ from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE, lifecycl
 from interlock_adapters.sql.store.database import Database, Undone
 from interlock_adapters.sql.store.store import SqlStore
 
+_log: Final = logging.getLogger("interlock.store")
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _GRANTS: Final = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON "
@@ -57,8 +61,10 @@ _PLAIN: Final = {
 class PostgresDialect:
     """See `Dialect`. A clock that is not the system's is a test's: it judges then."""
 
-    def __init__(self, where: connection.Target, clock: Clock) -> None:
-        self._where = where
+    def __init__(self, connector: Connector, clock: Clock) -> None:
+        self._where = connector.where
+        self._connector = connector
+        self._listening: Callable[[], Connector | None] = cache(self._listener)
         self._clock = clock
         own = isinstance(clock, SystemClock)
         self.flavor = Flavor(POSTGRES, _CLOCK if own else None)
@@ -80,7 +86,22 @@ class PostgresDialect:
 
     def watch(self) -> Wakeup:
         """See `Dialect.watch`."""
-        return PostgresWakeup(self._where)
+        return PostgresWakeup(self._listening())
+
+    def _listener(self) -> Connector | None:
+        """Return what to listen by; say so where it is not the plain connection."""
+        if self._where.listen is not None:
+            _log.info("Listening for changes at %s.", self._where.listen.where)
+            return Connector(self._where.listen)
+        if not self._connector.is_pooled:
+            return self._connector
+        _log.warning(
+            "%s is reached through a connection pooler, where nobody can listen for "
+            "changes: jobs and cancels are found by polling, up to 2 s later. Add "
+            "listen=HOST:PORT of the PostgreSQL server itself to the URL.",
+            self._where.where,
+        )
+        return None
 
     def unavailable(self, error: Exception) -> StoreUnavailable | None:
         """See `Dialect.unavailable`."""
@@ -115,17 +136,18 @@ def unavailable(where: connection.Target, error: Exception) -> StoreUnavailable 
     )
 
 
-def _engine(url: str) -> tuple[connection.Target, sa.Engine]:
-    where = connection.target(url)
+def _engine(url: str) -> tuple[Connector, sa.Engine]:
+    connector = Connector(connection.target(url))
     engine = sa.create_engine(
         "postgresql+psycopg://",
-        creator=lambda: connection.connect(where),
+        creator=connector,
         pool_pre_ping=True,
         max_overflow=20,
         json_deserializer=from_json,
     )
     engine.dialect.do_ping = connection.is_open  # type: ignore[method-assign, assignment]  # cheaper
-    return where, engine
+    settle_transactions(engine, connector)
+    return connector, engine
 
 
 @contextmanager
@@ -152,7 +174,8 @@ def open_store(
         SchemaMismatch: its schema is older (`interlock db upgrade`), newer or weakened.
     """
     clock = clock or SystemClock()
-    where, engine = _engine(url)
+    connector, engine = _engine(url)
+    where = connector.where
     with _explained(where, engine):
         with engine.connect() as opened:
             ready = upgrade.check(opened)
@@ -163,9 +186,14 @@ def open_store(
             raise upgrade.none_there(f"{where.where} is empty")
         if not ready:
             _upgrade(engine, where)
-    store = SqlStore(
-        Database(engine, PostgresDialect(where, clock), clock, schema=where.schema)
+    database = Database(
+        engine,
+        PostgresDialect(connector, clock),
+        clock,
+        schema=where.schema,
+        is_pooled=connector.is_pooled,
     )
+    store = SqlStore(database)
     if create:
         with suppress(StoreUnavailable):  # a standby that may only be read
             store.place()
@@ -192,7 +220,8 @@ class PostgresSchema:
     """The commands of `interlock db`: entry point `postgresql`."""
 
     def __init__(self, url: str) -> None:
-        self._where, self._engine = _engine(url)
+        self._connector, self._engine = _engine(url)
+        self._where = self._connector.where
 
     def upgrade(self) -> list[str]:
         """Upgrade the schema; return the guards that had to be restored."""
@@ -210,7 +239,10 @@ class PostgresSchema:
                     raise upgrade.older(self._where.where, version or "none")
             clock = SystemClock()
             database = Database(
-                self._engine, PostgresDialect(self._where, clock), clock
+                self._engine,
+                PostgresDialect(self._connector, clock),
+                clock,
+                is_pooled=self._connector.is_pooled,
             )
             done = maintain(database, full=full)
             self._engine.dispose()

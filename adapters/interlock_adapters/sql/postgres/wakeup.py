@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 
 from interlock.ports.runner import Source
-from interlock_adapters.sql.postgres import connection
+from interlock_adapters.sql.postgres.pooler import Connector
 from interlock_adapters.sql.schema.plpgsql import CHANNEL
 
 _log: Final = logging.getLogger("interlock.store")
@@ -27,8 +27,9 @@ _FIRST_SILENCE_S, _LONGEST_SILENCE_S = 5.0, 300.0  # between two warnings
 class PostgresWakeup:
     """`Wakeup` for one PostgreSQL database."""
 
-    def __init__(self, where: connection.Target) -> None:
-        self._where = where
+    def __init__(self, connector: Connector | None) -> None:
+        """Listen by connections of `connector`; without it nobody tells of changes."""
+        self._connector = connector
         self._connection: psycopg.Connection[Any] | None = None
         self._retry_at = 0.0
         self._report_at = 0.0
@@ -38,23 +39,23 @@ class PostgresWakeup:
 
     def _connect(self) -> None:
         """Listen, or try again later: meanwhile there is the worker's slow poll."""
-        if time.monotonic() < self._retry_at:
+        if self._connector is None or time.monotonic() < self._retry_at:
             return
         self._retry_at = time.monotonic() + _AGAIN_S
         try:  # it may be away, or a standby for now
-            opened = connection.connect(self._where, autocommit=True)
+            opened = self._connector(autocommit=True)
             try:
                 opened.execute(f"LISTEN {CHANNEL}")
             except psycopg.Error:
                 opened.close()
                 raise
         except psycopg.Error as error:
-            self._report(error)
+            self._report(error, self._connector.where.where)
         else:
             self._connection = opened
             self._silent_s = _FIRST_SILENCE_S
 
-    def _report(self, error: psycopg.Error) -> None:
+    def _report(self, error: psycopg.Error, where: str) -> None:
         """Log why nobody listens: again and again, with growing pauses."""
         now = time.monotonic()
         if now >= self._report_at:
@@ -63,7 +64,7 @@ class PostgresWakeup:
             _log.warning(
                 "Cannot listen for changes at %s: %s. Jobs and cancels are found by "
                 "polling, up to 2 s later, until a connection succeeds.",
-                self._where.where,
+                where,
                 " ".join(str(error).split()),
             )
 
@@ -77,7 +78,8 @@ class PostgresWakeup:
         for fd in (self._bell, self._fd(), *(s.fileno() for s in sources)):
             if fd >= 0:
                 poll.register(fd, select.POLLIN)
-        most_s = min(timeout_s, _AGAIN_S) if self._connection is None else timeout_s
+        is_trying = self._connection is None and self._connector is not None
+        most_s = min(timeout_s, _AGAIN_S) if is_trying else timeout_s
         ready = {fd for fd, _ in poll.poll(0 if back else max(0.0, most_s) * 1000)}
         if self._bell in ready:
             with contextlib.suppress(BlockingIOError):

@@ -1,9 +1,11 @@
 """Connections of the application, so that a submit is part of its transaction.
 
 Nothing is ever committed or rolled back here. What is not SQLAlchemy's is made to look
-like it: a connection of psycopg, of `sqlite3`, or of Django.
+like it: a connection of psycopg, of `sqlite3`, or of Django. An asynchronous connection
+of psycopg is used from a thread, while its event loop waits and its lock is held.
 """
 
+import asyncio
 import sqlite3
 import sys
 from typing import Any, Final
@@ -18,6 +20,14 @@ from interlock_adapters.sql.schema.column_types import from_json
 _ALLOWED: Final = (
     "a Connection, Session or scoped_session of SQLAlchemy or SQLModel, a connection "
     "of psycopg or sqlite3, or Django's connection"
+)
+_LOOP: Final = (
+    "connection= belongs to an event loop, which this call would block. Use "
+    "AsyncEngine.submit. Nothing was stored."
+)
+_PIPELINE: Final = (
+    "connection= is in pipeline mode, where no answer is read at once. Submit before "
+    "or after the pipeline. Nothing was stored."
 )
 _IDLE: Final = (
     "connection= is in autocommit mode and in no transaction, so there is nothing to "
@@ -39,6 +49,8 @@ def borrowed(connection: object, dialect: str) -> sa.Connection:
         found = connection
     else:
         raw = _raw(connection)
+        if _is_psycopg(raw):
+            _refuse_busy(raw)
         if _is_idle(raw):
             raise InvalidOption.because("connection", _IDLE)
         found = _wrapped(raw)
@@ -68,7 +80,17 @@ def _raw(connection: object) -> Any:
 def _is_psycopg(raw: object) -> bool:
     """Whether it is a connection of psycopg 3, which need not be installed."""
     psycopg = sys.modules.get("psycopg")
-    return psycopg is not None and isinstance(raw, psycopg.Connection)
+    return psycopg is not None and isinstance(
+        raw, psycopg.Connection | psycopg.AsyncConnection
+    )
+
+
+def _refuse_busy(raw: Any) -> None:
+    is_loops = isinstance(raw.lock, asyncio.Lock)
+    if is_loops and not raw.lock.locked():  # `AsyncEngine` holds it
+        raise InvalidOption.because("connection", _LOOP)
+    if raw.info.pipeline_status.name != "OFF":
+        raise InvalidOption.because("connection", _PIPELINE)
 
 
 def _is_idle(raw: Any) -> bool:
@@ -104,7 +126,10 @@ class _BorrowedSqlite:
 
 
 def _borrowed_psycopg(raw: Any) -> Any:
-    """Return another object for a connection of psycopg, that cannot end it."""
+    """Return another object for a connection of psycopg, that cannot end it.
+
+    If it begins the transaction, then as the application's would.
+    """
     psycopg: Any = sys.modules["psycopg"]
 
     class Borrowed(psycopg.Connection):  # type: ignore[misc]  # not imported here
@@ -113,7 +138,15 @@ def _borrowed_psycopg(raw: Any) -> Any:
 
         rollback = close = __del__ = commit
 
-    return Borrowed(raw.pgconn)
+    pgconn = raw.pgconn
+    handlers = pgconn.notice_handler, pgconn.notify_handler
+    borrowed = Borrowed(pgconn)
+    pgconn.notice_handler, pgconn.notify_handler = handlers  # they stay the caller's
+    if raw.info.transaction_status.name == "IDLE":
+        for name in ("isolation_level", "read_only", "deferrable"):
+            if getattr(raw, name) is not None:
+                setattr(borrowed, name, getattr(raw, name))
+    return borrowed
 
 
 def _wrapped(raw: Any) -> sa.Connection:

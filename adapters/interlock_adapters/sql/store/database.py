@@ -85,8 +85,10 @@ class Database:
         *,
         turns: Callable[[], AbstractContextManager[None]] = nullcontext,
         schema: str | None = None,
+        is_pooled: bool = False,
     ) -> None:
         self.schema = schema  # of the tables; None: where the search_path finds them
+        self._is_pooled = is_pooled  # a statement alone would miss its settings
         self._turns = turns  # of the writers of this process
         self.engine = engine
         self.dialect = dialect
@@ -166,7 +168,8 @@ class Database:
     @property
     def can_write_alone(self) -> bool:
         """Whether a single statement may commit by itself, and saves round trips."""
-        return self.flavor.is_postgres and not self._is_joined
+        is_able = self.flavor.is_postgres and not self._is_pooled
+        return is_able and not self._is_joined
 
     def write_alone(
         self, statement: sa.Executable, values: Sequence[Mapping[str, object]]

@@ -26,6 +26,7 @@ from interlock_adapters.sql.schema import row_rules, tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.statements import move_facts, rows, updates
 from interlock_adapters.sql.store import claims, inserts, parking, place
+from interlock_adapters.sql.store.attention import Attention
 from interlock_adapters.sql.store.borrowed import borrowed
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.feed import Feed
@@ -48,6 +49,7 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.together = database.together
+        self.needs = Attention(database).needs
         reads = Reads(database)
         self.get = reads.get
         self.search = reads.search

@@ -18,6 +18,9 @@ from interlock.core.lifecycle import Event, Proof, Reason
 from interlock.core.records import ClaimRequest
 from interlock.core.retry import Retry
 from interlock.ports.clock import SystemClock
+from interlock.testing.inline import InlineRunner
+from interlock.worker.loop import Worker
+from interlock.worker.settings import WorkerSettings
 from interlock_adapters.sql.postgres.postgres import open_store
 from interlock_adapters.sql.store.store import SqlStore
 from pace import deadline
@@ -226,3 +229,21 @@ def test_a_worker_has_started_when_the_database_says(url: str, skew: timedelta) 
         (worker,) = engine.workers()
         assert _is_now(worker.started_at)
         assert _is_now(worker.seen_at)
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+def test_a_worker_with_a_wrong_clock_waits_for_a_scheduled_job_as_others_do(
+    url: str, skew: timedelta
+) -> None:
+    clock = Skewed(skew)
+    store = open_store(url, clock)
+    soon = datetime.now(UTC) + HOUR / 2
+    store.add([_new("later", clock.now(), run_at=soon)])
+    runner = InlineRunner(Engine(store, clock=clock))
+    worker = Worker(store, runner, {}, WorkerSettings(concurrency=1), clock)
+    worker._begin()
+    for _ in range(5):
+        worker.turn(0.0)
+    assert worker._idle_s() > 1  # or it would spin for half an hour
+    worker._wakeup.close()
+    store.close()

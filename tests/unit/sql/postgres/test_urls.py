@@ -80,7 +80,8 @@ def test_what_a_url_says_is_kept(url: str, expected: dict[str, str]) -> None:
 
 def test_options_of_a_url_are_merged_and_count_last() -> None:
     own = "-c%20statement_timeout=7s%20-c%20work_mem=8MB"
-    options = connection.target(f"postgresql://h/d?options={own}").parameters["options"]
+    where = connection.target(f"postgresql://h/d?options={own}")
+    options = connection.session_parameters(where)["options"]
     assert options.endswith("-c statement_timeout=7s -c work_mem=8MB")
     assert "lock_timeout=10s" in options
 
@@ -94,6 +95,37 @@ def test_the_password_is_not_shown() -> None:
 def test_a_schema_that_is_no_name_is_refused(name: str) -> None:
     with pytest.raises(StoreUnavailable, match="Invalid schema name"):
         connection.target(f"postgresql://h/d?schema={name}")
+
+
+def test_where_to_listen_is_a_host_or_a_url() -> None:
+    said = "postgresql://u:p@pool:6432/d?sslmode=require&listen="
+    near = connection.target(f"{said}db.internal").listen
+    assert near is not None
+    expected = {"user": "u", "password": "p", "host": "db.internal", "port": "5432"}
+    expected |= {"dbname": "d", "sslmode": "require"}
+    assert {name: near.parameters[name] for name in expected} == expected
+    other = connection.target(f"{said}[::1]:5433").listen
+    assert other is not None
+    assert (other.parameters["host"], other.parameters["port"]) == ("::1", "5433")
+    url = connection.target(f"{said}postgresql%3A%2F%2Fv%40h%3A5%2Fe").listen
+    assert url is not None
+    assert url.where == "postgresql://v@h:5/e"
+    many = connection.target("postgresql://u:p%40@a:1,b:2/d?listen=a:1").listen
+    assert many is not None
+    assert many.where == "postgresql://u@a:1/d"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("listen=host:x", r"Invalid listen='host:x'.*listen=HOST:PORT"),
+        ("pooler=session", "Invalid pooler='session'.*pooler=transaction"),
+    ],
+)
+def test_what_a_url_says_of_a_pooler_is_checked(query: str, message: str) -> None:
+    for url in ("postgresql://u@h/d", "postgresql://u@a:1,b:2/d"):
+        with pytest.raises(StoreUnavailable, match=message):
+            connection.target(f"{url}?{query}")
 
 
 def test_a_url_that_nobody_can_read_is_refused_with_the_form() -> None:

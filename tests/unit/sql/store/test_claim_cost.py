@@ -104,6 +104,7 @@ ASKS: dict[str, Ask] = {
     "cancels": lambda store, _: store.cancels("w1"),
     "lost": lambda store, clock: store.lost(now=clock.now(), limit=100),
     "overdue": lambda store, clock: store.overdue(now=clock.now(), limit=100),
+    "needs": lambda store, clock: store.needs(now=clock.now()),
     "next_due": lambda store, clock: store.next_due(now=clock.now()),
 }
 

@@ -1,0 +1,63 @@
+"""Reads which periodic duties of a worker have something to do: one SELECT for all."""
+
+from datetime import datetime
+from functools import cache
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock.core.lifecycle import INITIAL
+from interlock.core.records import Needs
+from interlock_adapters.sql.schema.column_types import UtcDateTime
+from interlock_adapters.sql.schema.flavor import Flavor
+from interlock_adapters.sql.schema.held import DUE, PARKED, is_open
+from interlock_adapters.sql.schema.row_rules import RUNNING
+from interlock_adapters.sql.store.database import Database
+
+_NOW: Final = sa.bindparam("now", type_=UtcDateTime())
+
+
+@cache
+def _query(flavor: Flavor) -> sa.TextualSelect:
+    # Not `Flavor.moment`: an index condition takes no volatile function. With one, each
+    # look would walk all scheduled jobs.
+    now = ":now" if flavor.now is None else "statement_timestamp()"
+
+    def any_of(index: str, where: str) -> str:
+        by = flavor.by_index(f"ix_interlock_job_{index}")
+        return f"EXISTS (SELECT 1 FROM interlock_job {by} WHERE {where})"
+
+    late = f"status = '{INITIAL}' AND expires_at IS NOT NULL AND expires_at < {now}"
+    query = sa.text(f"""
+SELECT {any_of("open", is_open("open"))} AS has_open,
+  {any_of("running", f"status = '{RUNNING}' AND NOT kill_unconfirmed")} AS has_running,
+  {any_of("expiry", late)} AS has_late, {any_of("held", PARKED)} AS has_parked,
+  (SELECT min(run_at) FROM interlock_job {flavor.by_index("ix_interlock_job_due")}
+   WHERE {DUE}) AS due, {now} AS present
+""")
+    if flavor.now is None:
+        query = query.bindparams(_NOW)
+    return query.columns(due=UtcDateTime, present=UtcDateTime)
+
+
+class Attention:
+    """What an idle worker looks at."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def needs(self, *, now: datetime) -> Needs:
+        """See `JobStore.needs`."""
+        flavor = self._db.flavor
+        given = {"now": now} if flavor.now is None else None
+        (row,) = self._db.rows(_query(flavor), given)
+        due = row["due"]
+        due_in_s = None if due is None else (due - row["present"]).total_seconds()
+        is_due = due_in_s is not None and due_in_s <= 0
+        return Needs(
+            claim=bool(row["has_open"]) or is_due,
+            rescue=bool(row["has_running"]),
+            expire=bool(row["has_late"]),
+            reopen=bool(row["has_parked"]) or is_due,
+            due_in_s=due_in_s,
+        )
