@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from interlock.api import explain
+from interlock.api import cursors, explain
 from interlock.api.cancel import refuse_changed
 from interlock.api.idempotency import IdempotentRequest, once
 from interlock.core.bounds import age, check_whole
@@ -53,14 +54,16 @@ class Operations:
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """Return a page of jobs, newest first; `cursor` is a page's `next_cursor`.
+        """Return a page of jobs, newest first.
 
         Filters combine by AND; the database applies them. `params={"size": 128}` finds
-        every job whose params contain that.
+        every job whose params contain that. `cursor` is the `next_cursor` of a page
+        with the same filters.
 
         Raises:
-            InvalidOption: `limit` is not from 1 to 1000, a status is unknown, or a
-                filter has a value that no database can store.
+            InvalidOption: `limit` is not from 1 to 1000, a status is unknown, `cursor`
+                belongs to no page of these filters, or a filter has a value that no
+                database can store.
         """
         check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
         check_json("params", dict(params or {}))
@@ -71,20 +74,19 @@ class Operations:
             if moment is not None:
                 check_instant(option, moment)
         check_whole("limit", limit, least=1, most=_MAX_PAGE)
-        wanted_statuses = frozenset(map(_status, statuses))
-        return self._store.search(
-            Search(
-                name=name,
-                queue=queue,
-                statuses=wanted_statuses,
-                params=params or {},
-                created_after=created_after,
-                created_before=created_before,
-                submitted_by=submitted_by,
-                limit=limit,
-                before=cursor,
-            )
+        wanted = Search(
+            name=name,
+            queue=queue,
+            statuses=frozenset(map(_status, statuses)),
+            params=params or {},
+            created_after=created_after,
+            created_before=created_before,
+            submitted_by=submitted_by,
+            limit=limit,
         )
+        before = cursors.decode(cursor, wanted)
+        page = self._store.search(replace(wanted, before=before))
+        return replace(page, next_cursor=cursors.encode(page.next_cursor, wanted))
 
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs have each status."""

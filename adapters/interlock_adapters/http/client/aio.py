@@ -10,6 +10,7 @@ import httpx
 
 from interlock.api.handle import AsyncJobHandle
 from interlock.api.results import value_of
+from interlock.core.bounds import check_wait
 from interlock.core.errors import StoreUnavailable, WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
@@ -29,6 +30,7 @@ class AsyncClient:
     """The jobs of a server. Methods without a text of their own are as in `Engine`."""
 
     def __init__(self, url: str, *, token: str | None = None) -> None:
+        """Connect when first used. Raises InvalidOption if `url` is no server's."""
         self._http = httpx.AsyncClient(**calls.prepared(url, token))
 
     @overload
@@ -65,6 +67,7 @@ class AsyncClient:
 
     async def wait(self, job_id: str, timeout: float | None = None) -> Job:  # noqa: ASYNC109  (the library's name)
         """See `Engine.wait`."""
+        check_wait("timeout", timeout)
         job = await self._await(job_id, timeout)
         if not job.is_terminal:
             raise WaitTimeout(job_id, timeout or 0, job.status)
@@ -92,6 +95,7 @@ class AsyncClient:
         if_version: int | None = None,
     ) -> Job:
         """See `Engine.cancel`."""
+        check_wait("wait", wait)
         ask = calls.cancel(job_id, reason=reason, by=by, if_version=if_version)
         job = await self._send(ask)
         if wait is None or job.is_terminal:

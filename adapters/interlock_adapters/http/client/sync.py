@@ -10,6 +10,7 @@ import httpx
 
 from interlock.api.handle import JobHandle
 from interlock.api.results import value_of
+from interlock.core.bounds import check_wait
 from interlock.core.errors import StoreUnavailable, WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
@@ -29,6 +30,7 @@ class Client:
     """The jobs of a server. Methods without a text of their own are as in `Engine`."""
 
     def __init__(self, url: str, *, token: str | None = None) -> None:
+        """Connect when first used. Raises InvalidOption if `url` is no server's."""
         self._http = httpx.Client(**calls.prepared(url, token))
 
     @overload
@@ -63,6 +65,7 @@ class Client:
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """See `Engine.wait`."""
+        check_wait("timeout", timeout)
         job = self._await(job_id, timeout)
         if not job.is_terminal:
             raise WaitTimeout(job_id, timeout or 0, job.status)
@@ -90,6 +93,7 @@ class Client:
         if_version: int | None = None,
     ) -> Job:
         """See `Engine.cancel`."""
+        check_wait("wait", wait)
         ask = calls.cancel(job_id, reason=reason, by=by, if_version=if_version)
         job = self._send(ask)
         if wait is None or job.is_terminal:

@@ -21,7 +21,6 @@ from interlock_adapters.http.dashboard.charts import SPAN, charts
 from interlock_adapters.http.dashboard.state_diagram import Pair, walked
 from interlock_adapters.http.dashboard.timeline import timeline
 from interlock_adapters.http.dependencies import Api
-from interlock_adapters.http.schemas import cursors
 
 _LINES: Final = 500  # of a log, the last ones
 _RECENT: Final = 2000  # events from which the rates are counted
@@ -86,9 +85,8 @@ class Pages:
             "submitted_by": submitted_by or None,
             "statuses": chosen,
         }
-        before = cursors.decode(cursor, filters)
-        page = await self._engine.search(**filters, limit=50, cursor=before)
-        following = cursors.encode(page.next_cursor, filters)
+        page = await self._engine.search(**filters, limit=50, cursor=cursor)
+        following = page.next_cursor
         return render.page(
             "jobs.html",
             now=datetime.now(UTC),

@@ -55,6 +55,7 @@ _CLIENT: Final = {
     "tcp_user_timeout": "15000",
     "application_name": "interlock",
 }
+_MAX_PORT: Final = 65_535
 _SHOWN: Final = ("user", "host", "port", "dbname")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
@@ -83,12 +84,13 @@ def target(url: str) -> Target:
     where the tables are.
 
     Raises:
-        StoreUnavailable: it is neither.
+        StoreUnavailable: it is neither, or its port or schema cannot exist.
     """
     try:
         given = _by_sqlalchemy(url)
     except (ValueError, sa.exc.ArgumentError):
         given = _by_libpq(url)
+    _refuse_ports(given.get("port", ""))
     schema = given.pop("schema", None)
     if schema is not None and not _NAME.fullmatch(schema):
         raise StoreUnavailable(
@@ -104,23 +106,36 @@ def target(url: str) -> Target:
     return Target({**_CLIENT, **given, "options": merged}, schema)
 
 
+def _refuse_ports(ports: str) -> None:
+    """Refuse a port that no server has; there is one for each host."""
+    for port in filter(None, ports.split(",")):
+        if not (port.isdecimal() and 0 < int(port) <= _MAX_PORT):
+            raise StoreUnavailable(
+                f"Invalid port {port} in the URL of the PostgreSQL database. Use 1 to "
+                f"{_MAX_PORT}. Nothing was changed."
+            )
+
+
 def _by_sqlalchemy(url: str) -> dict[str, str]:
     parsed = sa.make_url(url)
     given = parsed.translate_connect_args(username="user", database="dbname")
+    if parsed.port is not None:
+        given["port"] = parsed.port  # SQLAlchemy leaves out 0
     for name, value in parsed.query.items():
         given[name] = value if isinstance(value, str) else ",".join(value)
     return {name: str(value) for name, value in given.items()}
 
 
 def _by_libpq(url: str) -> dict[str, str]:
-    split = urlsplit(url)
-    query = parse_qsl(split.query, keep_blank_values=True)
-    own = {name: value for name, value in query if name == "schema"}
-    others = urlencode([pair for pair in query if pair[0] != "schema"], quote_via=quote)
-    plain = urlunsplit(split._replace(scheme="postgresql", query=others))
     try:
+        split = urlsplit(url)
+        query = parse_qsl(split.query, keep_blank_values=True)
+        own = {name: value for name, value in query if name == "schema"}
+        others = [pair for pair in query if pair[0] != "schema"]
+        encoded = urlencode(others, quote_via=quote)
+        plain = urlunsplit(split._replace(scheme="postgresql", query=encoded))
         found = conninfo_to_dict(plain)
-    except psycopg.ProgrammingError as error:
+    except (ValueError, psycopg.ProgrammingError) as error:
         raise StoreUnavailable(
             "The URL of the PostgreSQL database cannot be read"
             f" ({_line(error)}). Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
