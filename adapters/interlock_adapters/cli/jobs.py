@@ -335,6 +335,10 @@ def log(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Print new lines until the job ends")
     ] = False,
+    tail: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Print only so many lines: the last ones"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the output of a job."""
@@ -343,13 +347,19 @@ def log(
         while True:
             job = engine.get(job_id)
             hidden = Redaction(job)
-            for each in engine.log(job_id, after=last):
+            lines = engine.log(job_id, after=last, tail=tail)
+            tail = None  # what comes next is shown in full
+            if lines.has_earlier:
+                err.print(f"earlier lines left out: only the last {len(lines)} follow")
+            for each in lines:
                 line = replace(each, text=hidden.text(each.text))
                 last = line.seq
                 if as_json:
                     show.records([line], (), as_json=True)
                 else:
                     print(line.text)  # noqa: T201  (what the job wrote, as it is)
+            if lines.next_after is not None:
+                continue
             if job.is_terminal or not follow:
                 return
             _look_again(engine, job_id)

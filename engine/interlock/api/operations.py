@@ -16,7 +16,7 @@ from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.records import (
     Fault,
-    LogLine,
+    LogLines,
     Page,
     QueueInfo,
     Search,
@@ -27,6 +27,7 @@ from interlock.ports.clock import Clock
 from interlock.ports.store import JobStore
 
 _MAX_PAGE = 1000
+_MOST_LINES = 2**62
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -102,12 +103,39 @@ class Operations:
         refuse_malformed(job_id)
         return self._store.attempts(job_id)
 
-    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
-        """Return the output of a job: lines with `seq > after`. Raises JobNotFound."""
+    def log(
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        limit: int = 10_000,
+        tail: int | None = None,
+    ) -> LogLines:
+        """Return the output of a job: the lines with `seq > after`.
+
+        Args:
+            job_id: the id of the job.
+            after: the `next_after` of the page before; 0: from the first line.
+            limit: lines at most. If there are more, `next_after` is where they begin.
+            tail: only the last lines, so many at most, instead of the first `limit`. If
+                there are others before them, `has_earlier` is true.
+
+        Raises:
+            JobNotFound: no job has this id.
+            InvalidOption: a number is negative or not whole.
+        """
         refuse_malformed(job_id)
         check_whole("after", after)
-        check_whole("limit", limit)
-        return self._store.log(job_id, after=after, limit=limit)
+        check_whole("limit", limit, most=_MOST_LINES)
+        if tail is None:
+            found = self._store.log(job_id, after=after, limit=limit + 1)
+            lines = found[:limit]
+            end = lines[-1].seq if lines else after
+            return LogLines(lines, next_after=end if len(found) > limit else None)
+        check_whole("tail", tail, most=_MOST_LINES)
+        found = self._store.log(job_id, after=after, limit=tail + 1, last=True)
+        has_earlier = len(found) > tail
+        return LogLines(found[1:] if has_earlier else found, has_earlier=has_earlier)
 
     def rejections(self, job_id: str | None = None) -> list[Rejection]:
         """Return refused events, of one job or of all; the newest 1000."""

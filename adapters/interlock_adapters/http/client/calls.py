@@ -13,7 +13,7 @@ from interlock.core.bounds import check_whole
 from interlock.core.errors import InvalidOption, InvalidParams, JobNotFound
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
-from interlock.core.records import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.core.records import LogLines, Page, QueueInfo, WorkerInfo
 from interlock.core.retry import Retry
 from interlock.jobs.options import check
 from interlock.jobs.registry import Call, JobFunction, registered
@@ -24,6 +24,8 @@ from interlock_adapters.http.client import values
 T = TypeVar("T")
 #: The longest wait of one request; longer waits use several.
 LONGEST_S: Final = 30.0
+#: The most lines of a log that a server sends at once.
+MOST_LINES: Final = 10_000
 _MOST_JOBS: Final = 1000
 _MAX_PORT: Final = 65_535
 _EXAMPLE: Final = "http://HOST:PORT, with a port from 1 to 65535"
@@ -214,10 +216,19 @@ def rejections(job_id: str) -> Ask[list[Rejection]]:
     return Ask(method="GET", path=path, read=values.rejections)
 
 
-def log(job_id: str, *, after: int, limit: int) -> Ask[list[LogLine]]:
-    """Read lines of a job's log."""
-    query = {"after": after, "limit": limit}
+def log(job_id: str, *, after: int, limit: int) -> Ask[LogLines]:
+    """Read lines of a job's log, as many of `limit` as one request may have."""
+    query = {"after": after, "limit": max(1, min(limit, MOST_LINES))}
     path = of_job(job_id, "/log")
+    return Ask(method="GET", path=path, query=query, read=values.lines)
+
+
+def log_tail(job_id: str, *, after: int, tail: int) -> Ask[LogLines]:
+    """Read the last lines of a job's log. Raises InvalidOption above 10,000 lines."""
+    check_whole("after", after)
+    check_whole("tail", tail, least=1, most=MOST_LINES)
+    path = of_job(job_id, "/log")
+    query = {"after": after, "tail": tail}
     return Ask(method="GET", path=path, query=query, read=values.lines)
 
 

@@ -108,7 +108,7 @@ class Pages:
                 engine.get(job_id),
                 engine.history(job_id),
                 engine.attempts(job_id),
-                engine.log(job_id),
+                engine.log(job_id, tail=_LINES),
                 engine.explain(job_id),
                 engine.rejections(job_id),
             )
@@ -124,8 +124,8 @@ class Pages:
             walked=walked(history),
             stretches=timeline(job, attempts),
             attempts=[serialize.attempt(attempt, hidden) for attempt in attempts],
-            lines=[serialize.line(line, hidden) for line in lines[-_LINES:]],
-            dropped=max(0, len(lines) - _LINES),
+            lines=[serialize.line(line, hidden) for line in lines],
+            has_earlier=lines.has_earlier,
             why=why,
             refused=[
                 serialize.rejection(rejection, hidden) for rejection in rejections
