@@ -76,6 +76,13 @@ def test_submit_refuses_with_a_code_and_a_reason(run: Run) -> None:
     assert sum(job["name"] == "t.add" for job in run("list", "--json")) == 1
 
 
+def test_a_parameter_that_is_given_twice_is_refused(run: Run, engine: Engine) -> None:
+    run("submit", "t.add", "left=1", "left=2", code=2)
+    run("submit", "t.add", 'left={"a": 1, "a": 2}', code=2)
+    run("submit", "t.add", "-", stdin='{"left": 1, "left": 2}', code=2)
+    assert engine.search().items == ()
+
+
 def test_parameters_come_from_stdin_too(run: Run, engine: Engine) -> None:
     job_id = run("submit", "t.add", "-", stdin='{"left": 1, "right": 5}').strip()
     assert engine.get(job_id).params == {"left": 1, "right": 5}
