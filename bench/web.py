@@ -1,7 +1,8 @@
-"""The HTTP API beside bare FastAPI routes, in one run; it needs `wrk`.
+"""`interlock serve` beside bare FastAPI routes, in one run; it needs `wrk`.
 
-A bare route takes the same body and sends back the same job, from memory: no store, no
-guard, nothing durable. Each server is uvicorn in a process of its own, asked in turn.
+The server is the command as it is shipped, with its defaults. A bare route takes the
+same body and sends back the same job, from memory: no store, no guard, nothing durable.
+Each server is a process of its own, asked in turn.
 """
 
 import argparse
@@ -22,9 +23,6 @@ import noop_jobs
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
-
-from interlock import Engine
-from interlock_adapters.http import Settings, create_app
 
 BODY = {"name": noop_jobs.noop.name, "params": {}}
 _TIME = re.compile(r"(50|99)%\s+([\d.]+)(us|ms|s)\b")
@@ -53,10 +51,13 @@ def bare(job: dict[str, Any]) -> FastAPI:
 
 
 @contextmanager
-def serving(*arguments: str, port: int) -> Iterator[str]:
-    """Run this file as a server; yield its URL."""
-    program = [sys.executable, __file__, "--port", str(port), *arguments]
-    process = subprocess.Popen(program)
+def serving(*program: str, port: int) -> Iterator[str]:
+    """Run a server; yield its URL."""
+    process = subprocess.Popen(
+        [sys.executable, *program, "--port", str(port)],
+        cwd=Path(__file__).parent,
+        stderr=subprocess.DEVNULL,  # the log of the requests
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         while True:
@@ -112,27 +113,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--port", type=int)
-    parser.add_argument("--database")
     parser.add_argument("--bare", type=Path)
     options = parser.parse_args()
     if options.bare:
         app = bare(json.loads(options.bare.read_text()))
         uvicorn.run(app, port=options.port, log_config=None)
-    elif options.database:
-        settings = Settings(submits_per_s=1e9, max_pending=10**9)
-        with Engine.open(options.database) as engine:
-            app = create_app(engine, settings=settings)
-            uvicorn.run(app, port=options.port, log_config=None)
     elif shutil.which("wrk") is None:
         print("wrk is not installed: the HTTP API is not measured")
     else:
         with tempfile.TemporaryDirectory() as name:
-            database = f"sqlite:///{name}/jobs.db"
-            with serving("--database", database, port=18_001) as url:
+            shipped = ("-m", "interlock_adapters.cli.main", "serve", "noop_jobs")
+            database = ("--database", f"sqlite:///{name}/jobs.db")
+            with serving(*shipped, *database, port=18_001) as url:
                 job = httpx.post(f"{url}/v1/jobs", json=BODY).raise_for_status().json()
                 sample = Path(name, "job.json")
                 sample.write_text(json.dumps(job))
-                with serving("--bare", str(sample), port=18_002) as bare_url:
+                with serving(__file__, "--bare", str(sample), port=18_002) as bare_url:
                     compare(options, url, bare_url, f"/v1/jobs/{job['id']}")
 
 

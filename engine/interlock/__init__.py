@@ -48,7 +48,14 @@ if TYPE_CHECKING:
         Phase,
         Rejection,
     )
-    from interlock.core.records import Fault, LogLine, Page, QueueInfo, WorkerInfo
+    from interlock.core.records import (
+        Fault,
+        LogLine,
+        LogLines,
+        Page,
+        QueueInfo,
+        WorkerInfo,
+    )
     from interlock.worker.loop import Worker
     from interlock.worker.settings import WorkerSettings
 
@@ -83,6 +90,7 @@ __all__ = [
     "KeyReused",
     "LeaseLost",
     "LogLine",
+    "LogLines",
     "NotGuarded",
     "Options",
     "Page",
@@ -114,7 +122,7 @@ _LATER = {
         "interlock.core.job",
     ),
     **dict.fromkeys(
-        ("Fault", "LogLine", "Page", "QueueInfo", "WorkerInfo"),
+        ("Fault", "LogLine", "LogLines", "Page", "QueueInfo", "WorkerInfo"),
         "interlock.core.records",
     ),
     "AsyncEngine": "interlock.api.aio",

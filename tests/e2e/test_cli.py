@@ -76,6 +76,13 @@ def test_submit_refuses_with_a_code_and_a_reason(run: Run) -> None:
     assert sum(job["name"] == "t.add" for job in run("list", "--json")) == 1
 
 
+def test_a_parameter_that_is_given_twice_is_refused(run: Run, engine: Engine) -> None:
+    run("submit", "t.add", "left=1", "left=2", code=2)
+    run("submit", "t.add", 'left={"a": 1, "a": 2}', code=2)
+    run("submit", "t.add", "-", stdin='{"left": 1, "left": 2}', code=2)
+    assert engine.search().items == ()
+
+
 def test_parameters_come_from_stdin_too(run: Run, engine: Engine) -> None:
     job_id = run("submit", "t.add", "-", stdin='{"left": 1, "right": 5}').strip()
     assert engine.get(job_id).params == {"left": 1, "right": 5}
@@ -117,10 +124,10 @@ def test_list_filters_and_pages(run: Run) -> None:
     run("cancel", ids[0])
     pending = run("list", "--status", "PENDING", "--name", "t.add", "--json")
     assert [job["id"] for job in pending] == [ids[2], ids[1]]
-    page = run("list", "--limit", "2")
-    assert f"next: --cursor {ids[1]}" in page
-    rest = run("list", "--limit", "2", "--cursor", ids[1], "--json")
+    cursor = run("list", "--limit", "2").partition("next: --cursor ")[2].strip()
+    rest = run("list", "--limit", "2", "--cursor", cursor, "--json")
     assert [job["id"] for job in rest] == [ids[0]]
+    run("list", "--cursor", ids[1], code=2)
     run("list", "--status", "NOPE", code=2)
 
 

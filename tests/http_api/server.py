@@ -11,6 +11,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from interlock_adapters.http.serve import bound
 from pace import deadline
 
 
@@ -28,7 +29,7 @@ class _Server(uvicorn.Server):
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve an application on a free port of loopback; yield its URL."""
     server = _Server(uvicorn.Config(app, log_level="critical", lifespan="on"))
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+    with bound("127.0.0.1", 0) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:

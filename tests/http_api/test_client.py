@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from e2e import sample_jobs as jobs
 from interlock import (
@@ -31,6 +32,7 @@ from interlock import (
     VersionChanged,
     WaitTimeout,
 )
+from interlock_adapters.cli.main import app
 from interlock_adapters.http import Settings, create_app
 from interlock_adapters.http.client import AsyncClient, Client, ServerRefused
 from pace import deadline
@@ -252,3 +254,45 @@ def test_the_awaited_client_has_every_name_of_the_other(
 
     with serving(create_app(engine)) as url, engine.worker(concurrency=1):
         asyncio.run(talk(url))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "nope", "127.0.0.1:8000", "ftp://127.0.0.1", "http://", "http://[::1"),
+        *("http://127.0.0.1:0", "http://127.0.0.1:65536", "http://127.0.0.1:abc", 5),
+    ],
+)
+def test_what_is_no_address_of_a_server_is_refused(url: Any) -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(InvalidOption, match=r"http://HOST:PORT"):
+            kind(url)
+    if isinstance(url, str):
+        done = CliRunner().invoke(app, ["counts", "--server", url])
+        assert (done.exit_code, "http://HOST:PORT" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("number", [-1, float("nan"), True, "1"])
+def test_numbers_that_mean_nothing_are_refused_as_by_the_engine(
+    client: Client, number: Any
+) -> None:
+    job_id = client.submit(jobs.add, 1).id
+    calls: list[Callable[[], object]] = [
+        lambda: client.wait(job_id, number),
+        lambda: client.result(job_id, number),
+        lambda: client.cancel(job_id, wait=number),
+        lambda: client.search(limit=number),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidOption, match=r"or more|from 1 to 1000"):
+            call()
+    with pytest.raises(InvalidOption, match="cursor"):
+        client.search(cursor="garbage")
+    assert client.get(job_id).status == "PENDING"
+
+
+@pytest.mark.parametrize("job_id", ["", ".", "..", "a/b", "../counts", "\0", "x" * 300])
+def test_an_id_that_is_another_path_is_no_job(client: Client, job_id: str) -> None:
+    for call in (client.get, client.history, client.cancel, client.rerun, client.log):
+        with pytest.raises(JobNotFound):
+            call(job_id)

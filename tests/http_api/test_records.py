@@ -80,6 +80,11 @@ def test_a_log_is_read_in_pages_or_from_its_tail(working: httpx.Client) -> None:
     assert lines == whole
     tail = working.get(path, params={"tail": 3}).json()
     assert [x["text"] for x in tail["items"]] == whole[-3:]
+    assert (tail["has_earlier"], tail["next_cursor"]) == (True, None)
+    for query in ({"limit": 11}, {"tail": 11}, {"tail": 10_000}):
+        page = working.get(path, params=query).json()
+        assert [x["text"] for x in page["items"]] == whole
+        assert (page["has_earlier"], page["next_cursor"]) == (False, None)
 
 
 def test_secrets_are_hidden_in_logs_errors_and_results(

@@ -242,6 +242,30 @@ def test_what_is_nested_too_deeply_is_refused(api: httpx.Client) -> None:
     problem(api.post("/v1/jobs/search", json={"params": deep}), 422, "invalid-request")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"name": "t.add", "name": "t.fail", "params": {"left": 1}}',
+        '{"name": "t.add", "params": {"left": 1, "left": 2}}',
+        '{"name": "t.add", "params": {"left": 1, "\\u006ceft": 2}}',
+        '{"name": "t.add", "params": {"left": [{"a": 1, "b": 2, "a": 1}]}}',
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused(
+    api: httpx.Client, engine: Engine, body: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = api.post("/v1/jobs", content=body, headers=headers)
+    assert " twice" in problem(answer, 422, "invalid-request")["detail"]
+    assert sum(engine.counts().values()) == 0
+
+
+def test_a_query_parameter_that_is_there_twice_is_refused(api: httpx.Client) -> None:
+    problem(api.get("/v1/jobs?limit=1&limit=2"), 422, "invalid-request")
+    statuses = "/v1/jobs?status=PENDING&status=RUNNING&limit=1"
+    assert api.get(statuses).status_code == 200
+
+
 def test_a_bug_of_the_server_shows_no_traceback(engine: Engine) -> None:
     app = create_app(engine)
 

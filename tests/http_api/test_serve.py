@@ -20,7 +20,7 @@ from interlock import Engine, InvalidOption, JobStatus
 from interlock_adapters.cli.main import app
 from interlock_adapters.http import Settings
 from interlock_adapters.http.client import Client
-from interlock_adapters.http.serve import serve
+from interlock_adapters.http.serve import bound, serve
 from pace import deadline
 
 from .program import PROGRAM, environment, served
@@ -191,6 +191,22 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with served(tmp_path) as (url, _):
         port = url.rpartition(":")[2]
         run(tmp_path, "serve", "e2e.sample_jobs", "--port", port, code=2)
+
+
+def test_connections_send_small_answers_at_once() -> None:
+    """Otherwise each one waits 40 ms for the client's delayed ACK."""
+    with bound("127.0.0.1", 0) as listening:
+        with socket.create_connection(listening.getsockname()):
+            connection, _ = listening.accept()
+        with connection:
+            level, option = socket.IPPROTO_TCP, socket.TCP_NODELAY
+            assert connection.getsockopt(level, option) == 1
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 10**9])
+def test_a_port_that_no_address_has_is_refused(engine: Engine, port: int) -> None:
+    with pytest.raises(InvalidOption, match="from 0 to 65535"):
+        serve(engine, host="127.0.0.1", port=port, settings=Settings(), say=print)
 
 
 @pytest.mark.parametrize(

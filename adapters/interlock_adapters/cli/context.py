@@ -124,7 +124,7 @@ def desk(
         message = "--server and --database cannot be combined. Leave one of them out."
         raise errors.InvalidOption.because("--server", message)
     settings = Settings()
-    url = server or (None if database is not None else settings.server)
+    url = settings.server if server is None and database is None else server
     if url is None:
         with engine(database, modules, create=create) as opened:
             yield opened

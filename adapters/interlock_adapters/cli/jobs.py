@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interlock.api.engine import Engine
+from interlock.core import json_limits
 from interlock.core.errors import InvalidOption, UnknownJobName, WaitTimeout
 from interlock.core.job import Job
 from interlock.jobs import published, serialize
@@ -51,12 +52,17 @@ def _params(
         InvalidOption: a word is neither, or `-` is not the only one.
     """
     if "-" not in texts:
-        return dict(_param(engine, name, text) for text in texts)
+        pairs = [_param(engine, name, text) for text in texts]
+        try:
+            return json_limits.unique_keys(pairs)
+        except json_limits.RepeatedKeyError as error:
+            message = f"The parameters: {error}. Give it once. Nothing was stored."
+            raise InvalidOption.because("parameter", message) from None
     if len(texts) > 1:
         allowed = "- alone: the JSON object on stdin has all parameters"
         raise InvalidOption("parameter", "-", allowed)
     try:
-        params = json.load(sys.stdin)
+        params = json.load(sys.stdin, object_pairs_hook=json_limits.unique_keys)
     except (ValueError, RecursionError) as error:
         raise InvalidOption("stdin", "...", f"a JSON object: {error}") from None
     if not isinstance(params, dict):
@@ -76,7 +82,10 @@ def _param(engine: "Engine | Client", name: str, text: str) -> tuple[str, object
         )
         raise InvalidOption.because("parameter", message)
     try:
-        parsed = json.loads(value)
+        parsed = json.loads(value, object_pairs_hook=json_limits.unique_keys)
+    except json_limits.RepeatedKeyError as error:
+        message = f"The parameter {key}: {error}. Nothing was stored."
+        raise InvalidOption.because("parameter", message) from None
     except (ValueError, RecursionError):
         return key, value
     function = registered().get(name)
@@ -335,6 +344,10 @@ def log(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Print new lines until the job ends")
     ] = False,
+    tail: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Print only so many lines: the last ones"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the output of a job."""
@@ -343,13 +356,19 @@ def log(
         while True:
             job = engine.get(job_id)
             hidden = Redaction(job)
-            for each in engine.log(job_id, after=last):
+            lines = engine.log(job_id, after=last, tail=tail)
+            tail = None  # what comes next is shown in full
+            if lines.has_earlier:
+                err.print(f"earlier lines left out: only the last {len(lines)} follow")
+            for each in lines:
                 line = replace(each, text=hidden.text(each.text))
                 last = line.seq
                 if as_json:
                     show.records([line], (), as_json=True)
                 else:
                     print(line.text)  # noqa: T201  (what the job wrote, as it is)
+            if lines.next_after is not None:
+                continue
             if job.is_terminal or not follow:
                 return
             _look_again(engine, job_id)

@@ -54,10 +54,13 @@ class Reads:
         self.get(job_id)
         return list(self._records.attempts[job_id])
 
-    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
+    def log(
+        self, job_id: str, *, after: int = 0, limit: int = 10_000, last: bool = False
+    ) -> list[LogLine]:
         """See `JobStore.log`."""
         self.get(job_id)
-        return [line for line in self._records.log[job_id] if line.seq > after][:limit]
+        lines = [line for line in self._records.log[job_id] if line.seq > after]
+        return lines[max(0, len(lines) - limit) :] if last else lines[:limit]
 
     def rejections(self, job_id: str | None = None) -> list[Rejection]:
         """See `JobStore.rejections`."""

@@ -20,7 +20,7 @@ from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
     Fault,
-    LogLine,
+    LogLines,
     Page,
     QueueInfo,
     WorkerInfo,
@@ -238,10 +238,17 @@ class AsyncEngine:
         return await self._call(self.sync.attempts, job_id)
 
     async def log(
-        self, job_id: str, *, after: int = 0, limit: int = 10_000
-    ) -> list[LogLine]:
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        limit: int = 10_000,
+        tail: int | None = None,
+    ) -> LogLines:
         """See `Engine.log`."""
-        return await self._call(self.sync.log, job_id, after=after, limit=limit)
+        return await self._call(
+            self.sync.log, job_id, after=after, limit=limit, tail=tail
+        )
 
     async def rejections(self, job_id: str | None = None) -> list[Rejection]:
         """See `Engine.rejections`."""

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from interlock.api import explain
+from interlock.api import cursors, explain
 from interlock.api.cancel import refuse_changed
 from interlock.api.idempotency import IdempotentRequest, once
 from interlock.core.bounds import age, check_whole
@@ -16,7 +17,7 @@ from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.records import (
     Fault,
-    LogLine,
+    LogLines,
     Page,
     QueueInfo,
     Search,
@@ -27,6 +28,7 @@ from interlock.ports.clock import Clock
 from interlock.ports.store import PURGE_BATCH, JobStore
 
 _MAX_PAGE = 1000
+_MOST_LINES = 2**62
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -54,14 +56,16 @@ class Operations:
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """Return a page of jobs, newest first; `cursor` is a page's `next_cursor`.
+        """Return a page of jobs, newest first.
 
         Filters combine by AND; the database applies them. `params={"size": 128}` finds
-        every job whose params contain that.
+        every job whose params contain that. `cursor` is the `next_cursor` of a page
+        with the same filters.
 
         Raises:
-            InvalidOption: `limit` is not from 1 to 1000, a status is unknown, or a
-                filter has a value that no database can store.
+            InvalidOption: `limit` is not from 1 to 1000, a status is unknown, `cursor`
+                belongs to no page of these filters, or a filter has a value that no
+                database can store.
         """
         check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
         check_json("params", dict(params or {}))
@@ -72,20 +76,19 @@ class Operations:
             if moment is not None:
                 check_instant(option, moment)
         check_whole("limit", limit, least=1, most=_MAX_PAGE)
-        wanted_statuses = frozenset(map(_status, statuses))
-        return self._store.search(
-            Search(
-                name=name,
-                queue=queue,
-                statuses=wanted_statuses,
-                params=params or {},
-                created_after=created_after,
-                created_before=created_before,
-                submitted_by=submitted_by,
-                limit=limit,
-                before=cursor,
-            )
+        wanted = Search(
+            name=name,
+            queue=queue,
+            statuses=frozenset(map(_status, statuses)),
+            params=params or {},
+            created_after=created_after,
+            created_before=created_before,
+            submitted_by=submitted_by,
+            limit=limit,
         )
+        before = cursors.decode(cursor, wanted)
+        page = self._store.search(replace(wanted, before=before))
+        return replace(page, next_cursor=cursors.encode(page.next_cursor, wanted))
 
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs have each status."""
@@ -101,12 +104,39 @@ class Operations:
         refuse_malformed(job_id)
         return self._store.attempts(job_id)
 
-    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
-        """Return the output of a job: lines with `seq > after`. Raises JobNotFound."""
+    def log(
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        limit: int = 10_000,
+        tail: int | None = None,
+    ) -> LogLines:
+        """Return the output of a job: the lines with `seq > after`.
+
+        Args:
+            job_id: the id of the job.
+            after: the `next_after` of the page before; 0: from the first line.
+            limit: lines at most. If there are more, `next_after` is where they begin.
+            tail: only the last lines, so many at most, instead of the first `limit`. If
+                there are others before them, `has_earlier` is true.
+
+        Raises:
+            JobNotFound: no job has this id.
+            InvalidOption: a number is negative or not whole.
+        """
         refuse_malformed(job_id)
         check_whole("after", after)
-        check_whole("limit", limit)
-        return self._store.log(job_id, after=after, limit=limit)
+        check_whole("limit", limit, most=_MOST_LINES)
+        if tail is None:
+            found = self._store.log(job_id, after=after, limit=limit + 1)
+            lines = found[:limit]
+            end = lines[-1].seq if lines else after
+            return LogLines(lines, next_after=end if len(found) > limit else None)
+        check_whole("tail", tail, most=_MOST_LINES)
+        found = self._store.log(job_id, after=after, limit=tail + 1, last=True)
+        has_earlier = len(found) > tail
+        return LogLines(found[1:] if has_earlier else found, has_earlier=has_earlier)
 
     def rejections(self, job_id: str | None = None) -> list[Rejection]:
         """Return refused events, of one job or of all; the newest 1000."""

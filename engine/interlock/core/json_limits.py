@@ -1,7 +1,7 @@
-"""The limits of stored JSON: its depth, and characters that no database can store."""
+"""The limits of JSON: depth, keys, and characters that no database can store."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 MAX_DEPTH: Final = 64
 #: The escape of NUL, and not an escaped backslash before the same letters.
@@ -22,6 +22,26 @@ def is_deeper(value: object, most: int = MAX_DEPTH) -> bool:
             return False
         level = below
     return any(isinstance(element, dict | list | tuple) for element in level)
+
+
+class RepeatedKeyError(ValueError):
+    """An object has a key twice: readers disagree on which value counts (RFC 8259)."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"an object has the key {key[:100]!r} twice")
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON: the `object_pairs_hook` of `json.loads`.
+
+    Raises:
+        RepeatedKeyError: two of its keys are equal.
+    """
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise RepeatedKeyError(next(key for key in keys if keys.count(key) > 1))
+    return value
 
 
 def is_storable(text: str) -> bool:

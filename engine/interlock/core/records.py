@@ -1,6 +1,6 @@
 """The questions to a store, and its answers, as frozen values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -165,6 +165,27 @@ class LogLine:
     stream: str
     text: str
     seq: int = 0  # given by the store; grows within a job
+
+
+class LogLines(list[LogLine]):
+    """Lines of a log in their order: a list that says what was left out around it.
+
+    Attributes:
+        next_after: the `after` that continues with the lines that follow; None: there
+            were no more.
+        has_earlier: whether `tail` left out lines before these.
+    """
+
+    def __init__(
+        self,
+        lines: Iterable[LogLine] = (),
+        *,
+        next_after: int | None = None,
+        has_earlier: bool = False,
+    ) -> None:
+        super().__init__(lines)
+        self.next_after = next_after
+        self.has_earlier = has_earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

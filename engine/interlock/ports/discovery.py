@@ -12,6 +12,7 @@ from interlock.ports.runner import Runner
 from interlock.ports.store import JobStore
 
 DEFAULT_URL: Final = "sqlite:///interlock.db"
+_URL: Final = "a URL: sqlite:///jobs.db, postgresql://user@host/name, or memory:"
 #: Other names of a scheme.
 _ALIASES: Final = {"postgres": "postgresql"}
 _WHAT: Final = {
@@ -25,14 +26,20 @@ def database_url(url: str | None) -> str:
     """Return the given URL, or INTERLOCK_DATABASE_URL, or ./interlock.db.
 
     Raises:
-        InvalidOption: the given URL is empty.
+        InvalidOption: the given URL is empty, or no text that a URL can be.
     """
     if url is None:
         return os.environ.get("INTERLOCK_DATABASE_URL") or DEFAULT_URL
+    _refuse_unwritten(url)
     if not url.strip():
         message = f"The URL of the database is empty. Give one, such as {DEFAULT_URL}."
         raise InvalidOption.because("database", message)
     return url
+
+
+def _refuse_unwritten(url: object) -> None:
+    if not isinstance(url, str) or "\0" in url:
+        raise InvalidOption("database", url, _URL)
 
 
 def shared_url(url: str | None) -> str | None:
@@ -93,8 +100,7 @@ def _scheme(url: str) -> str:
     scheme, colon, after_colon = url.partition(":")
     scheme = scheme.partition("+")[0]
     if not colon or not (after_colon.startswith("//") or scheme == "memory"):
-        allowed = "a URL: sqlite:///jobs.db, postgresql://user@host/name, or memory:"
-        raise InvalidOption("database", url, allowed)
+        raise InvalidOption("database", url, _URL)
     return _ALIASES.get(scheme, scheme)
 
 

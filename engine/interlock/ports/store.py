@@ -160,8 +160,13 @@ class JobRecords(Protocol):
         """Return refused events, the newest 1000, in the order they came."""
         ...
 
-    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
-        """Return log lines with `seq > after`, in their order. Raises JobNotFound."""
+    def log(
+        self, job_id: str, *, after: int = 0, limit: int = 10_000, last: bool = False
+    ) -> list[LogLine]:
+        """Return log lines with `seq > after`, in their order. Raises JobNotFound.
+
+        Of more than `limit` lines these are the first ones, or the last ones.
+        """
         ...
 
 

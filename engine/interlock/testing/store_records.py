@@ -185,6 +185,12 @@ class RecordsContract:
         assert 0 < lines[0].seq < lines[1].seq < lines[2].seq
         assert scene.store.log(job.id, after=lines[0].seq, limit=1) == lines[1:2]
         assert scene.store.log(job.id, after=lines[2].seq) == []
+        for count, last in ((0, []), (2, lines[1:]), (3, lines), (9, lines)):
+            assert scene.store.log(job.id, limit=count, last=True) == last
+        after = lines[0].seq
+        assert scene.store.log(job.id, after=after, limit=9, last=True) == lines[1:]
+        with pytest.raises(JobNotFound):
+            scene.store.log("none", last=True)
 
     def test_purge_removes_what_ended_before_with_all_its_records(
         self, scene: Scenario

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -91,3 +91,52 @@ def test_a_wait_may_be_for_ever(engine: Engine) -> None:
     job_id = engine.search().items[0].id
     for timeout in (None, 0, float("inf"), 10**20):
         assert engine.wait(job_id, timeout).status is JobStatus.CANCELED
+
+
+@pytest.mark.parametrize("timeout", [-1, -0.1, float("nan"), True, "1"])
+def test_a_wait_that_is_no_time_is_refused(engine: Engine, timeout: Any) -> None:
+    handle = engine.handle(engine.search().items[0].id)
+    for wait in (
+        handle.wait,
+        handle.result,
+        lambda timeout: handle.cancel(wait=timeout),
+    ):
+        with pytest.raises(InvalidOption, match="0 or more seconds, or None"):
+            wait(timeout)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["garbage", "", "f" * 32, "====", "é", "x" * 999, "\0", 5, b"x"]
+)
+def test_a_cursor_of_no_page_is_refused(engine: Engine, cursor: Any) -> None:
+    with pytest.raises(InvalidOption, match="cursor"):
+        engine.search(cursor=cursor)
+
+
+def test_a_cursor_belongs_to_the_filters_of_its_page(engine: Engine) -> None:
+    for _ in range(2):
+        engine.submit(f)
+    west = timezone(timedelta(hours=-5))
+    filters: dict[str, Any] = {
+        "name": "bounds.f",
+        "statuses": ["PENDING", "RUNNING"],
+        "created_after": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    cursor = engine.search(**filters, limit=1).next_cursor
+    same = {
+        **filters,
+        "statuses": [JobStatus.RUNNING, JobStatus.PENDING],
+        "created_after": datetime(2025, 12, 31, 19, tzinfo=west),
+    }
+    assert len(engine.search(**same, limit=5, cursor=cursor).items) == 1
+    for other in (
+        {"name": "other"},
+        {"statuses": ["PENDING"]},
+        {"params": {"a": 1}},
+        {"queue": "default"},
+        {"submitted_by": "anna"},
+        {"created_after": datetime(2026, 1, 2, tzinfo=UTC)},
+        {"created_before": datetime(2026, 1, 2, tzinfo=UTC)},
+    ):
+        with pytest.raises(InvalidOption, match="not made for these filters"):
+            engine.search(**{**filters, **other}, cursor=cursor)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 import postgres
-from interlock import AsyncEngine, Engine, StoreUnavailable
+from interlock import AsyncEngine, Engine, InvalidOption, StoreUnavailable
 from interlock.ports import discovery
 from interlock_adapters.cli.main import app
 
@@ -123,3 +124,10 @@ def test_the_schema_commands_know_the_database_of_the_project(
         "file.db",
         "pyproject.toml",
     ]
+
+
+@pytest.mark.parametrize("url", ["", " ", "nope", "sqlite:///\0", 5, b"x", Path("x")])
+def test_what_is_no_url_is_refused(url: Any, tmp_path: Path) -> None:
+    with pytest.raises(InvalidOption, match=r"sqlite:///.*db"):
+        Engine.open(url)
+    assert list(tmp_path.iterdir()) == []

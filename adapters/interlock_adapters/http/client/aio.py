@@ -10,10 +10,11 @@ import httpx
 
 from interlock.api.handle import AsyncJobHandle
 from interlock.api.results import value_of
+from interlock.core.bounds import check_wait, check_whole
 from interlock.core.errors import StoreUnavailable, WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
-from interlock.core.records import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.core.records import LogLines, Page, QueueInfo, WorkerInfo
 from interlock.jobs.options import Options
 from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import Wanted
@@ -29,6 +30,7 @@ class AsyncClient:
     """The jobs of a server. Methods without a text of their own are as in `Engine`."""
 
     def __init__(self, url: str, *, token: str | None = None) -> None:
+        """Connect when first used. Raises InvalidOption if `url` is no server's."""
         self._http = httpx.AsyncClient(**calls.prepared(url, token))
 
     @overload
@@ -65,6 +67,7 @@ class AsyncClient:
 
     async def wait(self, job_id: str, timeout: float | None = None) -> Job:  # noqa: ASYNC109  (the library's name)
         """See `Engine.wait`."""
+        check_wait("timeout", timeout)
         job = await self._await(job_id, timeout)
         if not job.is_terminal:
             raise WaitTimeout(job_id, timeout or 0, job.status)
@@ -92,6 +95,7 @@ class AsyncClient:
         if_version: int | None = None,
     ) -> Job:
         """See `Engine.cancel`."""
+        check_wait("wait", wait)
         ask = calls.cancel(job_id, reason=reason, by=by, if_version=if_version)
         job = await self._send(ask)
         if wait is None or job.is_terminal:
@@ -139,10 +143,26 @@ class AsyncClient:
         return await self._send(calls.rejections(job_id))
 
     async def log(
-        self, job_id: str, *, after: int = 0, limit: int = 10_000
-    ) -> list[LogLine]:
-        """See `Engine.log`."""
-        return await self._send(calls.log(job_id, after=after, limit=limit))
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        limit: int = 10_000,
+        tail: int | None = None,
+    ) -> LogLines:
+        """See `Engine.log`; `limit` and `tail` are 1 or more, `tail` at most 10,000."""
+        if tail is not None:
+            return await self._send(calls.log_tail(job_id, after=after, tail=tail))
+        check_whole("after", after)
+        check_whole("limit", limit, least=1)
+        lines = LogLines(next_after=after)
+        while lines.next_after is not None and len(lines) < limit:
+            left = limit - len(lines)
+            page = await self._send(
+                calls.log(job_id, after=lines.next_after, limit=left)
+            )
+            lines = LogLines([*lines, *page], next_after=page.next_after)
+        return lines
 
     async def explain(self, job_id: str) -> str:
         """See `Engine.explain`."""

@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
-from interlock.core.errors import InvalidOption, InvalidParams
+import httpx
+
+from interlock.core.bounds import check_whole
+from interlock.core.errors import InvalidOption, InvalidParams, JobNotFound
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
-from interlock.core.records import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.core.records import LogLines, Page, QueueInfo, WorkerInfo
 from interlock.core.retry import Retry
 from interlock.jobs.options import check
 from interlock.jobs.registry import Call, JobFunction, registered
@@ -21,6 +24,11 @@ from interlock_adapters.http.client import values
 T = TypeVar("T")
 #: The longest wait of one request; longer waits use several.
 LONGEST_S: Final = 30.0
+#: The most lines of a log that a server sends at once.
+MOST_LINES: Final = 10_000
+_MOST_JOBS: Final = 1000
+_MAX_PORT: Final = 65_535
+_EXAMPLE: Final = "http://HOST:PORT, with a port from 1 to 65535"
 Submitted = tuple[str, Mapping[str, object], Mapping[str, object]]
 
 
@@ -37,7 +45,13 @@ class Ask(Generic[T]):
 
 
 def of_job(job_id: str, rest: str = "") -> str:
-    """Return the path of a job, or of what is below it."""
+    """Return the path of a job, or of what is below it.
+
+    Raises:
+        JobNotFound: no job has this id: it would be another path.
+    """
+    if "/" in job_id or not job_id.strip("."):
+        raise JobNotFound(job_id)
     return f"/v1/jobs/{quote(job_id, safe='')}{rest}"
 
 
@@ -178,8 +192,9 @@ def _condition(if_version: int | None) -> dict[str, str]:
 
 
 def search(filters: Mapping[str, Any]) -> Ask[Page]:
-    """Search jobs."""
+    """Search jobs. Raises InvalidOption if `limit` is not from 1 to 1000."""
     present = {name: value for name, value in filters.items() if value is not None}
+    check_whole("limit", present.get("limit", 1), least=1, most=_MOST_JOBS)
     present["statuses"] = [str(status) for status in present.get("statuses", ())]
     body = {name: _plain(value) for name, value in present.items()}
     return Ask(method="POST", path="/v1/jobs/search", body=body, read=values.page)
@@ -201,10 +216,19 @@ def rejections(job_id: str) -> Ask[list[Rejection]]:
     return Ask(method="GET", path=path, read=values.rejections)
 
 
-def log(job_id: str, *, after: int, limit: int) -> Ask[list[LogLine]]:
-    """Read lines of a job's log."""
-    query = {"after": after, "limit": limit}
+def log(job_id: str, *, after: int, limit: int) -> Ask[LogLines]:
+    """Read lines of a job's log, as many of `limit` as one request may have."""
+    query = {"after": after, "limit": max(1, min(limit, MOST_LINES))}
     path = of_job(job_id, "/log")
+    return Ask(method="GET", path=path, query=query, read=values.lines)
+
+
+def log_tail(job_id: str, *, after: int, tail: int) -> Ask[LogLines]:
+    """Read the last lines of a job's log. Raises InvalidOption above 10,000 lines."""
+    check_whole("after", after)
+    check_whole("tail", tail, least=1, most=MOST_LINES)
+    path = of_job(job_id, "/log")
+    query = {"after": after, "tail": tail}
     return Ask(method="GET", path=path, query=query, read=values.lines)
 
 
@@ -236,8 +260,24 @@ def counts() -> Ask[dict[JobStatus, int]]:
 
 
 def prepared(url: str, token: str | None) -> dict[str, Any]:
-    """Return how to open a connection: the arguments of both of httpx's clients."""
+    """Return how to open a connection: the arguments of both of httpx's clients.
+
+    Raises:
+        InvalidOption: the URL is not one of a server.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        parsed = httpx.URL()
+    is_http = parsed.scheme in {"http", "https"} and parsed.host
+    # httpx connects to 65536 less: to the port of somebody else.
+    if not is_http or not 0 < _port_of(parsed) <= _MAX_PORT:
+        raise InvalidOption("url", url, f"the address of a server: {_EXAMPLE}")
     headers = {}
     if token:
         headers["Authorization"] = f"Bearer {token.rpartition(':')[2]}"
     return {"base_url": url, "headers": headers, "timeout": LONGEST_S + 30}
+
+
+def _port_of(url: httpx.URL) -> int:
+    return 80 if url.port is None else url.port

@@ -6,7 +6,7 @@ from typing import Any
 from interlock.core.fields import read
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
-from interlock.core.records import LogLine, Page, QueueInfo, WorkerInfo
+from interlock.core.records import LogLine, LogLines, Page, QueueInfo, WorkerInfo
 
 
 def job(body: Mapping[str, Any]) -> Job:
@@ -40,9 +40,14 @@ def rejections(body: Mapping[str, Any]) -> list[Rejection]:
     return [read(Rejection, item) for item in body["items"]]
 
 
-def lines(body: Mapping[str, Any]) -> list[LogLine]:
+def lines(body: Mapping[str, Any]) -> LogLines:
     """Return lines of a log."""
-    return [read(LogLine, item) for item in body["items"]]
+    cursor = body["next_cursor"]
+    return LogLines(
+        (read(LogLine, item) for item in body["items"]),
+        next_after=None if cursor is None else int(cursor),
+        has_earlier=body.get("has_earlier", False),
+    )
 
 
 def queues(body: Mapping[str, Any]) -> list[QueueInfo]:

@@ -21,7 +21,6 @@ from interlock_adapters.http.dashboard.charts import SPAN, charts
 from interlock_adapters.http.dashboard.state_diagram import Pair, walked
 from interlock_adapters.http.dashboard.timeline import timeline
 from interlock_adapters.http.dependencies import Api
-from interlock_adapters.http.schemas import cursors
 
 _LINES: Final = 500  # of a log, the last ones
 _RECENT: Final = 2000  # events from which the rates are counted
@@ -86,9 +85,8 @@ class Pages:
             "submitted_by": submitted_by or None,
             "statuses": chosen,
         }
-        before = cursors.decode(cursor, filters)
-        page = await self._engine.search(**filters, limit=50, cursor=before)
-        following = cursors.encode(page.next_cursor, filters)
+        page = await self._engine.search(**filters, limit=50, cursor=cursor)
+        following = page.next_cursor
         return render.page(
             "jobs.html",
             now=datetime.now(UTC),
@@ -110,7 +108,7 @@ class Pages:
                 engine.get(job_id),
                 engine.history(job_id),
                 engine.attempts(job_id),
-                engine.log(job_id),
+                engine.log(job_id, tail=_LINES),
                 engine.explain(job_id),
                 engine.rejections(job_id),
             )
@@ -126,8 +124,8 @@ class Pages:
             walked=walked(history),
             stretches=timeline(job, attempts),
             attempts=[serialize.attempt(attempt, hidden) for attempt in attempts],
-            lines=[serialize.line(line, hidden) for line in lines[-_LINES:]],
-            dropped=max(0, len(lines) - _LINES),
+            lines=[serialize.line(line, hidden) for line in lines],
+            has_earlier=lines.has_earlier,
             why=why,
             refused=[
                 serialize.rejection(rejection, hidden) for rejection in rejections

@@ -12,7 +12,7 @@ from interlock.core.lifecycle import TERMINAL, Event, JobStatus, row_of
 from interlock.jobs import serialize
 from interlock.jobs.options import Options
 from interlock_adapters.http.dependencies import Api, OnceKey, actor, refusals
-from interlock_adapters.http.schemas import cursors, reply
+from interlock_adapters.http.schemas import reply
 from interlock_adapters.http.schemas.filters import refuse_secret, search
 from interlock_adapters.http.schemas.problems import Problem
 from interlock_adapters.http.schemas.reply import Reply
@@ -108,16 +108,17 @@ class Bulk:
             raise Problem(422, "no-filter", detail)
         filters["statuses"] = filters["statuses"] or _LIVE
         as_seen = _RUNNING not in filters["statuses"]
-        cursor = cursors.decode(body.cursor, filters)
         by = actor(request, body.by)
-        page = await self._api.engine.search(**filters, limit=body.limit, cursor=cursor)
+        page = await self._api.engine.search(
+            **filters, limit=body.limit, cursor=body.cursor
+        )
         answer = await self._api.act(
             request,
             lambda: Reply(
                 status=200,
                 body={
                     "items": self._stop_all(page.items, body.reason, by, as_seen),
-                    "next_cursor": cursors.encode(page.next_cursor, filters),
+                    "next_cursor": page.next_cursor,
                 },
             ),
         )

@@ -18,7 +18,7 @@ from interlock_adapters.http.dependencies import (
     refusals,
     version,
 )
-from interlock_adapters.http.schemas import cursors, json_responses, reply
+from interlock_adapters.http.schemas import json_responses, reply
 from interlock_adapters.http.schemas.filters import refuse_secret, search
 from interlock_adapters.http.schemas.reply import Reply
 from interlock_adapters.http.schemas.requests import (
@@ -149,10 +149,10 @@ class Jobs:
         page = await self._engine.search(
             **filters,
             limit=body.limit,
-            cursor=cursors.decode(body.cursor, filters),
+            cursor=body.cursor,
         )
         items = [serialize.job(job) for job in page.items]
-        return json_responses.page(items, cursors.encode(page.next_cursor, filters))
+        return json_responses.page(items, page.next_cursor)
 
     async def cancel(
         self,

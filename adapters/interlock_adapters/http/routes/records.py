@@ -1,7 +1,6 @@
 """Routes for the records of a job: history, attempts, log, result, explanation."""
 
-from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -11,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 from interlock.core.errors import JobNotFound
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, row_of
-from interlock.core.records import LogLine
 from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dependencies import Api, refusals
@@ -23,7 +21,6 @@ from interlock_adapters.http.schemas.problems import Problem
 _SUCCEEDED = row_of(Event.SUCCEED).target
 _POLL_S = 0.5  # PostgreSQL announces no lines
 _LINES = 1000
-_PAGE = 10_000
 
 
 class Records:
@@ -113,7 +110,11 @@ class Records:
             bool, Query(description="As a stream of events, until the job ends")
         ] = False,
     ) -> Response:
-        """Return the output of a job, or follow it while the job runs."""
+        """Return the output of a job, or follow it while the job runs.
+
+        If it has more than `limit` lines, `next_cursor` is the `after` of the next
+        page. `has_earlier` tells whether `tail` left out lines.
+        """
         hidden = await self._hidden(job_id)
         if follow:
             last_event_id = request.headers.get("last-event-id")
@@ -121,21 +122,14 @@ class Records:
             self._api.limits.refuse_full()
             return sse.response(self._followed(job_id, start, hidden))
         if tail is not None:
-            last = await self._last(job_id, tail)
-            return json_responses.page(serialize.line(line, hidden) for line in last)
-        lines = await self._engine.log(job_id, after=after, limit=limit)
-        cursor = str(lines[-1].seq) if len(lines) == limit else None
+            lines = await self._engine.log(job_id, after=after, tail=tail)
+        else:
+            lines = await self._engine.log(job_id, after=after, limit=limit)
         return json_responses.page(
-            (serialize.line(line, hidden) for line in lines), cursor
+            (serialize.line(line, hidden) for line in lines),
+            None if lines.next_after is None else str(lines.next_after),
+            has_earlier=lines.has_earlier,
         )
-
-    async def _last(self, job_id: str, count: int) -> Iterable[LogLine]:
-        lines: deque[LogLine] = deque(maxlen=count)
-        after = 0
-        while page := await self._engine.log(job_id, after=after, limit=_PAGE):
-            lines.extend(page)
-            after = page[-1].seq
-        return lines
 
     async def _followed(
         self, job_id: str, after: int, hidden: Redaction

@@ -22,6 +22,8 @@ def job_response(
     )
 
 
-def page(items: Iterable[object], next_cursor: str | None = None) -> JSONResponse:
+def page(
+    items: Iterable[object], next_cursor: str | None = None, **more: bool
+) -> JSONResponse:
     """Return a list of records as a response."""
-    return JSONResponse({"items": list(items), "next_cursor": next_cursor})
+    return JSONResponse({"items": list(items), "next_cursor": next_cursor, **more})

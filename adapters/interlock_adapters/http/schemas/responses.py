@@ -52,9 +52,13 @@ def _in_json(hint: Any) -> Any:
     return kind | None if optional else kind
 
 
-def _page(item: Any, name: str, doc: str) -> Any:
+def _page(item: Any, name: str, doc: str, **more: Any) -> Any:
     return create_model(
-        name, __doc__=doc, items=(list[item], ...), next_cursor=(str | None, ...)
+        name,
+        __doc__=doc,
+        items=(list[item], ...),
+        next_cursor=(str | None, ...),
+        **more,
     )
 
 
@@ -91,7 +95,9 @@ LineOut = _shape(LogLine, "LineOut", "A line that an attempt wrote.")
 LogPageOut = _page(
     LineOut,
     "LogPageOut",
-    "Lines of a log; `next_cursor` is the `after` of the next page.",
+    "Lines of a log; `next_cursor` is the `after` of the next page. `has_earlier`: "
+    "`tail` left out lines.",
+    has_earlier=(bool, ...),
 )
 
 RejectionOut = _shape(Rejection, "RejectionOut", "An event that was refused, and why.")

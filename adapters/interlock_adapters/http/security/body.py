@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Collection, Coroutine, Iterable
-from typing import Any, Final, Never
+from typing import Any, Final, Never, get_args, get_origin
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,12 +31,15 @@ class Route(APIRoute):
     def get_route_handler(self) -> _Handler:
         """Return the handler, with strict bodies and with problems for errors."""
         handle = super().get_route_handler()
-        names = {field.alias for field in self.dependant.query_params}
+        query = self.dependant.query_params
+        names = {field.alias for field in query}
+        many = {f.alias for f in query if _is_list(f.field_info.annotation)}
 
         async def answer(request: Request) -> Response:
             try:
                 if self.is_strict and _API in self.path:  # a page's links are decorated
                     _refuse_unknown(request.query_params, names)
+                    _refuse_repeated(request.query_params, many)
                 with tracer().entered(request.headers):
                     return await handle(_Strict(request.scope, request.receive))
             except Problem as problem:
@@ -65,12 +69,28 @@ def _refuse_unknown(names: Iterable[str], known: Collection[str]) -> None:
             raise Problem(422, "invalid-request", detail)
 
 
+def _is_list(hint: object) -> bool:
+    return any(get_origin(each) is list for each in (hint, *get_args(hint)))
+
+
+def _refuse_repeated(query: QueryParams, many: Collection[str]) -> None:
+    """Refuse a second value where one counts: readers disagree on which one."""
+    for name in query:
+        if name not in many and len(query.getlist(name)) > 1:
+            detail = f"query.{name[:100]}: given twice; give it once"
+            raise Problem(422, "invalid-request", detail)
+
+
 class _Strict(Request):
     async def json(self) -> Any:
         """Return the body; refuse what is not in RFC 8259, and too deep nesting."""
         max_depth = self.scope.get(MAX_DEPTH, json_limits.MAX_DEPTH)
         try:
-            value = json.loads(await self.body(), parse_constant=_refuse)
+            value = json.loads(
+                await self.body(),
+                parse_constant=_refuse,
+                object_pairs_hook=json_limits.unique_keys,
+            )
         except RecursionError:
             raise _too_deep(max_depth) from None
         except ValueError as error:

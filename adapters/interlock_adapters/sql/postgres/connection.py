@@ -61,6 +61,7 @@ _CLIENT: Final = {
     "tcp_user_timeout": "15000",
     "application_name": "interlock",
 }
+_MAX_PORT: Final = 65_535
 _SHOWN: Final = ("user", "host", "port", "dbname")
 _POOLER: Final = "transaction"
 _OWN: Final = ("schema", "pooler", "listen")  # in the query of a URL
@@ -100,12 +101,13 @@ def target(url: str) -> Target:
     tables are; `pooler=transaction`, see `pooler`; and `listen=HOST:PORT`.
 
     Raises:
-        StoreUnavailable: it is neither.
+        StoreUnavailable: it is neither, or its port or schema cannot exist.
     """
     try:
         given = _by_sqlalchemy(url)
     except (ValueError, sa.exc.ArgumentError):
         given = _by_libpq(url)
+    _refuse_ports(given.get("port", ""))
     schema = given.pop("schema", None)
     if schema is not None and not _NAME.fullmatch(schema):
         raise StoreUnavailable(
@@ -151,23 +153,36 @@ def settings(schema: str | None) -> dict[str, str]:
     return dict(_SERVER) if schema is None else {**_SERVER, "search_path": schema}
 
 
+def _refuse_ports(ports: str) -> None:
+    """Refuse a port that no server has; there is one for each host."""
+    for port in filter(None, ports.split(",")):
+        if not (port.isdecimal() and 0 < int(port) <= _MAX_PORT):
+            raise StoreUnavailable(
+                f"Invalid port {port} in the URL of the PostgreSQL database. Use 1 to "
+                f"{_MAX_PORT}. Nothing was changed."
+            )
+
+
 def _by_sqlalchemy(url: str) -> dict[str, str]:
     parsed = sa.make_url(url)
     given = parsed.translate_connect_args(username="user", database="dbname")
+    if parsed.port is not None:
+        given["port"] = parsed.port  # SQLAlchemy leaves out 0
     for name, value in parsed.query.items():
         given[name] = value if isinstance(value, str) else ",".join(value)
     return {name: str(value) for name, value in given.items()}
 
 
 def _by_libpq(url: str) -> dict[str, str]:
-    split = urlsplit(url)
-    query = parse_qsl(split.query, keep_blank_values=True)
-    own = {name: value for name, value in query if name in _OWN}
-    others = urlencode([pair for pair in query if pair[0] not in _OWN], quote_via=quote)
-    plain = urlunsplit(split._replace(scheme="postgresql", query=others))
     try:
+        split = urlsplit(url)
+        query = parse_qsl(split.query, keep_blank_values=True)
+        own = {name: value for name, value in query if name in _OWN}
+        others = [pair for pair in query if pair[0] not in _OWN]
+        encoded = urlencode(others, quote_via=quote)
+        plain = urlunsplit(split._replace(scheme="postgresql", query=encoded))
         found = conninfo_to_dict(plain)
-    except psycopg.ProgrammingError as error:
+    except (ValueError, psycopg.ProgrammingError) as error:
         raise StoreUnavailable(
             "The URL of the PostgreSQL database cannot be read"
             f" ({_line(error)}). Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "

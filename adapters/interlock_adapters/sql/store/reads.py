@@ -130,18 +130,21 @@ class Reads:
         """See `JobStore.attempts`."""
         return [rows.to_attempt(row) for row in self._of_job(tables.attempt, job_id)]
 
-    def log(self, job_id: str, *, after: int = 0, limit: int = 10_000) -> list[LogLine]:
+    def log(
+        self, job_id: str, *, after: int = 0, limit: int = 10_000, last: bool = False
+    ) -> list[LogLine]:
         """See `JobStore.log`."""
         table = tables.log
         found = self._db.rows(
             sa.select(table)
             .where(table.c.job_id == job_id, table.c.seq > after)
-            .order_by(table.c.seq)
+            .order_by(table.c.seq.desc() if last else table.c.seq)
             .limit(limit)
         )
         if not found:
             self.get(job_id)
-        return [rows.to_line(row) for row in found]
+        lines = [rows.to_line(row) for row in found]
+        return lines[::-1] if last else lines
 
     def rejections(self, job_id: str | None = None) -> list[Rejection]:
         """See `JobStore.rejections`."""

@@ -283,3 +283,18 @@ def test_a_connection_that_the_server_has_closed_is_not_used(url: str) -> None:
             "SELECT pg_sleep(0.1)",
         )
         assert scene.add().status is JobStatus.PENDING
+
+
+@pytest.mark.parametrize("port", ["0", "-5", "65536", "99999", "abc"])
+def test_a_port_that_no_server_has_is_refused(port: str) -> None:
+    for url in (
+        f"postgresql://postgres@127.0.0.1:{port}/jobs",
+        f"postgresql://postgres@/jobs?host=one,two&port=5432,{port}",
+    ):
+        with pytest.raises(StoreUnavailable, match=r"Invalid port .* Use 1 to 65535"):
+            connection.target(url)
+
+
+def test_an_address_that_is_cut_off_is_refused_in_words() -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        connection.target("postgresql://[::1/jobs")
