@@ -37,6 +37,7 @@ from interlock.jobs.registry import Call, JobFunction, job
 
 if TYPE_CHECKING:
     from interlock.api.aio import AsyncEngine
+    from interlock.api.bulk import BulkResult, Filters
     from interlock.api.engine import Engine
     from interlock.api.handle import AsyncJobHandle, JobHandle
     from interlock.core.job import (
@@ -63,6 +64,7 @@ __all__ = [
     "AsyncEngine",
     "AsyncJobHandle",
     "Attempt",
+    "BulkResult",
     "Call",
     "DuplicateJob",
     "Engine",
@@ -70,6 +72,7 @@ __all__ = [
     "Exit",
     "Failure",
     "Fault",
+    "Filters",
     "HistoryEntry",
     "IllegalTransition",
     "InFlight",
@@ -127,6 +130,8 @@ _LATER = {
     ),
     "AsyncEngine": "interlock.api.aio",
     "AsyncJobHandle": "interlock.api.handle",
+    "BulkResult": "interlock.api.bulk",
+    "Filters": "interlock.api.bulk",
     "Engine": "interlock.api.engine",
     "JobHandle": "interlock.api.handle",
     "Worker": "interlock.worker.loop",

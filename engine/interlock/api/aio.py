@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock.api.async_monitor import AsyncMonitor
+from interlock.api.bulk import BulkResult, Filters
 from interlock.api.engine import Engine
 from interlock.api.handle import AsyncJobHandle, JobHandle
 from interlock.api.offload import Block, Offload, finished, in_thread, on_thread
@@ -197,6 +198,35 @@ class AsyncEngine:
         """See `Engine.rerun`."""
         handle = await self._call(self.sync.rerun, job_id, by=by, if_version=if_version)
         return AsyncJobHandle(handle.id, self)
+
+    async def cancel_all(
+        self,
+        *,
+        reason: str | None = None,
+        by: str | None = None,
+        preview: bool = False,
+        **filters: Unpack[Filters],
+    ) -> BulkResult:
+        """See `Engine.cancel_all`."""
+        return await self._call(
+            self.sync.cancel_all, reason=reason, by=by, preview=preview, **filters
+        )
+
+    async def rerun_all(
+        self,
+        *,
+        by: str | None = None,
+        preview: bool = False,
+        **filters: Unpack[Filters],
+    ) -> BulkResult:
+        """See `Engine.rerun_all`."""
+        return await self._call(self.sync.rerun_all, by=by, preview=preview, **filters)
+
+    async def delete_all(
+        self, *, preview: bool = False, **filters: Unpack[Filters]
+    ) -> BulkResult:
+        """See `Engine.delete_all`."""
+        return await self._call(self.sync.delete_all, preview=preview, **filters)
 
     async def search(
         self,

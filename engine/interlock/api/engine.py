@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
+from interlock.api.bulk import Bulk
 from interlock.api.cancel import CancelRequest, cancel, refuse_changed
 from interlock.api.handle import JobHandle
 from interlock.api.job_requests import JobRequests
 from interlock.api.monitor import Monitor
-from interlock.api.operations import Operations
 from interlock.api.results import value_of
 from interlock.core.bounds import check_wait
 from interlock.core.errors import (
@@ -46,7 +46,7 @@ R = TypeVar("R")
 _Pairs = Sequence[tuple[JobFunction[..., object], Mapping[str, object]]]
 
 
-class Engine(Operations):
+class Engine(Bulk):
     """Submits, searches, waits for and cancels the jobs in a store. Thread-safe."""
 
     def __init__(self, store: JobStore, *, clock: Clock | None = None) -> None:
