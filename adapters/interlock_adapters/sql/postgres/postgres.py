@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import psycopg
@@ -14,6 +14,7 @@ from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.postgres.pooler import Connector, settle_transactions
+from interlock_adapters.sql.postgres.same_database import GONE, SameDatabase
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.schema import upgrade
 from interlock_adapters.sql.schema.column_types import from_json
@@ -33,6 +34,7 @@ _GRANTS: Final = (
 _UPGRADE_LOCK: Final = 7_305_102  # one process at a time creates or upgrades a schema
 
 _READ_ONLY: Final = "25006"
+_CHANGED: Final = ("42P01", "42703", "3F000")  # no such table, column, schema
 
 #: Classes of SQLSTATE (appendix A of its manual) that are not a bug of ours.
 _PLAIN: Final = {
@@ -46,6 +48,7 @@ _PLAIN: Final = {
     "3D": "does not exist",
     "40": "undid the transaction to let another one go on",
     "42704": "has no such role",
+    **dict.fromkeys(_CHANGED, GONE),
     "42501": "does not permit that to this user",
     "XX": "is damaged, or has an error of its own",
     "55P03": "kept a row locked for too long",
@@ -93,9 +96,9 @@ class PostgresDialect:
         return unavailable(self._where, error)
 
     def is_useless(self, error: Exception) -> bool:
-        """See `Dialect.is_useless`: after a failover a standby answers, read-only."""
+        """See `Dialect.is_useless`: a standby is read-only, tables were replaced."""
         state = getattr(getattr(error, "orig", None), "sqlstate", None)
-        return state == _READ_ONLY
+        return state in (_READ_ONLY, *_CHANGED)
 
     def refuse_damage(self, connection: sa.Connection) -> None:
         """See `Dialect.refuse_damage`: its pages have checksums."""
@@ -148,6 +151,30 @@ def _explained(where: connection.Target, engine: sa.Engine) -> Iterator[None]:
         raise
 
 
+def _check(where: connection.Target, opened: sa.Connection, *, create: bool) -> bool:
+    """Return whether the schema is there; without `create` it must be.
+
+    Raises:
+        StoreUnavailable, SchemaMismatch: see `open_store`.
+    """
+    ready = upgrade.check(opened)
+    version = upgrade.current(opened)
+    if not ready and version is not None:
+        raise upgrade.older(where.where, version)
+    if not ready and not create:
+        raise upgrade.none_there(f"{where.where} is empty")
+    return ready
+
+
+def _check_again(url: str) -> None:
+    """Check a database that has taken the place of the one that was opened."""
+    connector, engine = _engine(url)
+    with _explained(connector.where, engine):
+        with engine.connect() as opened:
+            _check(connector.where, opened, create=False)
+        engine.dispose()
+
+
 def open_store(
     url: str, clock: Clock | None = None, *, create: bool = True
 ) -> SqlStore:
@@ -163,14 +190,13 @@ def open_store(
     where = connector.where
     with _explained(where, engine):
         with engine.connect() as opened:
-            ready = upgrade.check(opened)
-            version = upgrade.current(opened)
-        if not ready and version is not None:
-            raise upgrade.older(where.where, version)
-        if not ready and not create:
-            raise upgrade.none_there(f"{where.where} is empty")
+            ready = _check(where, opened, create=create)
         if not ready:
             _upgrade(engine, where)
+        same = SameDatabase(where, partial(_check_again, url))
+        with engine.connect() as opened:
+            same.note(opened)
+    connector.require = same.require
     database = Database(
         engine,
         PostgresDialect(connector, clock),
