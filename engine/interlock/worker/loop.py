@@ -174,14 +174,17 @@ class Worker:
             self._wakeup.close()
 
     def _begin(self) -> None:
-        limits = self._store.limits()
-        for job in self._jobs.values():
-            if limits.get(job.name, (0, None))[1] != job.max_running:
-                self._store.set_limit(job.name, job.max_running)
+        self._set_limits()
         self._published = describe(self._jobs)
         self._started_at = self._store.now()
         self._register()
         self.ready.set()
+
+    def _set_limits(self) -> None:
+        limits = self._store.limits()
+        for job in self._jobs.values():
+            if limits.get(job.name, (0, None))[1] != job.max_running:
+                self._store.set_limit(job.name, job.max_running)
 
     def _register(self) -> None:
         queues = self._settings.queues
@@ -232,6 +235,8 @@ class Worker:
 
     def _turn(self, *, changed: bool) -> None:
         now = self._clock.boot()
+        if self._down:  # it may be another database, without what this worker has told
+            self._set_limits()
         self._changed |= changed
         if changed:
             self._may_find_jobs = True

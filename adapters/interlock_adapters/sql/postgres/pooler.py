@@ -9,6 +9,7 @@ A pooler is found by trying: it refuses the settings of a session, or drops them
 """
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import psycopg
@@ -29,6 +30,8 @@ class Connector:
         self.where = where
         #: Whether a server connection is ours for one transaction only.
         self.is_pooled = where.is_pooled
+        #: Refuses a new connection that is not to be used.
+        self.require: Callable[[Impatient], None] | None = None
         self._is_known = where.is_pooled
         self._lock = threading.Lock()
 
@@ -36,16 +39,24 @@ class Connector:
         """Return a new connection. With `autocommit` each statement commits by itself.
 
         Raises:
-            psycopg.OperationalError: none can be opened.
+            psycopg.Error: none can be opened.
+            StoreUnavailable: `require` refuses it.
         """
         if not self._is_known:
             with self._lock:
                 if not self._is_known:
                     self.is_pooled = self._find_out()
                     self._is_known = True
-        return connection.connect(
+        opened = connection.connect(
             self.where, autocommit=autocommit, is_pooled=self.is_pooled
         )
+        if self.require is not None and not autocommit:
+            try:
+                self.require(opened)
+            except BaseException:
+                opened.close()
+                raise
+        return opened
 
     def _find_out(self) -> bool:
         try:

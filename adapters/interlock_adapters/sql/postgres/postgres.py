@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import psycopg
@@ -15,11 +15,13 @@ from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.postgres import connection
 from interlock_adapters.sql.postgres.maintain import maintain
 from interlock_adapters.sql.postgres.pooler import Connector, settle_transactions
+from interlock_adapters.sql.postgres.same_database import GONE, SameDatabase
 from interlock_adapters.sql.postgres.wakeup import PostgresWakeup
 from interlock_adapters.sql.schema import upgrade
 from interlock_adapters.sql.schema.column_types import from_json
 from interlock_adapters.sql.schema.flavor import POSTGRES, Flavor
 from interlock_adapters.sql.schema.tables import TABLES, VERSION_TABLE, lifecycle
+from interlock_adapters.sql.store import place
 from interlock_adapters.sql.store.database import Database, Undone
 from interlock_adapters.sql.store.store import SqlStore
 
@@ -39,6 +41,7 @@ _PLACE: Final = (
     " (SELECT timeline_id FROM pg_control_checkpoint())"
 )
 _READ_ONLY: Final = "25006"
+_CHANGED: Final = ("42P01", "42703", "3F000")  # no such table, column, schema
 
 #: Classes of SQLSTATE (appendix A of its manual) that are not a bug of ours.
 _PLAIN: Final = {
@@ -52,6 +55,7 @@ _PLAIN: Final = {
     "3D": "does not exist",
     "40": "undid the transaction to let another one go on",
     "42704": "has no such role",
+    **dict.fromkeys(_CHANGED, GONE),
     "42501": "does not permit that to this user",
     "XX": "is damaged, or has an error of its own",
     "55P03": "kept a row locked for too long",
@@ -108,9 +112,9 @@ class PostgresDialect:
         return unavailable(self._where, error)
 
     def is_useless(self, error: Exception) -> bool:
-        """See `Dialect.is_useless`: after a failover a standby answers, read-only."""
+        """See `Dialect.is_useless`: a standby is read-only, tables were replaced."""
         state = getattr(getattr(error, "orig", None), "sqlstate", None)
-        return state == _READ_ONLY
+        return state in (_READ_ONLY, *_CHANGED)
 
     def refuse_damage(self, connection: sa.Connection) -> None:
         """See `Dialect.refuse_damage`: its pages have checksums."""
@@ -163,6 +167,42 @@ def _explained(where: connection.Target, engine: sa.Engine) -> Iterator[None]:
         raise
 
 
+def _check(where: connection.Target, opened: sa.Connection, *, create: bool) -> bool:
+    """Return whether the schema is there; without `create` it must be.
+
+    Raises:
+        StoreUnavailable, SchemaMismatch: see `open_store`.
+    """
+    ready = upgrade.check(opened)
+    version = upgrade.current(opened)
+    if not ready and version is not None:
+        raise upgrade.older(where.where, version)
+    if not ready and not create:
+        raise upgrade.none_there(f"{where.where} is empty")
+    return ready
+
+
+def _check_again(url: str) -> None:
+    """Check a database that has taken the place of the one that was opened."""
+    connector, engine = _engine(url)
+    with _explained(connector.where, engine):
+        with engine.connect() as opened:
+            _check(connector.where, opened, create=False)
+        with suppress(StoreUnavailable):  # a standby that may only be read
+            place.settle(_database(engine, connector, SystemClock()))
+        engine.dispose()
+
+
+def _database(engine: sa.Engine, connector: Connector, clock: Clock) -> Database:
+    return Database(
+        engine,
+        PostgresDialect(connector, clock),
+        clock,
+        schema=connector.where.schema,
+        is_pooled=connector.is_pooled,
+    )
+
+
 def open_store(
     url: str, clock: Clock | None = None, *, create: bool = True
 ) -> SqlStore:
@@ -178,22 +218,14 @@ def open_store(
     where = connector.where
     with _explained(where, engine):
         with engine.connect() as opened:
-            ready = upgrade.check(opened)
-            version = upgrade.current(opened)
-        if not ready and version is not None:
-            raise upgrade.older(where.where, version)
-        if not ready and not create:
-            raise upgrade.none_there(f"{where.where} is empty")
+            ready = _check(where, opened, create=create)
         if not ready:
             _upgrade(engine, where)
-    database = Database(
-        engine,
-        PostgresDialect(connector, clock),
-        clock,
-        schema=where.schema,
-        is_pooled=connector.is_pooled,
-    )
-    store = SqlStore(database)
+        same = SameDatabase(where, partial(_check_again, url))
+        with engine.connect() as opened:
+            same.note(opened)
+    connector.require = same.require
+    store = SqlStore(_database(engine, connector, clock))
     if create:
         with suppress(StoreUnavailable):  # a standby that may only be read
             store.place()
@@ -237,13 +269,7 @@ class PostgresSchema:
                 if not upgrade.check(opened):
                     version = upgrade.current(opened)
                     raise upgrade.older(self._where.where, version or "none")
-            clock = SystemClock()
-            database = Database(
-                self._engine,
-                PostgresDialect(self._connector, clock),
-                clock,
-                is_pooled=self._connector.is_pooled,
-            )
+            database = _database(self._engine, self._connector, SystemClock())
             done = maintain(database, full=full)
             self._engine.dispose()
         return done

@@ -38,8 +38,9 @@ def current(connection: sa.Connection) -> str | None:
         version: str | None = connection.scalar(query)
         if version is None:
             raise SchemaMismatch(
-                "The database has tables of Interlock, but no schema version: it is "
-                "damaged. Restore a backup. Nothing was changed."
+                "The database has tables of Interlock, but no schema version: a "
+                "restore or a copy is not complete, or it is damaged. Finish the "
+                "restore, or restore a backup. Nothing was changed."
             )
         return version
     foreign = sorted(names & set(TABLES))
