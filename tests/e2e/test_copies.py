@@ -83,7 +83,7 @@ def test_a_worker_of_a_copy_leaves_the_jobs_of_the_original_alone(
     with ExitStack() as opened:
         engine = opened.enter_context(Engine.open(url))
         opened.enter_context(worker(url))
-        handle = engine.submit(jobs.hostile, "ignores", str(tmp_path))
+        handle = engine.submit(jobs.hostile, "ignores SIGTERM", str(tmp_path))
         until(Path(tmp_path, "started").exists)
         until(lambda: engine.attempts(handle.id)[0].pid)
         family = alive(handle.id)
