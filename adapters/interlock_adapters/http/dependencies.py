@@ -24,7 +24,17 @@ from interlock_adapters.http.settings import Settings
 
 IfMatch = Annotated[
     str | None,
-    Header(description='ETag of the job as you saw it; another version is 412: `"3"`'),
+    Header(
+        description="ETag of the job as you saw it, or its version in quotes; another"
+        " version is 412"
+    ),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description="ETag of what you have; 304 if it is still the same",
+    ),
 ]
 OnceKey = Annotated[
     str | None,
@@ -126,7 +136,7 @@ def version(if_match: str | None) -> int | None:
     """
     if if_match is None or if_match.strip() == "*":
         return None
-    text = if_match.strip().removeprefix('"').removesuffix('"')
+    text = if_match.strip().removeprefix('"').removesuffix('"').partition("-")[0]
     if not (text.isascii() and text.isdecimal() and len(text) < 19):  # noqa: PLR2004  (64 bits)
         detail = f'If-Match {if_match!r} is not the ETag of a job, such as "3".'
         raise Problem(412, "version-changed", detail)
