@@ -47,11 +47,12 @@ OnceKey = Annotated[
 _MAX_KEY: Final = 255
 #: Statuses that the guard and the framework may answer to any request.
 _ALWAYS: Final = (401, 403, 422, 503)
-_WITH_BODY: Final = (413, 415)
+_WITH_BODY: Final = (408, 413, 415)
 _WHAT: Final[Mapping[int, str]] = {
     401: "No token, or a wrong one",
     403: "Wrong host, another site's page, or a token that may not write",
     404: "No job has this id",
+    408: "The body did not arrive in time",
     409: "The job's status does not allow it, or a key is taken",
     412: "The job has changed since that ETag",
     413: "The body is too large",
