@@ -11,6 +11,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from interlock_adapters.http.connection import Connection
 from interlock_adapters.http.serve import bound
 from pace import deadline
 
@@ -28,7 +29,9 @@ class _Server(uvicorn.Server):
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve an application on a free port of loopback; yield its URL."""
-    server = _Server(uvicorn.Config(app, log_level="critical", lifespan="on"))
+    server = _Server(
+        uvicorn.Config(app, http=Connection, log_level="critical", lifespan="on")
+    )
     with bound("127.0.0.1", 0) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,8 +15,10 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 
 from interlock import Engine, InvalidOption
 from interlock_adapters.http import Guard, Settings, Token, create_app, router
+from interlock_adapters.http.connection import Connection
 from interlock_adapters.http.schemas.problems import Problem
 from interlock_adapters.http.security.access import GuardedRequest, admit
+from pace import deadline
 
 from .server import client_of
 from .test_jobs import problem, submit
@@ -228,6 +231,37 @@ def test_a_body_that_is_too_large_is_not_read(api: httpx.Client) -> None:
                 for _ in range(3):
                     raw.sendall(b"100000\r\n" + b"[" * 0x100000 + b"\r\n")
             assert b" 413 " in raw.recv(100)
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(engine: Engine) -> None:
+    app = create_app(engine, settings=Settings(max_receive=0.2))
+    with client_of(app) as client:
+        with _begun(client, "POST /v1/jobs", "Content-Length: 9\r\n\r\n{") as raw:
+            answer = b"".join(iter(lambda: raw.recv(1000), b""))
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"did not arrive within 0.2 s" in answer
+        assert client.post("/v1/jobs", json=CALL).status_code == 201
+
+
+@pytest.mark.parametrize("begun", ["", "GET /v1/jobs"])
+def test_a_request_that_does_not_begin_is_not_waited_for(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch, begun: str
+) -> None:
+    monkeypatch.setattr(Connection, "head_s", 0.2)
+    with _begun(api, begun, "X-Half: ") as raw, suppress(ConnectionResetError):
+        assert raw.recv(1000) == b""
+    assert api.get("/v1/jobs").status_code == 200
+    assert api.get("/v1/jobs").status_code == 200
+
+
+def _begun(client: httpx.Client, line: str, rest: str) -> socket.socket:
+    """Return a connection on which a request has begun; nothing if `line` is empty."""
+    url = client.base_url
+    raw = socket.create_connection((url.host, url.port or 80), deadline(20))
+    head = f"{line} HTTP/1.1\r\nHost: {url.host}\r\n"
+    head += "Content-Type: application/json\r\n"
+    raw.sendall((head + rest).encode() if line else b"")
+    return raw
 
 
 def test_what_is_nested_too_deeply_is_refused(api: httpx.Client) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from interlock.api.aio import AsyncEngine
 from interlock.api.engine import Engine
+from interlock_adapters.http import methods
 from interlock_adapters.http.dashboard.routes import Pages
 from interlock_adapters.http.dependencies import Api
 from interlock_adapters.http.openapi import App
@@ -84,6 +85,7 @@ def _routes(api: Api, kind: type[Route]) -> APIRouter:
     routes = APIRouter(route_class=kind)
     for room in _ROOMS:
         room(api).add_to(routes)
+    methods.complete(routes)
     return routes
 
 

@@ -24,7 +24,17 @@ from interlock_adapters.http.settings import Settings
 
 IfMatch = Annotated[
     str | None,
-    Header(description='ETag of the job as you saw it; another version is 412: `"3"`'),
+    Header(
+        description="ETag of the job as you saw it, or its version in quotes; another"
+        " version is 412"
+    ),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description="ETag of what you have; 304 if it is still the same",
+    ),
 ]
 OnceKey = Annotated[
     str | None,
@@ -37,11 +47,12 @@ OnceKey = Annotated[
 _MAX_KEY: Final = 255
 #: Statuses that the guard and the framework may answer to any request.
 _ALWAYS: Final = (401, 403, 422, 503)
-_WITH_BODY: Final = (413, 415)
+_WITH_BODY: Final = (408, 413, 415)
 _WHAT: Final[Mapping[int, str]] = {
     401: "No token, or a wrong one",
     403: "Wrong host, another site's page, or a token that may not write",
     404: "No job has this id",
+    408: "The body did not arrive in time",
     409: "The job's status does not allow it, or a key is taken",
     412: "The job has changed since that ETag",
     413: "The body is too large",
@@ -126,7 +137,7 @@ def version(if_match: str | None) -> int | None:
     """
     if if_match is None or if_match.strip() == "*":
         return None
-    text = if_match.strip().removeprefix('"').removesuffix('"')
+    text = if_match.strip().removeprefix('"').removesuffix('"').partition("-")[0]
     if not (text.isascii() and text.isdecimal() and len(text) < 19):  # noqa: PLR2004  (64 bits)
         detail = f'If-Match {if_match!r} is not the ETag of a job, such as "3".'
         raise Problem(412, "version-changed", detail)

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from interlock.api.engine import Engine
 from interlock.core.errors import InvalidOption
 from interlock_adapters.http.app import create_app
+from interlock_adapters.http.connection import Connection
 from interlock_adapters.http.security.access import is_loopback
 from interlock_adapters.http.settings import Settings
 
@@ -78,6 +79,7 @@ def serve(
         url = f"http://{where}:{listening.getsockname()[1]}"
         config = uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
             server_header=False,
             proxy_headers=False,

@@ -54,6 +54,7 @@ class Settings:
         hosts: names by which the server may be called, beside the local ones.
         origins: other sites (`https://example.org`) whose pages may write.
         max_body: bytes of a request.
+        max_receive: seconds in which the whole body of a request has to arrive.
         max_depth: of arrays and objects in each other.
         max_batch: jobs in one request.
         max_pending: jobs that may wait in one queue before submits get 503.
@@ -69,6 +70,7 @@ class Settings:
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     max_body: int = 2 * 1024 * 1024
+    max_receive: float = 30.0
     max_depth: int = 64
     max_batch: int = 500
     max_pending: int = 100_000

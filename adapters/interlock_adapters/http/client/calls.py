@@ -244,9 +244,9 @@ def queues() -> Ask[list[QueueInfo]]:
 
 
 def turn(queue: str, switch: str) -> Ask[None]:
-    """Pause or resume a queue."""
-    path = f"/v1/queues/{quote(queue, safe='')}/{switch}"
-    return Ask(method="POST", path=path, read=lambda _body: None)
+    """Pause or resume a queue. In a path, the names `.` and `..` would be lost."""
+    path, query = f"/v1/queues/{switch}", {"queue": queue}
+    return Ask(method="POST", path=path, query=query, read=lambda _body: None)
 
 
 def workers() -> Ask[list[WorkerInfo]]:

@@ -1,6 +1,7 @@
 """The routes of the pages: overview, jobs, one job, and static files."""
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -138,8 +139,10 @@ class Pages:
         kind = _KINDS.get(name.rpartition(".")[2])
         if kind is None or "/" in name or not file.is_file():
             return render.page("problem.html", 404, title="File not found", detail=name)
-        cached = {"Cache-Control": "public, max-age=3600"}
-        return Response(file.read_bytes(), media_type=kind, headers=cached)
+        content = file.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        headers = {"Cache-Control": "public, max-age=3600", "ETag": f'"{digest}"'}
+        return Response(content, media_type=kind, headers=headers)
 
 
 def _cancelable(

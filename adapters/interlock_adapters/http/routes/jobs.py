@@ -13,6 +13,7 @@ from interlock.jobs.options import Options
 from interlock_adapters.http.dependencies import (
     Api,
     IfMatch,
+    IfNoneMatch,
     OnceKey,
     actor,
     refusals,
@@ -68,7 +69,13 @@ class Jobs:
             responses=refusals(body=True),
             **page,
         )
-        add(path, self.get, methods=["GET"], responses=refusals(404), **job)
+        add(
+            path,
+            self.get,
+            methods=["GET"],
+            responses={304: {"description": "As that ETag says"}, **refusals(404)},
+            **job,
+        )
         add(
             path,
             self.delete,
@@ -111,8 +118,11 @@ class Jobs:
         handle = self._engine.sync.submit(call.name, call.params, **options)
         return reply.created(handle.job())
 
-    async def get(self, job_id: JobId, wait: Wait = None) -> Response:
+    async def get(
+        self, job_id: JobId, wait: Wait = None, known: IfNoneMatch = None
+    ) -> Response:
         """Return a job; with `wait`, once it has ended or the time is over."""
+        del known  # read by `methods.finished`
         if wait:
             return json_responses.job_response(await self._api.waited(job_id, wait))
         return json_responses.job_response(await self._engine.get(job_id))

@@ -1,9 +1,9 @@
 """Routes for operators: queues, workers, counts, the lifecycle."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.responses import JSONResponse, Response
 
 from interlock.core.lifecycle import (
@@ -19,9 +19,9 @@ from interlock_adapters import diagrams
 from interlock_adapters.http.dependencies import Api, refusals
 from interlock_adapters.http.schemas import json_responses, overview
 
-QueueName = Annotated[
-    str, Path(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\ufffd]+$")
-]
+_NAME: Final = r"^[^\x00-\x1f\ufffd]+$"
+QueueName = Annotated[str, Path(min_length=1, max_length=255, pattern=_NAME)]
+QueueQuery = Annotated[str, Query(min_length=1, max_length=255, pattern=_NAME)]
 
 
 class Operate:
@@ -41,15 +41,18 @@ class Operate:
             ("/v1/lifecycle", self.lifecycle, overview.LifecycleOut),
         ):
             router.add_api_route(path, endpoint, response_model=model, **reads)
-        for name, turn in (("pause", self.pause), ("resume", self.resume)):
-            router.add_api_route(
-                f"/v1/queues/{{queue}}/{name}",
-                turn,
-                methods=["POST"],
-                response_model=overview.QueueOut,
-                responses=refusals(body=True),
-                tags=["operations"],
-            )
+        writes: dict[str, Any] = {
+            "methods": ["POST"],
+            "response_model": overview.QueueOut,
+            "responses": refusals(body=True),
+            "tags": ["operations"],
+        }
+        for name, turn in (
+            ("pause", (self.pause, self.pause_named)),
+            ("resume", (self.resume, self.resume_named)),
+        ):
+            router.add_api_route(f"/v1/queues/{{queue:path}}/{name}", turn[0], **writes)
+            router.add_api_route(f"/v1/queues/{name}", turn[1], **writes)
 
     async def queues(self) -> Response:
         """List the queues: their depth, and whether they are paused."""
@@ -66,6 +69,14 @@ class Operate:
         """Resume a paused queue."""
         await self._engine.resume(queue)
         return await self._queue(queue)
+
+    async def pause_named(self, queue: QueueQuery) -> Response:
+        """Pause a queue of any name, also `.` and `..`, which paths cannot have."""
+        return await self.pause(queue)
+
+    async def resume_named(self, queue: QueueQuery) -> Response:
+        """Resume a queue of any name."""
+        return await self.resume(queue)
 
     async def _queue(self, queue: str) -> Response:
         info = next(q for q in await self._engine.queues() if q.name == queue)

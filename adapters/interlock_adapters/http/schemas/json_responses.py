@@ -1,25 +1,32 @@
 """JSON responses of the engine's values, and their entity tags."""
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from starlette.responses import JSONResponse
 
 from interlock.core.job import Job
 from interlock.jobs import serialize
 
-
-def etag(job: Job) -> str:
-    """Return the entity tag of a job: its version."""
-    return f'"{job.version}"'
+_DIGITS: Final = 16
 
 
-def job_response(
-    job: Job, status: int = 200, headers: dict[str, str] | None = None
-) -> JSONResponse:
+def etag(body: Mapping[str, object]) -> str:
+    """Return the entity tag of a job's JSON: its version, and a digest of all of it.
+
+    The version alone does not change with the progress.
+    """
+    shown = {name: value for name, value in body.items() if name != "read_at"}
+    digest = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
+    return f'"{body["version"]}-{digest[:_DIGITS]}"'
+
+
+def job_response(job: Job) -> JSONResponse:
     """Return a job as a response with its ETag."""
-    return JSONResponse(
-        serialize.job(job), status, {"ETag": etag(job), **(headers or {})}
-    )
+    body = serialize.job(job)
+    return JSONResponse(body, headers={"ETag": etag(body)})
 
 
 def page(

@@ -40,8 +40,9 @@ class Reply:
 
 def job(job: Job, status: int = 200, **headers: str) -> Reply:
     """Return the answer that is a job."""
-    tagged = {"ETag": json_responses.etag(job), **headers}
-    return Reply(status=status, body=serialize.job(job), headers=tagged)
+    body = serialize.job(job)
+    tagged = {"ETag": json_responses.etag(body), **headers}
+    return Reply(status=status, body=body, headers=tagged)
 
 
 def created(new: Job) -> Reply:

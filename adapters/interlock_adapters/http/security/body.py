@@ -14,6 +14,7 @@ from starlette.responses import Response
 from interlock.core import json_limits
 from interlock.core.errors import InterlockError
 from interlock.ports.tracing import tracer
+from interlock_adapters.http import methods
 from interlock_adapters.http.schemas import problems
 from interlock_adapters.http.schemas.problems import Problem
 
@@ -41,7 +42,8 @@ class Route(APIRoute):
                     _refuse_unknown(request.query_params, names)
                     _refuse_repeated(request.query_params, many)
                 with tracer().entered(request.headers):
-                    return await handle(_Strict(request.scope, request.receive))
+                    response = await handle(_Strict(request.scope, request.receive))
+                return methods.finished(request, response)
             except Problem as problem:
                 return problem.response()
             except InterlockError as error:

@@ -3,6 +3,7 @@
 It denies what it does not know, so routes that are added later are protected too.
 """
 
+import asyncio
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -51,7 +52,7 @@ class Guard:
         try:
             principal = admit(request, self._settings)
             body = (
-                await self._body(headers, receive) if request.method != "GET" else b""
+                b"" if request.method == "GET" else await self._timely(scope, receive)
             )
         except Problem as problem:
             await problem.response()(scope, receive, send)
@@ -61,6 +62,17 @@ class Guard:
         scope[PRINCIPAL] = principal
         scope[MAX_DEPTH] = self._settings.max_depth
         await self._app(scope, _replayed(body, receive), send)
+
+    async def _timely(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Return what `_body` does. Raises Problem (408) if it does not arrive."""
+        seconds = self._settings.max_receive
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._body(Headers(scope=scope), receive)
+        except TimeoutError:
+            detail = f"The body did not arrive within {seconds:g} s. Nothing was done."
+            closed = {"Connection": "close"}
+            raise Problem(408, "too-slow", detail, headers=closed) from None
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
         """Return the whole body, None if the client has disconnected.
