@@ -36,7 +36,7 @@ def worker(
     ] = None,
     shutdown_grace: Annotated[
         float, typer.Option(help="Seconds to let running jobs finish at shutdown")
-    ] = 10.0,
+    ] = 5.0,
     containment: Annotated[
         str,
         typer.Option(

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
+_MARKS: Final = (b"INTERLOCK_JOB_ID", b"INTERLOCK_ATTEMPT")
 _PATIENCE_S: Final = 1.0  # for a killed process to be gone (not if in D state)
 
 
@@ -33,33 +34,45 @@ def sweep(attempts: Collection[tuple[str, int]]) -> set[str]:
 def living(
     attempts: Collection[tuple[str, int]],
 ) -> list[tuple[int, tuple[str, int]]]:
-    """Return the living processes of these attempts."""
+    """Return the living processes of these attempts; reads each process once."""
+    by_name = {process_name(*attempt).encode(): attempt for attempt in attempts}
+    known = set(attempts)
     processes = []
     for entry in os.listdir("/proc"):
         if entry.isdecimal() and int(entry) != os.getpid():
-            attempt = next(
-                (each for each in attempts if _bears(int(entry), each)), None
-            )
-            if attempt is not None:
+            name, marked = _marks(int(entry))
+            attempt = by_name.get(name, marked)
+            if attempt in known:
                 processes.append((int(entry), attempt))
     return processes
 
 
 def _bears(pid: int, attempt: tuple[str, int]) -> bool:
     """Whether a process is alive and has the marks of an attempt."""
-    job_id, number = attempt
+    name, marked = _marks(pid)
+    return name == process_name(*attempt).encode() or marked == attempt
+
+
+def _marks(pid: int) -> tuple[bytes, tuple[str, int] | None]:
+    """Return a living process's name, and the attempt that its environment names."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             name, _, state = file.read().partition(b"(")[2].rpartition(b") ")
         with open(f"/proc/{pid}/environ", "rb") as file:
             environment = file.read().split(b"\0")
     except OSError:
-        return False
+        return b"", None
     if state[:1] in b"ZX":  # dead, and not reaped yet
-        return False
-    marks = (f"INTERLOCK_JOB_ID={job_id}", f"INTERLOCK_ATTEMPT={number}")
-    named = name == process_name(job_id, number).encode()
-    return named or all(mark.encode() in environment for mark in marks)
+        return b"", None
+    marks = {}
+    for entry in environment:
+        key, is_mark, value = entry.partition(b"=")
+        if is_mark and key in _MARKS:
+            marks[key] = value
+    job_id, number = (marks.get(key, b"") for key in _MARKS)
+    if not number.isdigit():
+        return name, None
+    return name, (job_id.decode("utf-8", "replace"), int(number))
 
 
 def _kill(pid: int, attempt: tuple[str, int]) -> None:

@@ -153,14 +153,19 @@ class Zygote:
         return True
 
     def _fork_shim(self) -> None:
-        theirs, ours = socket.socketpair()
-        if self._containment == kill_domain.NAMESPACE:
-            linux.unshare(linux.NEWPID)  # the next child is the init of a new one
-        pid = os.fork()
-        if pid == 0:
-            self._become_shim(theirs, ours)
-        if self._containment == kill_domain.NAMESPACE:
-            linux.setns(self._namespace, linux.NEWPID)  # and further ones are not
+        """Fork a shim and give it to the worker; tell the cause if that fails."""
+        try:
+            theirs, ours = socket.socketpair()
+        except OSError as error:
+            self._tell({"no_shim": str(error)})
+            return
+        try:
+            pid = self._forked(theirs, ours)
+        except OSError as error:
+            self._tell({"no_shim": str(error)})
+            theirs.close()
+            ours.close()
+            return
         self._number += 1
         self._shims[pid] = self._number
         pidfd = os.pidfd_open(pid)  # our child, not reaped
@@ -168,6 +173,24 @@ class Zygote:
         os.close(pidfd)
         theirs.close()
         ours.close()
+
+    def _forked(self, theirs: socket.socket, ours: socket.socket) -> int:
+        """Return the pid of a new shim.
+
+        Raises:
+            OSError: no process can be forked now.
+        """
+        in_namespace = self._containment == kill_domain.NAMESPACE
+        if in_namespace:
+            linux.unshare(linux.NEWPID)  # the next child is the init of a new one
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_shim(theirs, ours)
+        finally:
+            if in_namespace:
+                linux.setns(self._namespace, linux.NEWPID)  # and further ones are not
+        return pid
 
     def _become_shim(self, theirs: socket.socket, ours: socket.socket) -> NoReturn:
         has_own_memory = False
