@@ -143,6 +143,7 @@ class SubprocessRunner:
         """See `Runner.tend`."""
         if not self._launcher.is_there:
             self._restart()
+        self._launcher.report_slow_import()
         for message in self._launcher.messages():
             if message is None:
                 self._bury_zygote()
