@@ -92,10 +92,17 @@ def test_a_job_cannot_speak_for_its_supervisor(working: Engine) -> None:
     ],
     ids=str,
 )
-def test_a_report_that_no_store_can_keep_costs_only_itself(
-    crowded: Engine, body: dict[str, Any]
+def test_a_report_that_is_none_costs_only_itself(
+    crowded: Engine, body: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert crowded.submit(jobs.reports_raw, body).result(deadline(20)) == "done"
+    assert "refuses" not in caplog.text  # it is not even sent to the database
+
+
+def test_a_number_beyond_every_double_is_no_progress(working: Engine) -> None:
+    """Pages divide it."""
+    handle = working.submit(jobs.reports_raw, {"completed": 10**400})
+    assert handle.wait(deadline(20)).progress is None
 
 
 def test_a_failure_with_odd_fields_is_cut_to_what_a_store_can_keep(
@@ -140,7 +147,9 @@ def test_a_supervisor_that_is_stopped_does_not_outlast_the_timeout(
     assert (job.status, alive(handle.id)) == (JobStatus.TIMEOUT, [])
 
 
-@pytest.mark.parametrize("left", [3, 6], ids=["for no supervisor", "for no job"])
+@pytest.mark.parametrize(
+    "left", [1, 3, 6], ids=["for no link", "for no supervisor", "for no job"]
+)
 def test_a_job_whose_process_cannot_be_started_says_why(
     tmp_path: Path, left: int
 ) -> None:
@@ -155,3 +164,4 @@ def test_a_job_whose_process_cannot_be_started_says_why(
         ), worker.said()
         assert job.error is not None
         assert "could not be started: [Errno 24] Too many" in job.error.message
+        assert "Traceback" not in worker.said()

@@ -287,7 +287,7 @@ def progress(report: Any) -> Progress:
     for number in numbers.values():
         if not isinstance(number, int | float | None):
             raise TypeError("completed and total of a progress must be numbers")
-        float(number or 0)  # OverflowError: no database has such a number
+        float(number or 0)  # OverflowError: pages divide it
     short = {name: text and text[:_MAX_TEXT] for name, text in texts.items()}
     return Progress(**short, **numbers)
 

@@ -200,7 +200,7 @@ class SubprocessRunner:
         """Fail a launch that waits for a shim which could not be forked."""
         _log.error(
             "No process for jobs can be started: %s. Look at the limits of processes "
-            "(`ulimit -u`, pids.max of the cgroup).",
+            "and files (`ulimit -u`, `ulimit -n`, pids.max of the cgroup).",
             cause,
         )
         self._missing += 1

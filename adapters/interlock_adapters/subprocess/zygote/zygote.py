@@ -163,23 +163,15 @@ class Zygote:
         """Fork a shim and give it to the worker; tell the cause if that fails."""
         try:
             theirs, ours = socket.socketpair()
-        except OSError as error:
+            with theirs, ours:
+                pid = self._forked(theirs, ours)
+                self._number += 1
+                self._shims[pid] = self._number
+                pidfd = os.pidfd_open(pid)  # our child, not reaped
+                self._tell({"shim": self._number}, theirs.fileno(), pidfd)
+                os.close(pidfd)
+        except OSError as error:  # a shim that nobody has the link to ends by itself
             self._tell({"no_shim": str(error)})
-            return
-        try:
-            pid = self._forked(theirs, ours)
-        except OSError as error:
-            self._tell({"no_shim": str(error)})
-            theirs.close()
-            ours.close()
-            return
-        self._number += 1
-        self._shims[pid] = self._number
-        pidfd = os.pidfd_open(pid)  # our child, not reaped
-        self._tell({"shim": self._number}, theirs.fileno(), pidfd)
-        os.close(pidfd)
-        theirs.close()
-        ours.close()
 
     def _forked(self, theirs: socket.socket, ours: socket.socket) -> int:
         """Return the pid of a new shim.
