@@ -30,3 +30,10 @@ def ends_when_told(folder: str) -> int:
     while not Path(folder, "end").exists():
         time.sleep(0.01)
     return current_job().attempt
+
+
+@job
+def prints(lines: list[str]) -> None:
+    """Print some lines."""
+    for line in lines:
+        print(line)

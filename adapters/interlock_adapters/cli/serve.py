@@ -1,6 +1,5 @@
 """The command that serves the HTTP API, with a worker if wanted."""
 
-import signal
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ from interlock.worker.loop import Worker
 from interlock_adapters.cli import context, logs
 from interlock_adapters.cli.context import Database, err
 from interlock_adapters.cli.logs import LogFormat, LogOption
+from interlock_adapters.cli.signals import stop_by_signals
 
 if TYPE_CHECKING:
     from interlock_adapters.http import Settings
@@ -94,15 +94,9 @@ def serve(
                 engine, host=host, port=port, settings=settings, say=err.print
             )
             if running is not None:
-                _hear_more(running)
+                stop_by_signals(running.stop, told=1)
                 if hurried:
                     running.stop()
-
-
-def _hear_more(worker: Worker) -> None:
-    """Make a further signal stop the worker at once."""
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda _signum, _frame: worker.stop())
 
 
 def _settings(write: list[str], read: list[str], hosts: list[str]) -> "Settings":

@@ -1,7 +1,6 @@
 """Commands that run jobs: worker, demo."""
 
 import gc
-import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from interlock.worker.settings import WorkerSettings
 from interlock_adapters.cli import context, logs
 from interlock_adapters.cli.context import Database, err
 from interlock_adapters.cli.logs import LogFormat, LogOption
+from interlock_adapters.cli.signals import stop_by_signals
 
 
 def worker(
@@ -36,7 +36,7 @@ def worker(
     ] = None,
     shutdown_grace: Annotated[
         float, typer.Option(help="Seconds to let running jobs finish at shutdown")
-    ] = 10.0,
+    ] = 5.0,
     containment: Annotated[
         str,
         typer.Option(
@@ -46,7 +46,7 @@ def worker(
     ] = "auto",
     log_format: LogOption = LogFormat.TEXT,
 ) -> None:
-    """Run jobs until SIGTERM or Ctrl-C. A second signal stops running jobs at once."""
+    """Run jobs until SIGTERM, SIGHUP or Ctrl-C. A second one stops jobs at once."""
     logs.configure(log_format)
     options: Any = {} if concurrency is None else {"concurrency": concurrency}
     with (
@@ -64,8 +64,7 @@ def worker(
         )
         gc.collect()
         gc.freeze()  # what was imported stays: no need to look at it again
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, lambda _signum, _frame: running.stop())
+        stop_by_signals(running.stop)
         kind = running.containment
         err.print(f"worker {running.id} ({kind}) runs {settings.concurrency} at once")
         running.run()

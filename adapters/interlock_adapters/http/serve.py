@@ -88,9 +88,23 @@ def serve(
         # uvicorn sends itself the signal again afterwards: by then it is old news.
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda _signum, _frame: None)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
+            signal.signal(signal.SIGHUP, _hang_up())
         server = Server(app, config, lambda: say(f"serving on {url}"))
         server.run([listening])
         return server.force_exit
+
+
+def _hang_up() -> Callable[[int, object], None]:
+    """Return a handler: the signals of a closed terminal are one SIGTERM."""
+    told: list[int] = []
+
+    def on_hangup(signum: int, _frame: object) -> None:
+        if not told:
+            os.kill(os.getpid(), signal.SIGTERM)
+        told.append(signum)
+
+    return on_hangup
 
 
 def refuse_open(host: str, settings: Settings) -> None:

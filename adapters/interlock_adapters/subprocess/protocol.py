@@ -27,6 +27,7 @@ class Kind(bytes, Enum):
     STARTED = b"S"
     OUTPUT = b"O"
     EXITED = b"X"
+    VERDICT = b"V"  # the failure that the shim has found, not the job
     DEAD = b"D"
     UNCONFIRMED = b"U"  # killed, but the kernel does not say that it is dead
     # job -> shim -> worker

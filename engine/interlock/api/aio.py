@@ -356,7 +356,7 @@ class AsyncEngine:
         concurrency: int | None = None,
         lease: float = 30.0,
         queues: Iterable[str] | None = None,
-        shutdown_grace: float = 10.0,
+        shutdown_grace: float = 5.0,
         containment: str = "auto",
     ) -> AsyncIterator[Worker]:
         """See `Engine.worker`. Starting and stopping do not block the event loop."""

@@ -312,7 +312,7 @@ class Engine(Bulk):
         concurrency: int | None = None,
         lease: float = 30.0,
         queues: Iterable[str] | None = None,
-        shutdown_grace: float = 10.0,
+        shutdown_grace: float = 5.0,
         containment: str = "auto",
     ) -> Iterator[Worker]:
         """Run a worker in a thread, and stop it at the end of the `with` block.

@@ -40,6 +40,12 @@ class JobRequests:
             about = {k: v for k, v in vars(error).items() if isinstance(v, str | int)}
             kind, message = type(error).__name__, str(error)[:_MAX_WORDS]
             return {"error": {"kind": kind, "message": message, "about": about}}
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # A job may write to its pipe what it likes.
+            message = f"This is no request to a worker ({type(error).__name__})."
+            return {
+                "error": {"kind": "InterlockError", "message": message, "about": {}}
+            }
 
     def _submit(self, job: Job, request: Mapping[str, Any]) -> str:
         options: Any = dict(request["options"])

@@ -9,7 +9,6 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from interlock.core.errors import UnknownJobName
 from interlock.core.json_limits import MAX_DEPTH, is_deeper
 from interlock.core.lifecycle import Reason
 from interlock.core.retry import Retry, type_name
@@ -75,15 +74,28 @@ def failure(error: BaseException, retry: Retry, *, folder: str) -> dict[str, obj
     reason = Reason.ERROR
     if isinstance(error, MemoryError):
         reason = Reason.OUT_OF_MEMORY
-    elif isinstance(error, UnknownJobName):
-        reason = Reason.SPAWN_ERROR
     _leave_out(error, folder)
     return {
         "reason": reason,
         "message": _message(error)[:_MAX_TEXT] or type(error).__name__,
         "type": type_name(type(error)),
         "traceback": _traceback(error)[-_MAX_TEXT:],
-        "transient": reason != Reason.SPAWN_ERROR and retry.covers(error),
+        "transient": retry.covers(error),
+    }
+
+
+def not_started(error: Exception, retry: Retry) -> dict[str, object]:
+    """Return the fields of a `Failure` for an attempt whose process cannot be started.
+
+    The kernel's refusal (no process, no descriptor, no memory) may pass.
+    """
+    kernel = isinstance(error, OSError)
+    words = f"the job's process could not be started: {error}" if kernel else str(error)
+    return {
+        "reason": Reason.SPAWN_ERROR,
+        "message": words,
+        "type": type_name(type(error)),
+        "transient": kernel and retry.covers(error),
     }
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
@@ -63,7 +64,7 @@ class Attempts:
         self._clock = clock
         self._actor = worker_id
         self._rng = rng
-        self._requests: list[tuple[Tracked, Mapping[str, Any]]] = []
+        self._requests: deque[tuple[Tracked, Mapping[str, Any]]] = deque()
         self._dying: list[Execution] = []  # let go of, and not dead yet
         self._outbox = Outbox(runner.containment)
 
@@ -118,6 +119,12 @@ class Attempts:
                 if tracked.state.signaled:
                     tracked.execution.kill()
 
+    def kill(self) -> None:
+        """Kill every attempt without asking the store: it does not answer."""
+        for tracked in self.all.values():
+            if tracked.state.proof is None:
+                tracked.execution.kill()
+
     def next_deadline(self) -> float:
         """Return when the next timeout is reached, or notes must be written."""
         deadlines = [
@@ -168,17 +175,32 @@ class Attempts:
             case _:
                 assert_never(observation)
 
-    def requests(self) -> list[tuple[Tracked, Mapping[str, Any]]]:
-        """Return the requests of jobs since the last call."""
-        requests, self._requests = self._requests, []
-        return requests
+    @property
+    def has_requests(self) -> bool:
+        """Whether `next_request` may have one."""
+        return bool(self._requests)
+
+    def next_request(self) -> tuple[Tracked, Mapping[str, Any]] | None:
+        """Return the oldest request of a running attempt, None if there is none."""
+        while self._requests:
+            tracked, request = self._requests.popleft()
+            if self.all.get(tracked.job.id) is tracked:
+                return tracked, request
+        return None
 
     def moves(self) -> list[tuple[Tracked, Move]]:
-        """Return the moves to write now."""
-        return [
+        """Return the moves to write now. An end waits until its notes are few."""
+        moves = [
             (tracked, move)
             for tracked in self.all.values()
             if (move := self._next(tracked.state)) is not None
+        ]
+        ends = [move.job_id for _, move in moves if _is_end(move)]
+        writable = self._outbox.writable(ends)
+        return [
+            (tracked, move)
+            for tracked, move in moves
+            if not _is_end(move) or move.job_id in writable
         ]
 
     def _next(self, state: Supervised) -> Move | None:
@@ -187,7 +209,7 @@ class Attempts:
 
     def notes(self, moves: Iterable[tuple[Tracked, Move]]) -> list[Note]:
         """Return the notes to store now: with moves, or after a while."""
-        moving = {move.job_id for _, move in moves}
+        moving = {move.job_id for _, move in moves if _is_end(move)}
         return self._outbox.due(now=self._clock.boot(), moving=moving)
 
     def settle(
@@ -274,6 +296,11 @@ class Attempts:
 
 def _is_dead(execution: Execution) -> bool:
     return any(isinstance(observation, TreeDead) for observation in execution.observe())
+
+
+def _is_end(move: Move) -> bool:
+    """Whether a move ends an attempt; a stop only asks for its end."""
+    return not row_of(move.event).is_internal
 
 
 def _about(job: Job) -> dict[str, object]:

@@ -32,7 +32,9 @@ from interlock.ports.tracing import tracer
 from interlock.worker.attempts import Attempts, Tracked
 from interlock.worker.duties import Duty
 from interlock.worker.reaper import Reaper
+from interlock.worker.salvage import store_each
 from interlock.worker.settings import WorkerSettings
+from interlock.worker.shutdown import Shutdown, Step
 from interlock.worker.supervision import Supervised
 
 _log = logging.getLogger("interlock.worker")
@@ -44,6 +46,7 @@ _STOCK_S: Final = 10.0  # of events that counts have to read, at most
 _STORE_DOWN_S: Final = 0.5
 _GROUP: Final = 4  # ends in one transaction, of four times as many attempts
 _GATHER_S: Final = 0.005
+_ANSWER_S: Final = 0.1  # for requests of jobs, in one turn
 
 
 #: Handles a request of a running job, and returns the answer as JSON.
@@ -52,6 +55,11 @@ Answer = Callable[[Job, Mapping[str, Any]], Mapping[str, object]]
 
 def _refuse(_job: Job, _request: Mapping[str, Any]) -> Mapping[str, object]:
     message = "This worker takes no requests from its jobs."
+    return {"error": {"kind": "InterlockError", "message": message, "about": {}}}
+
+
+def _no_request(error: Exception) -> Mapping[str, object]:
+    message = f"The worker cannot handle this request ({type(error).__name__})."
     return {"error": {"kind": "InterlockError", "message": message, "about": {}}}
 
 
@@ -98,20 +106,14 @@ class Worker:
         self._published: Mapping[str, object] | None = None  # until it runs
         self._started_at = clock.now()  # the store's, once it runs
         self._boot_id = boot_id()
-        self._stops = 0
+        self._shutdown = Shutdown(settings.shutdown_grace)
+        self._must_leave = False  # whatever still runs, or is not written
         self._may_find_jobs = True
         self._changed = False  # since cancels were looked for
         self._down = ""  # why the store does not answer, told once
+        self._trouble = ""  # the last error that nobody expected
         self._gather_s = 0.0  # before the next turn
         self.ready = threading.Event()  # set once it is registered
-        self._shutdown = Duty(
-            name="shut down",
-            run=self._shut_down,
-            period_s=None,
-            early_s=float("inf"),  # in each turn: the second signal stops at once
-            is_needed=lambda: self._stops > 0,
-            next_at=float("inf"),
-        )
         self._renewal = Duty(
             name="renew leases",
             run=self._renew,
@@ -139,7 +141,6 @@ class Worker:
                 period_s=_LOOK_S,
                 is_needed=lambda: self._changed and bool(self._attempts.all),
             ),
-            self._shutdown,
             self._renewal,
             self._looking,
             self._stocktaking,
@@ -151,8 +152,12 @@ class Worker:
         return self._runner.containment
 
     def stop(self) -> None:
-        """Stop after the shutdown grace; a second call stops at once. Thread-safe."""
-        self._stops += 1
+        """Stop after the shutdown grace; a second call stops at once. Thread-safe.
+
+        After the second call the worker ends within `LEAVE_S` seconds and the call that
+        the store is busy with. What it could not write by then, others find out.
+        """
+        self._shutdown.request()
         self._wakeup.wake()
 
     def run(self) -> None:
@@ -163,15 +168,34 @@ class Worker:
         """
         try:
             self._begin()
-            while not (self._stops and not self._attempts.all):
+            while not (self._shutdown.is_requested and not self._attempts.all):
                 self.turn()
-            self._store.forget_worker(self.id)
+                if self._must_leave:
+                    self._say_what_is_left()
+                    break
+            self._take_leave()
         except NotGuarded:
             self._store.forget_worker(self.id)
             raise
         finally:
             self._runner.close()
             self._wakeup.close()
+
+    def _take_leave(self) -> None:
+        """Remove this worker from the store, if that answers."""
+        try:
+            self._store.forget_worker(self.id)
+        except StoreUnavailable as error:
+            _log.warning("This worker stays listed for a while: %s", error)
+
+    def _say_what_is_left(self) -> None:
+        if self._attempts.all:
+            _log.error(
+                "This worker ends, as it was told twice. The ends of these jobs are "
+                "not written: %s. Their processes are killed, and another worker "
+                "rescues the jobs.",
+                ", ".join(sorted(self._attempts.all)),
+            )
 
     def _begin(self) -> None:
         self._set_limits()
@@ -216,6 +240,7 @@ class Worker:
         changed |= bool(self._gather_s) and self._wakeup.wait(self._gather_s)
         self._runner.tend()
         self._attempts.observe()
+        self._shut_down()
         try:
             self._turn(changed=changed)
             self._down = ""
@@ -230,6 +255,11 @@ class Worker:
                 )
             self._down = str(error)
             self._renewal.next_at = 0.0  # what it was about to renew may be over soon
+            if self._shutdown.is_hurried:
+                self._attempts.kill()  # without asking the store: others rescue them
+            self._wakeup.wait(_STORE_DOWN_S)
+        except Exception as error:  # noqa: BLE001  (the worker's edge)
+            self._report(error)
             self._wakeup.wait(_STORE_DOWN_S)
         return bool(self._attempts.all)
 
@@ -242,10 +272,39 @@ class Worker:
             self._may_find_jobs = True
         for duty in self._duties:
             if duty.is_due(now):
-                duty.perform(now)
+                self._perform(duty, now)
         self._exchange()
-        for tracked, request in self._attempts.requests():
-            reply = self._answer(tracked.job, request)
+        self._answer_requests()
+
+    def _perform(self, duty: Duty, now: float) -> None:
+        """Perform a duty; its failure does not keep the others from being performed."""
+        try:
+            duty.perform(now)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (the worker's edge)
+            self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        """Log an error that nobody expected; the same one is told once in a row."""
+        words = f"{type(error).__name__}: {error}"
+        if words != self._trouble:
+            _log.error("This worker goes on after an error.", exc_info=error)
+        self._trouble = words
+
+    def _answer_requests(self) -> None:
+        """Answer requests of jobs for a moment; the others are answered next turn."""
+        until = self._clock.boot() + _ANSWER_S
+        while self._clock.boot() <= until:
+            asked = self._attempts.next_request()
+            if asked is None:
+                return
+            tracked, request = asked
+            try:
+                reply = self._answer(tracked.job, request)
+            except Exception as error:  # noqa: BLE001  (a job can ask what it likes)
+                self._report(error)
+                reply = _no_request(error)
             tracked.execution.reply({"number": request["number"], **reply})
 
     def _exchange(self) -> None:
@@ -258,17 +317,24 @@ class Worker:
         notes = self._attempts.notes(moves)
         ending = sum(not row_of(move.event).is_internal for _, move in moves)
         free = self._free(ending)
-        claims = free > 0 and not self._stops and (self._may_find_jobs or ending > 0)
+        claims = self._may_claim(free) and (self._may_find_jobs or ending > 0)
         outcomes: list[Job | InterlockError] = []
         claimed: list[Job] = []
         before, now = self._clock.boot(), self._clock.now()
         writes = bool(moves or notes)
         self._has_written |= writes
-        with self._store.together() if writes else nullcontext():
-            if writes:
-                outcomes = self._store.commit([move for _, move in moves], notes)
-            if claims:
-                claimed = self._claim(free, now)
+        try:
+            with self._store.together() if writes else nullcontext():
+                if writes:
+                    outcomes = self._store.commit([move for _, move in moves], notes)
+                if claims:
+                    claimed = self._claim(free, now)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever a database refuses)
+            self._report(error)
+            claims, claimed = False, []
+            outcomes = store_each(self._store, [move for _, move in moves], notes)
         self._attempts.settle(moves, outcomes, notes)
         for job in claimed:
             self._start(job, before)
@@ -290,11 +356,16 @@ class Worker:
 
     def _idle_s(self) -> float:
         """Return the seconds until something is due."""
-        if self._may_find_jobs and self._free() and not self._stops:
+        if self._attempts.has_requests:
+            return 0.0
+        if self._may_find_jobs and self._may_claim(self._free()):
             return 0.0
         due = min(duty.due_at for duty in self._duties)
-        due = min(due, self._attempts.next_deadline())
+        due = min(due, self._attempts.next_deadline(), self._shutdown.due_at())
         return max(0.0, due - self._clock.boot())
+
+    def _may_claim(self, free: int) -> bool:
+        return free > 0 and not self._shutdown.is_requested
 
     def _free(self, ending: int = 0) -> int:
         if not self._runner.is_ready:
@@ -337,20 +408,24 @@ class Worker:
         else:
             self._has_written = False
 
-    def _shut_down(self, now: float) -> None:
-        """Begin the shutdown grace; stop the attempts when it is over."""
-        duty, at_once = self._shutdown, self._stops > 1
-        if duty.next_at == float("inf"):
-            grace_s = self._settings.shutdown_grace
-            message = (
-                "Shutting down: %s running jobs get %g s to finish. A second signal "
-                "(Ctrl-C or SIGTERM) stops them now."
-            )
-            _log.info(message, len(self._attempts.all), grace_s)
-            duty.next_at = now + grace_s
-        if now >= duty.next_at or at_once:
-            self._attempts.shut_down(at_once=at_once)
-            duty.next_at = float("inf") if at_once else now + _POLL_S
+    def _shut_down(self) -> None:
+        """Do what is due of a shutdown; it needs no store."""
+        for step in self._shutdown.steps(self._clock.boot()):
+            match step:
+                case Step.BEGIN:
+                    message = (
+                        "Shutting down: %s running jobs get %g s to finish. A second "
+                        "signal (Ctrl-C or SIGTERM) stops them now."
+                    )
+                    grace_s = self._settings.shutdown_grace
+                    _log.info(message, len(self._attempts.all), grace_s)
+                case Step.STOP:
+                    self._attempts.shut_down(at_once=False)
+                case Step.HURRY:
+                    _log.info("Stopping %s running jobs now.", len(self._attempts.all))
+                    self._attempts.shut_down(at_once=True)
+                case Step.LEAVE:
+                    self._must_leave = True
 
     def _renew(self, now: float) -> None:
         """Renew all leases, and extend the attempts whose renewal is confirmed.

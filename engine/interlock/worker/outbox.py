@@ -1,8 +1,9 @@
 """Buffers logs and progress of running attempts for the next transaction."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from interlock.core.job import Job
@@ -17,7 +18,7 @@ from interlock.core.records import (
     Used,
 )
 
-_MANY: Final = 2000  # of jobs that go on, in one transaction
+_MANY: Final = 2000  # in one transaction: who writes for long renews no lease
 _EVERY_S: Final = 0.1  # logs and progress by themselves; with a move, at once
 
 
@@ -27,6 +28,8 @@ class Outbox:
     def __init__(self, containment: str) -> None:
         self._containment = containment
         self._notes: list[Note] = []
+        self._progress: dict[str, ProgressNote] = {}  # only the last of a job counts
+        self._ending: set[str] = set()  # jobs whose end waits for their notes
         self._stored_at = 0.0
 
     def take(
@@ -58,8 +61,7 @@ class Outbox:
                 last = ProgressNote(
                     job_id=job_id, attempt=attempt, progress=observation
                 )
-                self._notes = [note for note in self._notes if not _is_old(note, job)]
-                self._notes.append(last)
+                self._progress[job_id] = last
             case Unconfirmed():
                 self._notes.append(KillUnconfirmed(job_id=job_id, attempt=attempt))
             case TreeDead(peak_memory_bytes=None, cpu_seconds=None):
@@ -75,27 +77,55 @@ class Outbox:
 
     def due_at(self) -> float:
         """Return when notes must be written, if no move is written before."""
-        return self._stored_at + _EVERY_S if self._notes else float("inf")
+        if self._ending:
+            return 0.0
+        has_some = bool(self._notes or self._progress)
+        return self._stored_at + _EVERY_S if has_some else float("inf")
+
+    def writable(self, ends: Iterable[str]) -> set[str]:
+        """Return of which ending jobs all notes fit into one transaction.
+
+        The notes of the others are written first, over several transactions.
+        """
+        ending = list(ends)
+        self._ending = set()
+        if len(self._notes) + len(self._progress) <= _MANY:
+            return set(ending)
+        counts = Counter(note.job_id for note in self._notes)
+        counts.update(self._progress.keys())
+        writable: set[str] = set()
+        room = _MANY
+        for job_id in ending:
+            if counts[job_id] <= room:
+                room -= counts[job_id]
+                writable.add(job_id)
+            else:
+                self._ending.add(job_id)
+        return writable
 
     def due(self, *, now: float, moving: Collection[str]) -> list[Note]:
-        """Return the notes to write now: all of jobs with a move, and some others.
+        """Return the notes to write now: all of jobs that end, and some others.
 
-        Their number is limited, because a worker that writes for long renews no lease.
+        `moving` are ends that are `writable`. The jobs whose end waits come next.
         """
         if not moving and now < self.due_at():
             return []
-        moving_notes = [note for note in self._notes if note.job_id in moving]
-        other_notes = (note for note in self._notes if note.job_id not in moving)
-        return moving_notes + list(islice(other_notes, _MANY))
+        notes = [*self._notes, *self._progress.values()]
+        if len(notes) <= _MANY:
+            return notes
+        first = [note for note in notes if note.job_id in moving]
+        next_ = [note for note in notes if note.job_id in self._ending]
+        known = self._ending.union(moving)
+        others = (note for note in notes if note.job_id not in known)
+        room = max(0, _MANY - len(first))
+        return first + list(islice(chain(next_, others), room))
 
     def stored(self, notes: list[Note], *, now: float) -> None:
         """Remove the notes that are written."""
         if notes:
             stored_ids = set(map(id, notes))
             self._notes = [note for note in self._notes if id(note) not in stored_ids]
+            for job_id, note in list(self._progress.items()):
+                if id(note) in stored_ids:
+                    del self._progress[job_id]
             self._stored_at = now
-
-
-def _is_old(note: Note, job: Job) -> bool:
-    """Whether a note is an earlier progress of the job: only the last one counts."""
-    return isinstance(note, ProgressNote) and note.job_id == job.id

@@ -8,6 +8,7 @@ from interlock.core.bounds import check_whole
 from interlock.core.errors import InvalidOption
 
 DEFAULT_LEASE_S: Final = 30.0
+DEFAULT_SHUTDOWN_GRACE_S: Final = 5.0  # `docker stop` kills after 10 s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class WorkerSettings:
     concurrency: int = field(default_factory=lambda: os.cpu_count() or 1)
     lease: float = DEFAULT_LEASE_S
     queues: frozenset[str] | None = None
-    shutdown_grace: float = 10.0
+    shutdown_grace: float = DEFAULT_SHUTDOWN_GRACE_S
     job_engine: bool = True
 
     def __post_init__(self) -> None:

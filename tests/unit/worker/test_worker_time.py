@@ -20,7 +20,8 @@ from interlock.core.observations import (
     PidSeen,
     TreeDead,
 )
-from interlock.core.records import ClaimRequest, Running
+from interlock.core.progress import Progress
+from interlock.core.records import ClaimRequest, ProgressNote, Running
 from interlock.jobs.registry import JobFunction
 from interlock.ports.runner import Source, Wakeup
 from interlock.testing.clock import ManualClock
@@ -295,23 +296,46 @@ def test_workers_that_were_killed_long_ago_are_forgotten(
     assert {seen.id for seen in store.workers()} == {"young"}
 
 
-def test_what_others_wrote_is_stored_bit_by_bit() -> None:
-    """Who writes for long renews no lease; but a job's end has all of its lines."""
-    notebook = Outbox("namespace")
+def test_notes_are_stored_bit_by_bit_and_an_end_waits_for_all_of_its_lines() -> None:
+    """Who writes for long renews no lease."""
+    outbox = Outbox("namespace")
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    flood, ending = (_running(job_id) for job_id in ("flood", "ending"))
-    notebook.take(flood, Output(stream="stdout", lines=("x",) * 5000), now)
-    notebook.take(ending, Output(stream="stdout", lines=("y",) * 3000), now)
-    first = notebook.due(now=1, moving={"ending"})
-    assert sum(note.job_id == "ending" for note in first) == 3000
-    assert len(first) == 3000 + 2000
-    notebook.stored(first, now=1)
-    assert notebook.due(now=1, moving=()) == []
-    rest = notebook.due(now=2, moving=())
-    notebook.stored(rest, now=2)
-    rest += notebook.due(now=3, moving=())
-    assert len(rest) == 3000
-    assert {note.job_id for note in rest} == {"flood"}
+    flood, ending, short = (_running(job_id) for job_id in ("flood", "ending", "short"))
+    outbox.take(flood, Output(stream="stdout", lines=("x",) * 5000), now)
+    outbox.take(ending, Output(stream="stdout", lines=("y",) * 3000), now)
+    outbox.take(short, Output(stream="stdout", lines=("z",) * 100), now)
+    stored: list[str] = []
+    for turn in range(5):
+        writable = outbox.writable(["ending"] if turn < 2 else ["short"][turn - 2 :])
+        notes = outbox.due(now=turn, moving=writable)
+        assert len(notes) <= 2000
+        stored.append(" ".join(sorted({note.job_id for note in notes} | writable)))
+        outbox.stored(notes, now=turn)
+    assert stored == ["ending", "ending flood", "flood short", "flood", "flood"]
+    assert outbox.due_at() == float("inf")
+
+
+def test_an_end_that_waits_for_its_lines_is_due_at_once() -> None:
+    outbox = Outbox("namespace")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    outbox.take(_running("a"), Output(stream="stdout", lines=("x",) * 2001), now)
+    assert outbox.writable(["a"]) == set()
+    assert outbox.due_at() == 0.0
+
+
+def test_only_the_last_report_of_a_job_is_stored() -> None:
+    outbox = Outbox("namespace")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    for count in range(3):
+        outbox.take(_running("a"), Progress(completed=count), now)
+    notes = outbox.due(now=1, moving=())
+    last = ProgressNote(job_id="a", attempt=0, progress=Progress(completed=2))
+    assert notes == [last]
+    outbox.take(_running("a"), Progress(completed=3), now)
+    outbox.stored(notes, now=1)
+    (newer,) = outbox.due(now=2, moving=())
+    assert isinstance(newer, ProgressNote)
+    assert newer.progress.completed == 3
 
 
 def _running(job_id: str) -> Job:

@@ -19,7 +19,6 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from interlock import hooks
-from interlock.core.errors import UnknownJobName
 from interlock.core.lifecycle import StopCause
 from interlock.core.retry import Retry
 from interlock.jobs import context, outcome, registry
@@ -130,18 +129,18 @@ class Main:
             result_fd: where to write what is to be said.
             notice_fd: where to read what the shim says.
             lowest_fd: the lowest free descriptor when the function is called, -1: any.
+
+        Raises:
+            UnknownJobName: no job module has declared it.
         """
         _ear.missed = False  # one that was sent to the shim is not for this job
         self._order = order
         self._link.result_fd = result_fd
         self._link.notice_fd = notice_fd
         self._lowest_fd = lowest_fd
-        try:
-            self._function, self._codec, is_async = self._find(order.name)
-            if is_async:
-                self._function = partial(_in_loop, self._link, self._function)
-        except UnknownJobName as error:
-            self._function, self._codec = partial(_refuse, error), None
+        self._function, self._codec, is_async = self._find(order.name)
+        if is_async:
+            self._function = partial(_in_loop, self._link, self._function)
         context.enter(self.job_context)
 
     def job_context(self) -> JobContext:
@@ -338,10 +337,6 @@ def _finish() -> None:
 
 def _nothing() -> None:
     """Finish nothing."""
-
-
-def _refuse(error: UnknownJobName, /, **_params: object) -> None:
-    raise error
 
 
 def default_signals() -> None:

@@ -19,7 +19,7 @@ def main() -> None:
     try:
         order = LaunchOrder.from_json(message["order"])
     except GarbledError as error:
-        failure = {"reason": Reason.SPAWN_ERROR, "message": str(error)}
+        failure = {"reason": Reason.ERROR, "message": str(error)}
         os.write(result_fd, frame(Kind.FAILURE, failure))
         sys.exit(os.EX_SOFTWARE)
     child.print_lines()

@@ -1,9 +1,10 @@
 """One running attempt: turns the frames of its shim into observations."""
 
+import logging
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from interlock.core.observations import (
     Unconfirmed,
 )
 from interlock.core.progress import Progress
+from interlock.core.retry import Retry
 from interlock.jobs import outcome
 from interlock.ports.clock import boot
 from interlock_adapters.subprocess.launch_order import LaunchOrder
@@ -32,8 +34,20 @@ from interlock_adapters.subprocess.protocol import (
 )
 from interlock_adapters.subprocess.runner.launcher import hang_up
 
+_log = logging.getLogger("interlock.runner")
+_ODD: Final = (AttributeError, LookupError, TypeError, ValueError)  # of a forged frame
 _CHUNK: Final = 262_144
+_CHUNKS: Final = 4  # in one turn of the worker: other jobs have theirs
 _SEND_S: Final = 1.0
+_SILENT_S: Final = 7.0  # a shim that kills says after 5 s that it could not
+_MAX_TEXT: Final = 200  # characters of a text of a progress report
+_MAX_WORDS: Final = 65_536  # characters of a message, and of a traceback
+_MAX_TYPE: Final = 500  # characters of the name of an exception
+#: What a job may say of its own end; only the engine says the others.
+_JOBS_OWN: Final = frozenset({
+    Reason.ERROR, Reason.EXIT_CODE, Reason.OUT_OF_MEMORY, Reason.BAD_RESULT,
+})  # fmt: skip
+_ALL: Final = frozenset(Reason)
 
 
 class ProcessExecution:
@@ -52,6 +66,7 @@ class ProcessExecution:
         self._observations: list[Observation] = []
         self._done = False
         self._is_reusable = False  # the shim waits for another job
+        self._silent_at = float("inf")  # the shim must have said that all are dead
 
     def attach(self, link: socket.socket, pidfd: int) -> None:
         """Give the execution a shim, and start it."""
@@ -64,12 +79,20 @@ class ProcessExecution:
 
     def mark_dead(self, proof: Proof) -> None:
         """Record that the shim was killed or never started, and the tree is dead."""
-        if not self._done:
-            self._drain()
+        while not self._done and self._drain():
+            pass
         if not self._done:
             self._observations.append(TreeDead(proof=proof))
             self._done = True
         self.close()
+
+    def mark_unstarted(self, proof: Proof, cause: str) -> None:
+        """Record that no process could be started for it, and why."""
+        retry = Retry.from_json(self._order.retry)
+        report = outcome.not_started(OSError(cause), retry)
+        end = ExitSeen(exit=Exit(code=os.EX_OSERR), failure=failure(report, _ALL))
+        self._observations.append(end)
+        self.mark_dead(proof)
 
     @property
     def done(self) -> bool:
@@ -93,33 +116,61 @@ class ProcessExecution:
     def observe(self) -> list[Observation]:
         """See `Execution.observe`."""
         self._flush()
-        self._drain()
+        is_more = self._drain()
+        if not is_more and not self._done and boot() >= self._silent_at:
+            self._kill_shim()
         observations, self._observations = self._observations, []
         return observations
 
-    def _drain(self) -> None:
-        while self._link is not None:
+    def _drain(self) -> bool:
+        """Handle what the shim has said, up to a limit; return whether there is more.
+
+        What is left stays in the socket, and then in the shim: it drops output, and
+        keeps the last of the reports.
+        """
+        for _ in range(_CHUNKS):
+            if self._link is None:
+                return False
             try:
                 data = self._link.recv(_CHUNK)
                 if not data:
                     self._unlink()
-                    return
+                    return False
                 for kind, text in self._decoder.feed(data):
                     self._hear(kind, text)
             except BlockingIOError:
-                return
+                return False
             except (OSError, GarbledError):
                 self._unlink()
+        return True
+
+    def _kill_shim(self) -> None:
+        """Kill a shim that does not answer; the zygote then kills what it has left."""
+        self._silent_at = float("inf")
+        _log.error(
+            "The supervisor of job %s, attempt %s, does not answer (is it stopped?). "
+            "It is killed, and the job's processes with it.",
+            self._order.id,
+            self._order.attempt,
+            extra={"job_id": self._order.id, "attempt": self._order.attempt},
+        )
+        if self._pidfd >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def _expect_end(self, within_s: float) -> None:
+        """Give the shim this time, and some more, to say how the job has ended."""
+        self._silent_at = min(self._silent_at, boot() + within_s + _SILENT_S)
 
     def _hear(self, kind: Kind, text: bytes) -> None:
         """Handle a frame; an invalid frame of the job itself is dropped."""
         try:
             self._take(kind, unframed(text))
-        except (GarbledError, AttributeError, LookupError, TypeError, ValueError):
+        except (GarbledError, ArithmeticError, *_ODD):
             if kind not in FROM_JOB:
                 raise
 
-    def _take(self, kind: Kind, payload: Any) -> None:
+    def _take(self, kind: Kind, payload: Any) -> None:  # noqa: C901  (each kind)
         match kind:
             case Kind.STARTED:
                 age_s = max(0.0, boot() - payload["boot"])
@@ -135,10 +186,14 @@ class ProcessExecution:
             case Kind.RESULT:
                 self._result, self._has_result = payload, True
             case Kind.FAILURE:
-                self._failure = failure(payload)
+                self._failure = failure(payload, _JOBS_OWN)
+            case Kind.VERDICT:
+                self._failure = failure(payload, _ALL)
             case Kind.EXITED:
+                self._expect_end(0.0)
                 self._observations.append(self._exit(payload["code"]))
             case Kind.UNCONFIRMED:
+                self._silent_at = float("inf")  # it answers; it waits for the kernel
                 self._observations.append(Unconfirmed())
             case Kind.DEAD:
                 self._observations.append(
@@ -175,6 +230,7 @@ class ProcessExecution:
         if self._is_waiting:
             self.mark_dead(self._proof)
             return
+        self._expect_end(grace_s)
         self._send(frame(Kind.STOP, {"cause": cause, "grace_s": grace_s}))
 
     def kill(self) -> None:
@@ -182,6 +238,7 @@ class ProcessExecution:
         if self._is_waiting:
             self.mark_dead(self._proof)
             return
+        self._expect_end(0.0)
         self._send(frame(Kind.KILL, {}))
 
     def reply(self, answer: Mapping[str, object]) -> None:
@@ -221,26 +278,36 @@ def progress(report: Any) -> Progress:
     """Return the progress that a job reports.
 
     Raises:
-        TypeError: it is none.
+        TypeError, OverflowError: it is none.
     """
     texts = {name: report.get(name) for name in ("phase", "unit", "message")}
     numbers = {name: report.get(name) for name in ("completed", "total")}
     if not all(isinstance(text, str | None) for text in texts.values()):
         raise TypeError("phase, unit and message of a progress must be text")
-    if not all(isinstance(number, int | float | None) for number in numbers.values()):
-        raise TypeError("completed and total of a progress must be numbers")
-    return Progress(**texts, **numbers)
+    for number in numbers.values():
+        if not isinstance(number, int | float | None):
+            raise TypeError("completed and total of a progress must be numbers")
+        float(number or 0)  # OverflowError: pages divide it
+    short = {name: text and text[:_MAX_TEXT] for name, text in texts.items()}
+    return Progress(**short, **numbers)
 
 
-def failure(report: Any) -> Failure:
-    """Return the failure that a job reports. Raises as `progress`."""
-    kind, trace = report.get("type"), report.get("traceback")
+def failure(report: Any, reasons: Container[Reason]) -> Failure:
+    """Return the failure that a job or its shim reports.
+
+    Raises:
+        TypeError, ValueError, LookupError: it is none, or has none of these reasons.
+    """
+    kind, trace, code = (report.get(k) for k in ("type", "traceback", "exit_code"))
+    reason = Reason(report["reason"])
+    if reason not in reasons:
+        raise ValueError(f"a job does not say {reason} of itself")
     return Failure(
-        reason=Reason(report["reason"]),
-        message=str(report["message"]),
-        type=None if kind is None else str(kind),
-        traceback=None if trace is None else str(trace),
-        exit_code=report.get("exit_code"),
+        reason=reason,
+        message=str(report["message"])[:_MAX_WORDS],
+        type=None if kind is None else str(kind)[:_MAX_TYPE],
+        traceback=None if trace is None else str(trace)[-_MAX_WORDS:],
+        exit_code=code if code in range(256) else None,
         transient=report.get("transient") is True,
     )
 
@@ -257,7 +324,7 @@ def unexplained(code: int) -> Failure:
             reason=Reason.SIGNAL, signal=-code, message=f"killed by signal {-code}"
         )
     if code > 0:
-        return failure(outcome.exited(code))
+        return failure(outcome.exited(code), _ALL)
     return Failure(
         reason=Reason.BAD_RESULT,
         exit_code=0,

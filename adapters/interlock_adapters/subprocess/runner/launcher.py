@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from interlock.ports.clock import boot
 from interlock_adapters.subprocess.kernel.leftovers import PLACE
-from interlock_adapters.subprocess.zygote.zygote import BIND_NOW
+from interlock_adapters.subprocess.zygote.zygote import BIND_NOW, SLOW_IMPORT_S
 
 _log = logging.getLogger("interlock.runner")
 _MAX_MESSAGE: Final = 1024 * 1024
@@ -50,6 +50,7 @@ class Launcher:
         self._pause_s = 0.0
         self._restart_at = 0.0
         self._loaded_at = 0.0
+        self._slow_at = float("inf")  # when to report that it imports for long
         self.first = 0
         self._start()
 
@@ -73,6 +74,18 @@ class Launcher:
         """Whether a zygote is there or will be started soon."""
         return self.is_there or self._pause_s <= _SOON_S
 
+    def report_slow_import(self) -> None:
+        """Log once that a zygote has been importing the job modules for long."""
+        if self.has_loaded or boot() < self._slow_at:
+            return
+        self._slow_at = float("inf")
+        _log.warning(
+            "The job modules have been importing for %s s: no job starts here before "
+            "that has ended. The stack of the import is on stderr. The modules: %s.",
+            SLOW_IMPORT_S,
+            self._config["modules"] or self._config["main"],
+        )
+
     def _start(self) -> None:
         name = uuid.uuid4().hex
         self.domain = self._domains / name
@@ -82,6 +95,7 @@ class Launcher:
         }
         environment |= {BIND_NOW: "1", "PYTHONPATH": os.pathsep.join(self._path)}
         environment[PLACE] = self._place
+        self._slow_at = boot() + SLOW_IMPORT_S
         config = {**self._config, "domain": str(self.domain), "first": self.first}
         config["scratch"] = str(self._scratch / name[:8])
         program = [sys.executable, "-m", "interlock_adapters.subprocess.zygote.zygote"]

@@ -14,7 +14,7 @@ from typing import Final
 
 from interlock.core.errors import InterlockError
 from interlock_adapters.subprocess.kernel import kill_domain, linux
-from interlock_adapters.subprocess.zygote.zygote import enter_namespace
+from interlock_adapters.subprocess.zygote.zygote import enter_namespace, usual_signals
 
 _PATIENCE_S: Final = 10
 _TRIES: Final = 10
@@ -131,6 +131,7 @@ def _say(verdict: str) -> None:
 def main() -> None:
     """Enter the containment, try it, and print the verdict."""
     containment = sys.argv[1]
+    usual_signals()
     try:
         _enter(containment)
     except Exception as error:

@@ -146,6 +146,7 @@ class SubprocessRunner:
         """See `Runner.tend`."""
         if not self._launcher.is_there:
             self._restart()
+        self._launcher.report_slow_import()
         for message in self._launcher.messages():
             if message is None:
                 self._bury_zygote()
@@ -163,15 +164,8 @@ class SubprocessRunner:
                 execution.mark_dead(Proof(message["proof"]))
             else:  # a spare was killed: there are as many as before
                 self._drop_spare(message["gone"])
-        elif "not_guarded" in message:
-            if not self._launcher.ever_loaded:
-                raise NotGuarded(message["not_guarded"])
-            _log.error(message["not_guarded"])  # it was changed since; its jobs go on
-        elif "mismatch" in message:
-            _log.error(message["mismatch"])
-        elif "failed" in message:
-            text = "The job modules cannot be imported. No job is claimed until this"
-            _log.error("%s is fixed:\n%s", text, message["failed"])
+        elif "no_shim" in message:
+            self._lack_processes(message["no_shim"])
         elif "shim" in message:
             if len(fds) == 2:  # noqa: PLR2004  (its link and its pidfd)
                 self._ordered -= 1
@@ -179,13 +173,43 @@ class SubprocessRunner:
                 self._spares.append((message["shim"], link, pidfd))
             else:
                 self._lack_descriptors(fds)
-        elif fds:
+        elif "ready" in message:
+            self._hear_ready(message, fds)
+        else:
+            self._hear_refusal(message)
+
+    def _hear_refusal(self, message: Mapping[str, Any]) -> None:
+        """Log why a zygote cannot start jobs."""
+        if "not_guarded" in message:
+            if not self._launcher.ever_loaded:
+                raise NotGuarded(message["not_guarded"])
+            _log.error(message["not_guarded"])  # it was changed since; its jobs go on
+        elif "mismatch" in message:
+            _log.error(message["mismatch"])
+        else:
+            text = "The job modules cannot be imported. No job is claimed until this"
+            _log.error("%s is fixed:\n%s", text, message["failed"])
+
+    def _hear_ready(self, message: Mapping[str, Any], fds: list[int]) -> None:
+        if fds:
             self._launcher.is_ready(fds[0])
             _warn(message["threads"], message["remarks"])
         else:
             _log.error(_NO_DESCRIPTORS)
             self._launcher.process.kill()  # without its pidfd we could not see its end
             self._bury_zygote()
+
+    def _lack_processes(self, cause: str) -> None:
+        """Fail a launch that waits for a shim which could not be forked."""
+        _log.error(
+            "No process for jobs can be started: %s. Look at the limits of processes "
+            "and files (`ulimit -u`, `ulimit -n`, pids.max of the cgroup).",
+            cause,
+        )
+        self._missing += 1
+        self._order_again_at = boot() + _SHORT_S
+        if self._waiting:
+            self._waiting.popleft().mark_unstarted(self._proof, cause)
 
     def _lack_descriptors(self, fds: list[int]) -> None:
         """Drop a shim of which only some descriptors arrived; it ends then."""

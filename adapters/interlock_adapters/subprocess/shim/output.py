@@ -31,6 +31,7 @@ class Capture:
     def __init__(self, head: int = HEAD, tail: int = TAIL) -> None:
         self._head_room = head
         self._tail_room = tail
+        self._tail_lines = tail // LEAST + 1  # more never fit
         self._partial = b""  # what nothing has ended yet
         self._state = b""  # what a return has ended, until something is drawn over it
         self._is_redrawn = False  # this line has had a return
@@ -44,6 +45,8 @@ class Capture:
     def feed(self, data: bytes, now: float) -> list[str]:
         """Take bytes; return the lines to send now."""
         *ended, rest = (self._partial + data).split(b"\n")
+        if self._head_room <= 0 and len(ended) > self._tail_lines:
+            ended = self._skip(ended)
         lines: list[bytes] = []
         for line in ended:
             if line.endswith(_UP):
@@ -60,6 +63,13 @@ class Capture:
         elif self._since > now:
             self._since = now
         return self._passed_on(lines)
+
+    def _skip(self, ended: list[bytes]) -> list[bytes]:
+        """Drop the lines that later ones push out of the tail; return those."""
+        skipped = ended[: -self._tail_lines]
+        self._dropped += sum(map(len, skipped)) + len(skipped)
+        self._begin_line()
+        return ended[-self._tail_lines :]
 
     def due_at(self) -> float:
         """Return when to send a line that has not ended; infinity if there is none."""

@@ -8,7 +8,7 @@ from interlock.ports.clock import boot
 from interlock_adapters.subprocess.shim.output import Capture
 
 _CHUNK: Final = 65536
-_CHUNKS: Final = 16
+_CHUNKS: Final = 4  # of one pipe in one turn: the worker's orders come between
 _NEVER: Final = float("inf")
 
 

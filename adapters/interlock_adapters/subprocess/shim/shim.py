@@ -17,7 +17,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, NoReturn
 
+from interlock.core.errors import UnknownJobName
 from interlock.core.lifecycle import Reason
+from interlock.core.retry import Retry
+from interlock.jobs import outcome
 from interlock.ports.clock import boot
 from interlock_adapters.subprocess.child.stacks import Stacks
 from interlock_adapters.subprocess.kernel import kill_domain, usage
@@ -49,6 +52,9 @@ _WEIGH_EVERY_S: Final = 0.1
 _MIB: Final = 1024 * 1024
 _SHORT_S: Final = 0.005  # nothing is said of a job that is shorter but its end
 _MAX_OUTBOX: Final = 4 * 1024 * 1024  # output beyond it is dropped while nobody reads
+_PROGRESS_EVERY_S: Final = 0.05  # of several reports meanwhile, the last one counts
+_MAX_PROGRESS: Final = 4096  # bytes of a report; the library's are shorter (PIPE_BUF)
+_MAX_REQUESTS: Final = 16  # without an answer; the library waits for each
 
 
 class Shim:
@@ -72,6 +78,10 @@ class Shim:
         """Forget the last job."""
         self._from_job = Decoder()
         self._outcome = b""  # the job's last word, told with its exit
+        self._verdict = b""  # the failure that we have found, told instead
+        self._progress = b""  # the last report that is not told yet
+        self._progress_at = 0.0  # when to tell it
+        self._requests = 0  # without an answer
         self._dropped: dict[str, int] = {}  # lines of each stream, and not told yet
         self._usage = Usage()
         self._limits: Mapping[str, int] = {}
@@ -92,10 +102,11 @@ class Shim:
         while (order := self._await_order()) is not None:
             if boot() < self._lease:
                 self._limits = order.limits
-                self._job = spawn(order)
-                self._supervise(self._job)
-                self._bury(self._job)
-                self._job.close()
+                self._job = self._spawned(spawn, order)
+                if self._job is not None:
+                    self._supervise(self._job)
+                    self._bury(self._job)
+                    self._job.close()
             self._say_dead()
             self._flush(boot() + 60)
             if not self._clean:
@@ -103,6 +114,17 @@ class Shim:
             self._begin()
         self._folder.close()
         os._exit(0)
+
+    def _spawned(self, spawn: Spawn, order: LaunchOrder) -> Pipes | None:
+        """Start the job; if that fails, report the cause: nothing was lost."""
+        try:
+            return spawn(order)
+        except (OSError, UnknownJobName) as error:
+            failure = outcome.not_started(error, Retry.from_json(order.retry))
+            self._outbox += frame(Kind.VERDICT, failure)
+            self._exit = os.EX_OSERR
+            self._say(Kind.EXITED, b'{"code": %d}' % self._exit)
+            return None
 
     def _say_dead(self) -> None:
         self._clean &= self._exit is not None and not self._orphan
@@ -134,10 +156,14 @@ class Shim:
         self._watch_shortly(job, pidfd)
         while self._exit is None:
             now = boot()
+            if now >= self._lease:
+                self._obey(job)  # an extension may have come while output was read
             if self._orphan or now >= min(self._lease, self._kill_at):
                 break
             every_s = self._weigh(job) if self._limits else _REAP_EVERY_S
             until = min(self._lease, self._kill_at, now + every_s, job.due_at())
+            if self._progress:
+                until = min(until, self._progress_at)
             if self._to_signal:
                 self._signal(job)
                 until = min(until, now + _AGAIN_S)
@@ -169,7 +195,8 @@ class Shim:
         is_dead = kill_domain.reap(self._on_exit, self._usage.ended)
         self._read(job, set(job.open))
         if self._exit is not None:
-            self._outbox += self._outcome or self._cpu_failure()
+            self._outbox += self._progress
+            self._outbox += self._verdict or self._outcome or self._cpu_failure()
             self._outbox += framed(Kind.EXITED, b'{"code": %d}' % self._exit)
         if not is_dead:
             self._clean = False
@@ -247,6 +274,7 @@ class Shim:
 
     def _answer(self, job: Pipes, text: bytes) -> None:
         """Forward an answer. It is short enough to be written as a whole (pipe(7))."""
+        self._requests -= 1
         with suppress(OSError):
             os.write(job.notice, framed(Kind.REPLY, text))
 
@@ -283,7 +311,7 @@ class Shim:
 
     def _fail(self, reason: Reason, message: str) -> None:
         """Set the failure to report instead of the job's own outcome."""
-        self._outcome = frame(Kind.FAILURE, {"reason": reason, "message": message})
+        self._verdict = frame(Kind.VERDICT, {"reason": reason, "message": message})
 
     def _cpu_failure(self) -> bytes:
         """Return the failure of a job that the kernel ended for its CPU time."""
@@ -295,7 +323,7 @@ class Shim:
             f"a process of the job used {used:.1f} s of CPU; its limit is cpu_s={limit}"
         )
         self._fail(Reason.SIGNAL, message)
-        return self._outcome
+        return self._verdict
 
     def _terminate(self, job: Pipes, cause: str) -> None:
         with suppress(OSError):
@@ -328,16 +356,31 @@ class Shim:
             try:
                 for data in job.available(job.result):
                     self._hear(data)
-            except GarbledError:
-                return  # then there is no result: `bad_result`
+            except GarbledError:  # then there is no result: `bad_result`
+                job.open.discard(job.result)
+        if self._progress and boot() >= self._progress_at:
+            self._tell_progress()
 
     def _hear(self, data: bytes) -> None:
-        """Handle the frames of the job itself."""
+        """Handle the frames of the job itself; never keep more than some of them."""
         for kind, text in self._from_job.feed(data):
-            if kind in {Kind.PROGRESS, Kind.REQUEST}:
-                self._outbox += framed(kind, text)
+            if kind is Kind.PROGRESS:
+                if len(text) <= _MAX_PROGRESS:
+                    self._progress = framed(kind, text)
+            elif kind is Kind.REQUEST:
+                if self._requests < _MAX_REQUESTS:
+                    self._requests += 1
+                    self._tell_progress()
+                    self._outbox += framed(kind, text)
             elif kind in FROM_JOB:
                 self._outcome = framed(kind, text)
+
+    def _tell_progress(self) -> None:
+        """Send the last report, unless the worker is too slow: a newer one may come."""
+        if self._progress and len(self._outbox) < _MAX_OUTBOX:
+            self._outbox += self._progress
+            self._progress = b""
+        self._progress_at = boot() + _PROGRESS_EVERY_S
 
     def _output(self, stream: str, lines: list[str], *, last: bool = False) -> None:
         """Forward lines; if the worker is too slow, count dropped ones for later."""

@@ -9,6 +9,8 @@ from functools import cache, partial
 from itertools import count
 from typing import Any, NoReturn
 
+from interlock.core.errors import UnknownJobName
+from interlock.jobs import registry
 from interlock_adapters.subprocess.child import child
 from interlock_adapters.subprocess.kernel import kill_domain, linux
 from interlock_adapters.subprocess.kernel.leftovers import process_name
@@ -38,8 +40,31 @@ def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
 
 
 def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
-    """Fork the job. Prepare before the fork: each page that a fork writes is copied."""
-    pipes = [os.pipe() for _ in range(4)]
+    """Fork the job. Prepare before the fork: each page that a fork writes is copied.
+
+    Raises:
+        OSError: there is no process or descriptor left; the pipes are closed again.
+        UnknownJobName: no job module has declared it.
+    """
+    pipes: list[tuple[int, int]] = []
+    try:
+        for _ in range(4):
+            pipes.append(os.pipe())  # noqa: PERF401  (those before a failure are closed)
+        return _fork_with(pipes, order, prepare, in_namespace=in_namespace)
+    except (OSError, UnknownJobName):
+        for ends in pipes:
+            os.close(ends[0])
+            os.close(ends[1])
+        raise
+
+
+def _fork_with(
+    pipes: Sequence[tuple[int, int]],
+    order: LaunchOrder,
+    prepare: Prepare,
+    *,
+    in_namespace: bool,
+) -> Pipes:
     (out, out_w), (err, err_w), (result, result_w), (notice_r, notice) = pipes
     job = Pipes(out, err, result, notice, (out_w, err_w, result_w, notice_r))
     os.set_blocking(notice_r, False)  # the job looks at it while it goes on
@@ -100,6 +125,8 @@ def _as_interpreter(
     result_fd: int,
     notice_fd: int,
 ) -> Plan:
+    registry.find(order.name)  # here, where nothing that the job says is believed
+
     def execute() -> NoReturn:
         from tempfile import TemporaryFile  # noqa: PLC0415  (imports random, see retry)
 

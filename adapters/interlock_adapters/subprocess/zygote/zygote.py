@@ -5,6 +5,7 @@ them, and is the last to go: when the worker is gone it waits until the kernel s
 no process of any job is left, and leaves that proof in the domain file.
 """
 
+import faulthandler
 import gc
 import json
 import os
@@ -38,6 +39,8 @@ from interlock_adapters.subprocess.zygote import descriptors, fork_safety
 from interlock_adapters.subprocess.zygote.spawn import spawner
 
 EMPTY: Final = "empty"
+#: Seconds after which an import is reported: the worker waits for it.
+SLOW_IMPORT_S: Final = 10
 #: Resolve all symbols at the start (ld.so(8)), or each fork would do it for itself.
 BIND_NOW: Final = "LD_BIND_NOW"
 _SHIM: Final = b"interlock-shim"  # in ps(1)
@@ -99,6 +102,7 @@ class Zygote:
             return False
         child.print_lines()
         before = descriptors.opened()
+        faulthandler.dump_traceback_later(SLOW_IMPORT_S)  # where it hangs
         try:
             started = job_modules.load(
                 config["path"], config["modules"], config["main"], config["argv"]
@@ -106,6 +110,7 @@ class Zygote:
             registry.prepare()  # once, before any fork
             hooks.worker_ready.run()
             hooks.before_fork.run()
+            faulthandler.cancel_dump_traceback_later()
             log_output.show()
             prepared = fork_safety.prepare(before, started)
         except NotGuarded as error:
@@ -114,6 +119,8 @@ class Zygote:
         except BaseException:  # noqa: BLE001  (user code at import; it is reported)
             self._tell({"failed": traceback.format_exc()[-60_000:]})
             return False
+        finally:
+            faulthandler.cancel_dump_traceback_later()
         self._spawn = spawner(config, prepared)
         pidfd = os.pidfd_open(os.getpid())
         remarks = list(prepared.remarks)
@@ -153,21 +160,36 @@ class Zygote:
         return True
 
     def _fork_shim(self) -> None:
-        theirs, ours = socket.socketpair()
-        if self._containment == kill_domain.NAMESPACE:
+        """Fork a shim and give it to the worker; tell the cause if that fails."""
+        try:
+            theirs, ours = socket.socketpair()
+            with theirs, ours:
+                pid = self._forked(theirs, ours)
+                self._number += 1
+                self._shims[pid] = self._number
+                pidfd = os.pidfd_open(pid)  # our child, not reaped
+                self._tell({"shim": self._number}, theirs.fileno(), pidfd)
+                os.close(pidfd)
+        except OSError as error:  # a shim that nobody has the link to ends by itself
+            self._tell({"no_shim": str(error)})
+
+    def _forked(self, theirs: socket.socket, ours: socket.socket) -> int:
+        """Return the pid of a new shim.
+
+        Raises:
+            OSError: no process can be forked now.
+        """
+        in_namespace = self._containment == kill_domain.NAMESPACE
+        if in_namespace:
             linux.unshare(linux.NEWPID)  # the next child is the init of a new one
-        pid = os.fork()
-        if pid == 0:
-            self._become_shim(theirs, ours)
-        if self._containment == kill_domain.NAMESPACE:
-            linux.setns(self._namespace, linux.NEWPID)  # and further ones are not
-        self._number += 1
-        self._shims[pid] = self._number
-        pidfd = os.pidfd_open(pid)  # our child, not reaped
-        self._tell({"shim": self._number}, theirs.fileno(), pidfd)
-        os.close(pidfd)
-        theirs.close()
-        ours.close()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_shim(theirs, ours)
+        finally:
+            if in_namespace:
+                linux.setns(self._namespace, linux.NEWPID)  # and further ones are not
+        return pid
 
     def _become_shim(self, theirs: socket.socket, ours: socket.socket) -> NoReturn:
         has_own_memory = False
@@ -269,6 +291,16 @@ def _on_child() -> int:
     return bell
 
 
+def usual_signals() -> None:
+    """Undo what this process has inherited: blocked signals, and SIGCHLD ignored.
+
+    Where SIGCHLD is ignored the kernel reaps, and tells nobody how a job has ended
+    (wait(2)).
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def enter_namespace() -> None:
     """Become the init of a PID namespace: when it ends, the kernel kills all jobs."""
     if os.geteuid() != 0:
@@ -285,6 +317,7 @@ def enter_namespace() -> None:
 def main() -> None:
     """Read the configuration from the worker and serve it."""
     os.environ.pop(BIND_NOW, None)  # ours alone, not the jobs'
+    usual_signals()
     link = socket.socket(fileno=int(sys.argv[1]))
     data, fds, _, _ = socket.recv_fds(link, _MAX_MESSAGE, 1)
     config = json.loads(data)
