@@ -162,20 +162,30 @@ class MemoryStore:
                 job
                 for job in self.records.select(_CLAIM.source)
                 if job.name in request.names
+                and job.id not in request.without
                 and (request.queues is None or job.queue in request.queues)
             ]
-            claimed: list[Job] = []
-            for job in sorted(waiting, key=lambda job: (-job.priority, job.id)):
-                if len(claimed) == request.limit:
-                    break
-                facts = Facts(
-                    now=request.now,
-                    queue_open=not self.records.paused.get(job.queue, False),
-                    slot_free=self._has_slot(job.name),
-                )
-                if unmet(Event.CLAIM, job, facts) is None:
-                    claimed.append(self._claim(job, request))
+            waiting.sort(key=lambda job: (-job.priority, job.id))
+            if request.fits is None or all(map(request.fits, waiting)):
+                return self._start_some(waiting, request)
+            with self.together():  # undone if one is chosen that does not fit
+                claimed = self._start_some(waiting, request)
+                request.refuse_misfits(claimed)
             return claimed
+
+    def _start_some(self, waiting: Sequence[Job], request: ClaimRequest) -> list[Job]:
+        claimed: list[Job] = []
+        for job in waiting:
+            if len(claimed) == request.limit:
+                break
+            facts = Facts(
+                now=request.now,
+                queue_open=not self.records.paused.get(job.queue, False),
+                slot_free=self._has_slot(job.name),
+            )
+            if unmet(Event.CLAIM, job, facts) is None:
+                claimed.append(self._claim(job, request))
+        return claimed
 
     def _has_slot(self, name: str) -> bool:
         allowed = self.records.limits.get(name)

@@ -68,4 +68,11 @@ def _queued(store: JobStore, job: Job, now: datetime) -> str:
             f"Waiting: no worker is running. Start one{module_hint}: "
             "interlock worker MODULE"
         )
+    misfit = published.misfit_everywhere(job, workers)
+    if misfit is not None:
+        return (
+            f"Waiting: the code of no running worker fits its parameters ({misfit}). "
+            "Start a worker with the release that it was submitted for, or cancel it: "
+            f"interlock cancel {job.id}"
+        )
     return f"Waiting for a free slot of a worker that knows {job.name!r}."

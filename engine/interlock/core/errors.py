@@ -109,6 +109,15 @@ class VersionChanged(IllegalTransition):
         super().__init__(status, event, legal, job_id=job_id, unmet=unmet)
 
 
+class Misfits(InterlockError):
+    """A claim met jobs that the worker's code does not fit. Nothing was claimed."""
+
+    def __init__(self, jobs: "Sequence[Job]") -> None:
+        self.jobs = jobs
+        ids = ", ".join(job.id for job in jobs)
+        super().__init__(f"These jobs do not fit the code here: {ids}")
+
+
 class LeaseLost(InterlockError):
     """The caller no longer owns the attempt. Nothing was written."""
 

@@ -1,10 +1,11 @@
 """The questions to a store, and its answers, as frozen values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from interlock.core.errors import Misfits
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.progress import Progress
@@ -94,7 +95,9 @@ class Answer:
 class ClaimRequest:
     """A worker asks for up to `limit` jobs with one of `names`.
 
-    `queues` None means every queue. The lease counts from inside the statement.
+    `queues` None means every queue. The lease counts from inside the statement. Jobs
+    whose id is in `without` are passed over. If one that is chosen does not fit
+    (`fits`), nothing is claimed, and Misfits tells which.
     """
 
     worker_id: str
@@ -103,6 +106,18 @@ class ClaimRequest:
     lease: timedelta
     now: datetime
     queues: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
+    fits: Callable[[Job], bool] | None = None
+
+    def refuse_misfits(self, jobs: Sequence[Job]) -> None:
+        """Refuse what was chosen, if a job does not fit.
+
+        Raises:
+            Misfits: which jobs do not fit.
+        """
+        misfits = [] if self.fits is None else [j for j in jobs if not self.fits(j)]
+        if misfits:
+            raise Misfits(misfits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

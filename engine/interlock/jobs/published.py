@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from interlock.core.errors import InterlockError, InvalidParams, UnknownJobName
+from interlock.core.job import Job
 from interlock.core.records import WorkerInfo
 from interlock.core.retry import Retry
 from interlock.jobs.options import Options
@@ -53,6 +54,39 @@ def live(workers: Iterable[WorkerInfo], now: datetime) -> list[WorkerInfo]:
 def is_known(name: str, workers: Iterable[WorkerInfo]) -> bool:
     """Whether a worker knows, or may know, a job name: old workers publish nothing."""
     return any(worker.jobs is None or name in worker.jobs for worker in workers)
+
+
+def misfit(schema: Mapping[str, Any], params: Mapping[str, object]) -> str | None:
+    """Return why parameters, by their names, are not those of a schema; None: they are.
+
+    Their types are checked by the job when it starts.
+    """
+    problems = [
+        f"{name} is missing" for name in schema["required"] if name not in params
+    ]
+    if schema["additionalProperties"] is False:
+        known = schema["properties"]
+        problems += [f"{name} is unexpected" for name in params if name not in known]
+    return ", ".join(problems) or None
+
+
+def misfit_everywhere(job: Job, workers: Iterable[WorkerInfo]) -> str | None:
+    """Return why no worker's code fits a job; None: some does, or may, or is not there.
+
+    The newest worker's reason.
+    """
+    newest = sorted(workers, key=lambda worker: worker.started_at, reverse=True)
+    problems = []
+    for worker in newest:
+        if worker.jobs is None:
+            return None
+        published: Any = worker.jobs.get(job.name)
+        if published is not None:
+            problem = misfit(published["params"], job.params)
+            if problem is None:
+                return None
+            problems.append(problem)
+    return problems[0] if problems else None
 
 
 @dataclass(frozen=True, kw_only=True)

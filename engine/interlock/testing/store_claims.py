@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from interlock.core.errors import IllegalTransition, LeaseLost
+from interlock.core.errors import IllegalTransition, LeaseLost, Misfits
 from interlock.core.lifecycle import INITIAL, Event, JobStatus, Proof, Reason, StopCause
-from interlock.core.records import KillUnconfirmed, Needs, Running
+from interlock.core.records import ClaimRequest, KillUnconfirmed, Needs, Running
 from interlock.testing.guard_cases import LEASE
 from interlock.testing.scenario import Scenario
 
@@ -42,6 +42,40 @@ class ClaimsContract:
         )
         assert job.lease_until_us is not None
         assert scene.store.history(job.id)[-1].actor == "w9"
+
+    def test_jobs_that_do_not_fit_are_told_and_passed_over(
+        self, scene: Scenario
+    ) -> None:
+        for number in range(300):
+            priority = 9 if number < 250 else 0
+            scene.add(
+                f"j{number:03}", name="f", params={"n": number}, priority=priority
+            )
+        request = ClaimRequest(
+            worker_id="w1",
+            names=frozenset({"f"}),
+            limit=4,
+            lease=LEASE,
+            now=scene.clock.now(),
+            fits=lambda job: bool(job.params["n"] >= 250),
+        )
+        passed_over: set[str] = set()
+        while True:
+            try:
+                asked = replace(request, without=frozenset(passed_over))
+                claimed = scene.store.claim(asked)
+                break
+            except Misfits as misfits:
+                assert scene.store.counts()[JobStatus.RUNNING] == 0
+                passed_over |= {job.id for job in misfits.jobs}
+        assert [job.params["n"] for job in claimed] == [250, 251, 252, 253]
+        assert len(passed_over) == 250
+        assert scene.store.counts() == {
+            **dict.fromkeys(JobStatus, 0),
+            INITIAL: 296,
+            JobStatus.RUNNING: 4,
+        }
+        assert scene.store.verify() == []
 
     def test_only_the_names_and_queues_asked_for_are_claimed(
         self, scene: Scenario

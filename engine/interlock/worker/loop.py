@@ -18,7 +18,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from interlock.core.errors import InterlockError, NotGuarded, StoreUnavailable
+from interlock.core.errors import InterlockError, Misfits, NotGuarded, StoreUnavailable
 from interlock.core.job import Job
 from interlock.core.lifecycle import row_of
 from interlock.core.observations import Launch
@@ -31,6 +31,7 @@ from interlock.ports.store import JobStore
 from interlock.ports.tracing import tracer
 from interlock.worker.attempts import Attempts, Tracked
 from interlock.worker.duties import Duty
+from interlock.worker.fit import Fit
 from interlock.worker.reaper import Reaper
 from interlock.worker.salvage import store_each
 from interlock.worker.settings import WorkerSettings
@@ -104,6 +105,7 @@ class Worker:
         self._reaper = Reaper(store, self.id, runner, self._attempts.ended)
         self._answer = answer or _refuse
         self._published: Mapping[str, object] | None = None  # until it runs
+        self._fit = Fit({})
         self._started_at = clock.now()  # the store's, once it runs
         self._boot_id = boot_id()
         self._shutdown = Shutdown(settings.shutdown_grace)
@@ -200,6 +202,7 @@ class Worker:
     def _begin(self) -> None:
         self._set_limits()
         self._published = describe(self._jobs)
+        self._fit = Fit(self._published)
         self._started_at = self._store.now()
         self._register()
         self.ready.set()
@@ -329,6 +332,9 @@ class Worker:
                     outcomes = self._store.commit([move for _, move in moves], notes)
                 if claims:
                     claimed = self._claim(free, now)
+        except Misfits as misfits:  # nothing was written: the next turn does it again
+            self._fit.pass_over(misfits.jobs)
+            return
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  (whatever a database refuses)
@@ -453,6 +459,8 @@ class Worker:
                 lease=timedelta(seconds=self._settings.lease),
                 now=now,
                 queues=self._settings.queues,
+                without=self._fit.passed_over,
+                fits=self._fit.fits,
             )
         )
 

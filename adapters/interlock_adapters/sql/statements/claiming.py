@@ -56,6 +56,12 @@ def _among(flavor: Flavor, parameter: str) -> str:
     return f"IN {each(flavor, parameter)}"
 
 
+def _but_for(flavor: Flavor) -> str:
+    if flavor.is_postgres:
+        return " AND id <> ALL(CAST(:without AS text[]))"
+    return f" AND id NOT IN {each(flavor, 'without')}"
+
+
 def by_ids(flavor: Flavor, *, is_startable: bool = True) -> str:
     """Return the condition of waiting rows that are found by their ids, `:ids`.
 
@@ -81,7 +87,7 @@ def barrier() -> sa.TextClause:
 
 
 @cache
-def look(flavor: Flavor, source: str) -> sa.TextClause:
+def look(flavor: Flavor, source: str, *, has_without: bool = False) -> sa.TextClause:
     """Return the query of some waiting jobs and all that decides about their start.
 
     It is one statement, of one snapshot: with two, a job could be seen parked and, a
@@ -90,10 +96,12 @@ def look(flavor: Flavor, source: str) -> sa.TextClause:
     Args:
         flavor: of the database.
         source: `window` for the first `:size` open jobs, `ids` for `:ids`.
+        has_without: the window leaves out the ids `:without`.
     """
+    without = _but_for(flavor) if has_without else ""
     jobs = {
         "window": f"SELECT {_ROW} FROM interlock_job {_by(flavor, 'open')}"
-        f" WHERE {is_open('open')} {_BEST} LIMIT :size",
+        f" WHERE {is_open('open')}{without} {_BEST} LIMIT :size",
         "ids": f"SELECT {_ROW} FROM interlock_job WHERE {by_ids(flavor)}",
     }[source]
     return sa.text(f"""
@@ -169,12 +177,18 @@ def _of_lane(columns: str, prefix: str) -> str:
 
 
 @cache
-def of_lane(flavor: Flavor, *, by_queue: bool) -> sa.TextClause:
-    """Return the query of the best `:many` ids of `:name`, or of it and `:queue`."""
+def of_lane(
+    flavor: Flavor, *, by_queue: bool, has_without: bool = False
+) -> sa.TextClause:
+    """Return the query of the best `:many` ids of `:name`, or of it and `:queue`.
+
+    `has_without`: but for the ids `:without`.
+    """
+    without = _but_for(flavor) if has_without else ""
     index, columns = ("lane", "name, queue") if by_queue else ("kind", "name")
     return sa.text(
         f"SELECT id FROM interlock_job {_by(flavor, index)} WHERE {is_open(index)}"
-        f" AND {_of_lane(columns, ':')} {_BEST} LIMIT :many"
+        f" AND {_of_lane(columns, ':')}{without} {_BEST} LIMIT :many"
     )
 
 

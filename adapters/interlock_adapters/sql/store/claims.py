@@ -27,7 +27,7 @@ _DUE: Final = 100  # the most jobs that a claim promotes
 def is_any(connection: sa.Connection, request: ClaimRequest, flavor: Flavor) -> bool:
     """Whether a claim may find something to do; takes no lock."""
     size = _size(request)
-    facts = _window(connection, size, flavor, request.now)
+    facts = _window(connection, size, flavor, request.now, request.without)
     if facts.has_due or len(facts.candidates) == size:
         return True
     return any(
@@ -100,11 +100,15 @@ class _Claim:
         return [], True
 
     def _look(self, size: int) -> Facts:
-        facts = _window(self._connection, size, self._flavor, self._now)
+        facts = self._window(size)
         if facts.has_due:
             parking.promote(self._connection, self._flavor, self._now, _DUE)
-            facts = _window(self._connection, size, self._flavor, self._now)
+            facts = self._window(size)
         return facts
+
+    def _window(self, size: int) -> Facts:
+        without = self._request.without
+        return _window(self._connection, size, self._flavor, self._now, without)
 
     def _heads(self, likely: list[Candidate], facts: Facts) -> list[Candidate]:
         """Return also the best jobs of the own lanes, whatever stands before them.
@@ -125,10 +129,14 @@ class _Claim:
         if not by_queue:
             del values["queues"]
         best = self._connection.execute(statement, values).mappings().all()
-        one = claiming.of_lane(flavor, by_queue=has_lanes_by_queue)
+        without = _without(request.without, flavor)
+        one = claiming.of_lane(
+            flavor, by_queue=has_lanes_by_queue, has_without=bool(without)
+        )
         ids = {job.id for job in likely}
         for lane in best:
-            found = self._connection.execute(one, {**lane, "many": 2 * request.limit})
+            seek = {**lane, **without, "many": 2 * request.limit}
+            found = self._connection.execute(one, seek)
             ids |= set(found.scalars())
         again = parking.look_again(self._connection, sorted(ids), flavor, self._now)
         facts.add(again)
@@ -207,10 +215,20 @@ def _size(request: ClaimRequest) -> int:
 
 
 def _window(
-    connection: sa.Connection, size: int, flavor: Flavor, now: datetime
+    connection: sa.Connection,
+    size: int,
+    flavor: Flavor,
+    now: datetime,
+    passed_over: frozenset[str],
 ) -> Facts:
-    statement = claiming.look(flavor, "window")
-    return Facts(connection.execute(statement, {"size": size, "now": now}))
+    without = _without(passed_over, flavor)
+    statement = claiming.look(flavor, "window", has_without=bool(without))
+    return Facts(connection.execute(statement, {"size": size, "now": now, **without}))
+
+
+def _without(passed_over: frozenset[str], flavor: Flavor) -> dict[str, object]:
+    """Return the parameter of the ids that are passed over, if there are any."""
+    return {"without": parking.as_list(passed_over, flavor)} if passed_over else {}
 
 
 def _is_mine(job: Candidate, request: ClaimRequest) -> bool:

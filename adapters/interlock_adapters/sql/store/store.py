@@ -121,9 +121,11 @@ class SqlStore:
 
         def write(connection: sa.Connection) -> tuple[list[Job], bool]:
             now, epoch = self.database.dialect.lease_clock()
-            return claims.claim(
+            claimed = claims.claim(
                 connection, request, self.database.flavor, lease_now=now, epoch=epoch
             )
+            request.refuse_misfits(claimed[0])  # undoes the transaction
+            return claimed
 
         # No sync: a power cut that undoes the claim has ended its attempt as well.
         jobs: list[Job] = []
