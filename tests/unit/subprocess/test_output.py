@@ -136,3 +136,25 @@ class _subsequences:  # noqa: N801  (reads as a word)
     def __contains__(self, part: object) -> bool:
         rest = iter(self._text)
         return all(letter in rest for letter in str(part))
+
+
+class _Counting(Capture):
+    drawn = 0
+
+    def _draw(self, line: bytes) -> list[bytes]:
+        self.drawn += 1
+        return super()._draw(line)
+
+
+def test_lines_that_the_tail_cannot_keep_cost_nothing_and_are_counted() -> None:
+    capture = _Counting(head=64, tail=640)
+    data = b"".join(b"%05d\n" % number for number in range(10_000))
+    first = capture.feed(b"first\n", 0.0)
+    assert capture.feed(data, 0.0) == []
+    assert capture.drawn < 20
+    marker, *tail = capture.finish()
+    assert first == ["first"]
+    assert tail == [f"{number:05}" for number in range(10_000 - len(tail), 10_000)]
+    assert marker == (
+        f"[interlock: {6 * (10_000 - len(tail))} bytes of output dropped here]"
+    )
