@@ -82,12 +82,12 @@ def test_jobs_of_both_releases_wait_for_the_worker_whose_code_fits(
     with ExitStack() as opened:
         engine = opened.enter_context(Engine.open(url))
         with worker(releases[second], url):  # so that it can be submitted by name
-            until(lambda: engine.workers())
+            until(engine.workers)
             engine.pause("default")
             others = _insert(engine, params[second], 30)
         engine.resume("default")
         log = opened.enter_context(worker(releases[first], url))
-        until(lambda: engine.workers())
+        until(engine.workers)
         mine = _insert(engine, params[first], 30)  # behind those that do not fit
         assert {job.result for job in _ended(engine, mine)} == {
             "old 1" if first == "old" else "new 1x2"
@@ -113,12 +113,12 @@ def test_a_name_that_only_the_new_release_has_waits_for_it(
     with ExitStack() as opened:
         engine = opened.enter_context(Engine.open(url))
         with worker(releases["new"], url):
-            until(lambda: engine.workers())
+            until(engine.workers)
             engine.pause("default")
             crop = engine.submit("r.crop", {})
         engine.resume("default")
         opened.enter_context(worker(releases["old"], url))
-        until(lambda: engine.workers())
+        until(engine.workers)
         (mine,) = _insert(engine, OF_OLD, 1)
         assert _ended(engine, [mine])[0].status is JobStatus.SUCCEEDED
         assert "no running worker knows the job name" in engine.explain(crop.id)
