@@ -9,7 +9,8 @@ a connection on which no answer comes.
 import re
 import select
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -241,8 +242,21 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace(" ", r"\ ")
 
 
+@contextmanager
+def patient(opened: sa.Connection) -> Iterator[None]:
+    """Let statements take as long as they need: an upgrade, a vacuum."""
+    driver: Any = opened.connection.driver_connection
+    driver.answer_s = float("inf")
+    try:
+        yield
+    finally:
+        driver.answer_s = _ANSWER_S
+
+
 class Impatient(psycopg.Connection[Any]):
     """A connection that is closed when its server does not answer for too long."""
+
+    answer_s: float = _ANSWER_S  # without a byte of an answer
 
     def wait(self, gen: Waits[T], *args: Any, **kwargs: Any) -> T:
         """Wait as psycopg does, but not for ever."""
@@ -250,17 +264,17 @@ class Impatient(psycopg.Connection[Any]):
 
     def _bounded(self, gen: Waits[T]) -> Waits[T]:
         """Run psycopg's generator; it gets Ready.NONE while nothing is readable."""
-        until = time.monotonic() + _ANSWER_S
+        until = time.monotonic() + self.answer_s
         try:
             events = next(gen)
             while True:
                 ready = yield events
                 now = time.monotonic()
                 if ready:
-                    until = now + _ANSWER_S
+                    until = now + self.answer_s
                 elif now > until:
                     self.close()
-                    raise psycopg.OperationalError(f"no answer for {_ANSWER_S:g} s")
+                    raise psycopg.OperationalError(f"no answer for {self.answer_s:g} s")
                 events = gen.send(ready)
         except StopIteration as stop:
             value: T = stop.value

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from interlock_adapters.sql.postgres.connection import patient
 from interlock_adapters.sql.schema.tables import TABLES
 from interlock_adapters.sql.store import tidy
 from interlock_adapters.sql.store.database import Database
@@ -15,7 +16,7 @@ def maintain(database: Database, *, full: bool) -> list[str]:
         tidy.refuse_beside_workers(database)
     done = tidy.correct_counts(database)
     alone = database.engine.execution_options(isolation_level="AUTOCOMMIT")
-    with alone.connect() as connection:
+    with alone.connect() as connection, patient(connection):
         before = _size(connection)
         if database.can_write_alone:  # a session of our own, not a pooler's
             connection.exec_driver_sql("SET statement_timeout = 0")

@@ -233,7 +233,8 @@ def open_store(
 
 
 def _upgrade(engine: sa.Engine, where: connection.Target) -> list[str]:
-    with engine.begin() as opened:
+    with engine.begin() as opened, connection.patient(opened):
+        opened.exec_driver_sql("SET LOCAL statement_timeout = 0")
         if where.schema is not None:
             create = f'CREATE SCHEMA IF NOT EXISTS "{where.schema}"'
             opened.exec_driver_sql(create)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -16,6 +17,7 @@ from interlock.core.job import NewJob
 from interlock.core.records import ClaimRequest, WorkerInfo
 from interlock.ports import discovery
 from interlock.ports.clock import boot_id
+from interlock_adapters.sql.postgres.connection import Impatient
 from interlock_adapters.sql.schema import (
     guard_digests,
     installed_guards,
@@ -277,3 +279,28 @@ def test_an_upgrade_that_cannot_make_the_columns_whole_changes_nothing(
     discovery.upgrade_store(old.url)
     with Engine.open(old.url) as engine:
         assert engine.counts()[JobStatus.PENDING] == COUNTS["PENDING"]
+
+
+_SLOW = """
+CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF current_setting('statement_timeout') <> '0' THEN
+    RAISE EXCEPTION 'statements of an upgrade are cut off';
+  END IF;
+  PERFORM pg_sleep(0.4);
+END $$;
+CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('ALTER SEQUENCE')
+  EXECUTE FUNCTION slow();
+"""
+
+
+def test_an_upgrade_takes_as_long_as_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with old_database(POSTGRES, tmp_path, "0002") as old:
+        with psycopg.connect(old.url) as owner:
+            owner.execute(_SLOW)
+        monkeypatch.setattr(Impatient, "answer_s", 0.2)
+        discovery.upgrade_store(old.url)
+        with psycopg.connect(old.url) as owner:
+            owner.execute("DROP EVENT TRIGGER slow")
+        assert discovery.store_version(old.url) == guard_digests.HEAD
