@@ -16,7 +16,7 @@ from e2e import sample_jobs as jobs
 from e2e.processes import until
 from interlock import Engine, IllegalTransition, Job, JobStatus, StoreUnavailable
 from interlock.core.job import Move
-from interlock.core.lifecycle import Event
+from interlock.core.lifecycle import Event, Proof
 from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
@@ -246,3 +246,40 @@ def test_a_stricter_default_of_the_database_refuses_no_engine(url: str) -> None:
         rival.commit()
         cancel.result(deadline(20))
         assert engine.get(job.id).status is JobStatus.CANCELED
+
+
+def test_a_limit_that_is_set_while_a_job_ends_leaves_it_no_slot(
+    url: str, store: SqlStore
+) -> None:
+    """The end knows of no limit yet; a slot given to that job would stay for ever."""
+    scene = Scenario(store, ManualClock())
+    scene.store.add([scene.new(name="f") for _ in range(2)])
+    running = scene.claim("f", limit=2)
+    with Engine.open(url) as other, ThreadPoolExecutor(1) as pool:
+        with store.together():
+            scene.apply(running[0], Event.SUCCEED, proof=Proof.CGROUP)
+            setting = pool.submit(other._store.set_limit, "f", 1)
+            until(lambda: setting.done() or _ask(url, _WAIT))
+        setting.result(deadline(20))
+    assert store.limits() == {"f": (1, 1)}
+    assert store.verify() == []
+
+
+def test_a_duty_that_waits_for_an_end_holds_no_job(url: str, store: SqlStore) -> None:
+    """Else a cancel that holds the cause waits for the job, and the duty for it."""
+    scene = Scenario(store, ManualClock())
+    scene.store.set_limit("f", 1)
+    due = scene.add(name="f", run_at=scene.clock.now())
+    parked = scene.add(name="f")
+    park = sa.text("UPDATE interlock_job SET held_by = :cause WHERE id = :id")
+    with _rival(url) as rival, ThreadPoolExecutor(1) as pool:
+        rival.execute(park, {"cause": "due", "id": due.id})
+        rival.execute(park, {"cause": "key:name:f", "id": parked.id})
+        rival.commit()
+        rival.execute(claiming.lock_causes(), {"causes": ["key:name:f"]})
+        duty = pool.submit(store.reopen, "", now=scene.clock.now())
+        until(lambda: _ask(url, _WAIT))
+        locked = rival.execute(sa.text(f"{_LOCK} SKIP LOCKED"), {"id": due.id}).all()
+        rival.rollback()
+        duty.result(deadline(20))
+    assert len(locked) == 1

@@ -64,8 +64,9 @@ class Facts(NamedTuple):
 
 Predicate = Callable[[Row, Facts], bool]
 
-#: Guards on what the model leaves out: they may hold or not at any time, so each search
-#: takes both branches. Whatever they forbid only removes behaviour.
+#: Guards on what the model leaves out (`claiming` has them): they may hold or not at
+#: any time, so each search takes both branches. What they forbid only removes
+#: behaviour.
 UNMODELLED = frozenset({
     Guard.DUE, Guard.FRESH, Guard.OVERDUE, Guard.QUEUE_OPEN, Guard.SLOT_FREE,
 })  # fmt: skip

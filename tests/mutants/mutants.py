@@ -5,7 +5,7 @@ promise breaks. The judge of the chaos runs sees nothing but the records and the
 of the jobs, in the same simulated world; it must find those that leave a trace there:
 two trees at once, two ends, a lost job. The model must find, with the same rule off,
 those that are about the protocol; it knows no time, no hand-off to a supervisor, no
-limit of a name, and no store that forgets.
+limit of a name (`model.claiming` does), and no store that forgets.
 """
 
 from __future__ import annotations
@@ -113,7 +113,19 @@ MUTANTS: Final = {
     ),
     "a claim does not look at the limit": Mutant(
         planted=(without(frozenset({Guard.SLOT_FREE}), Event.CLAIM),),
-        seen_as="more trees of a name than its limit",
+        seen_as="more jobs of a name run than its limit",
+    ),
+    "a claim does not look at the pause": Mutant(
+        planted=(without(frozenset({Guard.QUEUE_OPEN}), Event.CLAIM),),
+        seen_as="started from a paused queue",
+    ),
+    "a claim does not wait until a job is due": Mutant(
+        planted=(without(frozenset({Guard.DUE}), Event.CLAIM),),
+        seen_as="started before it was due",
+    ),
+    "a claim does not look at the expiry": Mutant(
+        planted=(without(frozenset({Guard.FRESH}), Event.CLAIM),),
+        seen_as="started after it had expired",
     ),
     "a submit is acknowledged and not kept": Mutant(
         planted=(plants.forget_submits,),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Final, cast
 
@@ -17,9 +17,10 @@ from interlock.core.errors import (
 )
 from interlock.core.retry import Retry
 from interlock.jobs.options import Options
+from interlock.jobs.registry import Call, JobFunction
 from interlock.ports.store import JobStore
 
-from .jobs import narrow, work
+from .jobs import narrow, single, work
 from .network import Link
 from .processes import Process
 from .truth import Truth
@@ -39,10 +40,10 @@ class Client:
 
     def run(self, until: float) -> None:
         """Work for so long."""
-        acts = (self._submit, self._cancel, self._pause)
+        acts = (self._submit, self._cancel, self._pause, self._submit_backlog)
         while self._process.world.now < until:
             self._process.sleep(self._rng.expovariate(self._process.world.pace / 6))
-            (act,) = self._rng.choices(acts, [6, 3, 0.3])
+            (act,) = self._rng.choices(acts, [6, 3, 0.3, 0.2])
             act()
 
     def _insist(self, call: Callable[[], object]) -> None:
@@ -56,21 +57,38 @@ class Client:
                 return
 
     def _submit(self) -> None:
+        call = self._call(self._rng.choice([work, work, narrow, single]), 30)
+        self._send([call])
+
+    def _submit_backlog(self) -> None:
+        """Submit jobs that become due at the same moment."""
+        rng = self._rng
+        due = self._process.clock.now() + timedelta(seconds=rng.uniform(5, 60))
+        names = rng.choices([work, narrow, single], k=rng.randint(4, 12))
+        self._send([self._call(each, 2, due) for each in names])
+
+    def _call(
+        self, job: JobFunction[..., int], long_s: int, due: datetime | None = None
+    ) -> Call[int]:
         rng = self._rng
         label = f"{self._process.name}.{next(self._numbers)}"
-        job = rng.choice([work, work, narrow]).options(**self._options(label))
         fails = rng.random() < 0.3
-        call = job.call(
-            seconds=round(rng.expovariate(1 / rng.choice([1, 10, 30])), 3),
+        options = self._options(label)
+        if due is not None:
+            options["run_at"] = due
+            options.pop("expires_at", None)
+        return job.options(**options).call(
+            seconds=round(rng.expovariate(1 / rng.choice([1, 10, long_s])), 3),
             failures=rng.randint(1, 3) if fails else 0,
             passing=rng.random() < 0.8,
             stubborn=rng.random() < 0.3,
         )
 
+    def _send(self, calls: list[Call[int]]) -> None:
         def submit() -> None:
             with suppress(InvalidOption):  # it came too late for its `expires_at`
-                (handle,) = self._engine.submit_many([call])
-                self._truth.acknowledged.append(handle.id)
+                handles = self._engine.submit_many(calls)
+                self._truth.acknowledged += [handle.id for handle in handles]
 
         self._insist(submit)
 

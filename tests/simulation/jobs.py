@@ -7,7 +7,9 @@ from typing import Final
 from interlock import job
 
 NARROW: Final = "simulation.narrow"
-NARROW_LIMIT: Final = 2
+SINGLE: Final = "simulation.single"
+#: The most jobs of a name that may run.
+LIMITS: Final = {NARROW: 2, SINGLE: 1}
 
 
 @job(name="simulation.work")
@@ -20,7 +22,13 @@ def work(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int
     raise NotImplementedError
 
 
-@job(name=NARROW, max_running=NARROW_LIMIT)
+@job(name=NARROW, max_running=LIMITS[NARROW])
 def narrow(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int:
+    """See `work`."""
+    raise NotImplementedError
+
+
+@job(name=SINGLE, max_running=LIMITS[SINGLE])
+def single(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int:
     """See `work`."""
     raise NotImplementedError

@@ -105,6 +105,30 @@ def too_many_of_a_name(stage: Stage) -> None:
         stage.start(NARROW)
 
 
+def too_many_that_run(stage: Stage) -> None:
+    job, _ = stage.start()
+    stage.watched.set_limit(job.name, 0)
+    stage.truth.claimed(job)
+
+
+def a_start_from_a_paused_queue(stage: Stage) -> None:
+    job, _ = stage.start()
+    stage.watched.set_paused(job.queue, paused=True)
+    stage.truth.claimed(job)
+
+
+def a_start_that_came_early(stage: Stage) -> None:
+    job, _ = stage.start()
+    later = stage.clock.now() + timedelta(seconds=1)
+    stage.truth.claimed(replace(job, run_at=later))
+
+
+def a_start_that_came_late(stage: Stage) -> None:
+    job, _ = stage.start()
+    earlier = stage.clock.now() - timedelta(seconds=1)
+    stage.truth.claimed(replace(job, expires_at=earlier))
+
+
 def an_end_before_death(stage: Stage) -> None:
     job, _ = stage.start()
     stage.apply(job, Event.STOP, stop_cause=StopCause.SHUTDOWN)
@@ -196,6 +220,10 @@ PLANTED: Final[dict[Callable[[Stage], None], str]] = {
     a_tree_of_another_attempt: "started 2 of a RUNNING row",
     a_tree_of_an_ended_job: "started 1 of a SUCCEEDED row",
     too_many_of_a_name: "more trees of a name than its limit",
+    too_many_that_run: "more jobs of a name run than its limit",
+    a_start_from_a_paused_queue: "started from a paused queue",
+    a_start_that_came_early: "started before it was due",
+    a_start_that_came_late: "started after it had expired",
     an_end_before_death: "PENDING while a tree of it lives",
     a_success_that_failed: "succeed, but its tree: End.FAILED",
     a_timeout_that_came_early: "stopped by timeout after 4.900 s",

@@ -11,7 +11,7 @@ from interlock.core.job import Job, Move
 from interlock.core.lifecycle import TERMINAL, Event, JobStatus, StopCause, Who, row_of
 from interlock.testing.clock import START
 
-from .jobs import NARROW, NARROW_LIMIT
+from .jobs import LIMITS
 from .store import WatchedStore
 from .trees import End, Forest, Tree
 from .world import World
@@ -83,6 +83,21 @@ class Truth:
             self._violate(job.id, "a new attempt after an accepted cancel")
         if job.stop_cause is not None:
             self._violate(job.id, f"an attempt was born with {job.stop_cause}")
+        self._judge_the_start(job)
+
+    def _judge_the_start(self, job: Job) -> None:
+        """Judge whether a job might start: its limit, its queue and its times."""
+        records = self._store.records
+        most = records.limits.get(job.name)
+        if most is not None and records.running_count(job.name) > most:
+            self._violate(job.id, "more jobs of a name run than its limit")
+        if records.paused.get(job.queue):
+            self._violate(job.id, "started from a paused queue")
+        started = job.started_at or START
+        if job.run_at > started:
+            self._violate(job.id, "started before it was due")
+        if job.expires_at is not None and job.expires_at < started:
+            self._violate(job.id, "started after it had expired")
 
     def moved(self, before: Job, move: Move, after: Job) -> None:
         """Judge a move."""
@@ -121,7 +136,8 @@ class Truth:
             self._violate(job.id, "two live trees at once")
         if (job.status, job.attempt) != (_RUNNING, tree.attempt):
             self._violate(job.id, f"started {tree.attempt} of a {job.status} row")
-        if tree.name == NARROW and self._forest.crowd(NARROW) > NARROW_LIMIT:
+        most = LIMITS.get(tree.name)
+        if most is not None and self._forest.crowd(tree.name) > most:
             self._violate(job.id, "more trees of a name than its limit")
 
     def look_for_neglect(self) -> None:

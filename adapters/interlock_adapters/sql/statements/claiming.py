@@ -332,17 +332,20 @@ def try_causes() -> sa.TextClause:
 
 
 @cache
-def slots_for_running() -> sa.TextClause:
+def slots_for_running(flavor: Flavor) -> sa.TextClause:
     """Return the INSERT that gives slots of `:key` to the running jobs of `:name`.
 
-    They run already: more of them than the limit allows keep theirs until they end.
+    They run already: more of them than the limit allows keep theirs until they end. It
+    waits for those that are about to end: they delete only slots that they see.
     """
+    ending = " FOR NO KEY UPDATE" if flavor.is_postgres else ""
     return sa.text(
-        "INSERT INTO interlock_slot (key, number, job_id, attempt)"
-        " SELECT given.key, (SELECT coalesce(max(number), 0) FROM interlock_slot AS s"
-        " WHERE s.key = given.key) + row_number() OVER (ORDER BY id), id, attempt"
-        " FROM interlock_job CROSS JOIN (SELECT CAST(:key AS text) AS key) AS given"
+        "WITH running AS MATERIALIZED (SELECT id, attempt FROM interlock_job"
         f" WHERE status = '{RUNNING}' AND name = :name"
         " AND NOT EXISTS (SELECT 1 FROM interlock_slot AS s"
-        " WHERE s.job_id = interlock_job.id AND s.key = given.key)"
+        f" WHERE s.job_id = interlock_job.id AND s.key = :key) ORDER BY id{ending})"
+        " INSERT INTO interlock_slot (key, number, job_id, attempt)"
+        " SELECT given.key, (SELECT coalesce(max(number), 0) FROM interlock_slot AS s"
+        " WHERE s.key = given.key) + row_number() OVER (ORDER BY id), id, attempt"
+        " FROM running CROSS JOIN (SELECT CAST(:key AS text) AS key) AS given"
     )

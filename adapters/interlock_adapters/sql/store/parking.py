@@ -212,12 +212,12 @@ def reopen(
     """Open jobs whose cause is gone. See `JobStore.reopen`."""
     if flavor.now is not None:
         now = connection.execute(_CLOCK).scalar_one()
-    is_more = promote(connection, flavor, now, BATCH) == BATCH
     found = connection.execute(
         claiming.causes(flavor), {"after": after, "many": _CAUSES}
     )
     causes = list(found.scalars())
     lock(connection, causes, flavor)
+    is_more = promote(connection, flavor, now, BATCH) == BATCH
     rooms = _rooms(connection, causes, flavor)
     opened = open_some(connection, rooms, flavor)
     is_through = len(causes) < _CAUSES
@@ -264,7 +264,8 @@ def set_limit(
             " ON CONFLICT (key) DO UPDATE SET max_running = :most"
         )
         connection.execute(upsert, {"key": key, "most": max_running})
-        connection.execute(claiming.slots_for_running(), {"key": key, "name": name})
+        values = {"key": key, "name": name}
+        connection.execute(claiming.slots_for_running(flavor), values)
     open_some(connection, _rooms(connection, [_KEY + key], flavor), flavor)
 
 

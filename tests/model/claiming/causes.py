@@ -1,0 +1,65 @@
+"""What keeps a job from starting, and who is opened when that is gone."""
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+from .rules import Rules
+from .state import Job, Rows, Slot, State, Status
+
+DUE: Final = "due"
+EXPIRED: Final = "expired"
+PAUSED: Final = "paused:q"
+
+Write = tuple[str, Any, Any]
+
+
+def key(name: str) -> str:
+    """Return the cause of a name whose slots are all taken."""
+    return f"key:{name}"
+
+
+def cause(job: Job, rows: Rows, rules: Rules) -> str | None:
+    """Return the cause that keeps a job from starting. See `Facts.cause`."""
+    if rules.look_sees_moments and (job.is_early or job.is_late):
+        return DUE if job.is_early else EXPIRED
+    if rules.look_sees_pauses and rows.is_paused and job.queue == "q":
+        return PAUSED
+    is_full = rules.look_sees_slots and rows.free(job.name) == ()
+    return key(job.name) if is_full else None
+
+
+def job_write(number: int, **fields: object) -> Write:
+    """Return the UPDATE of a job."""
+    return "job", number, tuple(sorted(fields.items()))
+
+
+def opened(
+    state: State, place: int, rows: Rows, some: Iterable[tuple[str, int]]
+) -> list[int]:
+    """Return the best jobs that are parked on causes, so many of each; none locked."""
+    locked = state.locked_rows(place)
+    found: list[int] = []
+    for held, many in some:
+        parked = [
+            number
+            for number, job in enumerate(rows.jobs)
+            if job.status is Status.WAITING and job.held == held
+        ]
+        found += [number for number in parked if number not in locked][:many]
+    return found
+
+
+def opening(numbers: Iterable[int]) -> list[Write]:
+    """Return the UPDATE that opens jobs."""
+    return [job_write(number, held=None) for number in numbers]
+
+
+def promoted(state: State, place: int, rows: Rows) -> list[int]:
+    """Return the jobs that have become due and are not locked."""
+    due = opened(state, place, rows, [(DUE, len(rows.jobs))])
+    return [number for number in due if not rows.jobs[number].is_early]
+
+
+def slots_of(rows: Rows, jobs: Collection[int]) -> list[Slot]:
+    """Return the slots of some jobs."""
+    return sorted(slot for slot in rows.slots if slot.job in jobs)
