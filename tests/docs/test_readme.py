@@ -162,7 +162,7 @@ def test_the_commands_run_with_the_example(
     [
         "--help",
         *(
-            c.name or c.callback.__name__.rstrip("_")
+            c.name or c.callback.__name__.rstrip("_").replace("_", "-")
             for c in app.registered_commands
             if c.callback
         ),

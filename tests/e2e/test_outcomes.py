@@ -142,7 +142,10 @@ def test_many_empty_lines_are_few_rows(contained: Engine) -> None:
 def test_a_job_sees_itself_and_reports_progress(working: Engine) -> None:
     handle = working.submit(jobs.environment)
     job = handle.wait(deadline(20))
+    assert isinstance(job.result, dict)
+    (worker,) = working.workers()
     assert job.result == {
+        "INTERLOCK_PLACE": worker.place,
         "INTERLOCK_JOB_ID": job.id,
         "INTERLOCK_JOB_NAME": "t.environment",
         "INTERLOCK_ATTEMPT": "1",

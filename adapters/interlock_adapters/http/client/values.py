@@ -42,7 +42,7 @@ def rejections(body: Mapping[str, Any]) -> list[Rejection]:
 
 def lines(body: Mapping[str, Any]) -> LogLines:
     """Return lines of a log."""
-    cursor = body["next_cursor"]
+    cursor = body.get("next_cursor")
     return LogLines(
         (read(LogLine, item) for item in body["items"]),
         next_after=None if cursor is None else int(cursor),
