@@ -14,7 +14,7 @@ def maintain(database: Database, *, full: bool) -> list[str]:
     """Tidy the tables up; return what was done. See `discovery.maintain_store`."""
     if full:
         tidy.refuse_beside_workers(database)
-    done = tidy.correct_counts(database)
+    done = tidy.correct_counts(database) + tidy.free_slots(database)
     alone = database.engine.execution_options(isolation_level="AUTOCOMMIT")
     with alone.connect() as connection, patient(connection):
         before = _size(connection)

@@ -21,7 +21,7 @@ def maintain(database: Database, path: Path, *, full: bool) -> list[str]:
     """Tidy the file up; return what was done. See `discovery.maintain_store`."""
     if full:
         tidy.refuse_beside_workers(database)
-    done = tidy.correct_counts(database)
+    done = tidy.correct_counts(database) + tidy.free_slots(database)
     before = path.stat().st_size
     with database.engine.execution_options(alone=True).connect() as connection:
         given_back = True

@@ -1,10 +1,19 @@
 """What `interlock maintain` does in every database."""
 
+import sqlalchemy as sa
+
 from interlock.core.errors import StoreUnavailable
 from interlock_adapters.sql.schema import live_workers
+from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.upgrade import HEAD
 from interlock_adapters.sql.store import tally
 from interlock_adapters.sql.store.database import Database
+
+_FREE = (
+    "DELETE FROM interlock_slot WHERE NOT EXISTS (SELECT 1 FROM interlock_job AS j"
+    f" WHERE j.id = interlock_slot.job_id AND j.status = '{RUNNING}'"
+    " AND j.attempt = interlock_slot.attempt)"
+)
 
 
 def correct_counts(database: Database) -> list[str]:
@@ -17,6 +26,12 @@ def correct_counts(database: Database) -> list[str]:
         return ["The counts agree with the jobs."]
     database.repeated(lambda connection: tally.recount(connection, database.flavor))
     return [f"The counts of {len(wrong)} kinds of jobs were wrong, and are corrected."]
+
+
+def free_slots(database: Database) -> list[str]:
+    """Free slots of limits that no running attempt holds: an error of the past."""
+    many = database.repeated(lambda c: c.execute(sa.text(_FREE)).rowcount)
+    return [f"{many} slots of limits were free again."] if many else []
 
 
 def refuse_beside_workers(database: Database) -> None:

@@ -47,6 +47,21 @@ def test_wrong_counts_are_found_and_corrected(url: str) -> None:
         assert engine.verify() == []
 
 
+def test_a_slot_that_nobody_holds_is_freed(url: str) -> None:
+    with Engine.open(url) as engine:
+        job = engine.submit(jobs.add, 1)
+        engine._store.set_limit("t.add", 1)
+        _raw(
+            url,
+            "INSERT INTO interlock_slot (key, number, job_id, attempt)"
+            f" VALUES ('name:t.add', 1, '{job.id}', 1)",
+        )
+        engine.cancel(job.id)
+        assert "holds a slot" in engine.verify()[0].what
+        assert "1 slots of limits were free again." in discovery.maintain_store(url)
+        assert engine.verify() == []
+
+
 def test_it_works_beside_workers_but_not_with_full(url: str) -> None:
     with Engine.open(url) as engine, engine.worker():
         assert engine.submit(jobs.add, 1).result(deadline(20)) == 2
