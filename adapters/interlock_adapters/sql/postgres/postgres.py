@@ -243,10 +243,27 @@ def _upgrade(engine: sa.Engine, where: connection.Target) -> list[str]:
                 f"{where.where} has no schema in its search_path. Add ?schema=NAME to "
                 "the URL: the tables will be in that schema. Nothing was changed."
             )
+        if upgrade.current(opened) is None:
+            _refuse_encoding(opened, where)
         lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
         opened.execute(lock, {"key": _UPGRADE_LOCK})
         now = opened.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
         return upgrade.upgrade(opened, now=now)  # workers' heartbeats are by this clock
+
+
+def _refuse_encoding(opened: sa.Connection, where: connection.Target) -> None:
+    """Refuse to create tables where not every text can be stored and found.
+
+    Raises:
+        StoreUnavailable: the encoding, and what to do.
+    """
+    encoding = opened.scalar(sa.text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise StoreUnavailable(
+            f"{where.where} has the encoding {encoding}, which cannot hold every text. "
+            "Create a database with UTF8: CREATE DATABASE name ENCODING 'UTF8' "
+            "TEMPLATE template0. Nothing was changed."
+        )
 
 
 class PostgresSchema:
