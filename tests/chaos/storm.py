@@ -46,18 +46,23 @@ class Storm:
         self.faults: list[str] = []
         self.ids: list[str] = []
         self.witness = Witness(url, seed, self.ids)
+        self._logs: dict[int, Path] = {}  # of workers, by their pid
         self.workers = [self._worker() for _ in range(WORKERS)]
         self.asleep: list[tuple[float, subprocess.Popen[bytes]]] = []
 
     def _worker(self) -> subprocess.Popen[bytes]:
         program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
         options = ["--database", self.url, "--concurrency", "5"]
-        return subprocess.Popen(
-            [*program, "chaos.chaos_jobs", *options, "--lease", str(LEASE_S)],
-            cwd=Path(__file__).parents[1],
-            start_new_session=True,
-            stderr=subprocess.DEVNULL,
-        )
+        log = self.folder / f"worker-{time.monotonic_ns()}.log"
+        with log.open("wb") as said:
+            worker = subprocess.Popen(
+                [*program, "chaos.chaos_jobs", *options, "--lease", str(LEASE_S)],
+                cwd=Path(__file__).parents[1],
+                start_new_session=True,
+                stderr=said,
+            )
+        self._logs[worker.pid] = log
+        return worker
 
     def blow(self, seconds: float) -> None:
         """Submit and destroy for so long."""
@@ -85,6 +90,8 @@ class Storm:
                 self.done["starts in vain"] += 1
                 if code != UNUSABLE:
                     self.faults.append(f"worker {worker.pid}: it ended with {code}")
+                    said = self._logs[worker.pid].read_text(errors="replace")
+                    print(f"worker {worker.pid} said: {said[-3000:]}")
                 self.workers[number] = self._worker()
 
     def _submit_some(self, engine: Engine) -> None:

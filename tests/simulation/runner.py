@@ -28,6 +28,7 @@ class HostRunner:
 
     containment = "namespace"
     place = "memory"
+    trouble: str | None = None
     is_ready = True
 
     def __init__(self, host: Host, worker: Process, forest: Forest) -> None:

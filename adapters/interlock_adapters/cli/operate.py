@@ -52,7 +52,7 @@ def workers(
     """List the workers."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         place = ("id", "host", "pid", "containment")
-        load = ("concurrency", "queues", "seen_at")
+        load = ("concurrency", "queues", "seen_at", "trouble")
         show.records(engine.workers(), (*place, *load), as_json=as_json)
 
 

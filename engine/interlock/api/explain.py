@@ -44,7 +44,7 @@ def _in(moment: datetime, now: datetime) -> str:
     return f"{max(0.0, (moment - now).total_seconds()):.1f} s"
 
 
-def _queued(store: JobStore, job: Job, now: datetime) -> str:
+def _queued(store: JobStore, job: Job, now: datetime) -> str:  # noqa: PLR0911  (one arm a reason)
     if any(q.name == job.queue and q.paused for q in store.queues()):
         return (
             f"Waiting: queue {job.queue!r} is paused. Resume it: "
@@ -68,6 +68,8 @@ def _queued(store: JobStore, job: Job, now: datetime) -> str:
             f"Waiting: no worker is running. Start one{module_hint}: "
             "interlock worker MODULE"
         )
+    if workers and all(worker.trouble for worker in workers):
+        return f"Waiting: worker {workers[0].id} cannot start it: {workers[0].trouble}."
     misfit = published.misfit_everywhere(job, workers)
     if misfit is not None:
         return (

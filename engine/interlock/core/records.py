@@ -261,6 +261,7 @@ class WorkerInfo:
     lease_s: float | None = None  # it is seen three times in it; None: an older one
     jobs: Mapping[str, object] | None = None  # what it publishes of each: `published`
     place: str | None = None  # the mark of the store's place that its processes carry
+    trouble: str | None = None  # why it cannot start jobs, if that lasts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,11 @@ class Runner(Protocol):
         """Whether it can start attempts; False: the worker must not claim now."""
         ...
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it cannot start attempts for long, in words; None: it can, or soon."""
+        ...
+
     def start(self, launch: Launch) -> Execution:
         """Start one attempt, and return at once. A failed start gives an ExitSeen."""
         ...

@@ -66,6 +66,7 @@ class InlineRunner:
 
     containment = "inline"
     place = "inline"  # of no process
+    trouble: str | None = None
     domain: str | None = None
     is_ready = True
 

@@ -258,7 +258,13 @@ class RecordsContract:
             domain="/d",
         )
         newer = replace(older, id="a", started_at=now + LEASE, domain=None)
-        newer = replace(newer, queues=None, lease_s=1.5, jobs={"f": {"type": "object"}})
+        newer = replace(
+            newer,
+            queues=None,
+            lease_s=1.5,
+            jobs={"f": {"type": "object"}},
+            trouble="late",
+        )
         for worker in (newer, older):
             scene.store.see_worker(worker)
         refreshed = replace(older, seen_at=now + 2 * LEASE)

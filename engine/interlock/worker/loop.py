@@ -106,6 +106,7 @@ class Worker:
         self._answer = answer or _refuse
         self._published: Mapping[str, object] | None = None  # until it runs
         self._fit = Fit({})
+        self._trouble_told = runner.trouble
         self._started_at = clock.now()  # the store's, once it runs
         self._boot_id = boot_id()
         self._shutdown = Shutdown(settings.shutdown_grace)
@@ -230,6 +231,7 @@ class Worker:
                 lease_s=self._settings.lease,
                 jobs=self._published,
                 place=self._runner.place,
+                trouble=self._trouble_told,
             )
         )
 
@@ -242,6 +244,9 @@ class Worker:
         changed = self._wakeup.wait(min(most_s, self._idle_s()), self._sources())
         changed |= bool(self._gather_s) and self._wakeup.wait(self._gather_s)
         self._runner.tend()
+        if self._runner.trouble != self._trouble_told:
+            self._trouble_told = self._runner.trouble
+            self._renewal.next_at = 0.0  # tells it
         self._attempts.observe()
         self._shut_down()
         try:

@@ -38,6 +38,7 @@ class WorkerOut(BaseModel):
     seen_at: datetime
     domain: str | None
     queues: list[str] | None
+    trouble: str | None
 
 
 class WorkerPageOut(BaseModel):

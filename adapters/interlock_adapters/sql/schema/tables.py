@@ -346,6 +346,7 @@ class WorkerRow(Base, table=True):
     lease_s: float | None = None
     jobs: dict[str, Any] | None = _json()
     place: str | None = None
+    trouble: str | None = None
 
 
 TABLES = Base.metadata.tables

@@ -50,6 +50,7 @@ class Launcher:
         self._pause_s = 0.0
         self._restart_at = 0.0
         self._loaded_at = 0.0
+        self._is_slow = False
         self._slow_at = float("inf")  # when to report that it imports for long
         self.first = 0
         self._start()
@@ -74,11 +75,25 @@ class Launcher:
         """Whether a zygote is there or will be started soon."""
         return self.is_there or self._pause_s <= _SOON_S
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no job can start, if that lasts: an import that hangs, or fails."""
+        if self.has_loaded:
+            return None
+        if self._is_slow:
+            return f"its job modules have been importing for over {SLOW_IMPORT_S} s"
+        if not self.comes_soon:
+            return (
+                "the process that prepares its jobs fails again and again: see its log"
+            )
+        return None
+
     def report_slow_import(self) -> None:
         """Log once that a zygote has been importing the job modules for long."""
         if self.has_loaded or boot() < self._slow_at:
             return
         self._slow_at = float("inf")
+        self._is_slow = True
         _log.warning(
             "The job modules have been importing for %s s: no job starts here before "
             "that has ended. The stack of the import is on stderr. The modules: %s.",
@@ -95,7 +110,7 @@ class Launcher:
         }
         environment |= {BIND_NOW: "1", "PYTHONPATH": os.pathsep.join(self._path)}
         environment[PLACE] = self._place
-        self._slow_at = boot() + SLOW_IMPORT_S
+        self._slow_at, self._is_slow = boot() + SLOW_IMPORT_S, False
         config = {**self._config, "domain": str(self.domain), "first": self.first}
         config["scratch"] = str(self._scratch / name[:8])
         program = [sys.executable, "-m", "interlock_adapters.subprocess.zygote.zygote"]

@@ -83,6 +83,11 @@ class SubprocessRunner:
         return self._launcher.has_loaded
 
     @property
+    def trouble(self) -> str | None:
+        """See `Runner.trouble`."""
+        return self._launcher.trouble
+
+    @property
     def domain(self) -> str | None:
         """See `Runner.domain`: while a shim of an earlier zygote runs, none has all."""
         if any(number < self._launcher.first for number in self._running):

@@ -28,7 +28,7 @@ FROZEN = {
         "434e7317725e7d6c1d85fe549a749a332558e6bb7d52d68aab0ec0656a381bde"
     ),
     "0006_tally_and_place.py": (
-        "71db808bddac20293ea7ad771fbcae57640ff5027bb23b6db7a38a8e981c83d1"
+        "2f5edb39b56be028074a2307927dac3982871630497b00948ab4e8c03dee16cd"
     ),
 }
 

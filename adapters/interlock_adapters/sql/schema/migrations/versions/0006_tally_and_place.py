@@ -29,7 +29,9 @@ _BASE = {
 def upgrade() -> None:
     """Add the tables, and count the jobs that there are."""
     is_postgres = op.get_bind().dialect.name == "postgresql"
-    op.add_column("interlock_worker", sa.Column("place", sa.String(), nullable=True))
+    for name in ("place", "trouble"):
+        column = sa.Column(name, sa.String(), nullable=True)
+        op.add_column("interlock_worker", column)
     op.create_table(
         "interlock_feed",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
