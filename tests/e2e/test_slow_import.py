@@ -20,11 +20,12 @@ def test_an_import_that_hangs_is_reported_with_its_stack(tmp_path: Path) -> None
         until(lambda: "have been importing for 10 s" in worker.said(), 40)
         until(lambda: "in hang" in worker.said(), 40)
         assert "no job starts here before that has ended" in worker.said()
+        until(lambda: worker.engine.workers()[0].trouble)
         (registered,) = worker.engine.workers()
         assert registered.trouble is not None
         assert "have been importing for over 10 s" in registered.trouble
         assert registered.trouble in worker.engine.explain(handle.id)
         end.touch()
         assert handle.result(deadline(20)) == "late"
-        assert worker.engine.workers()[0].trouble is None
+        until(lambda: worker.engine.workers()[0].trouble is None)
         assert worker.said().count("have been importing") == 1
