@@ -10,7 +10,8 @@ from interlock.jobs.registry import prepare, refuse_while_importing, registered
 from interlock.ports import discovery
 from interlock.ports.clock import Clock
 from interlock.ports.store import JobStore
-from interlock.worker.loop import Answer, Worker
+from interlock.worker.loop import Worker
+from interlock.worker.requests import Answer
 from interlock.worker.settings import WorkerSettings
 
 _DESCRIPTORS = 256  # for all the rest of a process

@@ -8,35 +8,31 @@ each step is due, `attempts` what happens to the running jobs.
 """
 
 import logging
-import os
 import random
-import socket
 import threading
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from interlock.core.errors import InterlockError, Misfits, NotGuarded, StoreUnavailable
 from interlock.core.job import Job
 from interlock.core.lifecycle import row_of
-from interlock.core.observations import Launch
-from interlock.core.records import ClaimRequest, Needs, WorkerInfo
-from interlock.jobs.published import describe
+from interlock.core.records import ClaimRequest, Needs
 from interlock.jobs.registry import JobFunction
-from interlock.ports.clock import Clock, boot_id
+from interlock.ports.clock import Clock
 from interlock.ports.runner import Runner, Source
 from interlock.ports.store import JobStore
-from interlock.ports.tracing import tracer
-from interlock.worker.attempts import Attempts, Tracked
+from interlock.worker.attempts import Attempts
 from interlock.worker.duties import Duty
 from interlock.worker.fit import Fit
+from interlock.worker.launching import launch
 from interlock.worker.reaper import Reaper
+from interlock.worker.registration import Registration, new_worker_id
+from interlock.worker.requests import Answer, answer_some, refuse
 from interlock.worker.salvage import store_each
 from interlock.worker.settings import WorkerSettings
 from interlock.worker.shutdown import Shutdown, Step
-from interlock.worker.supervision import Supervised
 
 _log = logging.getLogger("interlock.worker")
 _POLL_S: Final = 2.0  # an idle worker looks so often: what a lost notification costs
@@ -47,31 +43,6 @@ _STOCK_S: Final = 10.0  # of events that counts have to read, at most
 _STORE_DOWN_S: Final = 0.5
 _GROUP: Final = 4  # ends in one transaction, of four times as many attempts
 _GATHER_S: Final = 0.005
-_ANSWER_S: Final = 0.1  # for requests of jobs, in one turn
-
-
-#: Handles a request of a running job, and returns the answer as JSON.
-Answer = Callable[[Job, Mapping[str, Any]], Mapping[str, object]]
-
-
-def _refuse(_job: Job, _request: Mapping[str, Any]) -> Mapping[str, object]:
-    message = "This worker takes no requests from its jobs."
-    return {"error": {"kind": "InterlockError", "message": message, "about": {}}}
-
-
-def _no_request(error: Exception) -> Mapping[str, object]:
-    message = f"The worker cannot handle this request ({type(error).__name__})."
-    return {"error": {"kind": "InterlockError", "message": message, "about": {}}}
-
-
-def new_worker_id() -> str:
-    """Return an id that no other start of a worker has."""
-    return f"{_host()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-
-
-def _host() -> str:
-    """Return this host's name as text that every database can store."""
-    return socket.gethostname().encode("utf-8", "replace").decode()
 
 
 class Worker:
@@ -103,12 +74,9 @@ class Worker:
             rng or random.Random(),  # noqa: S311  (jitter)
         )
         self._reaper = Reaper(store, self.id, runner, self._attempts.ended)
-        self._answer = answer or _refuse
-        self._published: Mapping[str, object] | None = None  # until it runs
-        self._fit = Fit({})
-        self._trouble_told = runner.trouble
-        self._started_at = clock.now()  # the store's, once it runs
-        self._boot_id = boot_id()
+        self._answer = answer or refuse
+        self._registration = Registration(self.id, store, runner, settings, clock)
+        self._fit = Fit({})  # until it runs
         self._shutdown = Shutdown(settings.shutdown_grace)
         self._must_leave = False  # whatever still runs, or is not written
         self._may_find_jobs = True
@@ -202,10 +170,8 @@ class Worker:
 
     def _begin(self) -> None:
         self._set_limits()
-        self._published = describe(self._jobs)
-        self._fit = Fit(self._published)
-        self._started_at = self._store.now()
-        self._register()
+        self._registration.begin(self._jobs)
+        self._fit = Fit(self._registration.published or {})
         self.ready.set()
 
     def _set_limits(self) -> None:
@@ -213,27 +179,6 @@ class Worker:
         for job in self._jobs.values():
             if limits.get(job.name, (0, None))[1] != job.max_running:
                 self._store.set_limit(job.name, job.max_running)
-
-    def _register(self) -> None:
-        queues = self._settings.queues
-        self._store.see_worker(
-            WorkerInfo(
-                id=self.id,
-                host=_host(),
-                pid=os.getpid(),
-                boot_id=self._boot_id,
-                containment=self._runner.containment,
-                concurrency=self._settings.concurrency,
-                queues=None if queues is None else tuple(sorted(queues)),
-                started_at=self._started_at,
-                seen_at=self._clock.now(),
-                domain=self._runner.domain,
-                lease_s=self._settings.lease,
-                jobs=self._published,
-                place=self._runner.place,
-                trouble=self._trouble_told,
-            )
-        )
 
     def turn(self, most_s: float = _POLL_S) -> bool:
         """Wait for an event, and handle it: one turn of the loop.
@@ -244,8 +189,7 @@ class Worker:
         changed = self._wakeup.wait(min(most_s, self._idle_s()), self._sources())
         changed |= bool(self._gather_s) and self._wakeup.wait(self._gather_s)
         self._runner.tend()
-        if self._runner.trouble != self._trouble_told:
-            self._trouble_told = self._runner.trouble
+        if self._registration.has_news:
             self._renewal.next_at = 0.0  # tells it
         self._attempts.observe()
         self._shut_down()
@@ -282,7 +226,7 @@ class Worker:
             if duty.is_due(now):
                 self._perform(duty, now)
         self._exchange()
-        self._answer_requests()
+        answer_some(self._attempts, self._answer, self._clock, report=self._report)
 
     def _perform(self, duty: Duty, now: float) -> None:
         """Perform a duty; its failure does not keep the others from being performed."""
@@ -299,21 +243,6 @@ class Worker:
         if words != self._trouble:
             _log.error("This worker goes on after an error.", exc_info=error)
         self._trouble = words
-
-    def _answer_requests(self) -> None:
-        """Answer requests of jobs for a moment; the others are answered next turn."""
-        until = self._clock.boot() + _ANSWER_S
-        while self._clock.boot() <= until:
-            asked = self._attempts.next_request()
-            if asked is None:
-                return
-            tracked, request = asked
-            try:
-                reply = self._answer(tracked.job, request)
-            except Exception as error:  # noqa: BLE001  (a job can ask what it likes)
-                self._report(error)
-                reply = _no_request(error)
-            tracked.execution.reply({"number": request["number"], **reply})
 
     def _exchange(self) -> None:
         """Write the ends of jobs and claim for the freed slots, in one transaction.
@@ -446,12 +375,12 @@ class Worker:
         lease = self._settings.lease
         held = self._attempts.held()
         if held:
-            self._register()
+            self._registration.beat()
             renewed = self._store.renew(self.id, held, timedelta(seconds=lease))
             self._attempts.extend(renewed, held, now + lease - self._settings.margin)
             return
         with self._store.together():
-            self._register()
+            self._registration.beat()
             needs = self._store.needs(now=self._clock.now())
         self._attend(now, needs)
 
@@ -480,25 +409,14 @@ class Worker:
             self._looking.next_at = min(self._looking.next_at, due_at)
 
     def _start(self, job: Job, claimed: float) -> None:
-        """Start a claimed job.
-
-        Its lease counts from before the claim was sent. Its timeout counts from now;
-        otherwise a slow store would end jobs as TIMEOUT that never ran.
-        """
+        lease_deadline = claimed + self._settings.lease - self._settings.margin
         function = self._jobs[job.name]
-        timeout = job.timeout_s
-        span = tracer().running(job)
-        launch = Launch(
-            job=job,
-            lease_deadline=claimed + self._settings.lease - self._settings.margin,
-            deadline_at=None
-            if timeout is None
-            else self._clock.now() + timedelta(seconds=timeout),
-            isolation=function.isolation,
-            limits=function.limits,
-            trace=span.carrier,
+        self._attempts.add(
+            launch(
+                job,
+                function,
+                self._runner,
+                self._clock,
+                lease_deadline=lease_deadline,
+            )
         )
-        deadline = None if timeout is None else self._clock.boot() + timeout
-        state = Supervised(job=job, deadline=deadline)
-        execution = self._runner.start(launch)
-        self._attempts.add(Tracked(state=state, execution=execution, span=span))

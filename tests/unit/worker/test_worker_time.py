@@ -280,14 +280,14 @@ def test_a_cancel_is_found_by_polling_if_its_wake_up_was_lost(
 
 
 def test_a_worker_says_how_long_its_lease_is(worker: Worker, store: SlowStore) -> None:
-    worker._register()
+    worker._registration.beat()
     assert [seen.lease_s for seen in store.workers()] == [100]
 
 
 def test_workers_that_were_killed_long_ago_are_forgotten(
     worker: Worker, store: SlowStore, clock: ManualClock
 ) -> None:
-    worker._register()
+    worker._registration.beat()
     (row,) = store.workers()
     store.see_worker(replace(row, id="old"))
     clock.advance(3 * 86_400)

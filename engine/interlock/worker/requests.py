@@ -1,0 +1,45 @@
+"""Answers the requests of running jobs: submits and looks of `current_job()`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from interlock.core.job import Job
+from interlock.ports.clock import Clock
+from interlock.worker.attempts import Attempts
+
+_ANSWER_S: Final = 0.1  # for requests, in one turn
+
+#: Handles a request of a running job, and returns the answer as JSON.
+Answer = Callable[[Job, Mapping[str, Any]], Mapping[str, object]]
+
+
+def refuse(_job: Job, _request: Mapping[str, Any]) -> Mapping[str, object]:
+    """Answer that a worker without an engine takes no requests."""
+    return _error("This worker takes no requests from its jobs.")
+
+
+def answer_some(
+    attempts: Attempts,
+    answer: Answer,
+    clock: Clock,
+    *,
+    report: Callable[[Exception], None],
+) -> None:
+    """Answer requests for a moment; the others are answered in the next turn."""
+    until = clock.boot() + _ANSWER_S
+    while clock.boot() <= until:
+        asked = attempts.next_request()
+        if asked is None:
+            return
+        tracked, request = asked
+        try:
+            reply = answer(tracked.job, request)
+        except Exception as error:  # noqa: BLE001  (a job can ask what it likes)
+            report(error)
+            kind = type(error).__name__
+            reply = _error(f"The worker cannot handle this request ({kind}).")
+        tracked.execution.reply({"number": request["number"], **reply})
+
+
+def _error(message: str) -> Mapping[str, object]:
+    return {"error": {"kind": "InterlockError", "message": message, "about": {}}}
