@@ -76,7 +76,7 @@ def serve(
     app = create_app(engine, settings=settings)
     with bound(host, port) as listening:
         where = f"[{host}]" if ":" in host else host
-        url = f"http://{where}:{listening.getsockname()[1]}"
+        url = f"http://{where}:{listening.getsockname()[1]}{settings.root_path}"
         config = uvicorn.Config(
             app,
             http=Connection,
