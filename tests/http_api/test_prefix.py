@@ -172,6 +172,17 @@ def test_a_prefix_that_leads_elsewhere_is_refused(
         Settings(root_path=prefix)
 
 
+def test_a_prefix_like_a_path_of_the_server_hides_none(engine: Engine) -> None:
+    settings = Settings(root_path="/jobs")
+    with client_of(create_app(engine, settings=settings)) as api:
+        for path, title in (("/jobs", "Jobs"), ("/jobs/jobs", "Jobs")):
+            assert f"<h1>{title}</h1>" in api.get(path).text
+        for path in ("/", "/jobs/"):
+            assert "<h1>Overview</h1>" in api.get(path).text
+        told = {"X-Forwarded-Prefix": "/v1"}
+        assert api.get("/v1/jobs", headers=told).json()["items"] == []
+
+
 def test_two_prefixes_in_one_request_are_refused(api: httpx.Client) -> None:
     twice = [("X-Forwarded-Prefix", "/a"), ("X-Forwarded-Prefix", "/b")]
     problem(api.get("/jobs", headers=twice), 400, "invalid-prefix")

@@ -22,6 +22,11 @@ _TOO_SHORT: Final = (
 
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9_~.-]*[A-Za-z0-9_~-][A-Za-z0-9_~.-]*)*")
 _MAX_PREFIX: Final = 200
+#: As a browser sends it: RFC 6454, 6.2. `*` would open the server to every site.
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_AN_ORIGIN: Final = (
+    "scheme, host and port of one site in lower case, such as https://example.org"
+)
 _A_PREFIX: Final = (
     "a path such as /jobs, of up to 200 letters, digits and . _ ~ -, that does not "
     "begin with /v1"
@@ -71,7 +76,7 @@ class Settings:
     Args:
         tokens: who may come in; none: everybody, from this machine only.
         hosts: names by which the server may be called, beside the local ones.
-        origins: other sites (`https://example.org`) whose pages may write.
+        origins: other sites (`https://example.org`) whose pages may read and write.
         root_path: the path below which a proxy shows the server, such as `/jobs`.
         proxies: addresses and networks of proxies whose `X-Forwarded-Prefix` counts,
             beside loopback.
@@ -110,6 +115,9 @@ class Settings:
         if not is_prefix(root) or root.split("/")[1:2] == ["v1"]:
             raise InvalidOption("root_path", self.root_path, _A_PREFIX)
         object.__setattr__(self, "root_path", root)
+        for origin in self.origins:
+            if _ORIGIN.fullmatch(origin) is None:
+                raise InvalidOption("origins", origin, _AN_ORIGIN)
         for proxy in self.proxies:
             try:
                 ipaddress.ip_network(proxy)
