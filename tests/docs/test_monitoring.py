@@ -28,7 +28,15 @@ def _known() -> set[str]:
         lease_slack_s=1.0,
     )
     queue = QueueInfo(
-        name="q", paused=False, pending=0, running=0, oldest_pending_at=now
+        name="q",
+        paused=False,
+        pending=1,
+        running=0,
+        oldest_pending_at=now,
+        ready=1,
+        scheduled=0,
+        retrying=0,
+        oldest_ready_at=now,
     )
     gauges = _Now(census, [queue], [], now).registry()
     names = {f.name for part in (registry, gauges) for f in part.collect()}
@@ -46,3 +54,9 @@ def test_every_metric_that_is_asked_for_exists(name: str) -> None:
 def test_the_dashboard_is_json_with_a_panel_for_each_question() -> None:
     board = json.loads((FOLDER / "grafana.json").read_text())
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"]) >= 10
+
+
+def test_no_alert_takes_jobs_that_wait_for_their_time_for_backlog() -> None:
+    rules = (FOLDER / "alerts.yml").read_text()
+    assert "interlock_queue_ready" in rules
+    assert not re.findall(r"interlock_queue_(?:pending|scheduled|retrying)", rules)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from e2e import sample_jobs as jobs
 from interlock import Engine, IllegalTransition
+from interlock_adapters.http.client import Client
 from pace import deadline
 
 
@@ -56,6 +59,7 @@ def test_gauges_tell_what_there_is(api: httpx.Client, engine: Engine) -> None:
     assert samples["interlock_jobs", "t.add", "CANCELED"] == 1
     assert samples["interlock_rejected_events", "cancel"] >= 1
     assert samples["interlock_queue_pending", "slow"] == 1
+    assert samples["interlock_queue_ready", "slow"] == 1
     assert samples["interlock_queue_paused", "slow"] == 1
     assert samples["interlock_queue_oldest_seconds", "slow"] >= 0
     assert samples["interlock_worker_slots",] == 0
@@ -73,3 +77,22 @@ def test_a_stop_is_measured_to_the_proof_of_death(
         assert _samples(api)["interlock_lease_slack_seconds",] > 0
         engine.cancel(handle.id, wait=deadline(20))
     assert _samples(api)["interlock_kill_seconds_count",] == 1
+
+
+def test_what_waits_for_its_time_is_no_backlog(
+    api: httpx.Client, engine: Engine
+) -> None:
+    later = datetime.now(UTC) + timedelta(days=1)
+    engine.submit(jobs.add.options(queue="q", run_at=later), 1)
+    samples = _samples(api)
+    names = ("pending", "ready", "scheduled", "retrying")
+    values = [samples[f"interlock_queue_{name}", "q"] for name in names]
+    assert values == [1, 0, 1, 0]
+    assert ("interlock_queue_oldest_seconds", "q") not in samples
+    earlier = datetime.now(UTC) - timedelta(hours=1)
+    engine.submit(jobs.add.options(queue="late", run_at=earlier), 1)
+    assert _samples(api)["interlock_queue_oldest_seconds", "late"] >= 3600
+    (_, queue) = api.get("/v1/queues").json()["items"]
+    assert [queue[name] for name in names] == [1, 0, 1, 0]
+    with Client(str(api.base_url)) as client:
+        assert client.queues() == engine.queues()

@@ -213,6 +213,46 @@ def test_the_servers_own_pages_and_named_origins_may_write(engine: Engine) -> No
             assert answer.status_code == 201
 
 
+def test_a_page_of_a_named_origin_may_ask(engine: Engine) -> None:
+    settings = Settings(
+        origins=frozenset({"https://desk.example"}), tokens=(Token(secret="s"),)
+    )
+    with client_of(create_app(engine, settings=settings)) as client:
+        for origin, allowed in (
+            ("https://desk.example", "https://desk.example"),
+            ("https://evil.example", None),
+        ):
+            asked = {
+                "Origin": origin,
+                "Access-Control-Request-Method": "DELETE",
+                "Access-Control-Request-Headers": "authorization,if-match",
+            }
+            answer = client.options("/v1/jobs/x", headers=asked)
+            assert answer.status_code == (200 if allowed else 400)
+            seen = client.get("/v1/jobs", headers={"Origin": origin})
+            assert seen.status_code == 401
+            for one in (answer, seen):
+                assert one.headers.get("access-control-allow-origin") == allowed
+                assert "access-control-allow-credentials" not in one.headers
+
+
+def test_without_origins_no_answer_is_shared(api: httpx.Client) -> None:
+    asked = {"Origin": "https://desk.example", "Access-Control-Request-Method": "GET"}
+    for method, status in (("GET", 200), ("OPTIONS", 204)):
+        answer = api.request(method, "/v1/jobs", headers=asked)
+        assert answer.status_code == status
+        assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "https://a.example/", "https://A.example", "a.example", "ftp://a"],
+)
+def test_an_origin_is_one_site(origin: str) -> None:
+    with pytest.raises(InvalidOption, match="port of one site"):
+        Settings(origins=frozenset({origin}))
+
+
 def test_a_body_that_is_too_large_is_not_read(api: httpx.Client) -> None:
     big = b'{"name": "' + b"x" * (2 * 1024 * 1024) + b'"}'
     headers = {"Content-Type": "application/json"}

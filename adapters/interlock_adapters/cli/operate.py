@@ -28,9 +28,13 @@ def counts(
 def queues(
     database: Database = None, server: Server = None, as_json: AsJson = False
 ) -> None:
-    """List the queues."""
+    """List the queues.
+
+    Ready jobs could run now; scheduled and retrying ones wait for their time.
+    """
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
-        columns = ("name", "paused", "pending", "running", "oldest_pending_at")
+        waiting = ("ready", "scheduled", "retrying")
+        columns = ("name", "paused", *waiting, "running", "oldest_ready_at")
         show.records(engine.queues(), columns, as_json=as_json)
 
 

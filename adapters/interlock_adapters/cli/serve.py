@@ -1,6 +1,7 @@
 """The command that serves the HTTP API, with a worker if wanted."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,6 +72,20 @@ def serve(
         list[str] | None,
         typer.Option(help="Accept this extra host name; repeat it for more"),
     ] = None,
+    root_path: Annotated[
+        str,
+        typer.Option(
+            help="Path below which a proxy shows the server, such as /jobs. The proxy "
+            "may leave it in the URL or remove it."
+        ),
+    ] = "",
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Follow X-Forwarded-Prefix from this address or network too "
+            "(default: loopback only); repeat it for more"
+        ),
+    ] = None,
     log_format: LogOption = LogFormat.TEXT,
 ) -> None:
     """Serve the HTTP API and the pages until SIGTERM or Ctrl-C."""
@@ -81,6 +96,9 @@ def serve(
             [*(token or []), *_lines(token_file)],
             [*(read_token or []), *_lines(read_token_file)],
             allow_host or [],
+        )
+        settings = replace(
+            settings, root_path=root_path, proxies=frozenset(trusted_proxy or ())
         )
         served.refuse_open(host, settings)
         logs.configure(log_format)

@@ -16,6 +16,7 @@ from interlock_adapters.cli.context import Database, Server, out
 
 _RUNNING = row_of(Event.CLAIM).target
 _MOST = 20
+_WAITING = ("ready", "scheduled", "retrying")
 
 
 def top(
@@ -57,11 +58,11 @@ def view(engine: Any) -> Group:
 
 
 def _queues(engine: Any, now: datetime) -> Table:
-    table = Table("queue", "waiting", "running", "oldest waiting", "state")
+    table = Table("queue", *_WAITING, "running", "oldest ready", "state")
     for queue in engine.queues():
-        oldest = queue.oldest_pending_at
+        oldest = queue.oldest_ready_at
         waits = "" if oldest is None else f"{(now - oldest).total_seconds():.0f} s"
-        counts = (str(queue.pending), str(queue.running))
+        counts = [str(getattr(queue, name)) for name in (*_WAITING, "running")]
         state = "paused" if queue.paused else "running"
         table.add_row(queue.name, *counts, waits, state)
     return table

@@ -5,6 +5,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from interlock_adapters.http import methods
 from interlock_adapters.http.dashboard.routes import Pages
 from interlock_adapters.http.dependencies import Api
 from interlock_adapters.http.openapi import App
+from interlock_adapters.http.prefix import Prefix
 from interlock_adapters.http.routes.bulk import Bulk
 from interlock_adapters.http.routes.events import Events
 from interlock_adapters.http.routes.health import Health
@@ -41,6 +43,8 @@ def create_app(
 ) -> FastAPI:
     """Return the HTTP API of an engine, with its guard. The caller closes the engine.
 
+    It may be mounted below a path of another application: `app.mount("/jobs", ...)`.
+
     Args:
         engine: whose jobs; the jobs that it may submit are those registered here.
         token: `SECRET` or `NAME:SECRET`, needed for everything if given.
@@ -57,12 +61,14 @@ def create_app(
         redirect_slashes=False,
     )
     api = Api(_shared(engine), settings)
-    app.include_router(_routes(api, StrictRoute))
+    routes = _routes(api, StrictRoute)
+    app.include_router(routes)
     app.state.api = api  # `serve` ends its streams before it waits for them
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Prefix, settings=settings, own=_first_segments(routes))
     return app
 
 
@@ -87,6 +93,12 @@ def _routes(api: Api, kind: type[Route]) -> APIRouter:
         room(api).add_to(routes)
     methods.complete(routes)
     return routes
+
+
+def _first_segments(routes: APIRouter) -> frozenset[str]:
+    """Return what the server's own paths begin with: `v1`, `jobs`, ..."""
+    paths = {route.path for route in routes.routes if isinstance(route, APIRoute)}
+    return frozenset(path.split("/")[1] for path in (*paths, "/openapi.json"))
 
 
 def with_tokens(

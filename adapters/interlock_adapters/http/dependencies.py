@@ -14,6 +14,7 @@ from interlock.api.aio import AsyncEngine
 from interlock.core.job import Job
 from interlock.jobs.registry import registered
 from interlock_adapters.http.history_stream import Tail
+from interlock_adapters.http.prefix import root_of
 from interlock_adapters.http.schemas.problems import MEDIA_TYPE, Problem
 from interlock_adapters.http.schemas.reply import Reply, settled
 from interlock_adapters.http.schemas.requests import SubmitIn
@@ -117,8 +118,9 @@ class Api:
 
 
 async def _digest(request: Request) -> str:
-    """Return a digest that identifies a request."""
-    parts = (request.method, request.url.path, request.url.query)
+    """Return a digest that identifies a request, by whichever way it came."""
+    path = request.scope["path"].removeprefix(root_of(request.scope))
+    parts = (request.method, path, request.url.query)
     condition = request.headers.get("if-match", "")
     head = "\n".join((*parts, condition, request.headers.get("x-actor", "")))
     return hashlib.sha256(head.encode() + b"\n" + await request.body()).hexdigest()

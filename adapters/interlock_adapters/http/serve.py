@@ -1,5 +1,6 @@
 """Serves an engine with uvicorn; outside loopback only with a token."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 
 from interlock.api.engine import Engine
 from interlock.core.errors import InvalidOption
+from interlock_adapters.http import descriptors
 from interlock_adapters.http.app import create_app
 from interlock_adapters.http.connection import Connection
 from interlock_adapters.http.security.access import is_loopback
@@ -34,6 +36,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See `uvicorn.Server`."""
         await super().startup(sockets)
+        for listening in sockets or ():
+            descriptors.accept_one_by_one(listening)
+        asyncio.get_running_loop().set_exception_handler(descriptors.Shortage())
         self._is_up()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -76,10 +81,11 @@ def serve(
     app = create_app(engine, settings=settings)
     with bound(host, port) as listening:
         where = f"[{host}]" if ":" in host else host
-        url = f"http://{where}:{listening.getsockname()[1]}"
+        url = f"http://{where}:{listening.getsockname()[1]}{settings.root_path}"
         config = uvicorn.Config(
             app,
             http=Connection,
+            backlog=1,  # see `accept_one_by_one`
             log_config=None,
             server_header=False,
             proxy_headers=False,

@@ -1,5 +1,7 @@
 """Configuration of the HTTP server: tokens, host names, limits."""
 
+import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -16,6 +18,28 @@ _TOO_SHORT: Final = (
     "A token is empty or has a space in it. Write SECRET or NAME:SECRET, with a secret "
     "of at least one character."
 )
+
+
+_PREFIX: Final = re.compile(r"(/[A-Za-z0-9_~.-]*[A-Za-z0-9_~-][A-Za-z0-9_~.-]*)*")
+_MAX_PREFIX: Final = 200
+#: As a browser sends it: RFC 6454, 6.2. `*` would open the server to every site.
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_AN_ORIGIN: Final = (
+    "scheme, host and port of one site in lower case, such as https://example.org"
+)
+_A_PREFIX: Final = (
+    "a path such as /jobs, of up to 200 letters, digits and . _ ~ -, that does not "
+    "begin with /v1"
+)
+_A_PROXY: Final = "an address or a network of IP, such as 10.0.0.7 or 10.0.0.0/8"
+
+
+def is_prefix(path: str) -> bool:
+    """Whether a path may stand before the paths of the server; an empty one may.
+
+    With a scheme, a host (`//`) or a quote, links and `Location` could lead elsewhere.
+    """
+    return len(path) <= _MAX_PREFIX and _PREFIX.fullmatch(path) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +76,10 @@ class Settings:
     Args:
         tokens: who may come in; none: everybody, from this machine only.
         hosts: names by which the server may be called, beside the local ones.
-        origins: other sites (`https://example.org`) whose pages may write.
+        origins: other sites (`https://example.org`) whose pages may read and write.
+        root_path: the path below which a proxy shows the server, such as `/jobs`.
+        proxies: addresses and networks of proxies whose `X-Forwarded-Prefix` counts,
+            beside loopback.
         max_body: bytes of a request.
         max_receive: seconds in which the whole body of a request has to arrive.
         max_depth: of arrays and objects in each other.
@@ -69,6 +96,8 @@ class Settings:
     tokens: tuple[Token, ...] = ()
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
+    root_path: str = ""
+    proxies: frozenset[str] = frozenset()
     max_body: int = 2 * 1024 * 1024
     max_receive: float = 30.0
     max_depth: int = 64
@@ -80,3 +109,17 @@ class Settings:
     heartbeat: float = 15.0
     answers_kept: float = 86_400.0
     worker_recent: float = 60.0
+
+    def __post_init__(self) -> None:
+        root = self.root_path.rstrip("/")
+        if not is_prefix(root) or root.split("/")[1:2] == ["v1"]:
+            raise InvalidOption("root_path", self.root_path, _A_PREFIX)
+        object.__setattr__(self, "root_path", root)
+        for origin in self.origins:
+            if _ORIGIN.fullmatch(origin) is None:
+                raise InvalidOption("origins", origin, _AN_ORIGIN)
+        for proxy in self.proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise InvalidOption("proxies", proxy, _A_PROXY) from None

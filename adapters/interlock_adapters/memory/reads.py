@@ -75,7 +75,11 @@ class Reads:
         return [self._queue(name, jobs) for name in names]
 
     def _queue(self, name: str, jobs: list[Job]) -> QueueInfo:
+        now = self._records.clock.now()
         waiting = [j for j in jobs if j.queue == name and j.status is INITIAL]
+        ready = [job for job in waiting if job.run_at <= now]
+        later = [job for job in waiting if job.run_at > now]
+        retrying = sum(job.failures + job.losses > 0 for job in later)
         running = [j for j in jobs if j.queue == name and j.status is _RUNNING]
         return QueueInfo(
             name=name,
@@ -83,6 +87,10 @@ class Reads:
             pending=len(waiting),
             running=len(running),
             oldest_pending_at=min((j.created_at for j in waiting), default=None),
+            ready=len(ready),
+            scheduled=len(later) - retrying,
+            retrying=retrying,
+            oldest_ready_at=min((j.run_at for j in ready), default=None),
         )
 
     def limits(self) -> dict[str, tuple[int, int]]:

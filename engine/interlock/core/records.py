@@ -235,13 +235,32 @@ Note = Started | LogLine | ProgressNote | KillUnconfirmed | Used
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueInfo:
-    """One queue: its depth and whether claims are paused."""
+    """One queue: its depth and whether claims are paused.
+
+    A PENDING job is `ready` when its `run_at` has come. Before that it is `retrying`
+    after a failure or a loss, else `scheduled`. By the clock of `Engine.now`.
+
+    Args:
+        name: of the queue.
+        paused: whether no job of it is claimed.
+        pending: `ready`, `scheduled` and `retrying` together.
+        running: jobs that run.
+        oldest_pending_at: when the first of the pending jobs was submitted.
+        ready: jobs that could run now: the backlog.
+        scheduled: jobs whose first start is later.
+        retrying: jobs that wait for their next attempt.
+        oldest_ready_at: since when the first of the ready jobs could run.
+    """
 
     name: str
     paused: bool
     pending: int
     running: int
     oldest_pending_at: datetime | None
+    ready: int
+    scheduled: int
+    retrying: int
+    oldest_ready_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

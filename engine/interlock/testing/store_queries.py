@@ -8,6 +8,8 @@ import pytest
 
 from interlock.core.lifecycle import Event, JobStatus, Proof
 from interlock.core.records import Page, QueueInfo, Search
+from interlock.core.retry import Retry
+from interlock.testing.guard_cases import LEASE
 from interlock.testing.scenario import ROADS, Scenario
 
 _STORED: Final[dict[str, object]] = {
@@ -194,13 +196,40 @@ class QueriesContract:
         scene.store.set_paused("a", paused=True)
         scene.store.set_paused("a", paused=False)
         assert running.queue == "b"
-        no_jobs = {"paused": False, "pending": 0, "running": 0}
         assert scene.store.queues() == [
-            QueueInfo(name="a", oldest_pending_at=None, **no_jobs),  # type: ignore[arg-type]  # one dict of two types
-            QueueInfo(
-                name="b", paused=True, pending=2, running=1, oldest_pending_at=start
+            _queue("a"),
+            _queue(
+                "b",
+                paused=True,
+                pending=2,
+                running=1,
+                ready=2,
+                oldest_pending_at=start,
+                oldest_ready_at=start,
             ),
         ]
+
+    def test_queues_tell_what_is_ready_from_what_waits_for_its_time(
+        self, scene: Scenario
+    ) -> None:
+        start = scene.clock.now()
+        soon, late = start + timedelta(hours=1), start + timedelta(hours=2)
+        retry = Retry(max_attempts=2)
+        tried = scene.running(name="f", queue="q", retry=retry)
+        lost = scene.running(name="f", queue="q", max_losses=9)
+        scene.apply(tried, Event.RETRY, proof=Proof.INLINE, run_at=late)
+        scene.clock.advance(LEASE.total_seconds())
+        scene.apply(lost, Event.RESCUE, run_at=late)
+        scene.add(name="f", queue="q", run_at=soon)
+        waits = {"pending": 3, "oldest_pending_at": start}
+        (queue,) = scene.store.queues()
+        assert queue == _queue("q", scheduled=1, retrying=2, **waits)
+        scene.clock.advance((soon - scene.clock.now()).total_seconds())
+        (queue,) = scene.store.queues()
+        assert queue == _queue("q", ready=1, retrying=2, oldest_ready_at=soon, **waits)
+        scene.clock.advance(3600)
+        (queue,) = scene.store.queues()
+        assert queue == _queue("q", ready=3, oldest_ready_at=soon, **waits)
 
     def test_limits_count_what_runs(self, scene: Scenario) -> None:
         scene.running(name="f")
@@ -208,3 +237,15 @@ class QueriesContract:
         scene.store.set_limit("g", 2)
         scene.store.set_limit("g", 3)
         assert scene.store.limits() == {"f": (1, 1), "g": (0, 3)}
+
+
+def _queue(name: str, **fields: Any) -> QueueInfo:
+    """Return a queue without jobs, but for `fields`."""
+    counts = ("pending", "running", "ready", "scheduled", "retrying")
+    nothing = {
+        "paused": False,
+        "oldest_pending_at": None,
+        "oldest_ready_at": None,
+        **dict.fromkeys(counts, 0),
+    }
+    return QueueInfo(name=name, **{**nothing, **fields})

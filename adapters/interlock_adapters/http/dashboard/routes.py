@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,6 +23,7 @@ from interlock_adapters.http.dashboard.charts import SPAN, charts
 from interlock_adapters.http.dashboard.state_diagram import Pair, walked
 from interlock_adapters.http.dashboard.timeline import timeline
 from interlock_adapters.http.dependencies import Api
+from interlock_adapters.http.prefix import root_of
 
 _LINES: Final = 500  # of a log, the last ones
 _RECENT: Final = 2000  # events from which the rates are counted
@@ -47,7 +49,7 @@ class Pages:
         ):
             router.add_api_route(path, page, methods=["GET"], include_in_schema=False)
 
-    async def overview(self) -> Response:
+    async def overview(self, request: Request) -> Response:
         """Show the overview: the live diagram, charts, queues, workers."""
         now = datetime.now(UTC)
         engine = self._engine
@@ -58,7 +60,8 @@ class Pages:
             engine.monitor.recent(_RECENT),
             engine.monitor.ended_jobs(since=now - SPAN, limit=_ENDINGS),
         )
-        return render.page(
+        return _page(
+            request,
             "overview.html",
             now=now,
             counts=counts,
@@ -88,20 +91,21 @@ class Pages:
         }
         page = await self._engine.search(**filters, limit=50, cursor=cursor)
         following = page.next_cursor
-        return render.page(
+        return _page(
+            request,
             "jobs.html",
             now=datetime.now(UTC),
             jobs=page.items,
             filters={"name": name, "queue": queue, "submitted_by": submitted_by},
             chosen=chosen,
             matching=_cancelable(filters, chosen),
-            url=str(request.url.include_query_params()),
+            url=_here(request.url),
             following=following
-            and str(request.url.include_query_params(cursor=following)),
-            first=str(request.url.remove_query_params("cursor")) if cursor else None,
+            and _here(request.url.include_query_params(cursor=following)),
+            first=_here(request.url.remove_query_params("cursor")) if cursor else None,
         )
 
-    async def job(self, job_id: str) -> Response:
+    async def job(self, request: Request, job_id: str) -> Response:
         """Show one job."""
         engine = self._engine
         try:
@@ -114,9 +118,10 @@ class Pages:
                 engine.rejections(job_id),
             )
         except JobNotFound as error:
-            return render.page("problem.html", 404, title="Job not found", detail=error)
+            return _missing(request, "Job", error)
         hidden = Redaction(job)
-        return render.page(
+        return _page(
+            request,
             "job.html",
             now=job.read_at,
             job=job,
@@ -133,16 +138,30 @@ class Pages:
             ],
         )
 
-    async def static(self, name: str) -> Response:
+    async def static(self, request: Request, name: str) -> Response:
         """Send a style sheet or a script."""
         file = _STATIC / name
         kind = _KINDS.get(name.rpartition(".")[2])
         if kind is None or "/" in name or not file.is_file():
-            return render.page("problem.html", 404, title="File not found", detail=name)
+            return _missing(request, "File", name)
         content = file.read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:16]
         headers = {"Cache-Control": "public, max-age=3600", "ETag": f'"{digest}"'}
         return Response(content, media_type=kind, headers=headers)
+
+
+def _page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+    return render.page(name, status, root=root_of(request.scope), **values)
+
+
+def _missing(request: Request, what: str, detail: object) -> Response:
+    title = f"{what} not found"
+    return _page(request, "problem.html", 404, title=title, detail=detail)
+
+
+def _here(url: URL) -> str:
+    """Return a URL without the host, whose name and scheme a proxy may change."""
+    return f"{url.path}?{url.query}" if url.query else url.path
 
 
 def _cancelable(

@@ -16,6 +16,15 @@ from interlock_adapters.http.dependencies import Api, refusals
 from interlock_adapters.http.routes.metrics_collector import MetricsCollector
 
 _PAGE: Final = 1000
+#: Fields of `QueueInfo`.
+_QUEUE_GAUGES: Final = {
+    "pending": "Jobs of a queue that wait: ready, scheduled and retrying",
+    "ready": "Jobs that could run now: the backlog of a queue",
+    "scheduled": "Jobs whose first start is later",
+    "retrying": "Jobs that wait for their next attempt",
+    "running": "Jobs of a queue that run",
+    "paused": "1 while no job of it is claimed",
+}
 
 
 class Metrics:
@@ -111,18 +120,15 @@ class _Now(Collector):
     def _of_queues(self) -> Iterator[GaugeMetricFamily]:
         label = ("queue",)
         queues = self._queues
-        waiting = {(queue.name,): float(queue.pending) for queue in queues}
-        running = {(queue.name,): float(queue.running) for queue in queues}
-        paused = {(queue.name,): float(queue.paused) for queue in queues}
+        for field, text in _QUEUE_GAUGES.items():
+            values = {(queue.name,): float(getattr(queue, field)) for queue in queues}
+            yield _gauge(f"queue_{field}", text, label, values)
         oldest = {
-            (queue.name,): (self._now - queue.oldest_pending_at).total_seconds()
+            (queue.name,): (self._now - queue.oldest_ready_at).total_seconds()
             for queue in queues
-            if queue.oldest_pending_at is not None
+            if queue.oldest_ready_at is not None
         }
-        yield _gauge("queue_pending", "Jobs that wait in a queue", label, waiting)
-        yield _gauge("queue_running", "Jobs of a queue that run", label, running)
-        yield _gauge("queue_paused", "1 while no job of it is claimed", label, paused)
-        text = "Seconds since the oldest waiting job was submitted"
+        text = "Seconds since the first of the ready jobs could run"
         yield _gauge("queue_oldest_seconds", text, label, oldest)
 
 

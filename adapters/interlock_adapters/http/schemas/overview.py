@@ -9,13 +9,17 @@ from interlock.core.lifecycle import Event, JobStatus
 
 
 class QueueOut(BaseModel):
-    """A queue."""
+    """A queue; `pending` is the sum of `ready`, `scheduled` and `retrying`."""
 
     name: str
     paused: bool
     pending: int
     running: int
     oldest_pending_at: datetime | None
+    ready: int
+    scheduled: int
+    retrying: int
+    oldest_ready_at: datetime | None
 
 
 class QueuePageOut(BaseModel):

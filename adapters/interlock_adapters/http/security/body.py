@@ -14,7 +14,7 @@ from starlette.responses import Response
 from interlock.core import json_limits
 from interlock.core.errors import InterlockError
 from interlock.ports.tracing import tracer
-from interlock_adapters.http import methods
+from interlock_adapters.http import methods, prefix
 from interlock_adapters.http.schemas import problems
 from interlock_adapters.http.schemas.problems import Problem
 
@@ -37,13 +37,14 @@ class Route(APIRoute):
         many = {f.alias for f in query if _is_list(f.field_info.annotation)}
 
         async def answer(request: Request) -> Response:
+            prefix.place(request.scope, self.path)
             try:
                 if self.is_strict and _API in self.path:  # a page's links are decorated
                     _refuse_unknown(request.query_params, names)
                     _refuse_repeated(request.query_params, many)
                 with tracer().entered(request.headers):
                     response = await handle(_Strict(request.scope, request.receive))
-                return methods.finished(request, response)
+                return methods.finished(request, prefix.located(response, request))
             except Problem as problem:
                 return problem.response()
             except InterlockError as error:

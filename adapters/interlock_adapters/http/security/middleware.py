@@ -7,6 +7,7 @@ import asyncio
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from interlock_adapters.http.schemas.problems import Problem
@@ -15,6 +16,12 @@ from interlock_adapters.http.security.body import MAX_DEPTH
 from interlock_adapters.http.settings import Settings
 
 PRINCIPAL: Final = "interlock.principal"  # in the scope, for the routes
+#: Headers that pages of other origins may send, and those that they may read.
+_SENT: Final = (
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"),
+    *("Last-Event-ID", "Traceparent", "Tracestate", "X-Actor"),
+)
+_READ: Final = ("ETag", "Location", "Retry-After")
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -30,13 +37,14 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
+        self._shared = _with_origins(self._judge, settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with a problem."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._judge(scope, receive, _with_headers(send))
+            await self._shared(scope, receive, _with_headers(send))
         else:  # nothing here speaks WebSocket
             await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
 
@@ -125,6 +133,19 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
+
+
+def _with_origins(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Let the pages of `Settings.origins` ask, and read the answers (CORS)."""
+    if not settings.origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=sorted(settings.origins),
+        allow_methods=("GET", "HEAD", "POST", "DELETE"),
+        allow_headers=_SENT,
+        expose_headers=_READ,
+    )
 
 
 def _with_headers(send: Send) -> Send:

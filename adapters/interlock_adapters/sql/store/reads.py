@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from interlock.core.errors import JobNotFound, SchemaMismatch, StoreUnavailable
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
-from interlock.core.lifecycle import INITIAL, JobStatus
+from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
     EQUAL,
     LogLine,
@@ -25,7 +25,7 @@ from interlock_adapters.sql.schema.row_rules import LIVE, RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.statements.json_contains import contains
-from interlock_adapters.sql.store import tally
+from interlock_adapters.sql.store import depths, tally
 from interlock_adapters.sql.store.database import Database
 
 _log: Final = logging.getLogger("interlock.store")
@@ -209,33 +209,7 @@ class Reads:
 
     def queues(self) -> list[QueueInfo]:
         """See `JobStore.queues`."""
-        is_pending = sa.case((job.c.status == INITIAL.value, 1), else_=0)
-        is_running = sa.case((job.c.status == RUNNING.value, 1), else_=0)
-        waits = sa.case((job.c.status == INITIAL.value, job.c.created_at))
-        query = (
-            sa.select(
-                job.c.queue,
-                sa.func.sum(is_pending).label("pending"),
-                sa.func.sum(is_running).label("running"),
-                sa.func.min(waits).label("oldest"),
-            )
-            .where(job.c.status.in_(_LIVE))
-            .group_by(job.c.queue)
-        )
-        used = {row["queue"]: row for row in self._db.rows(query)}
-        paused = {
-            r["name"]: bool(r["paused"]) for r in self._db.rows(sa.select(tables.queue))
-        }
-        return [
-            QueueInfo(
-                name=name,
-                paused=paused.get(name, False),
-                pending=used[name]["pending"] if name in used else 0,
-                running=used[name]["running"] if name in used else 0,
-                oldest_pending_at=used[name]["oldest"] if name in used else None,
-            )
-            for name in sorted({*used, *paused})
-        ]
+        return depths.queues(self._db)
 
     def limits(self) -> dict[str, tuple[int, int]]:
         """See `JobStore.limits`."""

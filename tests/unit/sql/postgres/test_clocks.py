@@ -247,3 +247,13 @@ def test_a_worker_with_a_wrong_clock_waits_for_a_scheduled_job_as_others_do(
     assert worker._idle_s() > 1  # or it would spin for half an hour
     worker._wakeup.close()
     store.close()
+
+
+def test_the_database_tells_what_is_ready(stores: tuple[SqlStore, SqlStore]) -> None:
+    ahead, behind = stores
+    now = behind.now()
+    due, later = now - SOON, now + SOON
+    behind.add([_new("due", now, run_at=due), _new("later", now, run_at=later)])
+    for store in (ahead, behind):
+        (queue,) = store.queues()
+        assert (queue.ready, queue.scheduled) == (1, 1)

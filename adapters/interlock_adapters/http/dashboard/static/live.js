@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const QUIET_MS = 400;
+  const root = document.body.dataset.root;  // what the server's URLs begin with
   const element = (id) => document.getElementById(id);
   const say = (text) => {
     const toast = element("toast");
@@ -19,7 +20,7 @@
     }, QUIET_MS);
   };
   const connect = () => {
-    const source = new EventSource("/v1/events?after=now");
+    const source = new EventSource(root + "/v1/events?after=now");
     const tell = (text) => (element("connection").textContent = text);
     source.onopen = () => { tell("live"); refresh(); };
     source.onerror = () => tell("reconnecting");
@@ -45,7 +46,7 @@
     if (!successful) return say(problem(xhr.responseText, "The server did not answer."));
     say("");
     if (elt.dataset.close) element(elt.dataset.close).close();
-    if (elt.hasAttribute("data-follow")) location.assign(xhr.getResponseHeader("Location").replace("/v1", ""));
+    if (elt.hasAttribute("data-follow")) location.assign(elt.dataset.follow + xhr.getResponseHeader("Location").split("/").pop());
     refresh();
   });
 
@@ -63,7 +64,7 @@
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.dataset.find) location.assign("/jobs/" + encodeURIComponent(new FormData(form).get("id").trim()));
+    if (form.dataset.find) location.assign(root + "/jobs/" + encodeURIComponent(new FormData(form).get("id").trim()));
     else if (form.hasAttribute("data-bulk")) bulk(event.submitter.value);
     else return;
     event.preventDefault();
@@ -81,7 +82,7 @@
     if (!ids.length || !confirm(`${verb} ${ids.length} jobs?`)) return;
     const refused = [];
     for (const id of ids) {
-      const answer = await post(`/v1/jobs/${id}/${verb}`, {});
+      const answer = await post(`${root}/v1/jobs/${id}/${verb}`, {});
       if (!answer.ok) refused.push(problem(await answer.text(), id));
     }
     chosen().forEach((box) => (box.checked = false));
@@ -94,7 +95,7 @@
     let done = 0;
     let cursor = null;
     do {
-      const answer = await post("/v1/jobs/cancel", { ...filters, cursor });
+      const answer = await post(root + "/v1/jobs/cancel", { ...filters, cursor });
       if (!answer.ok) return say(problem(await answer.text(), "The server did not answer."));
       const page = await answer.json();
       const problems = page.items.filter((item) => item.problem).map((item) => item.problem.detail);
