@@ -44,6 +44,14 @@ def worker(
             "group"
         ),
     ] = "auto",
+    privileges: Annotated[
+        bool,
+        typer.Option(
+            "--privileges",
+            help="Let all jobs gain privileges (sudo, ping) and keep the worker's "
+            "capabilities",
+        ),
+    ] = False,
     log_format: LogOption = LogFormat.TEXT,
 ) -> None:
     """Run jobs until SIGTERM, SIGHUP or Ctrl-C. A second one stops jobs at once."""
@@ -58,6 +66,7 @@ def worker(
             lease=lease,
             queues=frozenset(queues.split(",")) if queues else None,
             shutdown_grace=shutdown_grace,
+            privileges=privileges,
         )
         running = engine.new_worker(
             settings=settings, containment=containment, modules=modules or ()

@@ -491,6 +491,8 @@ class Worker:
             else self._clock.now() + timedelta(seconds=timeout),
             isolation=function.isolation,
             limits=function.limits,
+            privileges=function.privileges or self._settings.privileges,
+            pass_env=function.pass_env,
             trace=span.carrier,
         )
         deadline = None if timeout is None else self._clock.boot() + timeout
