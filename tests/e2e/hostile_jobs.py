@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -76,11 +77,10 @@ def finds(secret: str) -> list[str]:
 
 
 @job
-def finds_in_arguments(secret: str) -> bool:
-    """Whether the worker's arguments, as the job has them, show a secret."""
-    import sys  # noqa: PLC0415  (as a job would)
-
-    return secret in repr(sys.argv)
+def finds_in_arguments(secret: str) -> list[str]:
+    """Return where it has found a secret on the worker's command line."""
+    places = [f"cmdline of {pid}" for pid in _pids() if _has(pid, "cmdline", secret)]
+    return places + ["its arguments"] * (secret in repr(sys.argv))
 
 
 def _pids() -> list[int]:
@@ -234,6 +234,26 @@ def forges(database: str) -> str:
         except sqlite3.DatabaseError:
             return "refused"
     return "forged"
+
+
+@job
+def reads_parameters(database: str) -> bool:
+    """Whether it finds the parameters of another job in the database's file."""
+    with sqlite3.connect(database, timeout=10) as connection:
+        rows = connection.execute("SELECT params FROM interlock_job").fetchall()
+    return any("of another job" in text for (text,) in rows)
+
+
+@job
+def has_the_variable(name: str) -> bool:
+    """Whether it has a variable of the worker."""
+    return name in os.environ
+
+
+@job
+def may_write(path: str) -> bool:
+    """Whether it may write a file of the machine."""
+    return os.access(path, os.W_OK)
 
 
 @job

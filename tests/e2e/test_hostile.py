@@ -6,6 +6,7 @@ containment.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -240,13 +241,30 @@ def test_a_job_gets_only_the_variables_that_it_has_asked_for(prey: Prey) -> None
     assert own == {f"INTERLOCK_{mark}" for mark in marks}
 
 
-def test_a_job_can_open_the_sqlite_file_but_the_guards_hold(prey: Prey) -> None:
+def test_what_a_job_can_still_do(prey: Prey) -> None:
+    """The lines of the second table, except where a limit ends the job: see above."""
+    database = str(prey.folder / "jobs.db")
+    prey.said(jobs.has_the_variable, "of another job")
+    assert prey.said(jobs.reads_parameters, database)
+    assert "SUCCEEDED" in prey.said(jobs.asks_for_the_database)
+    assert prey.said(jobs.has_the_variable, "OTHER")
+    assert prey.said(jobs.may_write, "/etc/passwd") == (prey.user == "root")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert prey.said(jobs.connects, server.getsockname()[1]) == "connected"
+
+
+def test_raw_sql_cannot_forge_what_a_job_has_done(prey: Prey) -> None:
     assert prey.said(jobs.forges, str(prey.folder / "jobs.db")) == "refused"
 
 
-def test_a_job_can_hold_the_network(prey: Prey) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        assert prey.said(jobs.connects, server.getsockname()[1]) == "connected"
+def test_the_databases_url_is_not_in_the_jobs_arguments(containment: str) -> None:
+    with TemporaryDirectory() as name:
+        url = f"sqlite:///{name}/jobs.db"
+        for option in (("--database", url), (f"--database={url}",)):
+            with worker(Path(name), "ordinary", containment, *option) as w:
+                found = w.said(jobs.finds_in_arguments, url)
+                in_ps = [f"cmdline of {w.process.pid}"]
+                assert found == (in_ps if containment == "subreaper" else [])
 
 
 def test_a_worker_with_privileges_lets_all_its_jobs_keep_them(user: str) -> None:
@@ -255,3 +273,23 @@ def test_a_worker_with_privileges_lets_all_its_jobs_keep_them(user: str) -> None
         worker(Path(folder), user, "subreaper", "--privileges") as w,
     ):
         assert w.said(jobs.privileges)[0] == "0"
+
+
+def test_doctor_says_what_holds_for_this_user(user: str) -> None:
+    if user == "root" and os.getuid() != 0:
+        pytest.skip("the tests do not run as root")
+    program, how = sys.executable, dict[str, Any]()
+    if user == "ordinary":
+        program, how = ordinary_user.python(), ordinary_user.as_user()
+    command = [program, "-m", "interlock_adapters.cli.main", "doctor", "--json"]
+    with TemporaryDirectory() as folder:
+        if user == "ordinary":
+            ordinary_user.give(Path(folder))
+        url = f"sqlite:///{folder}/none.db"
+        said = subprocess.check_output([*command, "--database", url], **how)
+    report = json.loads(said)
+    assert report["no_new_privs"] == "set for jobs"
+    taken = report["capabilities taken from jobs"]
+    assert ("SYS_ADMIN" in taken) == (user == "root")
+    assert ("jobs of root" in report["files of the machine"]) == (user == "root")
+    assert "containment" in report["worker out of reach of its jobs"]
