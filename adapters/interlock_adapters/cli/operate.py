@@ -136,16 +136,20 @@ def _verdict(probe: Callable[..., str | None], *args: str) -> str:
 
 
 def doctor(database: Database = None, as_json: AsJson = False) -> None:
-    """Check this machine: Python, containment, database."""
+    """Check this machine: Python, containment, privileges of jobs, database."""
     import platform  # noqa: PLC0415  (only when asked for)
 
     from interlock_adapters.subprocess.kernel import kill_domain  # noqa: PLC0415
-    from interlock_adapters.subprocess.runner import probe  # noqa: PLC0415
+    from interlock_adapters.subprocess.runner import (  # noqa: PLC0415
+        privileges_probe,
+        probe,
+    )
 
     report: dict[str, object] = {"python": platform.python_version()}
     for name in kill_domain.STRENGTHS:
         report[f"containment {name}"] = _verdict(probe.works, name)
     report["containment auto"] = _verdict(probe.strongest)
+    report |= privileges_probe.report()
     with context.errors_as_exit_codes():
         url = report["database"] = context.database_url(database)
         try:

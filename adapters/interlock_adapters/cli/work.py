@@ -1,8 +1,10 @@
 """Commands that run jobs: worker, demo."""
 
 import gc
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -11,6 +13,9 @@ from interlock_adapters.cli import context, logs
 from interlock_adapters.cli.context import Database, err
 from interlock_adapters.cli.logs import LogFormat, LogOption
 from interlock_adapters.cli.signals import stop_by_signals
+
+_DATABASE: Final = "--database"
+_HIDDEN: Final = "***"
 
 
 def worker(
@@ -44,6 +49,14 @@ def worker(
             "group"
         ),
     ] = "auto",
+    privileges: Annotated[
+        bool,
+        typer.Option(
+            "--privileges",
+            help="Let all jobs gain privileges (sudo, ping) and keep the worker's "
+            "capabilities",
+        ),
+    ] = False,
     log_format: LogOption = LogFormat.TEXT,
 ) -> None:
     """Run jobs until SIGTERM, SIGHUP or Ctrl-C. A second one stops jobs at once."""
@@ -58,7 +71,9 @@ def worker(
             lease=lease,
             queues=frozenset(queues.split(",")) if queues else None,
             shutdown_grace=shutdown_grace,
+            privileges=privileges,
         )
+        sys.argv[:] = without_database(sys.argv)  # jobs get a copy
         running = engine.new_worker(
             settings=settings, containment=containment, modules=modules or ()
         )
@@ -68,6 +83,17 @@ def worker(
         kind = running.containment
         err.print(f"worker {running.id} ({kind}) runs {settings.concurrency} at once")
         running.run()
+
+
+def without_database(arguments: Sequence[str]) -> list[str]:
+    """Return a command line without the database's URL, which may have a password."""
+    hidden = list(arguments)
+    for at, argument in enumerate(arguments):
+        if argument == _DATABASE and at + 1 < len(hidden):
+            hidden[at + 1] = _HIDDEN
+        elif argument.startswith(f"{_DATABASE}="):
+            hidden[at] = f"{_DATABASE}={_HIDDEN}"
+    return hidden
 
 
 def demo(

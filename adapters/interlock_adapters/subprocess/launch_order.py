@@ -1,6 +1,6 @@
 """The order to run one attempt, which the worker sends to the shim and the child."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ class LaunchOrder:
     lease_deadline: float  # `Clock.boot` seconds; the shim kills the tree then
     isolation: str  # "process", "fork" or "interpreter"
     limits: Mapping[str, int]
+    privileges: bool = False
+    pass_env: Sequence[str] | None = None
     trace: Mapping[str, str]  # a carrier
 
     def to_json(self) -> dict[str, object]:

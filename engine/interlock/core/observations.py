@@ -1,6 +1,6 @@
 """The values of the runner port: what to launch, and what the runner observes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -69,4 +69,6 @@ class Launch:
     deadline_at: datetime | None  # for the job to read; the worker enforces it
     isolation: str = "process"  # or "interpreter"
     limits: Mapping[str, int] = field(default_factory=dict[str, int])
+    privileges: bool = False  # keep what jobs must not have: no_new_privs is not set
+    pass_env: Sequence[str] | None = None  # the only variables that it gets; None: all
     trace: Mapping[str, str] = field(default_factory=dict[str, str])  # a carrier

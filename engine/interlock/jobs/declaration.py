@@ -17,9 +17,18 @@ from interlock.jobs.annotations import (
 )
 
 Isolation = Literal["process", "fork", "interpreter"]
-LIMITS: Final = ("memory_mb", "address_space_mb", "cpu_s", "file_mb", "open_files")
+LIMITS: Final = (
+    "memory_mb",
+    "processes",
+    "address_space_mb",
+    "cpu_s",
+    "file_mb",
+    "open_files",
+)
 _DOTTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _MAX_NAME: Final = 200
+_VARIABLE: Final = re.compile(r"[^=*\x00\ud800-\udfff]+")  # environ(7); no pattern
+_OWN: Final = "INTERLOCK_"
 _A_FUNCTION: Final = "a function at the top level of a module"
 _BY_NAME: Final = (
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
@@ -68,6 +77,38 @@ def check_limits(limits: object) -> None:
         if not _is_count(value):
             allowed = "a whole number, 1 or more"
             raise InvalidOption(f"limits[{name!r}]", value, allowed)
+
+
+def check_privileges(privileges: object) -> None:
+    """Check `privileges`. Raises InvalidOption."""
+    if not isinstance(privileges, bool):
+        raise InvalidOption("privileges", privileges, "True or False")
+
+
+def check_pass_env(pass_env: object, isolation: object) -> None:
+    """Check `pass_env`. Raises InvalidOption."""
+    if pass_env is None:
+        return
+    if isinstance(pass_env, str | bytes) or not isinstance(pass_env, Collection):
+        allowed = 'a collection of names of variables, such as ["PATH", "HOME"]'
+        raise InvalidOption("pass_env", pass_env, allowed)
+    for name in pass_env:
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+            allowed = "names of environment variables, without '=', '*' or NUL"
+            raise InvalidOption("pass_env", name, allowed)
+        if name.startswith(_OWN):
+            allowed = (
+                f"variables of your own: no {_OWN}* of the worker reaches a job, and "
+                "what a job needs of them it always gets"
+            )
+            raise InvalidOption("pass_env", name, allowed)
+    if isolation == "fork":
+        message = (
+            'pass_env is not possible with isolation="fork": a fork has all memory of '
+            "the process that imported the jobs, with all variables in it. Leave "
+            "isolation out; the job then runs in a fresh interpreter."
+        )
+        raise InvalidOption.because("pass_env", message)
 
 
 def _is_count(value: object) -> bool:

@@ -50,6 +50,8 @@ class JobFunction(Generic[P, R_co]):
     isolation: Isolation = "process"
     limits: Mapping[str, int] = field(default_factory=dict[str, int])
     secret: frozenset[str] = frozenset()
+    privileges: bool = False
+    pass_env: tuple[str, ...] | None = None
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
@@ -169,6 +171,8 @@ def job(
     isolation: Isolation = "process",
     limits: Mapping[str, int] | None = None,
     secret: Collection[str] = (),
+    privileges: bool = False,
+    pass_env: Collection[str] | None = None,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
 def job(
     function: Callable[P, R] | None = None,
@@ -185,6 +189,8 @@ def job(
     isolation: Isolation = "process",
     limits: Mapping[str, int] | None = None,
     secret: Collection[str] = (),
+    privileges: bool = False,
+    pass_env: Collection[str] | None = None,
 ) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Make a module-level function a job: `@job`, or with options `@job(...)`.
 
@@ -200,9 +206,13 @@ def job(
         max_losses: how many lost attempts make the job FAILED(lost).
         isolation: "process" forks a prepared process, or starts a fresh Python if it
             cannot be forked. "fork" always forks; "interpreter" never does.
-        limits: memory_mb limits the whole process tree. The others are setrlimit(2) of
-            each process: address_space_mb, cpu_s, file_mb, open_files.
+        limits: memory_mb and processes limit the whole process tree. The others are
+            setrlimit(2) of each process: address_space_mb, cpu_s, file_mb, open_files.
         secret: names of parameters that lists, logs and pages do not show.
+        privileges: True lets the job gain privileges (sudo, ping) and keep all
+            capabilities of its worker. See docs/security.md.
+        pass_env: names of the only environment variables that the job gets; None: all
+            but Interlock's own. The job then runs in a fresh interpreter.
 
     Raises:
         InvalidOption: a value is out of its range, an annotation can never be stored,
@@ -221,6 +231,8 @@ def job(
     declaration.check_max_running(max_running)
     declaration.check_isolation(isolation)
     declaration.check_limits(limits)
+    declaration.check_privileges(privileges)
+    declaration.check_pass_env(pass_env, isolation)
 
     def register(function: Callable[P, R]) -> JobFunction[P, R]:
         declaration.check_function(function)
@@ -233,6 +245,8 @@ def job(
             isolation=isolation,
             limits=dict(limits or {}),
             secret=frozenset(secret),
+            privileges=privileges,
+            pass_env=None if pass_env is None else tuple(sorted(set(pass_env))),
         )
         _refuse_taken(job_function)
         _registered[job_function.name] = job_function

@@ -19,12 +19,13 @@ def launch(
     clock: Clock,
     *,
     lease_deadline: float,
+    privileges: bool,
 ) -> Tracked:
     """Start a claimed job, and return its attempt.
 
     Its lease counts from before the claim was sent (`lease_deadline`, in boot seconds).
     Its timeout counts from now; otherwise a slow store would end jobs as TIMEOUT that
-    never ran.
+    never ran. With `privileges` it keeps those of the worker, as a job that asks.
     """
     timeout = job.timeout_s
     span = tracer().running(job)
@@ -36,6 +37,8 @@ def launch(
         else clock.now() + timedelta(seconds=timeout),
         isolation=function.isolation,
         limits=function.limits,
+        privileges=function.privileges or privileges,
+        pass_env=function.pass_env,
         trace=span.carrier,
     )
     deadline = None if timeout is None else clock.boot() + timeout

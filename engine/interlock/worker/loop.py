@@ -418,5 +418,6 @@ class Worker:
                 self._runner,
                 self._clock,
                 lease_deadline=lease_deadline,
+                privileges=self._settings.privileges,
             )
         )

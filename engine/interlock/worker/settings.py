@@ -23,6 +23,8 @@ class WorkerSettings:
         shutdown_grace: seconds to let running jobs finish at shutdown.
         job_engine: whether jobs may open the worker's database
             (`current_job().engine`); they can submit jobs in any case.
+        privileges: whether all jobs keep the privileges of the worker, as with
+            `@job(privileges=True)`.
     """
 
     concurrency: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -30,6 +32,7 @@ class WorkerSettings:
     queues: frozenset[str] | None = None
     shutdown_grace: float = DEFAULT_SHUTDOWN_GRACE_S
     job_engine: bool = True
+    privileges: bool = False
 
     def __post_init__(self) -> None:
         check_whole("concurrency", self.concurrency, least=1, most=1000)

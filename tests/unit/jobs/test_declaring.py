@@ -124,6 +124,21 @@ def test_a_function_inside_of_another_is_refused() -> None:
             "Invalid value for limits: 'memory'. Use one",
         ),
         ({"limits": {1: 5}}, "limits: 1. "),
+        ({"limits": {"processes": 0}}, r"limits\['processes'\]: 0"),
+        ({"privileges": "sudo"}, "privileges: 'sudo'. Use True or False"),
+        ({"pass_env": "PATH"}, "pass_env: 'PATH'. Use a collection of names"),
+        ({"pass_env": ["A=1"]}, "pass_env: 'A=1'. Use names of environment"),
+        ({"pass_env": ["LC_*"]}, r"pass_env: 'LC_\*'. Use names of environment"),
+        ({"pass_env": [""]}, "pass_env: ''. Use names of environment"),
+        ({"pass_env": [5]}, "pass_env: 5. Use names of environment"),
+        (
+            {"pass_env": ["INTERLOCK_TOKEN"]},
+            "pass_env: 'INTERLOCK_TOKEN'. Use variables of your own",
+        ),
+        (
+            {"pass_env": ["PATH"], "isolation": "fork"},
+            'pass_env is not possible with isolation="fork"',
+        ),
         ({"limits": {"cpu_s": 0}}, r"limits\['cpu_s'\]: 0.* a whole number"),
         ({"limits": {"cpu_s": 1.5}}, r"limits\['cpu_s'\]: 1.5"),
         ({"limits": {"open_files": True}}, r"limits\['open_files'\]: True"),
@@ -212,15 +227,17 @@ def test_options_that_are_right_are_kept() -> None:
         "limits": {"memory_mb": 5, "cpu_s": 1, "file_mb": 1, "open_files": 50},
         "secret": ["password"],
         "isolation": "fork",
+        "privileges": True,
         "max_running": 2,
         "retry": Retry(max_attempts=2),
     }
-    options["limits"] |= {"open_files": 3, "address_space_mb": 500}
+    options["limits"] |= {"open_files": 3, "address_space_mb": 500, "processes": 9}
     name = "declared.all"
     try:
         declared = job(name=name, **options)(plain)
         assert declared.limits == options["limits"]
         assert declared.secret == frozenset({"password"})
+        assert declared.privileges
     finally:
         from interlock.jobs import registry  # noqa: PLC0415  (to leave it as it was)
 

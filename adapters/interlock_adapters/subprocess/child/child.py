@@ -45,7 +45,7 @@ _LIMITS: Final = {
     "cpu_s": (resource.RLIMIT_CPU, 1),
     "file_mb": (resource.RLIMIT_FSIZE, 1024 * 1024),
     "open_files": (resource.RLIMIT_NOFILE, 1),
-}  # and memory_mb, which the shim watches
+}  # and memory_mb and processes, which the shim watches
 
 
 _callbacks: Final[Callable[[], int]] = atexit._ncallbacks

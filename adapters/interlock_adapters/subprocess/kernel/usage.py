@@ -1,7 +1,7 @@
 """Measures the CPU seconds and the memory of a job's process tree."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -61,6 +61,14 @@ def over_limit(sizes: Mapping[int, int], limit: int) -> str:
     return (
         f"the job used {sum(sizes.values()) // _MIB} MiB of memory; its limit is "
         f"memory_mb={limit // _MIB}. Its largest processes, in MiB: {each}"
+    )
+
+
+def too_many(pids: Sequence[int], most: int) -> str:
+    """Return the error text for a tree of more processes than its limit."""
+    return (
+        f"the job had {len(pids)} processes at once; its limit is processes={most}. "
+        f"The first of them: {', '.join(map(_name, pids[:_LISTED]))}"
     )
 
 

@@ -295,6 +295,8 @@ def _order(launch: Launch) -> LaunchOrder:
         lease_deadline=launch.lease_deadline,
         isolation=launch.isolation,
         limits=dict(launch.limits),
+        privileges=launch.privileges,
+        pass_env=None if launch.pass_env is None else list(launch.pass_env),
         trace=dict(launch.trace),
     )
 

@@ -292,12 +292,18 @@ class Shim:
             self._read(job, set(job.open))
 
     def _weigh(self, job: Pipes) -> float:
-        """Kill the job if its tree uses too much memory; return when to check again."""
+        """Kill the job if its tree is over a limit; return when to check again."""
+        most = self._limits.get("processes")
         limit = self._limits.get("memory_mb", 0) * _MIB
-        if not limit:
+        if not limit and most is None:
             return _REAP_EVERY_S
         pids = kill_domain.members(self._containment)
-        if usage.resident(pids) <= limit:
+        if most is not None and len(pids) > most:
+            self._fail(Reason.SIGNAL, usage.too_many(pids, most))
+            self._limits = {}
+            kill_domain.kill_all(self._containment, job.pid)
+            return _AGAIN_S
+        if not limit or usage.resident(pids) <= limit:
             return _WEIGH_EVERY_S
         sizes = usage.proportional(pids)
         if sum(sizes.values()) <= limit:

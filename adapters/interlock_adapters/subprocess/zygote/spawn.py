@@ -3,22 +3,30 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from itertools import count
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from interlock.core.errors import UnknownJobName
 from interlock.jobs import registry
 from interlock_adapters.subprocess.child import child
-from interlock_adapters.subprocess.kernel import kill_domain, linux
-from interlock_adapters.subprocess.kernel.leftovers import process_name
+from interlock_adapters.subprocess.kernel import kill_domain, linux, privileges
+from interlock_adapters.subprocess.kernel.leftovers import PLACE, process_name
 from interlock_adapters.subprocess.launch_order import LaunchOrder
 from interlock_adapters.subprocess.shim.pipes import Pipes
 from interlock_adapters.subprocess.shim.shim import Spawn
 from interlock_adapters.subprocess.zygote.fork_safety import Prepared
 
+_ALWAYS_PASSED: Final = (
+    "INTERLOCK_JOB_ID",
+    "INTERLOCK_JOB_NAME",
+    "INTERLOCK_ATTEMPT",
+    PLACE,
+    "TMPDIR",
+    "JOBLIB_TEMP_FOLDER",
+)
 #: What a fork runs, and which descriptors it keeps, ascending.
 Plan = tuple[Callable[[], NoReturn], Sequence[int]]
 #: (order, result_fd, notice_fd) -> a plan, made before the fork.
@@ -29,17 +37,30 @@ def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
     """Return a function that starts launches; `config` names the job modules."""
     in_namespace = config["containment"] == kill_domain.NAMESPACE
     forks = {"fork"} if prepared.unsafe else {"fork", "process"}
+    harden = privileges.dropper()
     as_fork: Prepare = partial(_as_fork, prepared, child.Main(steps=prepared.steps))
     as_interpreter: Prepare = partial(_as_interpreter, config)
 
     def spawn(order: LaunchOrder) -> Pipes:
-        prepare = as_fork if order.isolation in forks else as_interpreter
-        return _fork(order, prepare, in_namespace=in_namespace)
+        is_fork = order.isolation in forks and order.pass_env is None
+        prepare = as_fork if is_fork else as_interpreter
+        restrict = _nothing if order.privileges else harden
+        return _fork(order, prepare, restrict, in_namespace=in_namespace)
 
     return spawn
 
 
-def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
+def _nothing() -> None:
+    """Take nothing from the job."""
+
+
+def _fork(
+    order: LaunchOrder,
+    prepare: Prepare,
+    restrict: Callable[[], None],
+    *,
+    in_namespace: bool,
+) -> Pipes:
     """Fork the job. Prepare before the fork: each page that a fork writes is copied.
 
     Raises:
@@ -50,7 +71,7 @@ def _fork(order: LaunchOrder, prepare: Prepare, *, in_namespace: bool) -> Pipes:
     try:
         for _ in range(4):
             pipes.append(os.pipe())  # noqa: PERF401  (those before a failure are closed)
-        return _fork_with(pipes, order, prepare, in_namespace=in_namespace)
+        return _fork_with(pipes, order, prepare, restrict, in_namespace=in_namespace)
     except (OSError, UnknownJobName):
         for ends in pipes:
             os.close(ends[0])
@@ -62,6 +83,7 @@ def _fork_with(
     pipes: Sequence[tuple[int, int]],
     order: LaunchOrder,
     prepare: Prepare,
+    restrict: Callable[[], None],
     *,
     in_namespace: bool,
 ) -> Pipes:
@@ -91,7 +113,10 @@ def _fork_with(
                 os.closerange(at, fd)
                 at = fd + 1
             os.closerange(at, end)
+            restrict()
             main()
+        except OSError as error:
+            os.write(2, f"The job's function was not called: {error}\n".encode())
         finally:
             os._exit(70)  # EX_SOFTWARE: it never returns
     job.begin(pid)
@@ -108,6 +133,18 @@ def _as_fork(
     fds, lowest_fd = _kept_fds(prepared.fds, result_fd, notice_fd)
     job.prepare(order, result_fd, notice_fd, lowest_fd)
     return job.run, fds
+
+
+def _passed(names: Collection[str] | None) -> dict[str, str]:
+    """Return the environment of a job that gets only variables of these names.
+
+    None: all. What Interlock itself has set for the job it always gets: the marks by
+    which its processes are found, and its own folder for temporary files.
+    """
+    if names is None:
+        return dict(os.environ)
+    wanted = {*names, *_ALWAYS_PASSED}
+    return {name: value for name, value in os.environ.items() if name in wanted}
 
 
 @cache  # in each job of a shim, the pipes have the same numbers
@@ -139,7 +176,7 @@ def _as_interpreter(
             child.inheritable(file.fileno(), result_fd, notice_fd)
             numbers = [str(fd) for fd in (file.fileno(), result_fd, notice_fd)]
             path = os.pathsep.join(config["path"])
-            environment = {**os.environ, "PYTHONPATH": path}
+            environment = {**_passed(order.pass_env), "PYTHONPATH": path}
             program = [
                 sys.executable,
                 "-m",
