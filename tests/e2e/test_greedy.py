@@ -19,8 +19,8 @@ from postgres import database
 from workers import worker_of
 
 from . import greedy_jobs as jobs
-from . import starved_jobs
-from .processes import alive, parent_of, until
+from . import sample_jobs, starved_jobs
+from .processes import alive, parent_of, start_worker, until
 
 #: What only the engine says of a job.
 ENGINES_OWN = set(Reason) - {
@@ -136,6 +136,19 @@ def test_a_supervisor_that_is_stopped_does_not_keep_a_job_from_ending(
     os.kill(_supervisor(handle.id), signal.SIGSTOP)
     job = contained.cancel(handle.id, wait=deadline(40))
     assert (job.status, alive(handle.id)) == (JobStatus.CANCELED, [])
+
+
+def test_a_supervisor_that_is_stopped_does_not_outlast_its_worker(
+    tmp_path: Path, containment: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    with Engine.open(url) as engine:
+        worker = start_worker(url, "--containment", containment)
+        handle = engine.submit(sample_jobs.hostile, "ignores SIGTERM", str(tmp_path))
+        os.kill(_supervisor(handle.id), signal.SIGSTOP)
+        worker.kill()
+        worker.wait(deadline(10))
+        until(lambda: not alive(handle.id), 40)
 
 
 def test_a_supervisor_that_is_stopped_does_not_outlast_the_timeout(

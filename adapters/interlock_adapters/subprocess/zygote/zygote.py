@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -41,6 +42,7 @@ from interlock_adapters.subprocess.zygote.spawn import spawner
 EMPTY: Final = "empty"
 #: Seconds after which an import is reported: the worker waits for it.
 SLOW_IMPORT_S: Final = 10
+_PATIENCE_S: Final = 10.0  # for shims to kill their jobs, once the worker is dead
 #: Resolve all symbols at the start (ld.so(8)), or each fork would do it for itself.
 BIND_NOW: Final = "LD_BIND_NOW"
 _SHIM: Final = b"interlock-shim"  # in ps(1)
@@ -248,11 +250,17 @@ class Zygote:
     def _outlive(self) -> None:
         """Wait until no descendant is left; the shims kill theirs by themselves.
 
-        What else there is a module has started when it was imported.
+        What else there is a module has started when it was imported. A shim that is
+        still there long after the worker's death stands still: it is killed too.
         """
         poll = select.poll()
+        patience_ends = float("inf")
         while not kill_domain.reap(lambda pid, _code: self._forget(pid)):
-            kill_domain.kill_below(os.getpid(), frozenset(self._shims))
+            now = time.monotonic()
+            if patience_ends == float("inf") and self._worker_is_gone():
+                patience_ends = now + _PATIENCE_S
+            spared = frozenset(self._shims) if now < patience_ends else frozenset[int]()
+            kill_domain.kill_below(os.getpid(), spared)
             poll.poll(5)
 
 
