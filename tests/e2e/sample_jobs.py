@@ -42,6 +42,21 @@ def flaky(times: int) -> int:
     return attempt
 
 
+class Busy(TransientError):
+    """The server says when it can be asked again; it knows nothing of delays."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+@job(name="t.polled", retry=Retry(max_attempts=4, backoff=[3600]))
+def polled(how: str, delay: float = 0) -> int:
+    attempt = current_job().attempt
+    if attempt == 1:
+        raise Busy(429) if how == "own class" else TransientError(how, delay=delay)
+    return attempt
+
+
 @job(name="t.fail")
 def fail(how: str) -> object:
     match how:

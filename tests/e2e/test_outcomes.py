@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,23 @@ def test_what_is_longer_in_json_than_in_bytes_fits_too(engine: Engine) -> None:
         job = engine.submit(jobs.odd, "binary").wait(deadline(50))
     assert (job.status, job.attempt) == (JobStatus.SUCCEEDED, 1)
     assert engine.log(job.id)[0].text == "\ufffd" * LINE
+
+
+def test_a_job_says_when_it_wants_to_be_tried_again(contained: Engine) -> None:
+    assert contained.submit(jobs.polled, "at once").result(deadline(20)) == 2
+    later = contained.submit(jobs.polled, "later", 600)
+    until(lambda: later.job().failures == 1)
+    job = later.job()
+    assert job.status is JobStatus.PENDING
+    assert 500 < (job.run_at - datetime.now(UTC)).total_seconds() <= 600
+    own = contained.submit(jobs.polled, "own class")
+    until(lambda: own.job().failures == 1)
+    assert 3500 < (own.job().run_at - datetime.now(UTC)).total_seconds() <= 3600
+    for handle in (later, own):
+        handle.cancel()
+    (first, *_) = contained.attempts(later.id)
+    assert first.error is not None
+    assert (first.error.message, first.error.delay_s) == ("later", 600)
 
 
 def test_many_empty_lines_are_few_rows(contained: Engine) -> None:

@@ -48,6 +48,7 @@ class Failure:
     exit_code: int | None = None
     signal: int | None = None
     transient: bool = False  # worth another try, by the job's `Retry`
+    delay_s: float | None = None  # until that try, if the job has said so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The retry policy: which errors are retried, how often, and after which delay."""
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # it has a hook that every fork of a job would run
 
 MAX_SECONDS = 10 * 365 * 86_400.0  # ten years: every clock can add it
 _MAX_NAME = 500
+_MAX_TABLE = 100
 _ONCE: Final = frozenset({"interlock.errors", "interlock.retry", "interlock.context"})
 #: The script that declares jobs, as workers import it; multiprocessing does the same.
 #: Its classes are those of `__main__`.
@@ -21,9 +22,24 @@ MAIN: Final = "__mp_main__"
 
 
 class TransientError(Exception):
-    """Raise it in a job to ask for another attempt, if `Retry` allows one more."""
+    """Raise it in a job to ask for another attempt, if `Retry` allows one more.
+
+    Args:
+        args: the message.
+        delay: seconds until the next attempt, such as a server's `Retry-After`; 0 to
+            ten years. None: as the job's `Retry` says.
+
+    Raises:
+        InvalidOption: `delay` is out of its range.
+    """
 
     __module__ = PACKAGE
+
+    def __init__(self, *args: object, delay: float | None = None) -> None:
+        super().__init__(*args)
+        if delay is not None:
+            _check_seconds("delay", delay)
+        self.delay = delay
 
 
 class PermanentError(Exception):
@@ -57,8 +73,10 @@ class Retry:
             never retried.
         backoff: seconds before the second attempt; doubles each time. Full jitter: the
             delay is uniform between 0 and that bound (Brooker, "Exponential Backoff
-            And Jitter", 2015).
-        max_backoff: upper bound of the delay in seconds; both at most ten years.
+            And Jitter", 2015). Or a table, such as (1, 10, 60): the delays after the
+            first failure, the second, ..., exactly; the last one goes on. 1 to 100.
+        max_backoff: upper bound of the delay in seconds, without a table; all at most
+            ten years.
         on_timeout: whether to retry after a timeout.
 
     Raises:
@@ -68,7 +86,7 @@ class Retry:
     max_attempts: int = 1
     on: Kinds | None = None
     never_on: Kinds = ()
-    backoff: float = 1.0
+    backoff: float | Sequence[float] = 1.0
     max_backoff: float = 300.0
     on_timeout: bool = False
 
@@ -78,12 +96,11 @@ class Retry:
         if not whole or not 1 <= self.max_attempts <= 1000:  # noqa: PLR2004  (documented above)
             allowed = "a whole number from 1 to 1000"
             raise InvalidOption("max_attempts", value, allowed)
-        for option in ("backoff", "max_backoff"):
-            value = getattr(self, option)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not 0 <= value <= MAX_SECONDS:  # type: ignore[operator]  # it is a number
-                allowed = "a number of seconds, 0 or more, at most ten years"
-                raise InvalidOption(option, value, allowed)
+        if isinstance(self.backoff, list | tuple):
+            object.__setattr__(self, "backoff", _table(self.backoff))
+        else:
+            _check_seconds("backoff", self.backoff)
+        _check_seconds("max_backoff", self.max_backoff)
         value = self.on_timeout
         if not isinstance(value, bool):
             raise InvalidOption("on_timeout", value, "True or False")
@@ -120,8 +137,27 @@ class Retry:
 
     def delay_s(self, failures: int, rng: "Random") -> float:
         """Return the seconds to wait after the `failures`-th failure (from 1)."""
+        if not isinstance(self.backoff, int | float):
+            return self.backoff[min(failures, len(self.backoff)) - 1]
         exponent = min(failures - 1, 64)  # 2**64 s is beyond every max_backoff
         return rng.uniform(0, min(self.max_backoff, self.backoff * 2.0**exponent))
+
+
+def _check_seconds(option: str, value: object) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= MAX_SECONDS:  # type: ignore[operator]  # it is a number
+        allowed = "a number of seconds, 0 or more, at most ten years"
+        raise InvalidOption(option, value, allowed)
+
+
+def _table(delays: Sequence[float]) -> tuple[float, ...]:
+    """Return a table of delays. Raises InvalidOption."""
+    if not 1 <= len(delays) <= _MAX_TABLE:
+        allowed = f"a number of seconds, or 1 to {_MAX_TABLE} of them"
+        raise InvalidOption("backoff", delays, allowed)
+    for delay in delays:
+        _check_seconds("backoff", delay)
+    return tuple(delays)
 
 
 @lru_cache(maxsize=256)  # a worker reads the few policies of its jobs all the time

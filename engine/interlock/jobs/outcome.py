@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from interlock.core.json_limits import MAX_DEPTH, is_deeper
 from interlock.core.lifecycle import Reason
-from interlock.core.retry import Retry, type_name
+from interlock.core.retry import Retry, TransientError, type_name
 from interlock.jobs.annotations import Misfit
 
 if TYPE_CHECKING:
@@ -81,6 +81,9 @@ def failure(error: BaseException, retry: Retry, *, folder: str) -> dict[str, obj
         "type": type_name(type(error)),
         "traceback": _traceback(error)[-_MAX_TEXT:],
         "transient": retry.covers(error),
+        "delay_s": getattr(error, "delay", None)
+        if isinstance(error, TransientError)
+        else None,
     }
 
 

@@ -44,7 +44,13 @@ def next_move(
         case Finish(event=event, reason=reason):
             delay_s = 0.0
             if event is Event.RETRY:
-                delay_s = state.job.retry.delay_s(state.job.failures + 1, rng)
+                asked = None if state.failure is None else state.failure.delay_s
+                policy = state.job.retry
+                delay_s = (
+                    policy.delay_s(state.job.failures + 1, rng)
+                    if asked is None
+                    else asked
+                )
             run_at = now + timedelta(seconds=delay_s)
             return _end(state, event, reason, now=now, actor=actor, run_at=run_at)
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import pickle
+import random
 from typing import Any
 
 import pytest
 
-from interlock import PermanentError, Retry, StoreUnavailable, TransientError
+from interlock import (
+    InvalidOption,
+    PermanentError,
+    Retry,
+    StoreUnavailable,
+    TransientError,
+)
 
 
 class Busy(Exception):
@@ -101,3 +109,35 @@ def test_a_script_is_the_same_to_those_who_run_it_and_import_it() -> None:
     mine = type("Mine", (Exception,), {"__module__": "__main__"})
     theirs = type("Mine", (Exception,), {"__module__": "__mp_main__"})
     assert Retry(on=mine).covers(theirs())
+
+
+def test_a_table_gives_each_delay_exactly_and_the_last_one_goes_on() -> None:
+    retry = Retry(max_attempts=9, backoff=[1, 10.5, 60])
+    assert [retry.delay_s(n, random.Random(n)) for n in (1, 2, 3, 4, 9)] == [
+        1,
+        10.5,
+        60,
+        60,
+        60,
+    ]
+    stored = json.loads(json.dumps(retry.to_json()))
+    assert Retry.from_json(stored) == retry
+    assert hash(retry) == hash(Retry.from_json(stored))
+
+
+@pytest.mark.parametrize("backoff", [[], [1, -1], [True], ["1"], [1] * 101, "12", None])
+def test_a_table_that_is_none_is_refused(backoff: Any) -> None:
+    with pytest.raises(InvalidOption, match="backoff"):
+        Retry(backoff=backoff)
+
+
+@pytest.mark.parametrize("delay", [-1, float("nan"), float("inf"), True, "1", 10**12])
+def test_a_delay_that_is_none_is_refused(delay: Any) -> None:
+    with pytest.raises(InvalidOption, match="delay"):
+        TransientError("later", delay=delay)
+
+
+def test_a_transient_error_keeps_its_message_and_its_delay() -> None:
+    error = pickle.loads(pickle.dumps(TransientError("later", delay=30)))
+    assert (str(error), error.delay) == ("later", 30)
+    assert TransientError("later").delay is None

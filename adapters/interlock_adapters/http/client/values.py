@@ -51,8 +51,20 @@ def lines(body: Mapping[str, Any]) -> LogLines:
 
 
 def queues(body: Mapping[str, Any]) -> list[QueueInfo]:
-    """Return the queues."""
-    return [read(QueueInfo, item) for item in body["items"]]
+    """Return the queues. An older server takes all that is pending for ready."""
+    return [
+        read(
+            QueueInfo,
+            {
+                "ready": item["pending"],
+                "oldest_ready_at": item["oldest_pending_at"],
+                "scheduled": 0,
+                "retrying": 0,
+                **item,
+            },
+        )
+        for item in body["items"]
+    ]
 
 
 def workers(body: Mapping[str, Any]) -> list[WorkerInfo]:

@@ -44,8 +44,12 @@ class RetryIn(_In):
         max_length=100,
         description="Exceptions not to retry, even if `on` has them",
     )
-    backoff: Seconds = Field(
-        default=1.0, description="Seconds; doubles each time, with jitter"
+    backoff: Seconds | Annotated[list[Seconds], Field(min_length=1, max_length=100)] = (
+        Field(
+            default=1.0,
+            description="Seconds; doubles each time, with jitter. Or the delay after "
+            "each failure, exactly; the last one goes on",
+        )
     )
     max_backoff: Seconds = 300.0
     on_timeout: bool = False

@@ -20,7 +20,7 @@ from interlock.core.observations import (
     Unconfirmed,
 )
 from interlock.core.progress import Progress
-from interlock.core.retry import Retry
+from interlock.core.retry import MAX_SECONDS, Retry
 from interlock.jobs import outcome
 from interlock.ports.clock import boot
 from interlock_adapters.subprocess.launch_order import LaunchOrder
@@ -309,7 +309,14 @@ def failure(report: Any, reasons: Container[Reason]) -> Failure:
         traceback=None if trace is None else str(trace)[-_MAX_WORDS:],
         exit_code=code if code in range(256) else None,
         transient=report.get("transient") is True,
+        delay_s=_delay(report.get("delay_s")),
     )
+
+
+def _delay(asked: object) -> float | None:
+    """Return the delay that a job has asked for; None if it is none."""
+    number = isinstance(asked, int | float) and not isinstance(asked, bool)
+    return asked if number and 0 <= asked <= MAX_SECONDS else None  # type: ignore[operator, return-value]  # it is a number
 
 
 def unexplained(code: int) -> Failure:
