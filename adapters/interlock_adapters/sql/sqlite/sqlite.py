@@ -186,7 +186,7 @@ def _connect(url: str) -> tuple[_File, sa.Engine]:
             "as 0600 or 0660. Nothing was changed."
         )
     path = Path(parsed.database).absolute()
-    if path.is_dir():
+    if _is_folder(path):
         raise StoreUnavailable(
             f"{path} is a folder. Name a file in it, as sqlite:///{path}/jobs.db. "
             "Nothing was created."
@@ -199,6 +199,15 @@ def _connect(url: str) -> tuple[_File, sa.Engine]:
     _prepare(engine, synchronous)
     file_identity.keep(engine, path)
     return _File(path, int(permissions, 8)), engine
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise StoreUnavailable(
+            _sentence(path, "SQLITE_PERM", error.strerror)
+        ) from error
 
 
 def _make(file: _File) -> None:

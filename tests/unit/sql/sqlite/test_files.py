@@ -190,6 +190,25 @@ def test_a_file_without_permission_is_said(filled: Path) -> None:
     _is_kept(filled)
 
 
+def test_a_folder_without_permission_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0)
+    if os.geteuid() != 0:
+        with pytest.raises(StoreUnavailable, match="cannot be opened: no permission"):
+            _open(folder / "jobs.db")
+        return
+    pid = os.fork()  # root may look everywhere: ask as somebody else
+    if pid == 0:
+        os.seteuid(65534)
+        try:
+            _open(folder / "jobs.db")
+        except StoreUnavailable as error:
+            os._exit(0 if "cannot be opened: no permission" in str(error) else 3)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
 def _add_until_it_fails(scene: Scenario, acknowledged: list[Job]) -> None:
     while len(acknowledged) < 1000:
         acknowledged.append(scene.add(params={"text": "x" * 5000}))
