@@ -7,11 +7,24 @@ import multiprocessing
 from interlock import DuplicateJob, Engine, InterlockError, current_job, job
 
 CHILD = "t.family.child"
+TAKES_ANY = "t.family.any"
 
 
 @job(name=CHILD)
 def child(number: int) -> int:
     return number + 1
+
+
+@job(name=TAKES_ANY)
+def takes_any(value: object) -> None:
+    """Take any JSON."""
+
+
+def _nested(levels: int) -> object:
+    value: object = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
 
 
 @job(name="t.family.parent")
@@ -34,6 +47,9 @@ def parent(how: str) -> object:
                 return error.job_id
         case "misfit":
             context.submit(CHILD, {"numbre": 1})
+        case "deep" | "too deep" | "as deep as possible":
+            levels = {"deep": 200, "too deep": 66}.get(how, 64)
+            context.submit(TAKES_ANY, {"value": _nested(levels)})
         case "unknown":
             context.submit("t.family.nobody")
         case "open":

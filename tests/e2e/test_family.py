@@ -51,6 +51,8 @@ def _children(engine: Engine) -> set[str]:
     [
         ("misfit", "InvalidParams", "numbre"),
         ("unknown", "UnknownJobName", "t.family.nobody"),
+        ("deep", "InvalidOption", "nested deeper than 64"),
+        ("too deep", "InvalidParams", "nested deeper than 64"),
         ("open", "InterlockError", "Engine.open() needs a URL inside a job"),
         ("elsewhere", "InterlockError", "only the job's main process can ask"),
     ],
@@ -67,6 +69,11 @@ def test_what_cannot_be_is_refused_in_the_job(
     assert words in error.message
     assert _children(working) == before
     assert not (home / "interlock.db").exists()
+
+
+def test_parameters_as_deep_as_possible_reach_the_store(working: Engine) -> None:
+    job = working.submit(jobs.parent, "as deep as possible").wait(deadline(30))
+    assert job.status is JobStatus.SUCCEEDED
 
 
 def test_many_submits_of_one_job_are_all_there(working: Engine) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from interlock.core.json_limits import MAX_DEPTH, is_deeper
 
 _HEAD: Final = struct.Struct("!cI")
+MAX_AROUND: Final = 8  # levels of a request around its parameters
 MAX_PAYLOAD: Final = (
     4 * 1024 * 1024
 )  # params, result and traceback are bounded below it
@@ -59,7 +60,7 @@ def framed(kind: Kind, text: bytes) -> bytes:
     return _HEAD.pack(kind, len(text)) + text
 
 
-def unframed(text: bytes) -> Any:
+def unframed(text: bytes, kind: "Kind | None" = None) -> Any:
     """Return the value of a frame's JSON text, so that every database can store it.
 
     A job can write what it likes: NUL and half a surrogate pair become U+FFFD.
@@ -71,7 +72,8 @@ def unframed(text: bytes) -> Any:
         value = _decode(text.decode())
     except (ValueError, RecursionError) as error:
         raise GarbledError(str(error)) from error
-    max_depth = MAX_DEPTH + 1  # what a frame says is in an object
+    # What a frame says is in an object; the parameters of a request are in more.
+    max_depth = MAX_DEPTH + (MAX_AROUND if kind is Kind.REQUEST else 1)
     if text.count(b"{") + text.count(b"[") > max_depth and is_deeper(value, max_depth):
         raise GarbledError("it is nested too deep")
     return _storable(value) if b"\\u" in text else value

@@ -165,7 +165,7 @@ class ProcessExecution:
     def _hear(self, kind: Kind, text: bytes) -> None:
         """Handle a frame; an invalid frame of the job itself is dropped."""
         try:
-            self._take(kind, unframed(text))
+            self._take(kind, unframed(text, kind))
         except (GarbledError, ArithmeticError, *_ODD):
             if kind not in FROM_JOB:
                 raise
