@@ -31,6 +31,11 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+def _as_in_a_terminal() -> None:
+    """Undo what `nohup` does, if it runs these tests."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def _worker(
     url: str,
@@ -49,6 +54,7 @@ def _worker(
             stdout=file,
             stderr=file,
             start_new_session=True,
+            preexec_fn=_as_in_a_terminal,  # noqa: PLW1509  (no thread runs here yet)
         )
         try:
             yield process

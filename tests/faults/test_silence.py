@@ -125,7 +125,7 @@ def test_a_worker_that_falls_silent_in_a_transaction_holds_nobody_up(
 def test_who_waits_for_a_silent_server_is_told_and_goes_on_afterwards(
     engine: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_ANSWER_S", 0.3)
+    monkeypatch.setattr(connection.Impatient, "answer_s", 0.3)
     monkeypatch.setitem(connection._CLIENT, "connect_timeout", "2")
     with Engine.open(wire.url) as client:
         job = client.submit(jobs.add, 1).job()

@@ -250,7 +250,7 @@ def patient(opened: sa.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        driver.answer_s = _ANSWER_S
+        del driver.answer_s  # the usual patience again
 
 
 class Impatient(psycopg.Connection[Any]):
