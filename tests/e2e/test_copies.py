@@ -187,3 +187,26 @@ def test_a_file_of_stopped_workers_may_be_copied_moved_and_put_back(
         assert {entry.job_id for _, entry in told} == {new.id}
         assert engine.counts()[JobStatus.SUCCEEDED] == 2
         assert engine.verify() == []
+
+
+def test_a_role_that_may_not_know_the_cluster_goes_by_the_database() -> None:
+    program = postgres.initdb()
+    if program is None:
+        pytest.skip("NO PostgreSQL binaries: no function may be taken from all roles")
+    server = postgres.OwnServer(program)
+    with ExitStack() as opened:
+        opened.callback(server.remove)
+        with psycopg.connect(server.url, autocommit=True) as owner:
+            owner.execute("CREATE ROLE plain LOGIN")
+            for name in ("pg_control_system()", "pg_control_checkpoint()"):
+                owner.execute(f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC".encode())
+            owner.execute("GRANT CREATE ON SCHEMA public TO plain")
+        plain = server.url.replace("postgres@", "plain@")
+        first = opened.enter_context(Engine.open(plain))
+        with first.worker():
+            assert first.submit(jobs.add, 1).result(deadline(20)) == 2
+        before = first.monitor.feed_end().position
+        for url in (plain, server.url, plain, server.url):  # the second one knows more
+            opened.enter_context(Engine.open(url))
+        after = first.monitor.feed_end().position
+        assert 2**32 <= after - before < 2**33

@@ -1,4 +1,7 @@
-"""A store in memory, for tests and trials. Everything is lost on exit."""
+"""A store in memory, for tests and trials. Everything is lost on exit.
+
+One file, because it is the one transaction of each event, beside its guards.
+"""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy

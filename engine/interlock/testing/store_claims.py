@@ -1,4 +1,7 @@
-"""The store contract, third part: who gets which job, and for how long."""
+"""The store contract, third part: who gets which job, and for how long.
+
+One file, because it is one part of the contract, read beside `JobStore.claim`.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

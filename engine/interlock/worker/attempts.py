@@ -1,4 +1,7 @@
-"""The running attempts of a worker: collects observations, and writes their moves."""
+"""The running attempts of a worker: collects observations, and writes their moves.
+
+One file, because all of it is about the one list of running attempts.
+"""
 
 import logging
 import random

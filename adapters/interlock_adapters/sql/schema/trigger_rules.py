@@ -5,6 +5,8 @@ Known holes that the rules close: INSERT OR REPLACE deletes without firing a DEL
 trigger (sqlite.org/lang_replace.html), so inserts look for every unique key; CHECKs can
 be switched off, so `ROW_RULES` stand here too; tables are WITHOUT ROWID, so that a row
 has no second name.
+
+One file, because it is one list of rules; each is compared with the others.
 """
 
 from typing import Final

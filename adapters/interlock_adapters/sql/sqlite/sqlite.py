@@ -11,44 +11,22 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from interlock.core.errors import InvalidOption, SchemaMismatch, StoreUnavailable
-from interlock.ports.clock import Clock, SystemClock, boot_id
-from interlock.ports.runner import Wakeup
+from interlock.core.errors import InvalidOption, StoreUnavailable
+from interlock.ports.clock import Clock, SystemClock
 from interlock_adapters.sql.schema import upgrade
-from interlock_adapters.sql.schema.flavor import SQLITE, Flavor
-from interlock_adapters.sql.sqlite import file_identity
+from interlock_adapters.sql.sqlite import file_identity, network_disks
+from interlock_adapters.sql.sqlite.dialect import (
+    BUSY_S,
+    SqliteDialect,
+    sentence,
+    unavailable,
+)
 from interlock_adapters.sql.sqlite.maintain import maintain
-from interlock_adapters.sql.sqlite.wakeup import SqliteWakeup
 from interlock_adapters.sql.sqlite.write_queue import WriteQueue
 from interlock_adapters.sql.store.database import UNUSABLE, Database
 from interlock_adapters.sql.store.store import SqlStore
 
-#: WAL needs memory shared between processes of one host (sqlite.org/wal.html).
-NETWORK: Final = frozenset(
-    {
-        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre"),
-        *("glusterfs", "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs", "beegfs"),
-    }
-)
-_BUSY_S: Final = 30.0
 _PERMISSIONS: Final = re.compile(r"0?[0-7]{3}")
-_OCTAL: Final = re.compile(r"\\(\d{3})")  # how mountinfo writes a space
-
-#: What each family of errors means, and what to do.
-_PLAIN: Final = {
-    "SQLITE_NOTADB": "is not a SQLite database",
-    "SQLITE_CORRUPT": "is damaged: restore a backup, or save what can be read with "
-    "`sqlite3 FILE .recover`",
-    "SQLITE_FULL": "cannot grow: its disk is full; free some space, and work continues "
-    "by itself",
-    "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
-    "SQLITE_CANTOPEN": "cannot be opened: its folder is missing or not writable",
-    "SQLITE_BUSY": f"was locked by another writer for {_BUSY_S:g} s",
-    "SQLITE_IOERR": "cannot be read or written: the disk reports an error; repair it, "
-    "and work continues by itself",
-    "SQLITE_PERM": "cannot be opened: no permission",
-    "SQLITE_AUTH": "cannot be opened: no permission",
-}
 
 
 class _File(NamedTuple):
@@ -56,73 +34,6 @@ class _File(NamedTuple):
 
     path: Path
     permissions: int
-
-
-class SqliteDialect:
-    """See `Dialect`. One host: leases by its boot clock, which no clock step moves."""
-
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._path = path
-        self._clock = clock
-        self._boot_id = boot_id()
-
-    flavor = Flavor(SQLITE)
-
-    def lease_clock(self) -> tuple[int | None, str]:
-        """See `Dialect.lease_clock`."""
-        return round(self._clock.boot() * 1_000_000), self._boot_id
-
-    def place(self, connection: sa.Connection) -> str:
-        """See `Dialect.place`: the device and the inode of the file."""
-        del connection
-        found = file_identity.identity(self._path)
-        return "/".join(map(str, found or ()))
-
-    def address(self, connection: sa.Connection) -> str:
-        """See `Dialect.address`: a file is on one host."""
-        del connection
-        return ""
-
-    def watch(self) -> Wakeup:
-        """See `Dialect.watch`."""
-        return SqliteWakeup(self._path)
-
-    def unavailable(self, error: Exception) -> StoreUnavailable | None:
-        """See `Dialect.unavailable`."""
-        return unavailable(self._path, error)
-
-    def is_useless(self, error: Exception) -> bool:
-        """See `Dialect.is_useless`: the path may name another file by now."""
-        del error
-        return True
-
-    def refuse_damage(self, connection: sa.Connection) -> None:
-        """See `Dialect.refuse_damage`."""
-        found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
-        if found != "ok":
-            raise StoreUnavailable(_sentence(self._path, "SQLITE_CORRUPT", found))
-
-
-def unavailable(path: Path, error: Exception) -> StoreUnavailable | None:
-    """Return the meaning of an error of SQLite, None for a bug of Interlock."""
-    cause = getattr(error, "orig", error)
-    name = getattr(cause, "sqlite_errorname", "")
-    if isinstance(error, sa.exc.TimeoutError):  # of the pool
-        name = "SQLITE_BUSY"
-    if isinstance(cause, ValueError) or "Could not decode" in str(cause):
-        name = "SQLITE_CORRUPT"  # pages that are whole, with what nobody wrote in them
-    family = "_".join(name.split("_")[:2])
-    if family not in _PLAIN:
-        return None
-    kind = SchemaMismatch if family == "SQLITE_NOTADB" else StoreUnavailable
-    return kind(_sentence(path, family, cause))
-
-
-def _sentence(path: Path, family: str, cause: object) -> str:
-    kept = (
-        "" if family == "SQLITE_CORRUPT" else "; what was acknowledged before is kept"
-    )
-    return f"{path} {_PLAIN[family]} ({cause}). Nothing was written by this call{kept}."
 
 
 def open_store(
@@ -154,7 +65,7 @@ def open_store(
         if not ready:
             _bring_to_head(engine, clock)
     dialect = SqliteDialect(path, clock)
-    store = SqlStore(Database(engine, dialect, clock, turns=WriteQueue(_BUSY_S)))
+    store = SqlStore(Database(engine, dialect, clock, turns=WriteQueue(BUSY_S)))
     if create:
         with suppress(StoreUnavailable):  # a file that may only be read
             store.place()
@@ -191,10 +102,10 @@ def _connect(url: str) -> tuple[_File, sa.Engine]:
             f"{path} is a folder. Name a file in it, as sqlite:///{path}/jobs.db. "
             "Nothing was created."
         )
-    _refuse_network(path)
+    network_disks.refuse(path)
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
-        connect_args={"timeout": _BUSY_S, "check_same_thread": False},
+        connect_args={"timeout": BUSY_S, "check_same_thread": False},
     )
     _prepare(engine, synchronous)
     file_identity.keep(engine, path)
@@ -205,9 +116,7 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError as error:
-        raise StoreUnavailable(
-            _sentence(path, "SQLITE_PERM", error.strerror)
-        ) from error
+        raise StoreUnavailable(sentence(path, "SQLITE_PERM", error.strerror)) from error
 
 
 def _make(file: _File) -> None:
@@ -258,7 +167,7 @@ class SqliteSchema:
                 self._engine,
                 SqliteDialect(self._path, clock),
                 clock,
-                turns=WriteQueue(_BUSY_S),
+                turns=WriteQueue(BUSY_S),
             )
             done = maintain(opened, self._path, full=full)
             self._engine.dispose()
@@ -291,7 +200,7 @@ def _prepare(engine: sa.Engine, synchronous: str) -> None:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         # A deferred transaction that reads and then writes fails at once with
-        # SQLITE_BUSY_SNAPSHOT, whatever the timeout; writers take the lock first.
+        # SQLITEBUSY_SNAPSHOT, whatever the timeout; writers take the lock first.
         options = connection.get_execution_options()
         if options.get("alone"):
             return
@@ -343,29 +252,3 @@ def _use_wal(engine: sa.Engine) -> None:
     raw.cursor().execute("PRAGMA auto_vacuum = INCREMENTAL").close()  # of an empty file
     raw.cursor().execute("PRAGMA journal_mode = WAL").close()
     raw.close()
-
-
-def _refuse_network(path: Path) -> None:
-    kind = filesystem(path)
-    if kind in NETWORK:
-        raise StoreUnavailable(
-            f"{path} is on a network file system ({kind}), where SQLite's locks do not "
-            "hold. Use a local disk, or PostgreSQL. Nothing was written."
-        )
-
-
-def filesystem(path: Path, mounts: str | None = None) -> str | None:
-    """Return the type of the file system of `path`, None if unknown."""
-    if mounts is None:
-        try:
-            mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
-        except OSError:
-            return None
-    best: tuple[int, str | None] = (0, None)
-    real = path.resolve()
-    for line in mounts.splitlines():  # proc(5): id parent dev root POINT ... - TYPE
-        fields, _, tail = line.partition(" - ")
-        point = _OCTAL.sub(lambda code: chr(int(code[1], 8)), fields.split()[4])
-        if real.is_relative_to(point) and len(point) >= best[0]:
-            best = (len(point), tail.split()[0])
-    return best[1]

@@ -4,6 +4,8 @@ Each partial index is worded for one kind of statement: PostgreSQL without stati
 takes any index whose predicate a query implies, and sorts. It proves a predicate from
 the same words alone. No cause is called like an index: causes have a colon, or are
 `due` or `expired`. SQLite is told the index.
+
+One file, because the statements of a claim share their indexes and conditions.
 """
 
 from functools import cache

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,16 +12,11 @@ from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import row_of
 from interlock.core.records import (
     ClaimRequest,
-    KillUnconfirmed,
-    LogLine,
     Note,
-    ProgressNote,
     Running,
-    Started,
-    Used,
 )
 from interlock.ports.runner import Wakeup
-from interlock_adapters.sql.schema import row_rules, tables
+from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.statements import move_facts, rows, updates
 from interlock_adapters.sql.store import claims, inserts, parking, place
@@ -32,6 +26,7 @@ from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.feed import Feed
 from interlock_adapters.sql.store.idempotency import IdempotencyKeys
 from interlock_adapters.sql.store.maintenance import Maintenance
+from interlock_adapters.sql.store.notes import store_notes
 from interlock_adapters.sql.store.reads import ONE, Reads
 from interlock_adapters.sql.store.statistics import Statistics
 
@@ -160,7 +155,7 @@ class SqlStore:
         causes = (
             parking.freed_by(connection, sorted(leaving), flavor) if leaving else {}
         )
-        _store_notes(connection, notes)
+        store_notes(connection, notes)
         outcomes: list[Job | InterlockError] = []
         for some in _runs(moves):
             outcomes += self._move(connection, some)
@@ -275,66 +270,3 @@ def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
         ids.add(move.job_id)
     if run:
         yield run
-
-
-def _store_notes(connection: sa.Connection, notes: Sequence[Note]) -> None:
-    lines = [note for note in notes if isinstance(note, LogLine)]
-    if lines:
-        names = ("job_id", "attempt", "at", "stream", "text")
-        values = [{f"p_{n}": getattr(line, n) for n in names} for line in lines]
-        connection.execute(updates.log_line(), values)
-    noted = _attempts_noted(notes)
-    if noted:
-        connection.execute(updates.attempt_noted(), noted)
-    for note in notes:
-        match note:
-            case ProgressNote():
-                _update_running(connection, note, progress=asdict(note.progress))
-            case KillUnconfirmed():
-                _update_running(
-                    connection,
-                    note,
-                    kill_unconfirmed=True,
-                    write_seq=tables.job.c.write_seq + 1,
-                    write_attempt=note.attempt,
-                )
-            case LogLine() | Started() | Used():
-                continue  # stored above, all at once
-
-
-def _attempts_noted(notes: Sequence[Note]) -> list[dict[str, object]]:
-    """Return one row of parameters an attempt: all that its notes tell of it."""
-    found: dict[tuple[str, int], dict[str, object]] = {}
-    for note in notes:
-        match note:
-            case Started():
-                values = {
-                    "pid": note.pid,
-                    "containment": note.containment,
-                    "started_at": note.at,
-                }
-            case Used():
-                values = {
-                    "peak_memory_bytes": note.peak_memory_bytes,
-                    "cpu_seconds": note.cpu_seconds,
-                }
-            case _:
-                continue
-        row = found.get((note.job_id, note.attempt))
-        if row is None:
-            row = dict.fromkeys(f"p_{name}" for name in updates.ATTEMPT_NOTED)
-            row |= {"p_job_id": note.job_id, "p_attempt": note.attempt}
-            found[note.job_id, note.attempt] = row
-        row |= {
-            f"p_{name}": value for name, value in values.items() if value is not None
-        }
-    return list(found.values())
-
-
-def _update_running(
-    connection: sa.Connection, note: ProgressNote | KillUnconfirmed, **values: object
-) -> None:
-    table = tables.job
-    same = (table.c.id == note.job_id, table.c.attempt == note.attempt)
-    running = table.c.status == row_rules.RUNNING.value
-    connection.execute(sa.update(table).where(*same, running).values(values))

@@ -4,12 +4,12 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from interlock.core.job import Exit, Failure
-from interlock.core.lifecycle import Proof, Reason, StopCause
+from interlock.core.lifecycle import Proof, StopCause
 from interlock.core.observations import (
     ExitSeen,
     Observation,
@@ -19,8 +19,7 @@ from interlock.core.observations import (
     TreeDead,
     Unconfirmed,
 )
-from interlock.core.progress import Progress
-from interlock.core.retry import MAX_SECONDS, Retry
+from interlock.core.retry import Retry
 from interlock.jobs import outcome
 from interlock.ports.clock import boot
 from interlock_adapters.subprocess.launch_order import LaunchOrder
@@ -32,6 +31,7 @@ from interlock_adapters.subprocess.protocol import (
     frame,
     unframed,
 )
+from interlock_adapters.subprocess.runner import reports
 from interlock_adapters.subprocess.runner.launcher import hang_up
 
 _log = logging.getLogger("interlock.runner")
@@ -40,14 +40,6 @@ _CHUNK: Final = 262_144
 _CHUNKS: Final = 4  # in one turn of the worker: other jobs have theirs
 _SEND_S: Final = 1.0
 _SILENT_S: Final = 7.0  # a shim that kills says after 5 s that it could not
-_MAX_TEXT: Final = 200  # characters of a text of a progress report
-_MAX_WORDS: Final = 65_536  # characters of a message, and of a traceback
-_MAX_TYPE: Final = 500  # characters of the name of an exception
-#: What a job may say of its own end; only the engine says the others.
-_JOBS_OWN: Final = frozenset({
-    Reason.ERROR, Reason.EXIT_CODE, Reason.OUT_OF_MEMORY, Reason.BAD_RESULT,
-})  # fmt: skip
-_ALL: Final = frozenset(Reason)
 
 
 class ProcessExecution:
@@ -90,7 +82,9 @@ class ProcessExecution:
         """Record that no process could be started for it, and why."""
         retry = Retry.from_json(self._order.retry)
         report = outcome.not_started(OSError(cause), retry)
-        end = ExitSeen(exit=Exit(code=os.EX_OSERR), failure=failure(report, _ALL))
+        end = ExitSeen(
+            exit=Exit(code=os.EX_OSERR), failure=reports.failure(report, reports.ALL)
+        )
         self._observations.append(end)
         self.mark_dead(proof)
 
@@ -179,16 +173,16 @@ class ProcessExecution:
                 lines = tuple(payload["lines"])
                 self._observations.append(Output(stream=payload["stream"], lines=lines))
             case Kind.PROGRESS:
-                self._observations.append(progress(payload))
+                self._observations.append(reports.progress(payload))
             case Kind.REQUEST:
                 int(payload["number"])  # TypeError, KeyError: it is none
                 self._observations.append(Request(body=payload))
             case Kind.RESULT:
                 self._result, self._has_result = payload, True
             case Kind.FAILURE:
-                self._failure = failure(payload, _JOBS_OWN)
+                self._failure = reports.failure(payload, reports.JOBS_OWN)
             case Kind.VERDICT:
-                self._failure = failure(payload, _ALL)
+                self._failure = reports.failure(payload, reports.ALL)
             case Kind.EXITED:
                 self._expect_end(0.0)
                 self._observations.append(self._exit(payload["code"]))
@@ -213,7 +207,7 @@ class ProcessExecution:
         exit_ = Exit(code=code) if code >= 0 else Exit(signal=-code)
         if code == 0 and self._has_result and self._failure is None:
             return ExitSeen(exit=exit_, result=self._result)
-        return ExitSeen(exit=exit_, failure=self._failure or unexplained(code))
+        return ExitSeen(exit=exit_, failure=self._failure or reports.unexplained(code))
 
     def _send(self, data: bytes) -> None:
         self._outbox += data
@@ -272,68 +266,3 @@ class ProcessExecution:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -2
-
-
-def progress(report: Any) -> Progress:
-    """Return the progress that a job reports.
-
-    Raises:
-        TypeError, OverflowError: it is none.
-    """
-    texts = {name: report.get(name) for name in ("phase", "unit", "message")}
-    numbers = {name: report.get(name) for name in ("completed", "total")}
-    if not all(isinstance(text, str | None) for text in texts.values()):
-        raise TypeError("phase, unit and message of a progress must be text")
-    for number in numbers.values():
-        if not isinstance(number, int | float | None):
-            raise TypeError("completed and total of a progress must be numbers")
-        float(number or 0)  # OverflowError: pages divide it
-    short = {name: text and text[:_MAX_TEXT] for name, text in texts.items()}
-    return Progress(**short, **numbers)
-
-
-def failure(report: Any, reasons: Container[Reason]) -> Failure:
-    """Return the failure that a job or its shim reports.
-
-    Raises:
-        TypeError, ValueError, LookupError: it is none, or has none of these reasons.
-    """
-    kind, trace, code = (report.get(k) for k in ("type", "traceback", "exit_code"))
-    reason = Reason(report["reason"])
-    if reason not in reasons:
-        raise ValueError(f"a job does not say {reason} of itself")
-    return Failure(
-        reason=reason,
-        message=str(report["message"])[:_MAX_WORDS],
-        type=None if kind is None else str(kind)[:_MAX_TYPE],
-        traceback=None if trace is None else str(trace)[-_MAX_WORDS:],
-        exit_code=code if code in range(256) else None,
-        transient=report.get("transient") is True,
-        delay_s=_delay(report.get("delay_s")),
-    )
-
-
-def _delay(asked: object) -> float | None:
-    """Return the delay that a job has asked for; None if it is none."""
-    number = isinstance(asked, int | float) and not isinstance(asked, bool)
-    return asked if number and 0 <= asked <= MAX_SECONDS else None  # type: ignore[operator, return-value]  # it is a number
-
-
-def unexplained(code: int) -> Failure:
-    """Return the failure of a process that ended without a report."""
-    if code < 0:
-        with suppress(ValueError):
-            name = signal.Signals(-code).name
-            return Failure(
-                reason=Reason.SIGNAL, signal=-code, message=f"killed by {name}"
-            )
-        return Failure(
-            reason=Reason.SIGNAL, signal=-code, message=f"killed by signal {-code}"
-        )
-    if code > 0:
-        return failure(outcome.exited(code), _ALL)
-    return Failure(
-        reason=Reason.BAD_RESULT,
-        exit_code=0,
-        message="the process ended with exit code 0, but the function did not return",
-    )

@@ -3,6 +3,8 @@
 It keeps a few of them ahead of time, hands each to the worker through a socket, reaps
 them, and is the last to go: when the worker is gone it waits until the kernel says that
 no process of any job is left, and leaves that proof in the domain file.
+
+One file, because it is the life of one process: load, serve, outlive.
 """
 
 import faulthandler

@@ -244,7 +244,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(
 def test_a_lock_of_another_process_is_said_and_readers_go_on(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_BUSY_S", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_S", 0.01)
     store = _open(filled)
     other = sqlite3.connect(filled, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -260,7 +260,7 @@ def test_a_lock_of_another_process_is_said_and_readers_go_on(
 def test_a_lock_while_opening_is_said(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_BUSY_S", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_S", 0.01)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreUnavailable, match="was locked by another writer"):

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from interlock.core.errors import StoreUnavailable
-from interlock_adapters.sql.sqlite import sqlite
-from interlock_adapters.sql.sqlite.sqlite import filesystem, open_store
+from interlock_adapters.sql.sqlite import network_disks
+from interlock_adapters.sql.sqlite.network_disks import filesystem
+from interlock_adapters.sql.sqlite.sqlite import open_store
 
 MOUNTS = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -40,15 +41,15 @@ def test_the_file_system_is_the_one_mounted_nearest(path: str, kind: str) -> Non
 def test_the_file_system_may_be_unknown() -> None:
     assert filesystem(Path("/jobs.db"), "") is None
     here = filesystem(Path.cwd() / "jobs.db")
-    assert here is None or here not in sqlite.NETWORK
+    assert here is None or here not in network_disks.NETWORK
 
 
-@pytest.mark.parametrize("kind", sorted(sqlite.NETWORK))
+@pytest.mark.parametrize("kind", sorted(network_disks.NETWORK))
 def test_a_network_file_system_is_refused(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "jobs.db"
-    monkeypatch.setattr(sqlite, "filesystem", lambda _path: kind)
+    monkeypatch.setattr(network_disks, "filesystem", lambda _path: kind)
     with pytest.raises(StoreUnavailable, match=rf"network file system \({kind}\)"):
         open_store(f"sqlite:///{path}")
     assert not path.exists()
