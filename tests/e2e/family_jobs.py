@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from datetime import UTC, datetime, timedelta
 
 from interlock import DuplicateJob, Engine, InterlockError, current_job, job
 
@@ -40,7 +41,8 @@ def parent(how: str) -> object:
         case "engine":
             return [kin.id for kin in context.engine.search(name=CHILD).items]
         case "taken":
-            context.submit(child.options(unique_key="one"), 1)
+            later = datetime.now(UTC) + timedelta(days=1)  # else it may have ended
+            context.submit(child.options(unique_key="one", run_at=later), 1)
             try:
                 context.submit(child.options(unique_key="one"), 1)
             except DuplicateJob as error:
