@@ -34,7 +34,7 @@ def maintain(database: Database, path: Path, *, full: bool) -> list[str]:
         connection.exec_driver_sql("PRAGMA optimize = 0x10002")  # also unread tables
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
     done.append("The statistics are renewed, and the write-ahead log is written back.")
-    freed = tidy.megabytes(before - path.stat().st_size)
+    freed = tidy.megabytes(max(0, before - path.stat().st_size))
     if given_back:
         done.append(f"{freed} of free space went back to the disk.")
     else:

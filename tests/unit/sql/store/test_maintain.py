@@ -62,6 +62,12 @@ def test_a_slot_that_nobody_holds_is_freed(url: str) -> None:
         assert engine.verify() == []
 
 
+def test_a_small_database_has_nothing_to_give_back(url: str) -> None:
+    with Engine.open(url) as engine:
+        engine.submit(jobs.add, 1)
+        assert "0.0 MB of free space" in discovery.maintain_store(url)[-1]
+
+
 def test_it_works_beside_workers_but_not_with_full(url: str) -> None:
     with Engine.open(url) as engine, engine.worker():
         assert engine.submit(jobs.add, 1).result(deadline(20)) == 2
