@@ -110,7 +110,10 @@ def take_in(database: Database, *, least: int = 1) -> bool:
         return False
 
     def take(connection: sa.Connection) -> bool:
-        tallied = _lock(connection)
+        free = sa.select(feed.c.tallied).with_for_update(skip_locked=True)
+        tallied = connection.execute(free).scalar()
+        if tallied is None:  # somebody deletes, or takes them: nobody waits for that
+            return False
         newest = f"SELECT max(position) FROM ({first} {BATCH}) AS batch"
         last = connection.scalar(sa.text(newest))
         if last is None:  # another one took them

@@ -111,3 +111,15 @@ def test_a_database_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="no database at"):
         discovery.maintain_store(f"sqlite:///{tmp_path}/none.db")
     assert not (tmp_path / "none.db").exists()
+
+
+def test_a_worker_does_not_wait_for_who_deletes() -> None:
+    with postgres.database() as url, Engine.open(url) as engine:
+        engine.submit(jobs.add, 1)
+        plain = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        with plain.begin() as other:
+            other.exec_driver_sql("SELECT * FROM interlock_feed FOR UPDATE")
+            assert engine._store.take_stock() is False  # or it would end in an error
+            assert engine.counts()[JobStatus.PENDING] == 1
+        plain.dispose()
+        assert engine._store.take_stock() is True
