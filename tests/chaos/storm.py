@@ -89,9 +89,9 @@ class Storm:
             if code is not None:
                 self.done["starts in vain"] += 1
                 if code != UNUSABLE:
-                    self.faults.append(f"worker {worker.pid}: it ended with {code}")
                     said = self._logs[worker.pid].read_text(errors="replace")
-                    print(f"worker {worker.pid} said: {said[-3000:]}")
+                    what = f"it ended with {code}, and said: {said[-3000:]}"
+                    self.faults.append(f"worker {worker.pid}: {what}")
                 self.workers[number] = self._worker()
 
     def _submit_some(self, engine: Engine) -> None:

@@ -23,6 +23,9 @@ from .wire import Wire
 
 _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'"
 
+#: How a claim locks its rows; who counts events locks others.
+_CLAIM = b"FROM interlock_job WHERE CAST(status"
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres.OwnServer]:
@@ -112,7 +115,7 @@ def test_a_worker_that_falls_silent_in_a_transaction_holds_nobody_up(
 ) -> None:
     with worker(wire.url, tmp_path / "log"):
         until(lambda: len(engine.workers()) == 1)
-        wire.silence_after(b"FOR UPDATE SKIP LOCKED")  # a claim locks its rows
+        wire.silence_after(_CLAIM)
         handle = engine.submit(jobs.add, 1)
         until(lambda: wire.is_silent)
         with worker(server.url, tmp_path / "other"):
