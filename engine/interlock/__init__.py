@@ -21,6 +21,7 @@ from interlock.core.errors import (
     JobTimedOut,
     KeyReused,
     LeaseLost,
+    LimitReached,
     NotGuarded,
     SchemaMismatch,
     StoreUnavailable,
@@ -29,6 +30,7 @@ from interlock.core.errors import (
     WaitTimeout,
 )
 from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause
+from interlock.core.limits import Limit
 from interlock.core.progress import Progress
 from interlock.core.retry import PermanentError, Retry, TransientError
 from interlock.jobs.context import Interrupted, JobContext, current_job
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
     )
     from interlock.core.records import (
         Fault,
+        Hold,
+        LimitInfo,
         LogLine,
         LogLines,
         Page,
@@ -74,6 +78,7 @@ __all__ = [
     "Fault",
     "Filters",
     "HistoryEntry",
+    "Hold",
     "IllegalTransition",
     "InFlight",
     "InterlockError",
@@ -92,6 +97,9 @@ __all__ = [
     "JobTimedOut",
     "KeyReused",
     "LeaseLost",
+    "Limit",
+    "LimitInfo",
+    "LimitReached",
     "LogLine",
     "LogLines",
     "NotGuarded",
@@ -125,7 +133,10 @@ _LATER = {
         "interlock.core.job",
     ),
     **dict.fromkeys(
-        ("Fault", "LogLine", "LogLines", "Page", "QueueInfo", "WorkerInfo"),
+        (
+            *("Fault", "Hold", "LimitInfo", "LogLine", "LogLines", "Page"),
+            *("QueueInfo", "WorkerInfo"),
+        ),
         "interlock.core.records",
     ),
     "AsyncEngine": "interlock.api.aio",

@@ -167,11 +167,13 @@ def test_a_limit_that_two_workers_set_at_once_is_set(url: str, store: SqlStore) 
     )
     with _rival(url) as rival, ThreadPoolExecutor(1) as pool:
         rival.execute(insert)
-        other = pool.submit(store.set_limit, "t.add", 2)
+        other = pool.submit(store.set_limit, "name:t.add", 2)
         until(lambda: _ask(url, _WAIT))
         rival.commit()
         other.result(deadline(20))
-    assert store.limits() == {"t.add": (0, 2)}
+    assert [(each.key, each.max_running) for each in store.limits()] == [
+        ("name:t.add", 2)
+    ]
 
 
 def test_who_changes_a_limit_waits_for_claims_under_way(
@@ -179,7 +181,7 @@ def test_who_changes_a_limit_waits_for_claims_under_way(
 ) -> None:
     """They may have read the old one: when the call returns, none goes on with it."""
     calls: list[Callable[[], None]] = [
-        lambda: store.set_limit("t.add", 2),
+        lambda: store.set_limit("name:t.add", 2),
         lambda: store.set_paused("q", paused=True),
     ]
     for call in calls:
@@ -209,7 +211,7 @@ def test_a_claim_waits_for_a_limit_that_is_being_changed(
 
 def test_two_claims_at_once_share_the_slots(url: str, store: SqlStore) -> None:
     scene = Scenario(store, ManualClock())
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     scene.store.add([scene.new(name="f") for _ in range(3)])
     slot = "INSERT INTO interlock_slot (key, number, job_id, attempt)"
     with _rival(url) as first, ThreadPoolExecutor(1) as pool:
@@ -258,17 +260,17 @@ def test_a_limit_that_is_set_while_a_job_ends_leaves_it_no_slot(
     with Engine.open(url) as other, ThreadPoolExecutor(1) as pool:
         with store.together():
             scene.apply(running[0], Event.SUCCEED, proof=Proof.CGROUP)
-            setting = pool.submit(other._store.set_limit, "f", 1)
+            setting = pool.submit(other._store.set_limit, "name:f", 1)
             until(lambda: setting.done() or _ask(url, _WAIT))
         setting.result(deadline(20))
-    assert store.limits() == {"f": (1, 1)}
+    assert [(each.running, each.max_running) for each in store.limits()] == [(1, 1)]
     assert store.verify() == []
 
 
 def test_a_duty_that_waits_for_an_end_holds_no_job(url: str, store: SqlStore) -> None:
     """Else a cancel that holds the cause waits for the job, and the duty for it."""
     scene = Scenario(store, ManualClock())
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     due = scene.add(name="f", run_at=scene.clock.now())
     parked = scene.add(name="f")
     park = sa.text("UPDATE interlock_job SET held_by = :cause WHERE id = :id")

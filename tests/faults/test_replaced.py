@@ -71,7 +71,7 @@ def test_a_worker_outlives_its_database_and_goes_on_with_the_next(
         assert _has_run(engine)
         running = engine.submit(jobs.alone, str(tmp_path), seconds=60)
         until(lambda: alive(running.id))
-        limits = engine._store.limits()
+        limits = {limit.key: limit.max_running for limit in engine.limits.list()}
         assert limits
         replaced.drop()
         until(says("does not exist"))
@@ -84,9 +84,7 @@ def test_a_worker_outlives_its_database_and_goes_on_with_the_next(
                 call()
         PostgresSchema(replaced.url).upgrade()
         assert _has_run(engine)
-        assert {n: most for n, (_, most) in engine._store.limits().items()} == {
-            n: most for n, (_, most) in limits.items()
-        }
+        assert limits == {each.key: each.max_running for each in engine.limits.list()}
         until(lambda: not alive(running.id))  # nobody knows it any more
         assert _has_run(engine)
     assert engine.verify() == []

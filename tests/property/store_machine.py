@@ -259,7 +259,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.paused = data.draw(st.sampled_from([False, False, True]))
         self.limit = data.draw(st.sampled_from([None, None, 1, 2]))
         self.store.set_paused("q", paused=self.paused)
-        self.store.set_limit("f", self.limit)
+        self.store.set_limit("name:f", self.limit)
 
     # What always holds.
 

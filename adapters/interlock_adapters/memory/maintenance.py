@@ -10,6 +10,7 @@ from interlock.core.lifecycle import INITIAL, Event, row_of
 from interlock.core.records import Fault, Lost, Needs, WorkerInfo
 from interlock.core.replay import faults
 from interlock.ports.store import PURGE_BATCH
+from interlock_adapters.memory.limits import Limits
 from interlock_adapters.memory.records import Records
 
 _RUNNING = row_of(Event.CLAIM).target
@@ -18,8 +19,9 @@ _RUNNING = row_of(Event.CLAIM).target
 class Maintenance:
     """Lost and overdue jobs, limits, purging, workers."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, limits: Limits) -> None:
         self._records = records
+        self._limits = limits
 
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
         """See `JobStore.lost`."""
@@ -38,19 +40,16 @@ class Maintenance:
         waiting = self._records.select(INITIAL)
         return [j for j in waiting if j.expires_at and j.expires_at < now][:limit]
 
-    def reopen(self, after: str, *, now: datetime) -> tuple[str, bool]:
-        """See `JobStore.reopen`: nothing is kept out of the way here."""
-        del after, now
-        return "", False
-
     def needs(self, *, now: datetime) -> Needs:
         """See `JobStore.needs`."""
         due = self.next_due(now=now)
+        moments = [due, *(at for at in self._limits.openings(now) if at)]
+        due = min((at for at in moments if at is not None), default=None)
         return Needs(
             claim=any(job.run_at <= now for job in self._records.select(INITIAL)),
             rescue=bool(self._records.select(_RUNNING)),
             expire=bool(self.overdue(now=now, limit=1)),
-            reopen=False,
+            reopen=due is not None and due <= now,
             due_in_s=None if due is None else (due - now).total_seconds(),
         )
 
@@ -64,14 +63,6 @@ class Maintenance:
     def set_paused(self, queue: str, *, paused: bool) -> None:
         """See `JobStore.set_paused`."""
         self._records.paused[queue] = paused
-        self._records.wake()
-
-    def set_limit(self, name: str, max_running: int | None) -> None:
-        """See `JobStore.set_limit`."""
-        if max_running is None:
-            self._records.limits.pop(name, None)
-        else:
-            self._records.limits[name] = max_running
         self._records.wake()
 
     def purge(

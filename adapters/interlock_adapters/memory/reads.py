@@ -93,13 +93,6 @@ class Reads:
             oldest_ready_at=min((j.run_at for j in ready), default=None),
         )
 
-    def limits(self) -> dict[str, tuple[int, int]]:
-        """See `JobStore.limits`."""
-        return {
-            name: (self._records.running_count(name), allowed)
-            for name, allowed in self._records.limits.items()
-        }
-
     def workers(self) -> list[WorkerInfo]:
         """See `JobStore.workers`."""
         return sorted(

@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus, row_of
-from interlock.core.records import Answer, FeedPosition, LogLine, WorkerInfo
+from interlock.core.limits import Key, Rate, keys_of
+from interlock.core.records import Answer, FeedPosition, Hold, LogLine, WorkerInfo
 from interlock.ports.clock import Clock
 from interlock_adapters.memory.wakeup import MemoryWakeup
 
@@ -17,8 +19,19 @@ _RUNNING = row_of(Event.CLAIM).target
 _US = 1_000_000
 _UNDOABLE = (
     *("jobs", "unfinished", "history", "attempts", "log", "rejections", "lines"),
-    *("feed", "answers"),
+    *("feed", "answers", "starts"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A limit. What was set at run time keeps beside it what the code declares."""
+
+    max_running: int | None
+    rate: Rate | None
+    set_by: str | None = None
+    set_at: datetime | None = None
+    declared: "Setting | None" = None
 
 
 class Records:
@@ -34,7 +47,9 @@ class Records:
         self.log: dict[str, list[LogLine]] = defaultdict(list)
         self.rejections: list[Rejection] = []
         self.paused: dict[str, bool] = {}
-        self.limits: dict[str, int] = {}
+        self.limits: dict[str, Setting] = {}
+        self.starts: dict[str, list[datetime]] = defaultdict(list)  # of rates
+        self.holds: dict[str, Hold] = {}
         self.workers: dict[str, WorkerInfo] = {}
         self.wakeups: list[MemoryWakeup] = []
         self.lines = 0
@@ -47,7 +62,7 @@ class Records:
         """See `JobStore.together`. An error puts everything back as it was."""
         with self.lock:
             before = {name: copy(getattr(self, name)) for name in _UNDOABLE}
-            for name in ("history", "attempts", "log"):
+            for name in ("history", "attempts", "log", "starts"):
                 lists = before[name]
                 for job_id in lists:
                     lists[job_id] = list(lists[job_id])
@@ -78,9 +93,18 @@ class Records:
         """Whether a job's lease is not over."""
         return (job.lease_until_us or 0) > round(self.clock.boot() * _US)
 
-    def running_count(self, name: str) -> int:
-        """Return how many jobs of this name are RUNNING."""
-        return sum(job.name == name for job in self.select(_RUNNING))
+    def limit_of(self, key: Key) -> Setting | None:
+        """Return what limits a key: its own limit, else that of its template."""
+        return self.limits.get(key.key) or self.limits.get(key.base)
+
+    def running(self, key: str) -> list[tuple[Job, int]]:
+        """Return the RUNNING jobs of a key or template, with their weights."""
+        return [
+            (job, each.weight)
+            for job in self.select(_RUNNING)
+            for each in keys_of(job.name, job.queue, job.keys)
+            if key in (each.key, each.base)
+        ]
 
     def remove(self, job_id: str) -> None:
         """Delete a job with all its records."""

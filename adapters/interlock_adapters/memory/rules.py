@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from interlock.core.job import Job, Move, NewJob
-from interlock.core.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
+from interlock.core.lifecycle import CANCELS, INITIAL, TERMINAL, Event, row_of
 from interlock.core.machine import destination
 from interlock.core.records import EQUAL, Running, Search
 
@@ -24,12 +24,20 @@ def moved(job: Job, move: Move) -> Job:
     if row.counts:
         field = row.counts.value
         after = replace(after, **{field: getattr(after, field) + 1})
-    if row.who is Who.CLIENT:
+    if move.event in CANCELS:
         after = replace(
             after,
             cancel_requested_at=move.now,
             cancel_requested_by=move.actor,
             cancel_reason=move.text,
+        )
+    if move.event in (Event.HOLD, Event.RELEASE_HOLD):
+        is_held = move.event is Event.HOLD
+        after = replace(
+            after,
+            hold_by=move.actor if is_held else None,
+            hold_reason=move.text if is_held else None,
+            hold_until=move.until,
         )
     if move.event is Event.STOP:
         after = replace(after, stop_cause=move.stop_cause)

@@ -15,6 +15,7 @@ from interlock.core.errors import (
     JobNotFound,
 )
 from interlock.core.guards import (
+    MAY_DROP,
     NOT_MOVES,
     Facts,
     facts_of,
@@ -23,7 +24,7 @@ from interlock.core.guards import (
     version_changed,
 )
 from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
-from interlock.core.lifecycle import SUBMIT, Event, JobStatus, row_of
+from interlock.core.lifecycle import SUBMIT, Event, Guard, JobStatus, row_of
 from interlock.core.machine import legal
 from interlock.core.records import (
     ClaimRequest,
@@ -35,6 +36,7 @@ from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.runner import Wakeup
 from interlock_adapters.memory.feed import Feed
 from interlock_adapters.memory.idempotency import IdempotencyKeys
+from interlock_adapters.memory.limits import Limits
 from interlock_adapters.memory.maintenance import Maintenance
 from interlock_adapters.memory.notes import Notes
 from interlock_adapters.memory.reads import Reads
@@ -44,6 +46,7 @@ from interlock_adapters.memory.statistics import Statistics
 from interlock_adapters.memory.wakeup import MemoryWakeup
 
 _CLAIM = row_of(Event.CLAIM)
+_LIMITED = (Guard.SLOT_FREE, Guard.RATE_FREE)
 
 
 class MemoryStore:
@@ -66,18 +69,24 @@ class MemoryStore:
         self.log = reads.log
         self.rejections = reads.rejections
         self.queues = reads.queues
-        self.limits = reads.limits
         self.workers = reads.workers
         self.cancels = reads.cancels
         self.check = reads.check
-        maintenance = Maintenance(records)
+        self._limits = limits = Limits(records, self._move)
+        self.limits = limits.limits
+        self.set_limit = limits.set_limit
+        self.unset_limit = limits.unset_limit
+        self.blockers = limits.blockers
+        self.hold = limits.hold
+        self.release_hold = limits.release_hold
+        self.holds = limits.holds
+        self.reopen = limits.reopen
+        maintenance = Maintenance(records, limits)
         self.lost = maintenance.lost
         self.overdue = maintenance.overdue
         self.needs = maintenance.needs
         self.next_due = maintenance.next_due
-        self.reopen = maintenance.reopen
         self.set_paused = maintenance.set_paused
-        self.set_limit = maintenance.set_limit
         self.see_worker = maintenance.see_worker
         self.forget_worker = maintenance.forget_worker
         self.delete = maintenance.delete
@@ -125,6 +134,8 @@ class MemoryStore:
             ):
                 why = f"it is {job.status}"
                 raise DuplicateJob("unique_key", new.unique_key, job.id, why)
+        if new.when_full == "raise":
+            self._limits.refuse_full(new)
         fields = {name: getattr(new, name) for name in new.__dataclass_fields__}
         fields |= {name: deepcopy(fields[name]) for name in ("params", "metadata")}
         job = Job(**fields, read_at=self.records.clock.now())
@@ -178,21 +189,24 @@ class MemoryStore:
 
     def _start_some(self, waiting: Sequence[Job], request: ClaimRequest) -> list[Job]:
         claimed: list[Job] = []
+        unwilling: list[Job] = []  # to wait for a limit
         for job in waiting:
             if len(claimed) == request.limit:
                 break
             facts = Facts(
                 now=request.now,
                 queue_open=not self.records.paused.get(job.queue, False),
-                slot_free=self._has_slot(job.name),
+                group_free=not self._limits.is_held(job),
+                slot_free=self._limits.full(job) is None,
+                rate_free=self._limits.used_up(job, request.now) is None,
             )
-            if unmet(Event.CLAIM, job, facts) is None:
+            guard = unmet(Event.CLAIM, job, facts)
+            if guard is None:
                 claimed.append(self._claim(job, request))
+            elif guard in _LIMITED and job.when_full in MAY_DROP:
+                unwilling.append(job)
+        self._limits.settle(unwilling, request.now)
         return claimed
-
-    def _has_slot(self, name: str) -> bool:
-        allowed = self.records.limits.get(name)
-        return allowed is None or self.records.running_count(name) < allowed
 
     def _claim(self, job: Job, request: ClaimRequest) -> Job:
         claimed = replace(
@@ -208,6 +222,7 @@ class MemoryStore:
             version=job.version + 1,
             read_at=request.now,
         )
+        self._limits.start(claimed, request.now)
         self.records.put(claimed)
         self._record(claimed, Event.CLAIM, job.status, request.worker_id, None)
         self.records.attempts[job.id].append(

@@ -14,6 +14,7 @@ from interlock.api.async_monitor import AsyncMonitor
 from interlock.api.bulk import BulkResult, Filters
 from interlock.api.engine import Engine
 from interlock.api.handle import AsyncJobHandle, JobHandle
+from interlock.api.limits import AsyncLimits
 from interlock.api.offload import Block, Offload, finished, in_thread, on_thread
 from interlock.core.bounds import check_wait
 from interlock.core.errors import WaitTimeout
@@ -21,6 +22,7 @@ from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
     Fault,
+    Hold,
     LogLines,
     Page,
     QueueInfo,
@@ -53,6 +55,8 @@ class AsyncEngine:
         self._offload = Offload()
         #: See `Engine.monitor`.
         self.monitor = AsyncMonitor(engine.monitor, self._offload)
+        #: See `Engine.limits`.
+        self.limits = AsyncLimits(engine.limits, self._offload)
 
     @classmethod
     async def open(
@@ -299,6 +303,42 @@ class AsyncEngine:
     async def resume(self, queue: str) -> None:
         """See `Engine.resume`."""
         await self._call(self.sync.resume, queue)
+
+    async def set_queue(
+        self,
+        queue: str,
+        *,
+        max_running: int | None = None,
+        rate_limit: str | None = None,
+        by: str | None = None,
+    ) -> None:
+        """See `Engine.set_queue`."""
+        await self._call(
+            self.sync.set_queue,
+            queue,
+            max_running=max_running,
+            rate_limit=rate_limit,
+            by=by,
+        )
+
+    async def hold(
+        self,
+        target: str,
+        *,
+        by: str | None = None,
+        reason: str | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """See `Engine.hold`."""
+        await self._call(self.sync.hold, target, by=by, reason=reason, until=until)
+
+    async def release_hold(self, target: str, *, by: str | None = None) -> None:
+        """See `Engine.release_hold`."""
+        await self._call(self.sync.release_hold, target, by=by)
+
+    async def holds(self) -> list[Hold]:
+        """See `Engine.holds`."""
+        return await self._call(self.sync.holds)
 
     async def workers(self) -> list[WorkerInfo]:
         """See `Engine.workers`."""

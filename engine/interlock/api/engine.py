@@ -14,6 +14,7 @@ from interlock.api.bulk import Bulk
 from interlock.api.cancel import CancelRequest, cancel, refuse_changed
 from interlock.api.handle import JobHandle
 from interlock.api.job_requests import JobRequests
+from interlock.api.limits import Limits
 from interlock.api.monitor import Monitor
 from interlock.api.results import value_of
 from interlock.core.bounds import check_wait
@@ -54,6 +55,8 @@ class Engine(Bulk):
         self._clock = clock or SystemClock()
         #: The event feed and statistics, for servers and dashboards.
         self.monitor = Monitor(store)
+        #: Limits of keys that are set at run time.
+        self.limits = Limits(store)
         self._url: str | None = None  # that other processes can open it by
 
     @classmethod
@@ -122,6 +125,7 @@ class Engine(Bulk):
         Raises:
             UnknownJobName, InvalidParams, InvalidOption: refused, nothing was stored.
             DuplicateJob: the unique_key or idempotency_key belongs to another job.
+            LimitReached: a limit is full now, and `when_full` is "raise".
             StoreUnavailable: the store cannot be used.
         """
         if isinstance(job, str):

@@ -7,6 +7,8 @@ from interlock.jobs import published
 from interlock.jobs.registry import registered
 from interlock.ports.store import JobStore
 
+_SHOWN = 3  # of the jobs that hold a limit
+
 
 def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR0911  (one arm a phase)
     """Return a sentence about a job. Raises JobNotFound."""
@@ -17,6 +19,8 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR091
                 f"{job.status} ({job.reason}) since {job.finished_at:%F %T} UTC, "
                 f"after {job.attempt} attempt(s)."
             )
+        case Phase.HELD:
+            return _held(job)
         case Phase.SCHEDULED:
             return f"Scheduled for {job.run_at:%F %T} UTC, in {_in(job.run_at, now)}."
         case Phase.RETRY_WAIT:
@@ -40,22 +44,56 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR091
             )
 
 
+def _held(job: Job) -> str:
+    why = f": {job.hold_reason}" if job.hold_reason else ""
+    until = f" until {job.hold_until:%F %T} UTC" if job.hold_until else ""
+    return (
+        f"Held by {job.hold_by}{until}{why}. Release it: "
+        f"interlock release-hold job:{job.id}"
+    )
+
+
+def _blocked(store: JobStore, job: Job, now: datetime) -> list[str]:
+    """Return what keeps a job from being claimed, a sentence each."""
+    held = {f"hold:{hold.target}": hold for hold in store.holds()}
+    sentences = []
+    for blocker in store.blockers(job.id, now=now):
+        kind, _, name = blocker.cause.partition(":")
+        match kind:
+            case "paused":
+                text = f"queue {name!r} is paused. Resume it: interlock resume {name}"
+            case "hold" if blocker.cause in held:
+                hold = held[blocker.cause]
+                why = f" ({hold.reason})" if hold.reason else ""
+                text = (
+                    f"{hold.by} holds {name}{why}. Release it: "
+                    f"interlock release-hold {name}"
+                )
+            case "key":
+                shown = ", ".join(blocker.holders[:_SHOWN]) or "fewer than it needs"
+                text = (
+                    f"the limit {name!r} is full: {len(blocker.holders)} of at most "
+                    f"{blocker.allowed} run ({shown})."
+                )
+            case "rate":
+                text = (
+                    f"the rate of {name!r} is used up: {blocker.allowed} starts; the "
+                    f"next one in {_in(blocker.until or now, now)}."
+                )
+            case _:
+                continue
+        sentences.append(text)
+    return sentences
+
+
 def _in(moment: datetime, now: datetime) -> str:
     return f"{max(0.0, (moment - now).total_seconds()):.1f} s"
 
 
-def _queued(store: JobStore, job: Job, now: datetime) -> str:  # noqa: PLR0911  (one arm a reason)
-    if any(q.name == job.queue and q.paused for q in store.queues()):
-        return (
-            f"Waiting: queue {job.queue!r} is paused. Resume it: "
-            f"interlock resume {job.queue}"
-        )
-    running, allowed = store.limits().get(job.name, (0, None))
-    if allowed is not None and running >= allowed:
-        return (
-            f"Waiting: {running} of at most {allowed} {job.name!r} jobs are running "
-            "(max_running)."
-        )
+def _queued(store: JobStore, job: Job, now: datetime) -> str:
+    blocked = _blocked(store, job, now)
+    if blocked:
+        return "Waiting: " + " Also: ".join(blocked)
     workers = published.live(store.workers(), now)
     if workers and not published.is_known(job.name, workers):
         return (

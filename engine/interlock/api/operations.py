@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from interlock.api import cursors, explain
+from interlock.api import cursors, explain, holds
 from interlock.api.cancel import refuse_changed
 from interlock.api.idempotency import IdempotentRequest, once
+from interlock.api.limits import Limits
 from interlock.core.bounds import age, check_whole
 from interlock.core.errors import InvalidOption
 from interlock.core.guards import undeletable
@@ -17,6 +18,7 @@ from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.records import (
     Fault,
+    Hold,
     LogLines,
     Page,
     QueueInfo,
@@ -37,6 +39,7 @@ class Operations:
 
     _store: JobStore
     _clock: Clock
+    limits: Limits
 
     def get(self, job_id: str) -> Job:
         """Return the job as it stands. Raises JobNotFound."""
@@ -160,6 +163,57 @@ class Operations:
     def resume(self, queue: str) -> None:
         """Resume a paused queue."""
         self._store.set_paused(queue, paused=False)
+
+    def set_queue(
+        self,
+        queue: str,
+        *,
+        max_running: int | None = None,
+        rate_limit: str | None = None,
+        by: str | None = None,
+    ) -> None:
+        """Limit all jobs of a queue: `limits.set` of "queue:NAME". See there."""
+        self.limits.set(
+            f"queue:{queue}", max_running=max_running, rate_limit=rate_limit, by=by
+        )
+
+    def hold(
+        self,
+        target: str,
+        *,
+        by: str | None = None,
+        reason: str | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """Hold a job, or all jobs of a name, a queue or a key: they do not start.
+
+        Jobs that run go on.
+
+        Args:
+            target: "job:ID", "name:N", "queue:Q" or "key:K" (the key of a `Limit`).
+            by: who holds it.
+            reason: why; both are kept and shown.
+            until: when it is released by itself; None: by `release_hold`.
+
+        Raises:
+            JobNotFound: no job has this id.
+            IllegalTransition: the job is not waiting, or is held already.
+            InvalidOption: the target is held already, or a value is out of its range.
+                Nothing was changed.
+        """
+        holds.hold(self._store, self._clock, target, by=by, reason=reason, until=until)
+
+    def release_hold(self, target: str, *, by: str | None = None) -> None:
+        """Release what `hold` holds.
+
+        Raises:
+            JobNotFound, IllegalTransition, InvalidOption: nobody holds it.
+        """
+        holds.release(self._store, self._clock, target, by=by)
+
+    def holds(self) -> list[Hold]:
+        """Return every hold, the oldest first."""
+        return self._store.holds()
 
     def workers(self) -> list[WorkerInfo]:
         """Return the registered workers; `seen_at` tells which are alive."""

@@ -10,6 +10,7 @@
   - InvalidOption        an option is out of its range
   - NotGuarded           a script submits or starts a worker while it is imported
   - DuplicateJob         a key belongs to another job
+  - LimitReached         a limit of the job is full, and it does not want to wait
   - KeyReused            an idempotency key belongs to another request
   - InFlight             a request with this idempotency key is still running
   - WaitTimeout          the job did not end within the time to wait
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 PACKAGE: Final = "interlock"  # people import from there, and records name it
+_MOST_NAMED: Final = 3  # of other jobs
 _MOST_SHOWN: Final = 200  # characters of a refused value
 
 
@@ -195,6 +197,24 @@ class DuplicateJob(InterlockError):
             "different job. Nothing was stored."
         )
         self.job_id = job_id
+
+
+class LimitReached(InterlockError):
+    """A limit of the job is full now, and `when_full` is "raise". Nothing was stored.
+
+    `key` is that of the limit, `holders` are the ids of the jobs that run.
+    """
+
+    def __init__(
+        self, key: str, running: int, allowed: int, holders: Sequence[str]
+    ) -> None:
+        self.key = key
+        self.holders = tuple(dict.fromkeys(holders))
+        shown = ", ".join(self.holders[:_MOST_NAMED])
+        super().__init__(
+            f"The limit {key!r} is full: {running} of {allowed} ({shown}). Submit the "
+            'job again later, or with when_full="wait". Nothing was stored.'
+        )
 
 
 class KeyReused(InterlockError):

@@ -17,6 +17,8 @@ from interlock.core.job import Job, Move
 from interlock.core.lifecycle import INITIAL, Event, Guard, StopCause, row_of
 from interlock.core.machine import legal
 
+#: What a job may say of a full limit, so that it is dropped instead of waiting.
+MAY_DROP: Final = ("cancel_new", "replace")
 #: Events that have a store method of their own, instead of a `Move`.
 NOT_MOVES: Final = frozenset({Event.CLAIM, Event.RENEW})
 
@@ -32,7 +34,9 @@ class Facts:
     failed: bool = False  # the attempt ended by itself, without success
     domain_empty: bool = False
     queue_open: bool = True
+    group_free: bool = True
     slot_free: bool = True
+    rate_free: bool = True
 
 
 def facts_of(move: Move, *, lease_live: bool) -> Facts:
@@ -58,8 +62,18 @@ def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911,
             return job.expires_at is not None and job.expires_at < facts.now
         case Guard.QUEUE_OPEN:
             return facts.queue_open
+        case Guard.NOT_ON_HOLD:
+            return job.hold_by is None
+        case Guard.ON_HOLD:
+            return job.hold_by is not None
+        case Guard.GROUP_FREE:
+            return facts.group_free
         case Guard.SLOT_FREE:
             return facts.slot_free
+        case Guard.RATE_FREE:
+            return facts.rate_free
+        case Guard.MAY_DROP:
+            return job.when_full in MAY_DROP
         case Guard.HELD:
             return facts.attempt == job.attempt
         case Guard.LEASED:

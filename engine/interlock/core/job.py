@@ -20,13 +20,18 @@ from interlock.core.retry import Retry
 
 _RUNNING = row_of(Event.CLAIM).target
 _CANCELED = row_of(Event.CANCEL).target
-_WHILE_WAITING = (Reason.BEFORE_START, Reason.EXPIRED)  # ends that no attempt had
+#: Ends that no attempt had.
+_WHILE_WAITING = (
+    *(Reason.BEFORE_START, Reason.EXPIRED),
+    *(Reason.FULL, Reason.REPLACED),
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Phase(StrEnum):
     """What a job is doing now, finer than its status. Derived; the list may grow."""
 
+    HELD = "held"  # PENDING, somebody holds it
     SCHEDULED = "scheduled"  # PENDING, `run_at` has not come
     QUEUED = "queued"  # PENDING, may be claimed
     RETRY_WAIT = "retry_wait"  # PENDING, failed before and waits for its backoff
@@ -73,6 +78,8 @@ class NewJob:
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     rerun_of: str | None = None
     parent_id: str | None = None  # the job that submitted it
+    keys: Mapping[str, object] | None = None  # of limits: `limits.keys`
+    when_full: str | None = None  # None: it waits; cancel_new, replace, raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +98,9 @@ class Job(NewJob):
     cancel_requested_at: datetime | None = None
     cancel_requested_by: str | None = None
     cancel_reason: str | None = None
+    hold_by: str | None = None  # who holds it; None: nobody
+    hold_reason: str | None = None
+    hold_until: datetime | None = None  # it is released then; None: by somebody
     stop_cause: StopCause | None = None
     proof: Proof | None = None
     kill_unconfirmed: bool = False
@@ -112,6 +122,8 @@ class Job(NewJob):
             return Phase.DONE
         if self.status is _RUNNING:
             return self._running_phase()
+        if self.hold_by is not None:
+            return Phase.HELD
         if self.run_at <= self.read_at:
             return Phase.QUEUED
         return Phase.RETRY_WAIT if self.failures else Phase.SCHEDULED
@@ -196,6 +208,7 @@ class Move:
     result: object = None
     error: Failure | None = None
     run_at: datetime | None = None
+    until: datetime | None = None  # the end of a hold
     exit: Exit | None = None
     domain_empty: bool = False  # the kill domain was proved empty on this host
 

@@ -33,6 +33,9 @@ class Event(StrEnum):
     CLAIM = "claim"
     CANCEL = "cancel"
     EXPIRE = "expire"
+    DROP = "drop"
+    HOLD = "hold"
+    RELEASE_HOLD = "release_hold"
     SUCCEED = "succeed"
     FAIL = "fail"
     RETRY = "retry"
@@ -89,6 +92,8 @@ class Reason(StrEnum):
     BEFORE_START = "before_start"
     WHILE_RUNNING = "while_running"
     EXPIRED = "expired"
+    FULL = "full"
+    REPLACED = "replaced"
     SHUTDOWN = "shutdown"
 
 
@@ -98,7 +103,12 @@ class Guard(StrEnum):
     DUE = "`run_at <= now`"
     FRESH = "not expired"
     QUEUE_OPEN = "its queue is not paused"
-    SLOT_FREE = "a slot of its name is free"
+    NOT_ON_HOLD = "nobody holds it"
+    ON_HOLD = "somebody holds it"
+    GROUP_FREE = "nobody holds its name, queue or a key of it"
+    SLOT_FREE = "a slot of each limit is free: of its name, its queue, its keys"
+    RATE_FREE = "the rate of each limit allows one more start"
+    MAY_DROP = "`when_full` is cancel_new or replace"
     OVERDUE = "`expires_at < now`"
     HELD = "the caller's attempt is the job's attempt"
     LEASED = "the lease has not expired"
@@ -175,9 +185,11 @@ _P, _R = _S.PENDING, _S.RUNNING
 # fmt: off
 TABLE: Final = (
     _row(_E.CLAIM, _P, _R, _W.WORKER,
-         _G.DUE, _G.FRESH, _G.QUEUE_OPEN, _G.SLOT_FREE, counts=_C.ATTEMPT),
+         _G.DUE, _G.FRESH, _G.NOT_ON_HOLD, _G.QUEUE_OPEN, _G.GROUP_FREE,
+         _G.SLOT_FREE, _G.RATE_FREE, counts=_C.ATTEMPT),
     _row(_E.CANCEL, _P, _S.CANCELED, _W.CLIENT),
     _row(_E.EXPIRE, _P, _S.CANCELED, _W.REAPER, _G.OVERDUE),
+    _row(_E.DROP, _P, _S.CANCELED, _W.REAPER, _G.MAY_DROP),
     _row(_E.SUCCEED, _R, _S.SUCCEEDED, _W.WORKER, _G.HELD, _G.NOT_STOPPED, _G.PROVED),
     _row(_E.FAIL, _R, _S.FAILED, _W.WORKER,
          _G.HELD, _G.LEASED, _G.NOT_STOPPED, _G.NO_CANCEL, _G.PROVED),
@@ -200,7 +212,9 @@ TABLE: Final = (
          _G.HELD, _G.LOST, _G.NO_CANCEL, _G.STOPPED_BY_TIMEOUT),
     _row(_E.CANCEL_LOST, _R, _S.CANCELED, _W.REAPER,
          _G.HELD, _G.LOST, _G.CANCEL_REQUESTED),
-    # Inside RUNNING: the status stays.
+    # Inside PENDING and RUNNING: the status stays.
+    _row(_E.HOLD, _P, _P, _W.CLIENT, _G.NOT_ON_HOLD),
+    _row(_E.RELEASE_HOLD, _P, _P, _W.CLIENT, _G.ON_HOLD),
     _row(_E.REQUEST_CANCEL, _R, _R, _W.CLIENT, _G.NO_CANCEL),
     _row(_E.STOP, _R, _R, _W.WORKER, _G.HELD, _G.LEASED, _G.NOT_STOPPED),
     _row(_E.RENEW, _R, _R, _W.WORKER, _G.HELD, _G.LEASED, logged=False),
@@ -210,6 +224,8 @@ TABLE: Final = (
 INITIAL: Final = JobStatus.PENDING
 SUBMIT: Final = "submit"  # the first history row of every job; it has no source
 TERMINAL: Final = frozenset(JobStatus) - {row.source for row in TABLE}
+#: The events that ask for the end of a job.
+CANCELS: Final = (Event.CANCEL, Event.REQUEST_CANCEL)
 EDGES: Final = tuple(row for row in TABLE if not row.is_internal)
 
 #: One sentence a status, for docs and pages.
@@ -227,6 +243,9 @@ EVENT_MEANING: Final = {
     _E.CLAIM: "A worker takes the job and starts a new attempt.",
     _E.CANCEL: "A client cancels a job that has not started.",
     _E.EXPIRE: "The job was not started before `expires_at`.",
+    _E.DROP: "A limit is full, or a later job replaces it; so says its `when_full`.",
+    _E.HOLD: "A client holds the job: it does not start before it is released.",
+    _E.RELEASE_HOLD: "A client releases the job, or its hold is over.",
     _E.SUCCEED: "The function returned a result.",
     _E.FAIL: "The attempt failed and there is no retry.",
     _E.RETRY: "The attempt failed for a passing reason; the job waits for its backoff.",
@@ -258,6 +277,7 @@ REASONS: Final = {
     _S.TIMEOUT: frozenset({Reason.TOO_LONG, Reason.LOST}),
     _S.CANCELED: frozenset({
         Reason.BEFORE_START, Reason.WHILE_RUNNING, Reason.EXPIRED, Reason.LOST,
+        Reason.FULL, Reason.REPLACED,
     }),
 }  # fmt: skip
 

@@ -264,6 +264,65 @@ class QueueInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitInfo:
+    """One limit.
+
+    Args:
+        key: what it is of: `name:N`, `queue:Q`, `exclusive:N`, the key of a `Limit`, or
+            its template: then it counts for each key that has no limit of its own.
+        max_running: how many jobs may run at once; None: any number.
+        rate_limit: how many may start within a time, such as "100/m"; None: any number.
+        running: how many slots are taken, of a template those of all its keys.
+        set_by: who has set it at run time; None: it is as the code declares it.
+        set_at: when that was.
+    """
+
+    key: str
+    max_running: int | None
+    rate_limit: str | None
+    running: int
+    set_by: str | None = None
+    set_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A hold: no job of the target starts before it is released.
+
+    Args:
+        target: `job:ID`, `name:N`, `queue:Q` or `key:K`.
+        by: who holds it.
+        reason: why.
+        at: since when.
+        until: when it is released by itself; None: by somebody.
+    """
+
+    target: str
+    by: str
+    reason: str | None
+    at: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocker:
+    """What keeps a waiting job from being claimed, as the claim itself sees it.
+
+    Args:
+        cause: `due`, `expired`, `paused:QUEUE`, `hold:TARGET`; `key:KEY`: all slots of
+            a limit are taken; `rate:KEY`: all starts of the time are used.
+        allowed: what the limit allows.
+        holders: the jobs that have its slots.
+        until: when it is over by itself.
+    """
+
+    cause: str
+    allowed: int | None = None
+    holders: tuple[str, ...] = ()
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerInfo:
     """A worker as it has registered. `id` is new at each start."""
 

@@ -177,6 +177,18 @@ class Codec:
         """Return the slot of a parameter, None if the function has none."""
         return self.slots.get(name, self.rest)
 
+    def defaults(self) -> dict[str, object]:
+        """Return the defaults of parameters as they would be stored."""
+        found: dict[str, object] = {}
+        for parameter in annotations.signature(self._function).parameters.values():
+            if parameter.default is not Parameter.empty:
+                try:
+                    value = self.slots[parameter.name].to_json(parameter.default)
+                except Misfit:  # it does not fit its own annotation
+                    value = repr(parameter.default)
+                found[parameter.name] = value
+        return found
+
     def schema(self) -> dict[str, object]:
         """Return the JSON Schema of the parameters as they are stored."""
         slots = dict(self.slots) if self.rest is None else {**self.slots, "": self.rest}

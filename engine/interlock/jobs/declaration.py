@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, Literal, get_args
 
 from interlock.core.errors import InvalidOption
+from interlock.core.limits import check_concurrency, check_parameters, placeholders
 from interlock.jobs.annotations import (
     has_names,
     impossible,
@@ -132,6 +133,40 @@ def check_secret(secret: object, function: object) -> None:
             raise InvalidOption(
                 "secret", name, f"a parameter of the function ({listed})"
             )
+
+
+def check_keys(
+    concurrency: object, exclusive: object, secret: Collection[str], function: object
+) -> tuple[str, ...] | None:
+    """Check limits by keys; return the parameters by which a job is exclusive.
+
+    Raises:
+        InvalidOption: with the cause.
+    """
+    assert callable(function)  # noqa: S101  (for the type checker: it is a function)
+    parameters = signature(function).parameters
+    takes_any = any(
+        p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()
+    )
+    names = None if takes_any else list(parameters)
+    check_concurrency(concurrency, names)
+    used = [n for limit in concurrency for n in placeholders(limit.key)]  # type: ignore[attr-defined]  # it was checked
+    excluding: tuple[str, ...] | None = None
+    if exclusive is True:
+        excluding = tuple(n for n in parameters if n not in secret)
+    elif exclusive is not False:
+        is_text = isinstance(exclusive, str)
+        if is_text or not isinstance(exclusive, Collection) or not exclusive:
+            allowed = 'True, False or names of parameters, such as ["model"]'
+            raise InvalidOption("exclusive", exclusive, allowed)
+        check_parameters("exclusive", exclusive, names)
+        excluding = tuple(exclusive)
+        used += exclusive
+    for name in used:
+        if name in secret:
+            allowed = "parameters that are not secret: keys are shown to everybody"
+            raise InvalidOption("concurrency", name, allowed)
+    return excluding
 
 
 def check_function(function: object) -> None:

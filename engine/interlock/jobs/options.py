@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 from interlock.core.errors import InvalidOption
 from interlock.core.json_limits import MAX_DEPTH, is_deeper, is_storable
@@ -15,6 +15,7 @@ _MAX_TEXT = 255
 _MAX_WORDS = 2000
 _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _MAX_PRIORITY = 2**31 - 1
+WHEN_FULL: Final = ("wait", "cancel_new", "replace", "raise")
 _NEVER_NONE = frozenset({"grace", "queue", "priority", "run_at", "max_losses"})
 _MAX_JSON = 1024 * 1024
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -32,6 +33,9 @@ class Options(TypedDict, total=False):
     unique_key: at most one job that has not ended may have it.
     on_conflict: for a unique_key in use, "raise" DuplicateJob or "return" its job.
     idempotency_key: a repeated submit returns the first job, for ever.
+    when_full: where a limit is full, "wait" (the default), "cancel_new": CANCELED, not
+        started; "replace": cancel the oldest of its key and start when that is dead;
+        "raise": refuse the submit with LimitReached.
     by: who submits. metadata: any JSON object, for your own use.
     connection: of the application, whose transaction to join: docs/databases.md.
     """
@@ -49,6 +53,7 @@ class Options(TypedDict, total=False):
     idempotency_key: str | None
     by: str | None
     metadata: Mapping[str, object]
+    when_full: Literal["wait", "cancel_new", "replace", "raise"]
     connection: object
 
 
@@ -153,5 +158,8 @@ def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
             raise InvalidOption(name, value, "a Retry, such as Retry(max_attempts=3)")
         elif name == "on_conflict" and value not in {"raise", "return"}:
             raise InvalidOption(name, value, '"raise" or "return"')
+        elif name == "when_full" and value not in WHEN_FULL:
+            allowed = ", ".join(f'"{each}"' for each in WHEN_FULL)
+            raise InvalidOption(name, value, f"one of {allowed}")
         elif name == "metadata":
             check_json(name, dict(value) if isinstance(value, Mapping) else value)

@@ -6,12 +6,13 @@ when it starts.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from interlock.core.errors import InterlockError, InvalidParams, UnknownJobName
 from interlock.core.job import Job
+from interlock.core.limits import Limit
 from interlock.core.records import WorkerInfo
 from interlock.core.retry import Retry
 from interlock.jobs.options import Options
@@ -31,6 +32,8 @@ def describe(jobs: Mapping[str, JobFunction[..., object]]) -> dict[str, object]:
             "params": codec(job.function).schema(),
             "options": _to_json(job.defaults),
             "secret": sorted(job.secret),
+            "concurrency": [asdict(limit) for limit in job.concurrency],
+            "exclusive": None if job.exclusive is None else list(job.exclusive),
         }
         for name, job in jobs.items()
     }
@@ -114,6 +117,11 @@ class PublishedJob(JobFunction[..., object]):
         validator = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
         return [self._problem(error) for error in validator.iter_errors(dict(params))]
 
+    def defaults_of_parameters(self) -> dict[str, object]:
+        """See `JobFunction.defaults_of_parameters`."""
+        properties = self.schema["properties"].items()
+        return {name: each["default"] for name, each in properties if "default" in each}
+
     def takes(self, name: str, value: object) -> bool:
         """Whether a parameter accepts a value."""
         properties = self.schema["properties"]
@@ -152,9 +160,17 @@ def find(name: str, workers: Iterable[WorkerInfo], now: datetime) -> PublishedJo
                 defaults=cast("Options", options),
                 secret=frozenset(published["secret"]),
                 schema=published["params"],
+                concurrency=tuple(
+                    Limit(**each) for each in published.get("concurrency", ())
+                ),
+                exclusive=_tuple(published.get("exclusive")),
             )
     names = {*registered(), *(name for worker in running for name in worker.jobs or ())}
     raise UnknownJobName(name, names)
+
+
+def _tuple(names: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)
 
 
 def _elsewhere(**_params: object) -> object:

@@ -13,7 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from interlock.core.errors import (
     InterlockError,
@@ -22,6 +31,7 @@ from interlock.core.errors import (
     NotGuarded,
     UnknownJobName,
 )
+from interlock.core.limits import Declared, Limit, declared
 from interlock.core.retry import MAIN as MAIN  # noqa: PLC0414  (whoever imports it for jobs)
 from interlock.core.retry import Retry
 from interlock.jobs import declaration
@@ -33,6 +43,7 @@ from interlock.jobs.options import Options
 if TYPE_CHECKING:
     from interlock.jobs.codecs import Codec
 
+WhenFull = Literal["wait", "cancel_new", "replace", "raise"]
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -52,6 +63,8 @@ class JobFunction(Generic[P, R_co]):
     secret: frozenset[str] = frozenset()
     privileges: bool = False
     pass_env: tuple[str, ...] | None = None
+    concurrency: tuple[Limit, ...] = ()
+    exclusive: tuple[str, ...] | None = None  # the names of parameters
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
@@ -70,6 +83,22 @@ class JobFunction(Generic[P, R_co]):
         """
         opts.check(options)
         return replace(self, defaults={**self.defaults, **options})
+
+    @property
+    def limits_of_keys(self) -> Declared:
+        """The limits that it declares, by key or template."""
+        return declared(
+            self.name,
+            self.max_running,
+            self.concurrency,
+            is_exclusive=self.exclusive is not None,
+        )
+
+    def defaults_of_parameters(self) -> dict[str, object]:
+        """Return the defaults of the function's parameters, as JSON where they fit."""
+        from interlock.jobs.codecs import codec  # noqa: PLC0415  (pydantic: where it is needed)
+
+        return codec(self.function).defaults()
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> "Call[R_co]":
         """Return one call of this job, for `Engine.submit_many`.
@@ -173,6 +202,9 @@ def job(
     secret: Collection[str] = (),
     privileges: bool = False,
     pass_env: Collection[str] | None = None,
+    concurrency: Sequence[Limit] = (),
+    exclusive: bool | Collection[str] = False,
+    when_full: WhenFull = "wait",
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
 def job(
     function: Callable[P, R] | None = None,
@@ -191,6 +223,9 @@ def job(
     secret: Collection[str] = (),
     privileges: bool = False,
     pass_env: Collection[str] | None = None,
+    concurrency: Sequence[Limit] = (),
+    exclusive: bool | Collection[str] = False,
+    when_full: WhenFull = "wait",
 ) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Make a module-level function a job: `@job`, or with options `@job(...)`.
 
@@ -213,6 +248,12 @@ def job(
             capabilities of its worker. See docs/security.md.
         pass_env: names of the only environment variables that the job gets; None: all
             but Interlock's own. The job then runs in a fresh interpreter.
+        concurrency: limits by keys of your own, which jobs of several names can share.
+        exclusive: True: at most one runs with equal parameters; or names of parameters:
+            at most one with equal values of these.
+        when_full: where a limit is full, "wait", "cancel_new": CANCELED(full);
+            "replace": cancel the oldest of the key, and start when it is dead; "raise":
+            refuse the submit with LimitReached.
 
     Raises:
         InvalidOption: a value is out of its range, an annotation can never be stored,
@@ -225,6 +266,7 @@ def job(
         "priority": priority,
         "retry": Retry() if retry is None else retry,
         "max_losses": max_losses,
+        "when_full": when_full,
     }
     opts.check(defaults)
     declaration.check_name(name)
@@ -237,6 +279,7 @@ def job(
     def register(function: Callable[P, R]) -> JobFunction[P, R]:
         declaration.check_function(function)
         declaration.check_secret(secret, function)
+        excluding = declaration.check_keys(concurrency, exclusive, secret, function)
         job_function: JobFunction[P, R] = JobFunction(
             function=function,
             name=_name_of(function, name),
@@ -247,8 +290,11 @@ def job(
             secret=frozenset(secret),
             privileges=privileges,
             pass_env=None if pass_env is None else tuple(sorted(set(pass_env))),
+            concurrency=tuple(concurrency),
+            exclusive=excluding,
         )
         _refuse_taken(job_function)
+        _refuse_other_limits(job_function)
         _registered[job_function.name] = job_function
         return job_function
 
@@ -284,6 +330,20 @@ def _refuse_taken(new: JobFunction[..., object]) -> None:
         raise InvalidOption(
             "name", new.name, f"another name: {qualified_name} in {file} has it"
         )
+
+
+def _refuse_other_limits(new: JobFunction[..., object]) -> None:
+    """Refuse a limit that another job declares with other values."""
+    for other in _registered.values():
+        for mine in new.concurrency:
+            for theirs in other.concurrency:
+                if other.name != new.name and not mine.is_same(theirs):
+                    message = (
+                        f"The jobs {other.name!r} and {new.name!r} declare the limit "
+                        f"{mine.key!r} with different values: {theirs} and {mine}. "
+                        "Declare it once, and give the same Limit to both."
+                    )
+                    raise InvalidOption.because("concurrency", message)
 
 
 def _origin(function: Callable[..., object]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from interlock.core import limits
 from interlock.core.errors import IllegalTransition, InvalidOption, InvalidParams
 from interlock.core.ids import new_id
 from interlock.core.job import Job, NewJob
@@ -10,6 +11,7 @@ from interlock.core.lifecycle import Event
 from interlock.core.machine import legal
 from interlock.core.retry import Retry
 from interlock.jobs import options as opts
+from interlock.jobs.options import Options
 from interlock.jobs.published import PublishedJob
 from interlock.jobs.registry import Call, JobFunction, refuse_while_importing
 
@@ -93,7 +95,23 @@ def new_job(
         submitted_by=options.get("by"),
         metadata=dict(options.get("metadata") or {}),
         parent_id=parent_id,
+        keys=_keys(job, stored),
+        when_full=_when_full(options),
     )
+
+
+def _keys(
+    job: JobFunction[..., object], stored: Mapping[str, object]
+) -> dict[str, object] | None:
+    if not job.concurrency and job.exclusive is None:
+        return None
+    values = {**job.defaults_of_parameters(), **stored}
+    return limits.keys(job.name, job.concurrency, job.exclusive, values)
+
+
+def _when_full(options: Options) -> str | None:
+    when_full = options.get("when_full") or "wait"
+    return None if when_full == "wait" else when_full
 
 
 def again(job: Job, *, now: datetime, by: str | None) -> NewJob:

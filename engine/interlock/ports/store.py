@@ -13,9 +13,13 @@ from typing import Final, Protocol
 from interlock.core.errors import InterlockError
 from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
 from interlock.core.lifecycle import JobStatus
+from interlock.core.limits import Rate
 from interlock.core.records import (
+    Blocker,
     ClaimRequest,
     Fault,
+    Hold,
+    LimitInfo,
     LogLine,
     Lost,
     Needs,
@@ -60,7 +64,8 @@ class JobLifecycle(Protocol):
         """Lease up to `request.limit` claimable jobs, the highest priority first.
 
         Within a priority the oldest id comes first. No two callers get the same
-        attempt, and no name exceeds its limit, however many processes claim.
+        attempt, and no key exceeds its limit, however many processes claim. What a
+        full limit shall drop or replace (`NewJob.when_full`), a claim does.
         """
         ...
 
@@ -115,6 +120,8 @@ class JobLifecycle(Protocol):
         queue is paused, their name is at its limit. Whoever removes the cause opens
         some of them; this opens the rest, in bounded batches.
 
+        Holds that are over are released.
+
         Args:
             after: what the last call returned, "" at first.
             now: the present.
@@ -142,6 +149,13 @@ class JobRecords(Protocol):
 
     def search(self, search: Search) -> Page:
         """Return one page of matching jobs, newest first, filtered in the store."""
+        ...
+
+    def blockers(self, job_id: str, *, now: datetime) -> list[Blocker]:
+        """Return what keeps a waiting job from being claimed, by the claim's guards.
+
+        None of a job that does not wait. Whether a worker is there is not asked.
+        """
         ...
 
     def counts(self) -> dict[JobStatus, int]:
@@ -181,12 +195,42 @@ class Administration(Protocol):
         """Pause or resume claims from a queue. RUNNING jobs go on."""
         ...
 
-    def set_limit(self, name: str, max_running: int | None) -> None:
-        """Limit how many jobs of a name run at once, over all workers."""
+    def set_limit(
+        self,
+        key: str,
+        max_running: int | None = None,
+        rate: Rate | None = None,
+        *,
+        by: str | None = None,
+    ) -> None:
+        """Limit how many jobs of a key run at once, and start within a time.
+
+        Over all workers. What `by` sets at run time wins over what the code declares
+        (`by` None), until `unset_limit`. With neither value there is no limit.
+        """
         ...
 
-    def limits(self) -> dict[str, tuple[int, int]]:
-        """Return {name: (running now, allowed)} of the names with a limit."""
+    def unset_limit(self, key: str) -> bool:
+        """Undo what was set at run time; return whether there was anything."""
+        ...
+
+    def limits(self) -> list[LimitInfo]:
+        """Return every limit, by key."""
+        ...
+
+    def hold(self, hold: Hold) -> bool:
+        """Hold all jobs of a name, a queue or a key; return False if they are held.
+
+        A single job is held by the event `hold`.
+        """
+        ...
+
+    def release_hold(self, target: str, *, by: str) -> bool:
+        """Release what `hold` holds; return whether there was anything."""
+        ...
+
+    def holds(self) -> list[Hold]:
+        """Return every hold, that of single jobs too, the oldest first."""
         ...
 
     def now(self) -> datetime:

@@ -29,6 +29,10 @@ class Situation:
     on_timeout: bool = False
     max_losses: int = 5
     paused: bool = False
+    on_hold: bool = False  # the job itself
+    group_held: bool = False  # its queue is held
+    used_up: bool = False  # the starts of its key are used
+    when_full: str | None = None
     full: bool = False  # another job of its name runs, and one may
     cancel_requested: bool = False
     stop_cause: StopCause | None = None
@@ -62,7 +66,12 @@ MET: Final[Mapping[Guard, tuple[Change, ...]]] = {
         _with(expires_in_s=_SOON_S, wait_s=_SOON_S),
     ),
     Guard.QUEUE_OPEN: (_with(paused=False),),
+    Guard.NOT_ON_HOLD: (_with(on_hold=False),),
+    Guard.ON_HOLD: (_with(on_hold=True),),
+    Guard.GROUP_FREE: (_with(group_held=False),),
     Guard.SLOT_FREE: (_with(full=False),),
+    Guard.RATE_FREE: (_with(used_up=False),),
+    Guard.MAY_DROP: (_with(when_full="cancel_new"), _with(when_full="replace")),
     Guard.OVERDUE: (_with(expires_in_s=_SOON_S, wait_s=_SOON_S + 0.001),),
     Guard.HELD: (_with(stale=False),),
     Guard.LEASED: (_with(wait_s=0.0), _with(wait_s=_LEASE_S - 0.001)),
@@ -93,7 +102,12 @@ UNMET: Final[Mapping[Guard, tuple[Change, ...]]] = {
     Guard.DUE: (_with(run_in_s=_SOON_S),),
     Guard.FRESH: (_with(expires_in_s=_SOON_S, wait_s=_SOON_S + 0.001),),
     Guard.QUEUE_OPEN: (_with(paused=True),),
+    Guard.NOT_ON_HOLD: (_with(on_hold=True),),
+    Guard.ON_HOLD: (_with(on_hold=False),),
+    Guard.GROUP_FREE: (_with(group_held=True),),
     Guard.SLOT_FREE: (_with(full=True),),
+    Guard.RATE_FREE: (_with(used_up=True),),
+    Guard.MAY_DROP: (_with(when_full=None), _with(when_full="raise")),
     Guard.OVERDUE: (
         _with(expires_in_s=None),
         _with(expires_in_s=_SOON_S, wait_s=_SOON_S),

@@ -19,7 +19,8 @@ from interlock.core.lifecycle import (
     Who,
     row_of,
 )
-from interlock.core.records import ClaimRequest, KillUnconfirmed
+from interlock.core.limits import Rate
+from interlock.core.records import ClaimRequest, Hold, KillUnconfirmed
 from interlock.core.retry import Retry
 from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
@@ -113,6 +114,17 @@ class Scenario:
         """Apply a move that `move` makes."""
         return self.store.apply(self.move(job, event, **facts))
 
+    def hold(self, target: str, **fields: Any) -> bool:
+        """Hold a name, a queue or a key; `fields` are those of `Hold`."""
+        values = {"by": "anna", "reason": WORDS, "at": self.clock.now(), **fields}
+        return self.store.hold(Hold(target=target, **values))
+
+    def limits(self) -> dict[str, tuple[int, int | None]]:
+        """Return how many jobs of each limit run, and may run."""
+        return {
+            each.key: (each.running, each.max_running) for each in self.store.limits()
+        }
+
     def arrange(self, row: Transition, situation: Situation) -> Job:
         """Bring a new job to where `row` starts, with the situation's past."""
         now = self.clock.now()
@@ -125,14 +137,22 @@ class Scenario:
             expires_at=None if expires is None else now + timedelta(seconds=expires),
             retry=retry,
             max_losses=situation.max_losses,
+            when_full=situation.when_full,
         )
         if row.source is _CLAIM.target:
             self._run(job, situation)
         if situation.paused:
             self.store.set_paused(job.queue, paused=True)
+        if situation.on_hold:
+            self.apply(job, Event.HOLD)
+        if situation.group_held:
+            self.hold(f"queue:{job.queue}")
         if situation.full:
             self.running(f"{job.id}-peer", name=job.name)
-            self.store.set_limit(job.name, 1)
+            self.store.set_limit(f"name:{job.name}", 1)
+        if situation.used_up:
+            self.store.set_limit(f"name:{job.name}", None, Rate(1, 3600))
+            self.running(f"{job.id}-peer", name=job.name)
         self.clock.advance(situation.wait_s)
         return self.store.get(job.id)
 

@@ -97,7 +97,7 @@ class ClaimsContract:
         now = scene.clock.now()
         scene.add("a-limited", name="l", priority=9)
         scene.running("a-peer", name="l")
-        scene.store.set_limit("l", 1)
+        scene.store.set_limit("name:l", 1)
         scene.add("a-paused", name="f", queue="p", priority=9)
         scene.store.set_paused("p", paused=True)
         scene.add("a-later", name="f", priority=9, run_at=now + LEASE)
@@ -109,26 +109,26 @@ class ClaimsContract:
     def test_no_name_exceeds_its_limit_not_even_in_one_batch(
         self, scene: Scenario
     ) -> None:
-        scene.store.set_limit("f", 2)
+        scene.store.set_limit("name:f", 2)
         for number in range(5):
             scene.add(f"f{number}", name="f", queue=f"q{number % 2}")
         scene.add("g", name="g")
         batch = scene.claim("f", "g", limit=10)
         assert [job.id for job in batch] == ["f0", "f1", "g"]
         assert scene.claim("f") == []
-        assert scene.store.limits() == {"f": (2, 2)}
+        assert scene.limits() == {"name:f": (2, 2)}
         scene.apply(batch[0], Event.SUCCEED, proof=Proof.INLINE)
         assert [job.id for job in scene.claim("f")] == ["f2"]
-        scene.store.set_limit("f", 3)
+        scene.store.set_limit("name:f", 3)
         assert [job.id for job in scene.claim("f")] == ["f3"]
-        scene.store.set_limit("f", None)
+        scene.store.set_limit("name:f", None)
         assert [job.id for job in scene.claim("f")] == ["f4"]
-        assert scene.store.limits() == {}
+        assert scene.limits() == {}
 
     def test_threads_are_never_given_the_same_attempt_nor_a_slot_too_many(
         self, scene: Scenario
     ) -> None:
-        scene.store.set_limit("f", 7)
+        scene.store.set_limit("name:f", 7)
         new = [scene.new(f"j{n:02}", name="fg"[n % 2], queue="q") for n in range(40)]
         scene.store.add(new)
 

@@ -9,6 +9,7 @@ import pytest
 from interlock.core.errors import IllegalTransition
 from interlock.core.job import Exit, Failure
 from interlock.core.lifecycle import (
+    CANCELS,
     EDGES,
     INITIAL,
     TABLE,
@@ -18,7 +19,6 @@ from interlock.core.lifecycle import (
     Reason,
     StopCause,
     Transition,
-    Who,
     row_of,
 )
 from interlock.core.retry import Retry
@@ -26,7 +26,7 @@ from interlock.testing.guard_cases import LEASE, met
 from interlock.testing.scenario import Scenario, reason_of
 
 _BACK: Final = tuple(row for row in EDGES if row.target is INITIAL)
-_CLIENT: Final = tuple(row for row in TABLE if row.who is Who.CLIENT)
+_CANCELS: Final = tuple(row for row in TABLE if row.event in CANCELS)
 
 
 def _name(row: object) -> str | None:
@@ -133,7 +133,7 @@ class OutcomesContract:
         end = scene.apply(job, Event.GIVE_UP)
         assert (end.status, end.failures, end.losses) == (JobStatus.FAILED, 2, 3)
 
-    @pytest.mark.parametrize("row", _CLIENT, ids=_name)
+    @pytest.mark.parametrize("row", _CANCELS, ids=_name)
     def test_who_canceled_when_and_why_is_written_once(
         self, scene: Scenario, row: Transition
     ) -> None:
@@ -153,7 +153,7 @@ class OutcomesContract:
             after.cancel_reason,
         ) == (first, "anna", "first")
 
-    @pytest.mark.parametrize("row", _CLIENT, ids=_name)
+    @pytest.mark.parametrize("row", _CANCELS, ids=_name)
     def test_a_cancel_without_words_has_no_words(
         self, scene: Scenario, row: Transition
     ) -> None:

@@ -233,10 +233,10 @@ class QueriesContract:
 
     def test_limits_count_what_runs(self, scene: Scenario) -> None:
         scene.running(name="f")
-        scene.store.set_limit("f", 1)
-        scene.store.set_limit("g", 2)
-        scene.store.set_limit("g", 3)
-        assert scene.store.limits() == {"f": (1, 1), "g": (0, 3)}
+        scene.store.set_limit("name:f", 1)
+        scene.store.set_limit("name:g", 2)
+        scene.store.set_limit("name:g", 3)
+        assert scene.limits() == {"name:f": (1, 1), "name:g": (0, 3)}
 
 
 def _queue(name: str, **fields: Any) -> QueueInfo:

@@ -22,6 +22,7 @@ from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
 from interlock.testing.store_claims import ClaimsContract
 from interlock.testing.store_feed import FeedContract
+from interlock.testing.store_limits import LimitsContract
 from interlock.testing.store_moves import MovesContract
 from interlock.testing.store_outcomes import OutcomesContract
 from interlock.testing.store_queries import QueriesContract
@@ -34,6 +35,7 @@ class StoreContract(
     MovesContract,
     OutcomesContract,
     ClaimsContract,
+    LimitsContract,
     SubmitsContract,
     RecordsContract,
     QueriesContract,

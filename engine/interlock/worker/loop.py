@@ -169,16 +169,27 @@ class Worker:
             )
 
     def _begin(self) -> None:
-        self._set_limits()
+        self._declare_limits()
         self._registration.begin(self._jobs)
         self._fit = Fit(self._registration.published or {})
         self.ready.set()
 
-    def _set_limits(self) -> None:
-        limits = self._store.limits()
+    def _declare_limits(self, *, may_change: bool = True) -> None:
+        """Write the limits that the jobs declare, if they are not there as declared.
+
+        The worker that began last decides. One that goes on (not `may_change`) writes
+        only what is missing: the database may be another one.
+        """
+        limits = {limit.key: limit for limit in self._store.limits()}
         for job in self._jobs.values():
-            if limits.get(job.name, (0, None))[1] != job.max_running:
-                self._store.set_limit(job.name, job.max_running)
+            for key, (max_running, rate) in job.limits_of_keys.items():
+                there = limits.get(key)
+                now = there and (there.max_running, there.rate_limit)
+                wanted = (max_running, rate and str(rate))
+                is_set = there is not None and there.set_by is not None
+                is_same = (now or (None, None)) == wanted and not is_set
+                if not is_same and (may_change or there is None):
+                    self._store.set_limit(key, max_running, rate)
 
     def turn(self, most_s: float = _POLL_S) -> bool:
         """Wait for an event, and handle it: one turn of the loop.
@@ -218,7 +229,7 @@ class Worker:
     def _turn(self, *, changed: bool) -> None:
         now = self._clock.boot()
         if self._down:  # it may be another database, without what this worker has told
-            self._set_limits()
+            self._declare_limits(may_change=False)
         self._changed |= changed
         if changed:
             self._may_find_jobs = True

@@ -35,6 +35,10 @@ GUARDS: Final = {
         SQLITE: "4aa90e3dac0e5ef36c2a07428837c95969da0641e0cdc43a0c7f7f66ff663e71",
         POSTGRES: "0ff48bb476ed2dde789596fea58f1b08c53c4ce8a227d210256c0cc522618b16",
     },
+    "0007": {
+        SQLITE: "34c7b7ee3e6c56f6062470e2e40277f8370926d469c922e92f0ef3bd6505f063",
+        POSTGRES: "416af5c682f6b29c52361d0028859e9ad5efc3b703139feed228a48aa11ff2e5",
+    },
 }
 HEAD: Final = max(GUARDS)
 #: Of the names of our tables, so that they live in an application's database.

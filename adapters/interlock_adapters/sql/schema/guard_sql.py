@@ -7,10 +7,42 @@ trigger `{o}` is OLD and the same facts stand in NEW's token columns.
 from collections.abc import Mapping
 from typing import Final
 
+from interlock.core.guards import MAY_DROP
 from interlock.core.lifecycle import Event, Guard, StopCause, row_of
 from interlock_adapters.sql.schema.flavor import Flavor
+from interlock_adapters.sql.schema.row_rules import quoted
 
 _STOP = StopCause
+
+#: Parts of an entry of `job.keys`, as SQLite writes them; PostgreSQL: `IN_POSTGRES`.
+BASE, WEIGHT = "json_extract(k.value, '$.limit')", "json_extract(k.value, '$.weight')"
+IN_POSTGRES: Final = {
+    BASE: "(k.value ->> 'limit')",
+    WEIGHT: "CAST(k.value ->> 'weight' AS integer)",
+}
+#: The keys of a job: each with the key or template of its limit, and its weight.
+KEYS: Final = (
+    "(SELECT 'name:' || {o}name AS key, 'name:' || {o}name AS base, 1 AS weight"
+    " UNION ALL SELECT 'queue:' || {o}queue, 'queue:' || {o}queue, 1"
+    f" UNION ALL SELECT k.key, {BASE}, {WEIGHT} FROM json_each({{o}}keys) AS k)"
+)
+#: A column of the limit of a key: its own, else that of its template.
+LIMIT: Final = (
+    "(SELECT l.{column} FROM interlock_limit AS l WHERE l.key = CASE WHEN EXISTS"
+    " (SELECT 1 FROM interlock_limit AS own WHERE own.key = k.key)"
+    " THEN k.key ELSE k.base END)"
+)
+
+
+def has_all(column: str, table: str, attempt: str = "{o}attempt + 1") -> str:
+    """Return that a job has, for an attempt, what each limit asks for."""
+    return (
+        f"NOT EXISTS (SELECT 1 FROM {KEYS} AS k"
+        f" WHERE {LIMIT.format(column=column)} IS NOT NULL"
+        f" AND (SELECT count(*) FROM {table} AS s WHERE s.key = k.key"
+        f" AND s.job_id = {{o}}id AND s.attempt = {attempt}) < k.weight)"
+    )
+
 
 #: The facts that a guard needs from the caller, in the UPDATE of a move.
 MOVE_FACTS: Final = {
@@ -37,10 +69,15 @@ SQL: Final = {
     Guard.OVERDUE: "{o}expires_at < {now}",
     Guard.QUEUE_OPEN: "NOT EXISTS (SELECT 1 FROM interlock_queue"
     " AS halted WHERE halted.name = {o}queue AND halted.paused)",
-    Guard.SLOT_FREE: "(NOT EXISTS (SELECT 1 FROM interlock_limit AS l"
-    " WHERE l.key = 'name:' || {o}name) OR EXISTS (SELECT 1 FROM interlock_slot AS s"
-    " WHERE s.key = 'name:' || {o}name AND s.job_id = {o}id"
-    " AND s.attempt = {o}attempt + 1))",
+    Guard.NOT_ON_HOLD: "{o}hold_by IS NULL",
+    Guard.ON_HOLD: "{o}hold_by IS NOT NULL",
+    Guard.GROUP_FREE: "NOT EXISTS (SELECT 1 FROM interlock_hold AS h"
+    " WHERE h.released_at IS NULL AND (h.target IN ('name:' || {o}name,"
+    " 'queue:' || {o}queue) OR h.target IN (SELECT 'key:' || k.key"
+    " FROM json_each({o}keys) AS k)))",
+    Guard.SLOT_FREE: has_all("max_running", "interlock_slot"),
+    Guard.RATE_FREE: has_all("rate_count", "interlock_rate"),
+    Guard.MAY_DROP: f"{{o}}when_full IN ({quoted(MAY_DROP)})",
     Guard.HELD: "{o}attempt = {attempt}",
     Guard.LEASED: "{o}lease_until_us > {lease_now} AND {o}lease_epoch = {lease_epoch}",
     Guard.NOT_STOPPED: "{o}stop_cause IS NULL",
@@ -69,7 +106,15 @@ def move_facts(flavor: Flavor) -> dict[str, str]:
     return MOVE_FACTS if clock is None else {**MOVE_FACTS, "lease_now": clock}
 
 
-def where(event: Event, facts: Mapping[str, str]) -> str:
+def spoken(sql: str, flavor: Flavor) -> str:
+    """Return SQL in the words of a flavor."""
+    if flavor.is_postgres:
+        for here, there in IN_POSTGRES.items():
+            sql = sql.replace(here, there)
+    return sql
+
+
+def where(event: Event, facts: Mapping[str, str], flavor: Flavor) -> str:
     """Return the WHERE of a statement that applies `event`: source and all guards."""
     row = row_of(event)
     # The cast keeps SQLite from walking all jobs of the status to look for the ids.
@@ -77,7 +122,7 @@ def where(event: Event, facts: Mapping[str, str]) -> str:
     conditions += [
         f"({SQL[guard].format(o='interlock_job.', **facts)})" for guard in row.guards
     ]
-    return " AND ".join(conditions)
+    return spoken(" AND ".join(conditions), flavor)
 
 
 def visible(event: Event, facts: Mapping[str, str] = TRIGGER_FACTS) -> list[str]:

@@ -7,6 +7,7 @@ does not get past them; only the tables' owner can disable them (`interlock db g
 import re
 from typing import Final
 
+from interlock_adapters.sql.schema.guard_sql import IN_POSTGRES
 from interlock_adapters.sql.schema.triggers import (
     PREFIX,
     TABLES,
@@ -32,7 +33,9 @@ _WAKES = (
 
 
 def portable(condition: str) -> str:
-    """Return a condition of `trigger_rules` without SQLite's IS between values."""
+    """Return a condition of `trigger_rules` in PostgreSQL's words."""
+    for here, there in IN_POSTGRES.items():
+        condition = condition.replace(here, there)
     one = re.sub(
         r"IS NOT (?=(NEW|OLD)\.|CAST\(|\(SELECT)", "IS DISTINCT FROM ", condition
     )

@@ -139,6 +139,8 @@ class JobRow(Base, table=True):
     meta: dict[str, Any] = _json("metadata", nullable=False)
     rerun_of: str | None = None
     parent_id: str | None = None
+    keys: dict[str, Any] | None = _json()
+    when_full: str | None = None
 
     status: str
     reason: str | None = None
@@ -153,6 +155,9 @@ class JobRow(Base, table=True):
     cancel_requested_at: datetime | None = _when()
     cancel_requested_by: str | None = None
     cancel_reason: str | None = None
+    hold_by: str | None = None
+    hold_reason: str | None = None
+    hold_until: datetime | None = _when()
     stop_cause: str | None = None
     proof: str | None = None
     kill_unconfirmed: bool
@@ -293,12 +298,21 @@ class QueueRow(Base, table=True):
 
 
 class LimitRow(Base, table=True):
-    """How many jobs with a key may run at once."""
+    """How many jobs with a key may run at once, and start within a time.
+
+    A key may be a template, such as `api:{customer}`: then the limit is that of each
+    key made of it which has no row of its own.
+    """
 
     __tablename__ = "interlock_limit"
 
     key: str = Field(primary_key=True)
-    max_running: int
+    max_running: int | None = None
+    rate_count: int | None = None
+    rate_period_s: int | None = None
+    set_by: str | None = None  # who has set it at run time; None: the code declares it
+    set_at: datetime | None = _when()
+    declared: dict[str, Any] | None = _json()  # what the code says, beside what was set
 
 
 class SlotRow(Base, table=True):
@@ -314,6 +328,61 @@ class SlotRow(Base, table=True):
     number: int = Field(primary_key=True)
     job_id: str
     attempt: int
+
+
+class RateRow(Base, table=True):
+    """A start that counts for the rate of a key until `free_at`.
+
+    There are as many numbers as starts are allowed; one is used again when it is free.
+    """
+
+    __tablename__ = "interlock_rate"
+    __table_args__ = (
+        Index("ix_interlock_rate_free", "key", "free_at"),
+        Index("ix_interlock_rate_job_id", "job_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    key: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    base: str  # the key or the template whose limit it is
+    job_id: str
+    attempt: int
+    at: datetime = _when(nullable=False)
+    free_at: datetime = _when(nullable=False)
+
+
+class HoldRow(Base, table=True):
+    """A hold of all jobs of a name, queue, key or schedule. Released ones are kept."""
+
+    __tablename__ = "interlock_hold"
+    __table_args__ = (
+        partial_index(
+            "uq_interlock_hold_target",
+            "target",
+            unique=True,
+            where="released_at IS NULL",
+        ),
+    )
+
+    id: int | None = _number()
+    target: str
+    by: str
+    reason: str | None = None
+    at: datetime = _when(nullable=False)
+    until: datetime | None = _when()
+    released_at: datetime | None = _when()
+    released_by: str | None = None
+
+
+class OpeningRow(Base, table=True):
+    """When a cause, on which jobs may be parked, goes away by itself."""
+
+    __tablename__ = "interlock_opening"
+    __table_args__ = (Index("ix_interlock_opening_at", "at"),)
+
+    cause: str = Field(primary_key=True)
+    at: datetime = _when(nullable=False)
 
 
 class AnswerRow(Base, table=True):
@@ -363,6 +432,9 @@ log = TABLES["interlock_log"]
 queue = TABLES["interlock_queue"]
 limit = TABLES["interlock_limit"]
 slot = TABLES["interlock_slot"]
+rate = TABLES["interlock_rate"]
+hold = TABLES["interlock_hold"]
+opening = TABLES["interlock_opening"]
 worker = TABLES["interlock_worker"]
 answer = TABLES["interlock_answer"]
 

@@ -34,10 +34,14 @@ from interlock_adapters.sql.schema.row_rules import (
 
 MOVED: Final = "NEW.status <> OLD.status"
 TOKEN: Final = "NEW.write_seq = OLD.write_seq + 1"  # noqa: S105  (not a password)
+HELD: Final = "(NEW.hold_by IS NULL) <> (OLD.hold_by IS NULL)"
 CLAIMED: Final = f"{MOVED} AND NEW.event = '{Event.CLAIM}'"
 ASKED: Final = "NEW.cancel_requested_at IS NOT OLD.cancel_requested_at"
 STOPPED: Final = "NEW.stop_cause IS NOT NULL AND OLD.stop_cause IS NULL"
-_TIMES = ("run_at", "started_at", "finished_at", "cancel_requested_at", "event_at")
+_TIMES = (
+    *("run_at", "started_at", "finished_at", "cancel_requested_at", "event_at"),
+    "hold_until",
+)
 _LEASE = ("lease_until_us", "lease_epoch", "worker_id")
 
 Rule = tuple[str, str]  # (what must not be, words)
@@ -118,6 +122,16 @@ def update_rules() -> list[Rule]:
             "cancel_requested_by and cancel_reason are written once",
         ),
         (
+            f"{HELD} AND NOT (OLD.status = '{INITIAL}' AND NEW.status = OLD.status"
+            f" AND NEW.event = CASE WHEN NEW.hold_by IS NULL THEN"
+            f" '{Event.RELEASE_HOLD}' ELSE '{Event.HOLD}' END)",
+            "a job is held and released only while it waits, with an event",
+        ),
+        (
+            f"NOT ({HELD}) AND {differ('hold_by', 'hold_reason', 'hold_until')}",
+            "hold_by, hold_reason and hold_until change only with an event",
+        ),
+        (
             _only_with(STOPPED, Event.STOP, extra=stop),
             "stop_cause is set only by the event stop of the current attempt",
         ),
@@ -177,7 +191,8 @@ def update_rules() -> list[Rule]:
             "times must be integers, in microseconds since 1970",
         ),
         (
-            f"NOT ({TOKEN}) AND NOT ({MOVED} OR {ASKED}) AND {differ(*engine_only)}",
+            f"NOT ({TOKEN}) AND NOT ({MOVED} OR {ASKED} OR {HELD})"
+            f" AND {differ(*engine_only)}",
             "event columns are written only by the engine",
         ),
     ]
@@ -194,6 +209,7 @@ def insert_rules() -> list[Rule]:
         *("started_at", "finished_at", "worker_id", "lease_until_us", "lease_epoch"),
         *("cancel_requested_at", "cancel_requested_by", "cancel_reason", "stop_cause"),
         *("result", "error", "reason", "progress", "proof", "exit_code", "exit_signal"),
+        *("hold_by", "hold_reason", "hold_until"),
         *("write_attempt", "write_proof", "event_reason"),
     )
     return [
@@ -240,6 +256,7 @@ def history_rules() -> list[Rule]:
     once += " AND event = NEW.event{same})"
     asked = once.format(set="cancel_requested_at", same="")
     stopped = once.format(set="stop_cause", same=" AND attempt = NEW.attempt")
+    held = _held()
     return [
         (
             "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM interlock_history"
@@ -254,11 +271,24 @@ def history_rules() -> list[Rule]:
         (
             f"NEW.target IS NOT {status} OR NEW.source IS NOT {last} OR NOT ("
             f"NEW.source IS NULL OR NEW.source <> NEW.target"
+            f" OR (NEW.event = '{Event.HOLD}' AND {held} = 1)"
+            f" OR (NEW.event = '{Event.RELEASE_HOLD}' AND {held} = -1)"
             f" OR (NEW.event = '{Event.REQUEST_CANCEL}' AND {asked})"
             f" OR (NEW.event = '{Event.STOP}' AND {stopped}))",
             "history is written only by changes of the job",
         ),
     ]
+
+
+def _held() -> str:
+    """Return how often a job is held by its row, more than by its history: 1, 0, -1."""
+    count = "(SELECT count(*) FROM interlock_history WHERE job_id = NEW.job_id"
+    count += " AND event = '{}')"
+    return (
+        "((SELECT count(*) FROM interlock_job WHERE id = NEW.job_id"
+        f" AND hold_by IS NOT NULL) - {count.format(Event.HOLD)}"
+        f" + {count.format(Event.RELEASE_HOLD)})"
+    )
 
 
 def attempt_rules() -> list[Rule]:
@@ -287,14 +317,17 @@ def slot_rules() -> list[Rule]:
     not above, so never more than the limit in all, whoever inserts at the same time.
     Numbers beyond the limit are those of jobs that ran when it was set lower.
     """
+    keys = guard_sql.KEYS.format(o="job.")
     job = "SELECT 1 FROM interlock_job AS job WHERE job.id = NEW.job_id"
-    job += " AND NEW.key = 'name:' || job.name"
+    job += f" AND NEW.key IN (SELECT k.key FROM {keys} AS k)"
     claimed = f"job.status = '{INITIAL}' AND job.attempt + 1 = NEW.attempt"
     running = f"job.status = '{RUNNING}' AND job.attempt = NEW.attempt"
-    free = "SELECT 1 FROM interlock_limit AS l WHERE l.key = NEW.key"
+    most = guard_sql.LIMIT.format(column="max_running")
+    free = "SELECT 1 FROM interlock_job AS job WHERE job.id = NEW.job_id"
     free += " AND NEW.number >= 1 AND NEW.number + (SELECT count(*)"
     free += " FROM interlock_slot AS s WHERE s.key = NEW.key"
-    free += " AND s.number > NEW.number) <= l.max_running"
+    free += f" AND s.number > NEW.number) <= (SELECT {most} FROM {keys} AS k"
+    free += " WHERE k.key = NEW.key LIMIT 1)"
     return [
         (
             f"NOT EXISTS ({job} AND ({claimed} OR {running}))",

@@ -11,6 +11,7 @@ from interlock_adapters.sql.schema.row_rules import LIVE, RUNNING, quoted
 from interlock_adapters.sql.schema.trigger_rules import (
     ASKED,
     CLAIMED,
+    HELD,
     MOVED,
     SLOT_IN_USE,
     SLOT_TAKEN,
@@ -104,7 +105,7 @@ def writers(now: str, position: str) -> list[Writer]:
     )
     slots_freed = "DELETE FROM interlock_slot WHERE job_id = NEW.id"
     leaves = f"{MOVED} AND OLD.status = '{RUNNING}'"
-    logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED})"
+    logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED}) OR ({HELD})"
     return [
         Writer("job_insert_log", "INSERT", "TRUE", _log("NULL", "TRUE", now, position)),
         Writer(

@@ -13,11 +13,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from interlock_adapters.sql.schema import guard_sql
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import (
     DUE,
-    KEY_OF_NAME,
     PARKED,
     STARTABLE,
     is_open,
@@ -26,7 +26,7 @@ from interlock_adapters.sql.schema.row_rules import RUNNING
 
 BARRIER: Final = 7_305_103  # held shared by claims: who changes a limit waits for them
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
-_ROW: Final = "id, name, queue, priority, run_at, expires_at"
+_ROW: Final = "id, name, queue, priority, run_at, expires_at, keys, when_full"
 _BEST: Final = "ORDER BY priority DESC, id"
 #: A claim's statements must stay on their indexes, with statistics or without. A
 #: disabled sort has a cost so high that it would start the JIT compiler.
@@ -97,7 +97,8 @@ def look(flavor: Flavor, source: str, *, has_without: bool = False) -> sa.TextCl
 
     Args:
         flavor: of the database.
-        source: `window` for the first `:size` open jobs, `ids` for `:ids`.
+        source: `window` for the first `:size` open jobs, `ids` for those of `:ids`,
+            `any` for parked ones of `:ids` too.
         has_without: the window leaves out the ids `:without`.
     """
     without = _but_for(flavor) if has_without else ""
@@ -105,20 +106,34 @@ def look(flavor: Flavor, source: str, *, has_without: bool = False) -> sa.TextCl
         "window": f"SELECT {_ROW} FROM interlock_job {_by(flavor, 'open')}"
         f" WHERE {is_open('open')}{without} {_BEST} LIMIT :size",
         "ids": f"SELECT {_ROW} FROM interlock_job WHERE {by_ids(flavor)}",
+        "any": f"SELECT {_ROW} FROM interlock_job"
+        f" WHERE {by_ids(flavor, is_startable=False)}",
     }[source]
+    own = "candidate, json_each(candidate.keys) AS k"
+    limited = (
+        "SELECT 'name:' || name FROM candidate"
+        " UNION SELECT 'queue:' || queue FROM candidate"
+        f" UNION SELECT k.key FROM {own}"
+        f" UNION SELECT {guard_sql.spoken(guard_sql.BASE, flavor)} FROM {own}"
+    )
+    none = "'', '', 0, 0, 0, NULL, NULL"
     return sa.text(f"""
 WITH candidate AS MATERIALIZED ({jobs}),
-limited (key) AS MATERIALIZED (SELECT DISTINCT {KEY_OF_NAME} FROM candidate)
+limited (key) AS MATERIALIZED ({limited})
 SELECT 'job' AS kind, id, name, queue, priority,
   CASE WHEN run_at > :now THEN 1 ELSE 0 END AS early,
-  CASE WHEN expires_at < :now THEN 1 ELSE 0 END AS late FROM candidate
-UNION ALL SELECT 'paused', name, '', '', 0, 0, 0 FROM interlock_queue
+  CASE WHEN expires_at < :now THEN 1 ELSE 0 END AS late,
+  CAST(keys AS TEXT), when_full FROM candidate
+UNION ALL SELECT 'paused', name, {none} FROM interlock_queue
   WHERE paused AND name IN (SELECT queue FROM candidate)
-UNION ALL SELECT 'limit', key, '', '', max_running, 0, 0 FROM interlock_limit
+UNION ALL SELECT 'hold', target, {none} FROM interlock_hold
+  WHERE released_at IS NULL AND (target IN (SELECT key FROM limited)
+    OR target IN (SELECT 'key:' || key FROM limited))
+UNION ALL SELECT 'limit', key, '', '', max_running, rate_count, rate_period_s,
+  NULL, NULL FROM interlock_limit WHERE key IN (SELECT key FROM limited)
+UNION ALL SELECT 'slot', key, '', '', number, 0, 0, NULL, NULL FROM interlock_slot
   WHERE key IN (SELECT key FROM limited)
-UNION ALL SELECT 'slot', key, '', '', number, 0, 0 FROM interlock_slot
-  WHERE key IN (SELECT key FROM limited)
-UNION ALL SELECT 'due', '', '', '', 0, 0, 0
+UNION ALL SELECT 'due', '', {none}
   WHERE EXISTS (SELECT 1 FROM interlock_job {_by(flavor, "due")}
                 WHERE {DUE} AND run_at <= :now)
 """).bindparams(_NOW)
@@ -293,24 +308,47 @@ def causes(flavor: Flavor) -> sa.TextClause:
 
 
 @cache
-def rooms(flavor: Flavor) -> sa.TextClause:
-    """Return the query of paused queues and of free slots, among `:names`."""
+def parked_keys(flavor: Flavor) -> sa.TextClause:
+    """Return the query of the keys of one job that is parked on each of `:causes`."""
     return sa.text(
-        "SELECT 'paused' AS kind, name AS what, 0 AS room FROM interlock_queue"
-        f" WHERE paused AND name {_among(flavor, 'names')}"
-        " UNION ALL SELECT 'limit', key, max_running - (SELECT count(*)"
-        " FROM interlock_slot AS s WHERE s.key = interlock_limit.key)"
-        f" FROM interlock_limit WHERE key {_among(flavor, 'names')}"
+        "SELECT given.value AS cause, (SELECT CAST(keys AS TEXT) FROM interlock_job"
+        f" {_by(flavor, 'held')} WHERE {PARKED} AND held_by = given.value LIMIT 1)"
+        f" AS keys FROM {each(flavor, 'causes')} AS given"
+    )
+
+
+@cache
+def room_facts(flavor: Flavor) -> sa.TextClause:
+    """Return the query of what decides about causes, among `:names`."""
+    among = _among(flavor, "names")
+    return sa.text(
+        "SELECT 'paused' AS kind, name AS what, 0 AS number, 0 AS count, 0 AS period_s"
+        f" FROM interlock_queue WHERE paused AND name {among}"
+        " UNION ALL SELECT 'hold', target, 0, 0, 0 FROM interlock_hold"
+        f" WHERE released_at IS NULL AND target {among}"
+        " UNION ALL SELECT 'limit', key, max_running, rate_count, rate_period_s"
+        f" FROM interlock_limit WHERE key {among}"
+        " UNION ALL SELECT 'slots', key, count(*), 0, 0"
+        f" FROM interlock_slot WHERE key {among} GROUP BY key"
     )
 
 
 @cache
 def limited_keys(flavor: Flavor) -> sa.TextClause:
-    """Return the query of the limited keys of the jobs `:ids`, and of how many."""
+    """Return the query of the limited keys of the jobs `:ids`, and of their weight."""
+    base, weight = (
+        guard_sql.spoken(part, flavor) for part in (guard_sql.BASE, guard_sql.WEIGHT)
+    )
+    limited = guard_sql.LIMIT.format(column="max_running")
     return sa.text(
-        f"SELECT l.key, count(*) AS many FROM {each(flavor, 'ids')} AS given"
-        " CROSS JOIN interlock_job AS job CROSS JOIN interlock_limit AS l"
-        f" WHERE job.id = given.value AND l.key = {KEY_OF_NAME} GROUP BY l.key"
+        "WITH job AS MATERIALIZED (SELECT job.name, job.queue, job.keys"
+        f" FROM {each(flavor, 'ids')} AS given CROSS JOIN interlock_job AS job"
+        " WHERE job.id = given.value)"
+        " SELECT k.key, sum(k.weight) AS many FROM ("
+        "SELECT 'name:' || name AS key, 'name:' || name AS base, 1 AS weight FROM job"
+        " UNION ALL SELECT 'queue:' || queue, 'queue:' || queue, 1 FROM job"
+        f" UNION ALL SELECT k.key, {base}, {weight} FROM job, json_each(job.keys) AS k"
+        f") AS k WHERE {limited} IS NOT NULL GROUP BY k.key"
     )
 
 
@@ -334,20 +372,16 @@ def try_causes() -> sa.TextClause:
 
 
 @cache
-def slots_for_running(flavor: Flavor) -> sa.TextClause:
-    """Return the INSERT that gives slots of `:key` to the running jobs of `:name`.
+def running_with(flavor: Flavor) -> sa.TextClause:
+    """Return the query of running jobs that may have a key: of `:name` or `:queue`.
 
-    They run already: more of them than the limit allows keep theirs until they end. It
-    waits for those that are about to end: they delete only slots that they see.
+    With neither, of those with keys of their own. It waits for those that are about to
+    end: they delete only slots that they see.
     """
     ending = " FOR NO KEY UPDATE" if flavor.is_postgres else ""
     return sa.text(
-        "WITH running AS MATERIALIZED (SELECT id, attempt FROM interlock_job"
-        f" WHERE status = '{RUNNING}' AND name = :name"
-        " AND NOT EXISTS (SELECT 1 FROM interlock_slot AS s"
-        f" WHERE s.job_id = interlock_job.id AND s.key = :key) ORDER BY id{ending})"
-        " INSERT INTO interlock_slot (key, number, job_id, attempt)"
-        " SELECT given.key, (SELECT coalesce(max(number), 0) FROM interlock_slot AS s"
-        " WHERE s.key = given.key) + row_number() OVER (ORDER BY id), id, attempt"
-        " FROM running CROSS JOIN (SELECT CAST(:key AS text) AS key) AS given"
+        "SELECT id, name, queue, attempt, CAST(keys AS TEXT) AS keys"
+        " FROM interlock_job"
+        f" WHERE status = '{RUNNING}' AND (name = :name OR queue = :queue OR"
+        f" (:has_own = 1 AND keys IS NOT NULL)) ORDER BY id{ending}"
     )

@@ -42,6 +42,7 @@ COLUMNS: Final[dict[str, TypeEngine[Any]]] = {
     "exit_signal": _WHOLE,
     "run_at": _WHEN,
     "held_by": _TEXT,
+    "until": _WHEN,
     "worker": _TEXT,
     "lease_now": _LONG,
     "lease_epoch": _TEXT,
@@ -55,7 +56,8 @@ def table(flavor: Flavor) -> sa.FromClause:
     facts = _recordset() if flavor.is_postgres else _extracts()
     if flavor.now is not None:
         here = sa.literal_column(flavor.now, _WHEN)
-        facts["run_at"] = here + (facts["run_at"] - facts["now"])
+        for name in ("run_at", "until"):
+            facts[name] = here + (facts[name] - facts["now"])
         facts["now"] = here
     return sa.select(*(c.label(name) for name, c in facts.items())).cte("fact")
 
@@ -118,6 +120,7 @@ def of_move(
         "exit_code": ended and ended.code,
         "exit_signal": ended and ended.signal,
         "run_at": due,
+        "until": move.until,
         "held_by": None if due <= move.now else "due",
         "lease_now": lease_now,
         "lease_epoch": lease_epoch,

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from interlock.core.lifecycle import INITIAL, TERMINAL, Event, Who, row_of
+from interlock.core.lifecycle import CANCELS, INITIAL, TERMINAL, Event, Who, row_of
 from interlock_adapters.sql.schema import guard_sql
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
@@ -82,6 +82,15 @@ def _canceled() -> dict[str, object]:
     }
 
 
+def _hold(*, is_held: bool) -> dict[str, object]:
+    return {
+        "hold_by": _fact("actor") if is_held else None,
+        "hold_reason": _fact("words") if is_held else None,
+        "hold_until": _fact("until") if is_held else None,
+        "held_by": "hold:job:" + job.c.id if is_held else None,
+    }
+
+
 @cache
 def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
     """Return the UPDATE of any event but `claim` and `renew`."""
@@ -95,8 +104,10 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
     if row.target in TERMINAL:
         values["finished_at"] = _fact("now")
         values["reason"] = _fact("reason")
-    if row.who is Who.CLIENT:
+    if event in CANCELS:
         values |= _canceled()
+    if event in (Event.HOLD, Event.RELEASE_HOLD):
+        values |= _hold(is_held=event is Event.HOLD)
     if event is Event.STOP:
         values["stop_cause"] = _fact("stop_cause")
     update = _update(event, values, flavor)
@@ -107,7 +118,7 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
 
 
 def _update(event: Event, values: dict[str, object], flavor: Flavor) -> sa.Update:
-    where = sa.text(guard_sql.where(event, guard_sql.move_facts(flavor)))
+    where = sa.text(guard_sql.where(event, guard_sql.move_facts(flavor), flavor))
     which = job.c.id == move_facts.table(flavor).c.job_id
     return sa.update(job).where(which, where).values(values)
 
@@ -125,7 +136,7 @@ def _lease_until(
 def claim(flavor: Flavor) -> sa.UpdateBase:
     """Return the UPDATE that claims the chosen ids; their slots are taken already."""
     now, lease_us = (_param(x, sa.BigInteger()) for x in ("lease_now", "lease_us"))
-    where = sa.text(guard_sql.where(Event.CLAIM, guard_sql.CLAIM_FACTS))
+    where = sa.text(guard_sql.where(Event.CLAIM, guard_sql.CLAIM_FACTS, flavor))
     where = where.bindparams(_param("now", _WHEN))
     values = _token(Event.CLAIM) | {
         "event_at": _param("now", _WHEN),

@@ -33,11 +33,12 @@ SELECT {any_of("open", is_open("open"))} AS has_open,
   {any_of("running", f"status = '{RUNNING}' AND NOT kill_unconfirmed")} AS has_running,
   {any_of("expiry", late)} AS has_late, {any_of("held", PARKED)} AS has_parked,
   (SELECT min(run_at) FROM interlock_job {flavor.by_index("ix_interlock_job_due")}
-   WHERE {DUE}) AS due, {now} AS present
+   WHERE {DUE}) AS due,
+  (SELECT min(at) FROM interlock_opening) AS opening, {now} AS present
 """)
     if flavor.now is None:
         query = query.bindparams(_NOW)
-    return query.columns(due=UtcDateTime, present=UtcDateTime)
+    return query.columns(due=UtcDateTime, opening=UtcDateTime, present=UtcDateTime)
 
 
 class Attention:
@@ -51,8 +52,9 @@ class Attention:
         flavor = self._db.flavor
         given = {"now": now} if flavor.now is None else None
         (row,) = self._db.rows(_query(flavor), given)
-        due = row["due"]
-        due_in_s = None if due is None else (due - row["present"]).total_seconds()
+        moments = (row["due"], row["opening"])
+        waits = [(at - row["present"]).total_seconds() for at in moments if at]
+        due_in_s = min(waits, default=None)
         is_due = due_in_s is not None and due_in_s <= 0
         return Needs(
             claim=bool(row["has_open"]) or is_due,

@@ -17,8 +17,8 @@ from interlock.core.job import Job
 from interlock.core.records import ClaimRequest
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.statements import claiming, rows, updates
-from interlock_adapters.sql.store import parking
-from interlock_adapters.sql.store.parking import Candidate, Facts
+from interlock_adapters.sql.store import dropping, parking, rates
+from interlock_adapters.sql.store.candidates import Candidate, Facts, facts_of
 
 _ROUNDS: Final = 3  # how often it looks again after it has parked what it saw
 _DUE: Final = 100  # the most jobs that a claim promotes
@@ -43,13 +43,24 @@ def claim(
     *,
     lease_now: int | None,
     epoch: str,
+    write: dropping.Write,
 ) -> tuple[list[Job], bool]:
     """See `JobStore.claim`. The caller has begun a transaction that writes.
+
+    Args:
+        connection: in that transaction.
+        request: what is asked for.
+        flavor: of the database.
+        lease_now: the lease clock, None if it is the database's.
+        epoch: what that counts from.
+        write: applies moves, for jobs that a full limit drops.
 
     Returns:
         The jobs, and whether it has only parked jobs: another claim may find some.
     """
-    this = _Claim(connection, request, flavor, lease_now=lease_now, epoch=epoch)
+    this = _Claim(
+        connection, request, flavor, lease_now=lease_now, epoch=epoch, write=write
+    )
     jobs, is_unfinished = this.run()
     return sorted(jobs, key=lambda job: (-job.priority, job.id)), is_unfinished
 
@@ -65,7 +76,9 @@ class _Claim:
         *,
         lease_now: int | None,
         epoch: str,
+        write: dropping.Write,
     ) -> None:
+        self._write = write
         self._connection = connection
         self._request = request
         self._flavor = flavor
@@ -143,7 +156,11 @@ class _Claim:
         return again.candidates
 
     def _park(self, blocked: list[Candidate], facts: Facts) -> int:
-        return parking.park(self._connection, blocked, facts, self._flavor, self._now)
+        connection, now = self._connection, self._now
+        many, parked = parking.park(connection, blocked, facts, self._flavor, now)
+        if dropping.wanted(parked.candidates):
+            dropping.settle(connection, parked, self._write, now)
+        return many
 
     def _start(self, likely: list[Candidate], facts: Facts) -> list[Job]:
         """Start the first jobs of a plan. Rows that others claim now are left out.
@@ -154,11 +171,14 @@ class _Claim:
         slots = [
             (key, facts.free[key].pop(0), job.id)
             for job in chosen
-            for key in job.keys
+            for key, _, weight in job.keys
             if key in facts.free
+            for _ in range(weight)
         ]
         # Sorted: who waits for another's slot holds no later one.
         lost = self._take(sorted(slots)) if slots else set()
+        if facts.starts:
+            lost |= self._charge([job for job in chosen if job.id not in lost], facts)
         ids = [job.id for job in chosen if job.id not in lost]
         if not ids:
             return []
@@ -175,7 +195,17 @@ class _Claim:
         refused = set(ids) - {job.id for job in jobs}
         if refused and slots:
             self._give_back(refused)
+        if refused and facts.starts:
+            rates.give_back(self._connection, refused, self._now)
         return jobs
+
+    def _charge(self, jobs: Iterable[Candidate], facts: Facts) -> set[str]:
+        """Take the starts of rates; return the jobs that did not get all of theirs."""
+        connection, flavor, now = self._connection, self._flavor, self._now
+        lost = rates.charge(connection, jobs, facts, flavor, now)
+        if lost:
+            self._give_back(lost)
+        return lost
 
     def _lock_rows(self, likely: list[Candidate]) -> list[Candidate]:
         limit, flavor = self._request.limit, self._flavor
@@ -223,7 +253,10 @@ def _window(
 ) -> Facts:
     without = _without(passed_over, flavor)
     statement = claiming.look(flavor, "window", has_without=bool(without))
-    return Facts(connection.execute(statement, {"size": size, "now": now, **without}))
+    given = {"size": size, "now": now, **without}
+    facts = facts_of(connection.execute(statement, given))
+    rates.look(connection, facts, flavor, now)
+    return facts
 
 
 def _without(passed_over: frozenset[str], flavor: Flavor) -> dict[str, object]:
@@ -242,12 +275,18 @@ def _plan(jobs: Iterable[Candidate], facts: Facts) -> list[Candidate]:
 
     Nothing is taken before everything was found free: what waits holds nothing.
     """
-    spare = {key: len(numbers) for key, numbers in facts.free.items()}
+    slots = {key: len(numbers) for key, numbers in facts.free.items()}
+    starts = {key: len(some.free) for key, some in facts.starts.items()}
     likely = []
     for job in jobs:
-        if facts.cause(job) is None and all(spare.get(key, 1) for key in job.keys):
+        is_room = all(
+            slots.get(key, weight) >= weight and starts.get(key, weight) >= weight
+            for key, _, weight in job.keys
+        )
+        if is_room and facts.cause(job) is None:
             likely.append(job)
-            for key in job.keys:
-                if key in spare:
-                    spare[key] -= 1
+            for key, _, weight in job.keys:
+                for spare in (slots, starts):
+                    if key in spare:
+                        spare[key] -= weight
     return likely

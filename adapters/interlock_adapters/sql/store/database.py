@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from interlock.core.errors import StoreUnavailable
 from interlock.ports.clock import Clock
 from interlock.ports.runner import Wakeup
-from interlock_adapters.sql.schema.column_types import Unreadable
+from interlock_adapters.sql.schema.column_types import Unreadable, UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 
 T = TypeVar("T")
@@ -224,6 +225,14 @@ class Database:
         """Return the rows of one SELECT."""
         with self.read(alone=True) as connection:
             return list(connection.execute(statement, facts).mappings())
+
+    def present(self, connection: sa.Connection) -> datetime:
+        """Return the time of the clock that decides: the database's, if it has one."""
+        if self.flavor.now is None:
+            return self.clock.now()
+        query = sa.text(f"SELECT {self.flavor.now} AS now").columns(now=UtcDateTime)
+        found: datetime = connection.execute(query).scalar_one()
+        return found
 
     def lease_now(self, connection: sa.Connection) -> tuple[int, str]:
         """Return the time of the lease clock, from the database if it is its clock."""

@@ -15,6 +15,7 @@ from interlock_adapters.sql.schema.flavor import POSTGRES
 from interlock_adapters.sql.schema.row_rules import LIVE
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
+from interlock_adapters.sql.store.limits import refuse_full
 
 _TRIES = 3
 _Execute = Callable[..., sa.CursorResult[Any]]  # of a connection
@@ -77,7 +78,8 @@ def add_alone(
         The job, or None if that takes more: a key is to be looked up, or the id is
         taken. Nothing was stored then.
     """
-    if new.unique_key is not None or new.idempotency_key is not None:
+    keys = (new.unique_key, new.idempotency_key)
+    if keys != (None, None) or new.when_full == "raise":
         return None
     try:
         write(*_insertion([rows.to_row(new, now=now)], is_own_clock=is_own_clock))
@@ -114,6 +116,8 @@ def _places(
     for new in jobs:
         existing = _in_batch(keys, new, now=now) or _holder(execute, new, now=now)
         if existing is None:
+            if new.when_full == "raise":
+                refuse_full(execute, new)
             values.append(rows.to_row(new, now=now))
         places[new.id] = existing or as_stored(new, now=now)
     return places, values

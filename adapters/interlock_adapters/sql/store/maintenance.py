@@ -14,15 +14,17 @@ from interlock.core.lifecycle import INITIAL
 from interlock.core.records import Fault, Lost, WorkerInfo
 from interlock.core.replay import faults
 from interlock.ports.store import PURGE_BATCH
-from interlock_adapters.sql.schema import tables
+from interlock_adapters.sql.schema import guard_sql, tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import DUE, PARKED
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
-from interlock_adapters.sql.store import parking, tally
+from interlock_adapters.sql.store import holds, reopening, tally
+from interlock_adapters.sql.store import moves as moves_of
 from interlock_adapters.sql.store.database import Database
+from interlock_adapters.sql.store.holds import JOB
 from interlock_adapters.sql.store.reads import Reads
 
 _DATABASE_NOW = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
@@ -31,17 +33,17 @@ _NOW = sa.bindparam("now", type_=UtcDateTime())
 _HAS_HELD = (
     f"SELECT count(*) AS many FROM (SELECT 1 FROM interlock_job WHERE {PARKED}"
     " UNION ALL SELECT 1 FROM interlock_job"
-    f" WHERE {DUE} AND run_at <= {{now}} LIMIT 1) AS held"
+    f" WHERE {DUE} AND run_at <= {{now}}"
+    " UNION ALL SELECT 1 FROM interlock_opening WHERE at <= {now} LIMIT 1) AS held"
 )
 #: The slots of limits belong to the attempts that run, and to no others.
+_HAS_SLOTS = guard_sql.has_all("max_running", "interlock_slot", "{o}attempt")
 _SLOT_FAULTS = {
     "SELECT job_id FROM interlock_slot AS s WHERE NOT EXISTS (SELECT 1"
     f" FROM interlock_job AS j WHERE j.id = s.job_id AND j.status = '{RUNNING}'"
     " AND j.attempt = s.attempt)": "holds a slot of a limit, but does not run",
-    "SELECT j.id FROM interlock_job AS j JOIN interlock_limit AS l"
-    f" ON l.key = 'name:' || j.name WHERE j.status = '{RUNNING}' AND NOT EXISTS"
-    " (SELECT 1 FROM interlock_slot AS s WHERE s.job_id = j.id AND s.key = l.key"
-    " AND s.attempt = j.attempt)": "runs without a slot of the limit of its name",
+    f"SELECT j.id FROM interlock_job AS j WHERE j.status = '{RUNNING}'"
+    f" AND NOT ({_HAS_SLOTS.format(o='j.')})": "runs without a slot of a limit",
 }
 _RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
 
@@ -112,16 +114,8 @@ class Maintenance:
     def set_paused(self, queue: str, *, paused: bool) -> None:
         """See `JobStore.set_paused`."""
         self._db.repeated(
-            lambda connection: parking.set_paused(
+            lambda connection: reopening.set_paused(
                 connection, queue, self._db.flavor, paused=paused
-            )
-        )
-
-    def set_limit(self, name: str, max_running: int | None) -> None:
-        """See `JobStore.set_limit`."""
-        self._db.repeated(
-            lambda connection: parking.set_limit(
-                connection, name, max_running, self._db.flavor
             )
         )
 
@@ -130,9 +124,18 @@ class Maintenance:
         has_held = sa.text(_HAS_HELD.format(now=self._db.flavor.moment(":now")))
         if self._rows_at(has_held, now)[0]["many"] == 0:
             return "", False
-        return self._db.repeated(
-            lambda connection: parking.reopen(connection, after, self._db.flavor, now)
-        )
+        return self._db.repeated(lambda connection: self._reopen(connection, after))
+
+    def _reopen(self, connection: sa.Connection, after: str) -> tuple[str, bool]:
+        flavor, now = self._db.flavor, self._db.present(connection)
+        done = reopening.reopen(connection, after, flavor, now)
+        held = [target.removeprefix(JOB) for target in done.over if JOB in target]
+        moves_of.write(connection, holds.over(connection, held, now), self._db)
+        for target in set(done.over) - {JOB + job_id for job_id in held}:
+            holds.release(
+                connection, target, flavor, now, by=holds.ITSELF, is_over=True
+            )
+        return done.after, done.is_more
 
     def see_worker(self, worker: WorkerInfo) -> None:
         """See `JobStore.see_worker`."""
@@ -192,8 +195,9 @@ class Maintenance:
                 for job_id in connection.scalars(orphans)
             ]
             found += tally.faults(connection, self._db.flavor)
-            for query, what in _SLOT_FAULTS.items():
-                ids = connection.execute(sa.text(query)).scalars()
+            for sql, what in _SLOT_FAULTS.items():
+                query = sa.text(guard_sql.spoken(sql, self._db.flavor))
+                ids = connection.execute(query).scalars()
                 found += [Fault(job_id=job_id, what=what) for job_id in ids]
         return found
 

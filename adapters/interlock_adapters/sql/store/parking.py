@@ -9,95 +9,19 @@ locks first, all at once; who parks only tries: so nobody waits in a circle.
 import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from itertools import islice
-from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.statements import claiming
-
-BATCH: Final = 500  # the most jobs of one cause that are opened in a transaction
-_CAUSES: Final = 100  # looked at in one transaction
-_CLOCK: Final = sa.text("SELECT clock_timestamp() AS now").columns(now=UtcDateTime)
-_KEY, _PAUSED = "key:", "paused:"
-
-
-class Candidate(NamedTuple):
-    """A waiting job, as a claim sees it."""
-
-    id: str
-    name: str
-    queue: str
-    priority: int
-    is_early: bool
-    is_late: bool
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys that a limit may be set for."""
-        return (f"name:{self.name}",)
-
-    @property
-    def rank(self) -> tuple[int, str]:
-        """The place in the order of starts."""
-        return -self.priority, self.id
-
-
-class Facts:
-    """What decides about the start of some candidates, of one snapshot."""
-
-    def __init__(self, found: Iterable[Any]) -> None:
-        self.candidates: list[Candidate] = []
-        self.paused: set[str] = set()
-        self.has_due = False  # some jobs are to be promoted first
-        limits: dict[str, int] = {}
-        taken: set[tuple[str, int]] = set()
-        for kind, key, name, queue, number, early, late in found:
-            if kind == "job":
-                job = Candidate(key, name, queue, number, bool(early), bool(late))
-                self.candidates.append(job)
-            elif kind == "paused":
-                self.paused.add(key)
-            elif kind == "limit":
-                limits[key] = number
-            elif kind == "slot":
-                taken.add((key, number))
-            else:
-                self.has_due = True
-        self.candidates.sort(key=lambda job: job.rank)
-        #: The free numbers of each limited key.
-        self.free = {
-            key: _free({n for each, n in taken if each == key}, most)
-            for key, most in limits.items()
-        }
-
-    def cause(self, job: Candidate) -> str | None:
-        """Return the cause that keeps a job from starting, None if there is none."""
-        if job.is_early:
-            return "due"
-        if job.is_late:
-            return "expired"
-        if job.queue in self.paused:
-            return _PAUSED + job.queue
-        full = (key for key in job.keys if self.free.get(key) == [])
-        return next((_KEY + key for key in full), None)
-
-    def add(self, other: "Facts") -> None:
-        """Take the facts of other candidates too."""
-        self.paused |= other.paused
-        self.free |= other.free
-
-
-def _free(taken: Collection[int], most: int) -> list[int]:
-    """Return the numbers that may be taken one after the other, lowest first.
-
-    As many as there is room for: after a limit was lowered, numbers beyond it are taken
-    (`trigger_rules.slot_rules`).
-    """
-    numbers = (n for n in range(1, most + 1) if n not in taken)
-    return list(islice(numbers, max(0, most - len(taken))))
+from interlock_adapters.sql.store import openings, rates
+from interlock_adapters.sql.store.candidates import (
+    KEY,
+    RATE,
+    Candidate,
+    Facts,
+    facts_of,
+)
 
 
 def as_list(values: Iterable[object], flavor: Flavor) -> object:
@@ -106,13 +30,19 @@ def as_list(values: Iterable[object], flavor: Flavor) -> object:
 
 
 def look_again(
-    connection: sa.Connection, ids: Iterable[str], flavor: Flavor, now: datetime
+    connection: sa.Connection,
+    ids: Iterable[str],
+    flavor: Flavor,
+    now: datetime,
+    *,
+    source: str = "ids",
 ) -> Facts:
     """Return the facts of some jobs, as they are now."""
-    statement = claiming.look(flavor, "ids")
-    return Facts(
-        connection.execute(statement, {"ids": as_list(ids, flavor), "now": now})
-    )
+    statement = claiming.look(flavor, source)
+    given = {"ids": as_list(ids, flavor), "now": now}
+    facts = facts_of(connection.execute(statement, given))
+    rates.look(connection, facts, flavor, now)
+    return facts
 
 
 def park(
@@ -121,35 +51,51 @@ def park(
     facts: Facts,
     flavor: Flavor,
     now: datetime,
-) -> int:
-    """Park what nobody may start; return how many. What cannot be locked stays open."""
+) -> tuple[int, Facts]:
+    """Park what nobody may start. What cannot be locked stays open.
+
+    Returns:
+        How many, and the facts by which they were parked.
+    """
     ids = [job.id for job in jobs]
     locked: set[str] | None = None
     if flavor.is_postgres:
         locked = _try_causes(connection, jobs, facts)
         if not locked:
-            return 0
+            return 0, Facts()
         some = connection.execute(
             claiming.locked(flavor, most=False), {"ids": as_list(ids, flavor)}
         )
         ids = list(some.scalars())
     again = look_again(connection, ids, flavor, now)
-    parked: dict[str, list[str]] = {}
+    parked: dict[str, list[Candidate]] = {}
     passed_on: dict[str, int] = {}
     for job in again.candidates:
         cause = again.cause(job)
-        limited = [key for key in job.keys if key in again.free]
-        needed = {cause, *(_KEY + key for key in limited)}
+        needed = {cause, *_causes_of(job, again)}
         if cause is None or (locked is not None and not needed <= locked):
             continue
-        parked.setdefault(cause, []).append(job.id)
+        parked.setdefault(cause, []).append(job)
         # It may have been opened for a free slot of another of its keys: pass that on.
-        passed_on |= {_KEY + key: 1 for key in limited if again.free[key]}
-    for cause, some_ids in parked.items():
-        values = {"cause": cause, "ids": as_list(some_ids, flavor)}
+        passed_on |= {
+            KEY + key: weight for key, _, weight in job.keys if again.free.get(key)
+        }
+    again.candidates = [job for jobs in parked.values() for job in jobs]
+    for cause, some_jobs in parked.items():
+        values = {
+            "cause": cause,
+            "ids": as_list((job.id for job in some_jobs), flavor),
+        }
         connection.execute(claiming.park(flavor), values)
+    openings.note(connection, rates.openings(parked, again))
     open_some(connection, passed_on, flavor)
-    return sum(map(len, parked.values()))
+    return len(again.candidates), again
+
+
+def _causes_of(job: Candidate, facts: Facts) -> set[str]:
+    """Return the causes on which a job may be parked for its limits."""
+    full = {KEY + key for key, _, _ in job.keys if key in facts.free}
+    return full | {RATE + key for key, _, _ in job.keys if key in facts.starts}
 
 
 def _try_causes(
@@ -157,7 +103,8 @@ def _try_causes(
 ) -> set[str]:
     """Lock what can be locked without waiting of the causes of some jobs."""
     causes = {cause for job in jobs if (cause := facts.cause(job)) is not None}
-    causes |= {_KEY + key for job in jobs for key in job.keys if key in facts.free}
+    for job in jobs:
+        causes |= _causes_of(job, facts)
     found = connection.execute(claiming.try_causes(), {"causes": sorted(causes)})
     return {row.cause for row in found if row.got}
 
@@ -195,7 +142,7 @@ def freed_by(
     found = connection.execute(
         claiming.limited_keys(flavor), {"ids": as_list(ids, flavor)}
     )
-    causes = {_KEY + row.key: row.many for row in found}
+    causes = {KEY + row.key: row.many for row in found}
     lock(connection, causes, flavor)
     return causes
 
@@ -204,83 +151,3 @@ def promote(connection: sa.Connection, flavor: Flavor, now: datetime, many: int)
     """Open jobs that have become due; return how many."""
     statement = claiming.promote(flavor)
     return connection.execute(statement, {"now": now, "many": many}).rowcount
-
-
-def reopen(
-    connection: sa.Connection, after: str, flavor: Flavor, now: datetime
-) -> tuple[str, bool]:
-    """Open jobs whose cause is gone. See `JobStore.reopen`."""
-    if flavor.now is not None:
-        now = connection.execute(_CLOCK).scalar_one()
-    found = connection.execute(
-        claiming.causes(flavor), {"after": after, "many": _CAUSES}
-    )
-    causes = list(found.scalars())
-    lock(connection, causes, flavor)
-    is_more = promote(connection, flavor, now, BATCH) == BATCH
-    rooms = _rooms(connection, causes, flavor)
-    opened = open_some(connection, rooms, flavor)
-    is_through = len(causes) < _CAUSES
-    is_more |= opened >= BATCH or not is_through
-    return "" if is_through else causes[-1], is_more
-
-
-def _rooms(
-    connection: sa.Connection, causes: Iterable[str], flavor: Flavor
-) -> dict[str, int]:
-    """Return how many jobs of each cause are worth a look, read under its lock."""
-    names = {cause.partition(":")[2] for cause in causes}
-    found = connection.execute(
-        claiming.rooms(flavor), {"names": as_list(sorted(names), flavor)}
-    ).all()
-    paused = {row.what for row in found if row.kind == "paused"}
-    room = {row.what: row.room for row in found if row.kind == "limit"}
-    rooms: dict[str, int] = {}
-    for cause in causes:
-        kind, _, name = cause.partition(":")
-        if cause == "expired":
-            continue  # it waits for the reaper alone
-        if kind == "paused":
-            rooms[cause] = 0 if name in paused else BATCH
-        else:
-            rooms[cause] = min(BATCH, room.get(name, BATCH))
-    return {cause: many for cause, many in rooms.items() if many > 0}
-
-
-def set_limit(
-    connection: sa.Connection, name: str, max_running: int | None, flavor: Flavor
-) -> None:
-    """Set or remove the limit of a name. See `JobStore.set_limit`."""
-    key = f"name:{name}"
-    lock(connection, [_KEY + key], flavor)
-    if flavor.is_postgres:
-        connection.execute(claiming.barrier())
-    if max_running is None:
-        gone = sa.text("DELETE FROM interlock_limit WHERE key = :key")
-        connection.execute(gone, {"key": key})
-    else:
-        upsert = sa.text(
-            "INSERT INTO interlock_limit (key, max_running) VALUES (:key, :most)"
-            " ON CONFLICT (key) DO UPDATE SET max_running = :most"
-        )
-        connection.execute(upsert, {"key": key, "most": max_running})
-        values = {"key": key, "name": name}
-        connection.execute(claiming.slots_for_running(flavor), values)
-    open_some(connection, _rooms(connection, [_KEY + key], flavor), flavor)
-
-
-def set_paused(
-    connection: sa.Connection, queue: str, flavor: Flavor, *, paused: bool
-) -> None:
-    """Pause or resume a queue. When it returns, no claim starts what is paused."""
-    cause = _PAUSED + queue
-    lock(connection, [cause], flavor)
-    if flavor.is_postgres:
-        connection.execute(claiming.barrier())
-    upsert = sa.text(
-        "INSERT INTO interlock_queue (name, paused) VALUES (:queue, :paused)"
-        " ON CONFLICT (name) DO UPDATE SET paused = :paused"
-    )
-    connection.execute(upsert, {"queue": queue, "paused": paused})
-    if not paused:
-        open_some(connection, {cause: BATCH}, flavor)

@@ -32,7 +32,6 @@ _log: Final = logging.getLogger("interlock.store")
 _MOST_REJECTIONS = 1000
 MOST_SCANNED: Final = 10_000  # jobs that a page of a search looks at
 _LIVE: Final = [status.value for status in LIVE]
-_OF_NAME: Final = "name:"
 _LIMIT: Final = tables.limit.c
 
 
@@ -210,21 +209,6 @@ class Reads:
     def queues(self) -> list[QueueInfo]:
         """See `JobStore.queues`."""
         return depths.queues(self._db)
-
-    def limits(self) -> dict[str, tuple[int, int]]:
-        """See `JobStore.limits`."""
-        running = (
-            sa.select(sa.func.count())
-            .where(job.c.status == RUNNING.value, _OF_NAME + job.c.name == _LIMIT.key)
-            .scalar_subquery()
-        )
-        query = sa.select(tables.limit, running.label("running")).where(
-            _LIMIT.key.startswith(_OF_NAME)
-        )
-        return {
-            row["key"].removeprefix(_OF_NAME): (row["running"], row["max_running"])
-            for row in self._db.rows(query)
-        }
 
     def cancels(self, worker_id: str) -> list[Running]:
         """See `JobStore.cancels`."""

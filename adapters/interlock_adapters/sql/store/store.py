@@ -1,33 +1,32 @@
 """`SqlStore`: the `JobStore` on a SQL database."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from interlock.core.errors import InterlockError, JobNotFound
-from interlock.core.guards import NOT_MOVES, refusal
+from interlock.core.errors import InterlockError
 from interlock.core.job import Job, Move, NewJob
-from interlock.core.lifecycle import row_of
 from interlock.core.records import (
     ClaimRequest,
     Note,
     Running,
 )
 from interlock.ports.runner import Wakeup
-from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
-from interlock_adapters.sql.statements import move_facts, rows, updates
+from interlock_adapters.sql.statements import move_facts, updates
 from interlock_adapters.sql.store import claims, inserts, parking, place
+from interlock_adapters.sql.store import moves as moves_of
 from interlock_adapters.sql.store.attention import Attention
 from interlock_adapters.sql.store.borrowed import borrowed
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.feed import Feed
+from interlock_adapters.sql.store.holds import Holds
 from interlock_adapters.sql.store.idempotency import IdempotencyKeys
+from interlock_adapters.sql.store.limits import Limits
 from interlock_adapters.sql.store.maintenance import Maintenance
 from interlock_adapters.sql.store.notes import store_notes
-from interlock_adapters.sql.store.reads import ONE, Reads
+from interlock_adapters.sql.store.reads import Reads
 from interlock_adapters.sql.store.statistics import Statistics
 
 _MICROSECONDS = 1_000_000
@@ -54,7 +53,6 @@ class SqlStore:
         self.rejections = reads.rejections
         self.log = reads.log
         self.queues = reads.queues
-        self.limits = reads.limits
         self.workers = reads.workers
         self.cancels = reads.cancels
         self.check = reads.check
@@ -64,7 +62,15 @@ class SqlStore:
         self.overdue = maintenance.overdue
         self.next_due = maintenance.next_due
         self.set_paused = maintenance.set_paused
-        self.set_limit = maintenance.set_limit
+        limits = Limits(database)
+        self.limits = limits.limits
+        self.set_limit = limits.set_limit
+        self.unset_limit = limits.unset_limit
+        self.blockers = limits.blockers
+        holds = Holds(database)
+        self.hold = holds.hold
+        self.release_hold = holds.release_hold
+        self.holds = holds.holds
         self.see_worker = maintenance.see_worker
         self.forget_worker = maintenance.forget_worker
         self.delete = maintenance.delete
@@ -117,7 +123,12 @@ class SqlStore:
         def write(connection: sa.Connection) -> tuple[list[Job], bool]:
             now, epoch = self.database.dialect.lease_clock()
             claimed = claims.claim(
-                connection, request, self.database.flavor, lease_now=now, epoch=epoch
+                connection,
+                request,
+                self.database.flavor,
+                lease_now=now,
+                epoch=epoch,
+                write=lambda moves: moves_of.write(connection, moves, self.database),
             )
             request.refuse_misfits(claimed[0])  # undoes the transaction
             return claimed
@@ -150,60 +161,11 @@ class SqlStore:
     def _commit(
         self, connection: sa.Connection, moves: Sequence[Move], notes: Sequence[Note]
     ) -> list[Job | InterlockError]:
-        flavor = self.database.flavor
-        leaving = {m.job_id for m in moves if not row_of(m.event).is_internal}
-        causes = (
-            parking.freed_by(connection, sorted(leaving), flavor) if leaving else {}
-        )
+        causes = moves_of.causes_of(connection, moves, self.database)
         store_notes(connection, notes)
-        outcomes: list[Job | InterlockError] = []
-        for some in _runs(moves):
-            outcomes += self._move(connection, some)
-        parking.open_some(connection, causes, flavor)
+        outcomes = moves_of.write(connection, moves, self.database)
+        parking.open_some(connection, causes, self.database.flavor)
         return outcomes
-
-    def _move(
-        self, connection: sa.Connection, moves: Sequence[Move]
-    ) -> list[Job | InterlockError]:
-        """Apply moves of different jobs; refuse those that their UPDATE left out."""
-        now, epoch = self.database.dialect.lease_clock()
-        facts_by_event = defaultdict(list)
-        for move in moves:
-            if move.event not in NOT_MOVES:
-                facts_by_event[move.event].append(
-                    move_facts.of_move(move, lease_now=now, lease_epoch=epoch)
-                )
-        done: dict[str, Job] = {}
-        for event, each in facts_by_event.items():
-            given = move_facts.parameter(each, self.database.flavor)
-            found = connection.execute(updates.move(event, self.database.flavor), given)
-            for row in found.mappings():
-                done[row["id"]] = rows.to_job(row, now=moves[0].now)
-        return [
-            done.get(move.job_id) or self._refuse(connection, move) for move in moves
-        ]
-
-    def _refuse(self, connection: sa.Connection, move: Move) -> InterlockError:
-        """Record why a move was refused, and return the error."""
-        found = connection.execute(ONE, {"job_id": move.job_id})
-        row = found.mappings().first()
-        if row is None:
-            return JobNotFound(move.job_id)
-        now, epoch = self.database.lease_now(connection)
-        live = row["lease_epoch"] == epoch and (row["lease_until_us"] or 0) > now
-        error = refusal(move, rows.to_job(row, now=move.now), lease_live=live)
-        connection.execute(
-            sa.insert(tables.rejection).values(
-                job_id=move.job_id,
-                event=move.event.value,
-                status=row["status"],
-                at=move.now,
-                actor=move.actor,
-                attempt=move.attempt,
-                why=str(error),
-            )
-        )
-        return error
 
     def renew(
         self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
@@ -256,17 +218,3 @@ class SqlStore:
     def close(self) -> None:
         """See `JobStore.close`."""
         self.database.engine.dispose()
-
-
-def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
-    """Yield the moves in order, in groups in which each job occurs once."""
-    run: list[Move] = []
-    ids: set[str] = set()
-    for move in moves:
-        if move.job_id in ids:
-            yield run
-            run, ids = [], set()
-        run.append(move)
-        ids.add(move.job_id)
-    if run:
-        yield run

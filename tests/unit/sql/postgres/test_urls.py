@@ -140,7 +140,7 @@ def test_defaults_of_a_database_and_a_role_change_nothing(url: str) -> None:
     clock = ManualClock()
     store = postgres_store.open_store(url, clock)
     scene = Scenario(store, clock)
-    store.set_limit("f", 1)
+    store.set_limit("name:f", 1)
     value = {"text": "\u00e9\U0001f600", "number": 0.1 + 0.2, "back": "a\\b"}
     fields: dict[str, Any] = {
         "params": value,

@@ -38,6 +38,10 @@ def _store(engine: Engine) -> SqlStore:
     return engine._store
 
 
+def _limits(store: SqlStore) -> list[tuple[str, int, int | None]]:
+    return [(each.key, each.running, each.max_running) for each in store.limits()]
+
+
 def test_every_job_and_value_is_there(old: OldDatabase) -> None:
     assert discovery.upgrade_store(old.url) == []
     with Engine.open(old.url, create=False) as engine:
@@ -63,7 +67,7 @@ def test_what_ran_keeps_its_slots_and_is_rescued(old: OldDatabase) -> None:
     discovery.upgrade_store(old.url)
     with Engine.open(old.url, create=False) as engine:
         store = _store(engine)
-        assert store.limits() == {"limited": (3, 2)}
+        assert _limits(store) == [("name:limited", 3, 2)]
         now = store.database.clock.now()
         request = ClaimRequest(
             worker_id="w",
@@ -84,7 +88,7 @@ def test_what_ran_keeps_its_slots_and_is_rescued(old: OldDatabase) -> None:
             if each.lease_expired:
                 rescued = store.apply(loss(each.job, now=now, actor="reaper"))
                 assert rescued.status is JobStatus.PENDING
-        assert store.limits() == {"limited": (0, 2)}
+        assert _limits(store) == [("name:limited", 0, 2)]
         assert len(store.claim(request)) == 2
         engine.resume("halted")
         assert [job.id for job in store.claim(request)][:1] == ["paused"]

@@ -61,7 +61,7 @@ def _paused(scene: Scenario, many: int) -> None:
 
 
 def _at_their_limit(scene: Scenario, many: int) -> None:
-    scene.store.set_limit("full", 1)
+    scene.store.set_limit("name:full", 1)
     scene.store.add([scene.new(name="full", queue="a") for _ in range(many)])
     scene.claim("full", limit=1)
 

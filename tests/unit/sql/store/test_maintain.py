@@ -50,7 +50,7 @@ def test_wrong_counts_are_found_and_corrected(url: str) -> None:
 def test_a_slot_that_nobody_holds_is_freed(url: str) -> None:
     with Engine.open(url) as engine:
         job = engine.submit(jobs.add, 1)
-        engine._store.set_limit("t.add", 1)
+        engine._store.set_limit("name:t.add", 1)
         _raw(
             url,
             "INSERT INTO interlock_slot (key, number, job_id, attempt)"

@@ -44,7 +44,7 @@ def _add(scene: Scenario, many: int, **fields: Any) -> None:
 def test_what_stands_behind_a_limit_is_parked_and_opened_by_each_end(
     scene: Scenario,
 ) -> None:
-    scene.store.set_limit("f", 2)
+    scene.store.set_limit("name:f", 2)
     _add(scene, 5, name="f")
     first = scene.claim("f")
     assert [job.id for job in first] == ["j1", "j2"]
@@ -60,7 +60,7 @@ def test_what_stands_behind_a_limit_is_parked_and_opened_by_each_end(
 def test_a_job_that_goes_back_gives_its_slot_to_the_best_that_waits(
     scene: Scenario,
 ) -> None:
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     _add(scene, 3, name="f")
     (running,) = scene.claim("f")
     assert scene.claim("f") == []
@@ -72,7 +72,7 @@ def test_a_job_that_goes_back_gives_its_slot_to_the_best_that_waits(
 
 
 def test_a_cancel_of_the_job_that_was_opened_opens_the_next(scene: Scenario) -> None:
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     _add(scene, 3, name="f")
     (running,) = scene.claim("f")
     assert scene.claim("f") == []
@@ -96,14 +96,14 @@ def test_a_queue_that_goes_on_opens_its_jobs_in_batches(scene: Scenario) -> None
 
 
 def test_a_raised_or_removed_limit_opens_what_it_kept_back(scene: Scenario) -> None:
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     _add(scene, 9, name="f")
     scene.claim("f")
     assert scene.claim("f") == []
-    scene.store.set_limit("f", 3)
+    scene.store.set_limit("name:f", 3)
     assert _parked(scene) == {None: 2, "key:name:f": 6}
     assert len(scene.claim("f")) == 2
-    scene.store.set_limit("f", None)
+    scene.store.set_limit("name:f", None)
     assert _parked(scene) == {None: 6}
     assert len(scene.claim("f")) == 6
 
@@ -111,7 +111,7 @@ def test_a_raised_or_removed_limit_opens_what_it_kept_back(scene: Scenario) -> N
 def test_a_limit_counts_those_that_ran_before_it(scene: Scenario) -> None:
     _add(scene, 5, name="f")
     running = scene.claim("f", limit=3)
-    scene.store.set_limit("f", 2)
+    scene.store.set_limit("name:f", 2)
     assert [row[1] for row in _slots(scene)] == [1, 2, 3]
     assert scene.claim("f") == []
     scene.apply(running[0], Event.SUCCEED, proof=Proof.CGROUP)
@@ -121,7 +121,7 @@ def test_a_limit_counts_those_that_ran_before_it(scene: Scenario) -> None:
 
 
 def test_a_lost_step_is_made_up_by_the_duty(scene: Scenario) -> None:
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     _add(scene, 2, name="f")
     (running,) = scene.claim("f")
     assert scene.claim("f") == []
@@ -133,7 +133,7 @@ def test_a_lost_step_is_made_up_by_the_duty(scene: Scenario) -> None:
 
 
 def test_the_duty_leaves_alone_what_still_cannot_start(scene: Scenario) -> None:
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     _add(scene, 3, name="f")
     _add(scene, 3, name="g", queue="paused")
     scene.store.set_paused("paused", paused=True)
@@ -186,8 +186,8 @@ def test_a_job_behind_a_crowd_of_others_is_found(
     ],
 )
 def test_the_database_refuses_a_slot_too_many(scene: Scenario, slot: str) -> None:
-    scene.store.set_limit("f", 1)
-    scene.store.set_limit("g", 1)
+    scene.store.set_limit("name:f", 1)
+    scene.store.set_limit("name:g", 1)
     _add(scene, 2, name="f")
     scene.claim("f")
     with pytest.raises(sa.exc.IntegrityError):
@@ -207,7 +207,7 @@ def test_the_database_refuses_a_slot_too_many(scene: Scenario, slot: str) -> Non
     ],
 )
 def test_the_slot_of_a_running_job_stays(scene: Scenario, change: str) -> None:
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     _add(scene, 2, name="f")
     scene.claim("f")
     with pytest.raises(sa.exc.IntegrityError):
@@ -215,7 +215,7 @@ def test_the_slot_of_a_running_job_stays(scene: Scenario, change: str) -> None:
 
 
 def test_a_claim_without_its_slot_is_refused_by_the_database(scene: Scenario) -> None:
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     _add(scene, 2, name="f")
     scene.claim("f")
     claim = (
@@ -228,7 +228,7 @@ def test_a_claim_without_its_slot_is_refused_by_the_database(scene: Scenario) ->
 
 
 def test_a_slot_that_its_job_cannot_use_is_passed_on(scene: Scenario) -> None:
-    scene.store.set_limit("f", 1)
+    scene.store.set_limit("name:f", 1)
     _add(scene, 1, name="f")
     _add(scene, 1, name="f", queue="q")
     _add(scene, 1, name="f")
@@ -247,7 +247,7 @@ def test_a_slot_is_never_taken_from_its_job(tmp_path: Path, verb: str) -> None:
     clock = ManualClock()
     store = open_store(f"sqlite:///{tmp_path}/jobs.db", clock)
     scene = Scenario(store, clock)
-    store.set_limit("f", 2)
+    store.set_limit("name:f", 2)
     _add(scene, 2, name="f")
     scene.claim("f", limit=1)
     with pytest.raises(sa.exc.IntegrityError, match="the slot is taken"):

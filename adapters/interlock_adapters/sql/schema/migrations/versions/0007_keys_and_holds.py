@@ -1,0 +1,99 @@
+"""Limit jobs by keys and by rates, and hold them."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+_WHEN = sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite")
+_JSON = postgresql.JSON().with_variant(sa.Text(), "sqlite")
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Add the columns and tables; limits of names stay."""
+    for name, kind in (
+        ("keys", _JSON),
+        ("when_full", sa.String()),
+        ("hold_by", sa.String()),
+        ("hold_reason", sa.String()),
+        ("hold_until", _WHEN),
+    ):
+        op.add_column("interlock_job", sa.Column(name, kind, nullable=True))
+    _widen_limits()
+    op.create_table(
+        "interlock_rate",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("base", sa.String(), nullable=False),
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("at", _WHEN, nullable=False),
+        sa.Column("free_at", _WHEN, nullable=False),
+        sa.PrimaryKeyConstraint("key", "number", name=op.f("pk_interlock_rate")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_interlock_rate_free", "interlock_rate", ["key", "free_at"])
+    op.create_index("ix_interlock_rate_job_id", "interlock_rate", ["job_id"])
+    op.create_table(
+        "interlock_hold",
+        sa.Column("id", _NUMBER, nullable=False),
+        sa.Column("target", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("at", _WHEN, nullable=False),
+        sa.Column("until", _WHEN, nullable=True),
+        sa.Column("released_at", _WHEN, nullable=True),
+        sa.Column("released_by", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_interlock_hold")),
+    )
+    where = sa.text("released_at IS NULL")
+    op.create_index(
+        "uq_interlock_hold_target",
+        "interlock_hold",
+        ["target"],
+        unique=True,
+        sqlite_where=where,
+        postgresql_where=where,
+    )
+    op.create_table(
+        "interlock_opening",
+        sa.Column("cause", sa.String(), nullable=False),
+        sa.Column("at", _WHEN, nullable=False),
+        sa.PrimaryKeyConstraint("cause", name=op.f("pk_interlock_opening")),
+    )
+    op.create_index("ix_interlock_opening_at", "interlock_opening", ["at"])
+
+
+def _widen_limits() -> None:
+    """Let a limit be one of a rate alone; SQLite cannot change a column."""
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    added = (
+        sa.Column("rate_count", sa.Integer(), nullable=True),
+        sa.Column("rate_period_s", sa.Integer(), nullable=True),
+        sa.Column("set_by", sa.String(), nullable=True),
+        sa.Column("set_at", _WHEN, nullable=True),
+        sa.Column("declared", _JSON, nullable=True),
+    )
+    if is_postgres:
+        op.alter_column("interlock_limit", "max_running", nullable=True)
+        for column in added:
+            op.add_column("interlock_limit", column)
+        return
+    op.rename_table("interlock_limit", "interlock_limit_0006")
+    op.create_table(
+        "interlock_limit",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("max_running", sa.Integer(), nullable=True),
+        *added,
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_interlock_limit")),
+    )
+    op.execute(
+        "INSERT INTO interlock_limit (key, max_running)"
+        " SELECT key, max_running FROM interlock_limit_0006"
+    )
+    op.drop_table("interlock_limit_0006")

@@ -1,0 +1,154 @@
+"""Waiting jobs as a claim sees them, and what decides about their start."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+from interlock.core.guards import MAY_DROP
+from interlock.core.limits import MAX_RUNNING, Key, Rate, keys_of, targets
+
+KEY: Final = "key:"  # causes: all slots are taken
+RATE: Final = "rate:"  # all starts of the time are used
+PAUSED: Final = "paused:"
+HOLD: Final = "hold:"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A waiting job."""
+
+    id: str
+    name: str
+    queue: str
+    priority: int
+    is_early: bool
+    is_late: bool
+    keys: tuple[Key, ...]  # that a limit may be set for
+    when_full: str | None = None
+
+    @property
+    def may_drop(self) -> bool:
+        """Whether it may be dropped where a limit is full."""
+        return self.when_full in MAY_DROP
+
+    @property
+    def rank(self) -> tuple[int, str]:
+        """The place in the order of starts."""
+        return -self.priority, self.id
+
+
+@dataclass(slots=True)
+class Starts:
+    """The starts that the rate of a key allows now."""
+
+    base: str
+    rate: Rate
+    free: list[int]  # their numbers
+    opens_at: datetime | None = None  # when there is one more
+
+
+@dataclass(slots=True)
+class Facts:
+    """What decides about the start of some candidates, of one snapshot."""
+
+    candidates: list[Candidate] = field(default_factory=list[Candidate])
+    paused: set[str] = field(default_factory=set[str])
+    holds: set[str] = field(default_factory=set[str])  # their targets
+    has_due: bool = False  # some jobs are to be promoted first
+    #: The free numbers of each key whose running jobs are limited.
+    free: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    limits: dict[str, int] = field(default_factory=dict[str, int])  # of these keys
+    #: The rate of each key that has one, with what its limit is set for.
+    rates: dict[str, tuple[str, Rate]] = field(
+        default_factory=dict[str, tuple[str, Rate]]
+    )
+    starts: dict[str, Starts] = field(default_factory=dict[str, Starts])  # of rates
+
+    def cause(self, job: Candidate) -> str | None:
+        """Return the first cause that keeps a job from starting, None if there is none.
+
+        A job is parked on it.
+        """
+        return next(self.causes(job), None)
+
+    def causes(self, job: Candidate) -> Iterator[str]:
+        """Yield all causes that keep a job from starting."""
+        if job.is_early:
+            yield "due"
+        if job.is_late:
+            yield "expired"
+        if job.queue in self.paused:
+            yield PAUSED + job.queue
+        if self.holds:
+            held = (target for target in targets(job.keys) if target in self.holds)
+            yield from (HOLD + target for target in held)
+        for key, _, weight in job.keys:
+            if key in self.free and len(self.free[key]) < weight:
+                yield KEY + key
+            if key in self.starts and len(self.starts[key].free) < weight:
+                yield RATE + key
+
+    def add(self, other: "Facts") -> None:
+        """Take the facts of other candidates too."""
+        self.paused |= other.paused
+        self.holds |= other.holds
+        self.free |= other.free
+        self.rates |= other.rates
+        self.starts |= other.starts
+
+
+def facts_of(found: Iterable[Any]) -> Facts:
+    """Return the facts in the rows of `claiming.look`."""
+    facts = Facts()
+    limits: dict[str, tuple[int | None, Rate | None]] = {}
+    taken: dict[str, set[int]] = {}
+    for kind, text, name, queue, number, one, two, keys, when_full in found:
+        if kind == "job":
+            own = keys_of(name, queue, json.loads(keys) if keys else None)
+            job = Candidate(
+                text, name, queue, number, bool(one), bool(two), own, when_full
+            )
+            facts.candidates.append(job)
+        elif kind == "paused":
+            facts.paused.add(text)
+        elif kind == "hold":
+            facts.holds.add(text)
+        elif kind == "limit":
+            limits[text] = number, Rate(one, two) if one else None
+        elif kind == "slot":
+            taken.setdefault(text, set()).add(number)
+        else:
+            facts.has_due = True
+    facts.candidates.sort(key=lambda job: job.rank)
+    if limits:
+        _apply_limits(facts, limits, taken)
+    return facts
+
+
+def _apply_limits(
+    facts: Facts,
+    limits: Mapping[str, tuple[int | None, Rate | None]],
+    taken: Mapping[str, set[int]],
+) -> None:
+    for job in facts.candidates:
+        for key, base, _ in job.keys:
+            most, rate = limits.get(key) or limits.get(base) or (None, None)
+            if most is not None and key not in facts.free:
+                facts.free[key] = free_numbers(taken.get(key, ()), most)
+                facts.limits[key] = most
+            if rate is not None:
+                facts.rates[key] = base, rate
+
+
+def free_numbers(taken: Collection[int], most: int) -> list[int]:
+    """Return the numbers that may be taken one after the other, lowest first.
+
+    As many as there is room for: after a limit was lowered, numbers beyond it are taken
+    (`trigger_rules.slot_rules`).
+    """
+    numbers = (n for n in range(1, most + 1) if n not in taken)
+    room = max(0, most - len(taken))
+    return list(islice(numbers, min(room, MAX_RUNNING)))

@@ -1,0 +1,104 @@
+"""Applies moves: one guarded UPDATE for all of an event, or a recorded refusal."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+
+from interlock.core.errors import InterlockError, JobNotFound
+from interlock.core.guards import NOT_MOVES, refusal
+from interlock.core.job import Job, Move
+from interlock.core.lifecycle import Event, row_of
+from interlock_adapters.sql.schema import tables
+from interlock_adapters.sql.statements import move_facts, rows, updates
+from interlock_adapters.sql.store import openings, parking
+from interlock_adapters.sql.store.candidates import HOLD
+from interlock_adapters.sql.store.database import Database
+from interlock_adapters.sql.store.reads import ONE
+
+
+def causes_of(
+    connection: sa.Connection, moves: Sequence[Move], database: Database
+) -> dict[str, int]:
+    """Lock and return the causes that go away with moves, before they are written."""
+    leaving = {m.job_id for m in moves if not row_of(m.event).is_internal}
+    if not leaving:
+        return {}
+    return parking.freed_by(connection, sorted(leaving), database.flavor)
+
+
+def write(
+    connection: sa.Connection, moves: Sequence[Move], database: Database
+) -> list[Job | InterlockError]:
+    """Apply moves in their order, or refuse them."""
+    outcomes: list[Job | InterlockError] = []
+    for some in _runs(moves):
+        outcomes += _write_some(connection, some, database)
+    ends = {
+        f"{HOLD}job:{job.id}": job.hold_until
+        for move, job in zip(moves, outcomes, strict=True)
+        if move.event is Event.HOLD and isinstance(job, Job) and job.hold_until
+    }
+    openings.note(connection, ends)
+    return outcomes
+
+
+def _write_some(
+    connection: sa.Connection, moves: Sequence[Move], database: Database
+) -> list[Job | InterlockError]:
+    """Apply moves of different jobs; refuse those that their UPDATE left out."""
+    now, epoch = database.dialect.lease_clock()
+    facts_by_event = defaultdict(list)
+    for move in moves:
+        if move.event not in NOT_MOVES:
+            facts_by_event[move.event].append(
+                move_facts.of_move(move, lease_now=now, lease_epoch=epoch)
+            )
+    done: dict[str, Job] = {}
+    for event, each in facts_by_event.items():
+        given = move_facts.parameter(each, database.flavor)
+        found = connection.execute(updates.move(event, database.flavor), given)
+        for row in found.mappings():
+            done[row["id"]] = rows.to_job(row, now=moves[0].now)
+    return [
+        done.get(move.job_id) or _refuse(connection, move, database) for move in moves
+    ]
+
+
+def _refuse(
+    connection: sa.Connection, move: Move, database: Database
+) -> InterlockError:
+    """Record why a move was refused, and return the error."""
+    found = connection.execute(ONE, {"job_id": move.job_id})
+    row = found.mappings().first()
+    if row is None:
+        return JobNotFound(move.job_id)
+    now, epoch = database.lease_now(connection)
+    live = row["lease_epoch"] == epoch and (row["lease_until_us"] or 0) > now
+    error = refusal(move, rows.to_job(row, now=move.now), lease_live=live)
+    connection.execute(
+        sa.insert(tables.rejection).values(
+            job_id=move.job_id,
+            event=move.event.value,
+            status=row["status"],
+            at=move.now,
+            actor=move.actor,
+            attempt=move.attempt,
+            why=str(error),
+        )
+    )
+    return error
+
+
+def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:
+    """Yield the moves in order, in groups in which each job occurs once."""
+    run: list[Move] = []
+    ids: set[str] = set()
+    for move in moves:
+        if move.job_id in ids:
+            yield run
+            run, ids = [], set()
+        run.append(move)
+        ids.add(move.job_id)
+    if run:
+        yield run
