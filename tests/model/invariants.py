@@ -34,6 +34,7 @@ class Promise(StrEnum):
     STOP_BEATS_SUCCESS = "nothing SUCCEEDED after a committed stop"
     STOP_BEATS_FAILURE = "no worker reports FAILED after a committed stop"
     STOP_ONCE = "a stop cause is never overwritten within its attempt"
+    HOLD_HOLDS = "no attempt starts while somebody holds the job"
     BORN_CLEAN = "an attempt is born without a stop cause"
     TIMEOUT_IS_TRUE = "what was stopped by timeout ends TIMEOUT or is retried for it"
     TIMEOUT_HAPPENED = "TIMEOUT was a stop by timeout"
@@ -44,7 +45,7 @@ class Promise(StrEnum):
     LOST_IS_LOST = "after its lease a worker renews, stops, fails and retries nothing"
     GIVE_UP_LAST = "a job is given up with its last loss only"
     # Of the whole space.
-    ENDS = "without fault or client every job can reach a terminal status"
+    ENDS = "without fault or client every job that nobody holds can end"
 
 
 def _alive(state: State) -> int:
@@ -114,6 +115,7 @@ _MOVES: Final[Mapping[Promise, Callable[[Row, Row, Step], bool]]] = {
         step.attempt is not None and step.attempt != old.attempt
     ),
     Promise.CANCEL_HOLDS: lambda old, _, step: step.event is Event.CLAIM and old.cancel,
+    Promise.HOLD_HOLDS: lambda old, _, step: step.event is Event.CLAIM and old.held,
     Promise.CANCEL_IS_KEPT: lambda old, new, _: (
         _became(_S.FAILED, old, new) and old.cancel
     ),

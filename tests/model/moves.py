@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from interlock.core.lifecycle import (
+    CANCELS,
     INITIAL,
     Event,
     JobStatus,
@@ -38,6 +39,7 @@ class Step(NamedTuple):
     exit: Exit = Exit.NONE  # of that attempt
 
 
+_HOLDS = {Event.HOLD: True, Event.RELEASE_HOLD: False}
 _Guarded = tuple[Transition, tuple[Predicate, ...]]
 
 
@@ -132,7 +134,8 @@ class Moves:
         back = transition.target is INITIAL and self._rules.clear_stop
         return row._replace(
             status=transition.target,
-            cancel=row.cancel or transition.who is Who.CLIENT,
+            cancel=row.cancel or transition.event in CANCELS,
+            held=_HOLDS.get(transition.event, row.held),
             stop=None if back else cause or row.stop,
             leased=leased,
             **({spent.value: getattr(row, spent.value) + 1} if spent else {}),

@@ -112,6 +112,11 @@ MUTATIONS: Final = {
         Promise.ONE_TREE,
         CLAIM,
     ),
+    "a claim ignores a hold": (
+        RULES.without(Guard.NOT_ON_HOLD, Event.CLAIM),
+        Promise.HOLD_HOLDS,
+        CLAIM,
+    ),
     # These protect truth and budgets rather than safety.
     "PENDING keeps the stop cause": (
         Rules(clear_stop=False),

@@ -68,7 +68,8 @@ Predicate = Callable[[Row, Facts], bool]
 #: any time, so each search takes both branches. What they forbid only removes
 #: behaviour.
 UNMODELLED = frozenset({
-    Guard.DUE, Guard.FRESH, Guard.OVERDUE, Guard.QUEUE_OPEN, Guard.SLOT_FREE,
+    Guard.DUE, Guard.FRESH, Guard.OVERDUE, Guard.QUEUE_OPEN, Guard.GROUP_FREE,
+    Guard.SLOT_FREE, Guard.RATE_FREE, Guard.MAY_DROP,
 })  # fmt: skip
 
 
@@ -76,9 +77,14 @@ def predicate(guard: Guard) -> Predicate:  # noqa: PLR0911, PLR0912  (one arm a 
     """Return what `guard` means in the model; each guard has its arm here, once."""
     match guard:
         case (
-            Guard.DUE | Guard.FRESH | Guard.OVERDUE | Guard.QUEUE_OPEN | Guard.SLOT_FREE
-        ):
+            Guard.DUE | Guard.FRESH | Guard.OVERDUE | Guard.QUEUE_OPEN
+            | Guard.GROUP_FREE | Guard.SLOT_FREE | Guard.RATE_FREE | Guard.MAY_DROP
+        ):  # fmt: skip
             return lambda _row, _facts: True
+        case Guard.NOT_ON_HOLD:
+            return lambda row, _: not row.held
+        case Guard.ON_HOLD:
+            return lambda row, _: row.held
         case Guard.HELD:
             return lambda row, facts: facts.attempt == row.attempt
         case Guard.LEASED:

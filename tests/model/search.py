@@ -86,14 +86,15 @@ class _Search:
                     met.add(before)
                     queue.append(before)
         for state in self._came_from:
-            if state not in met:
+            if state not in met and not state.row.held:
                 self._found.broken[Promise.ENDS] = self._trace(state)
                 return
 
 
 def _helps(step: Step) -> bool:
-    """Whether a job may count on it; nobody need cancel it, nor give it an expiry."""
-    return step.by not in (By.CLIENT, By.FAULT) and step.event is not Event.EXPIRE
+    """Whether a job may count on it; nobody need cancel it, nor let it end unstarted."""
+    unstarted = (Event.EXPIRE, Event.DROP)
+    return step.by not in (By.CLIENT, By.FAULT) and step.event not in unstarted
 
 
 def _told(before: State, step: Step) -> str:

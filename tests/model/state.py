@@ -41,6 +41,7 @@ class Row(NamedTuple):
     stop: StopCause | None = None
     leased: bool = False
     on_timeout: bool = False  # the job's Retry.on_timeout; never changes
+    held: bool = False  # somebody holds it
 
     @property
     def running(self) -> bool:

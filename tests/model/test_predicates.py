@@ -16,9 +16,13 @@ from .state import MAX_ATTEMPTS, MAX_LOSSES, Row
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BOOLS = (False, True)
 ROWS = [
-    Row(JobStatus.RUNNING, 1, failures, losses, cancel, stop, leased, on_timeout)
-    for failures, losses, cancel, stop, leased, on_timeout in product(
-        range(MAX_ATTEMPTS), range(MAX_LOSSES), BOOLS, (None, *StopCause), BOOLS, BOOLS
+    Row(JobStatus.RUNNING, 1, *columns)
+    for columns in product(
+        range(MAX_ATTEMPTS),
+        range(MAX_LOSSES),
+        BOOLS,
+        (None, *StopCause),
+        *[BOOLS] * 3,
     )
 ]
 FACTS = [Facts(*facts) for facts in product((None, 0, 1), BOOLS, BOOLS, BOOLS)]
@@ -37,6 +41,7 @@ def _job(row: Row) -> Job:
         losses=row.losses,
         cancel_requested_at=NOW if row.cancel else None,
         stop_cause=row.stop,
+        hold_by="anna" if row.held else None,
         retry=Retry(max_attempts=MAX_ATTEMPTS, on_timeout=row.on_timeout),
         max_losses=MAX_LOSSES,
     )

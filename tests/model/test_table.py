@@ -18,6 +18,7 @@ _E, _G, _P = Event, Guard, Promise
 
 #: What breaks without this one guard in this one row.
 NEEDED: Final = {
+    _E.CLAIM: {_G.NOT_ON_HOLD: _P.HOLD_HOLDS},
     _E.SUCCEED: {
         _G.HELD: _P.STALE_IS_SILENT,
         _G.NOT_STOPPED: _P.STOP_BEATS_SUCCESS,
@@ -94,6 +95,8 @@ NEEDED: Final = {
 REDUNDANT: Final = (
     # Who asked first stays; the model has no names, and there a repeat changes nothing.
     (_E.REQUEST_CANCEL, _G.NO_CANCEL),
+    (_E.HOLD, _G.NOT_ON_HOLD),
+    (_E.RELEASE_HOLD, _G.ON_HOLD),
     # Of a canceled and timed-out job both ends are true; the guard makes it one.
     (_E.TIME_OUT_LOST, _G.NO_CANCEL),
 )

@@ -13,6 +13,7 @@ from interlock.core.errors import InterlockError
 from interlock.core.guards import Facts, unmet
 from interlock.core.job import Failure, Job
 from interlock.core.lifecycle import (
+    CANCELS,
     INITIAL,
     TABLE,
     Event,
@@ -36,7 +37,7 @@ MOVES: Final = [r.event for r in TABLE if r.event not in (Event.CLAIM, Event.REN
 #: What the model says of a job. The rest is stored, and the contract suite's business.
 MODELED: Final = (
     *("status", "attempt", "failures", "losses", "worker_id", "stop_cause"),
-    *("cancel_requested_at", "kill_unconfirmed", "run_at", "finished_at"),
+    *("cancel_requested_at", "kill_unconfirmed", "run_at", "finished_at", "hold_by"),
 )
 FACTS: Final = st.fixed_dictionaries(
     {
@@ -46,6 +47,8 @@ FACTS: Final = st.fixed_dictionaries(
         "domain_empty": st.booleans(),
     }
 )
+
+_HOLDS: Final = {Event.HOLD: "anna", Event.RELEASE_HOLD: None}
 
 NEW: Final = st.fixed_dictionaries(
     {
@@ -112,11 +115,13 @@ class StoreMachine(RuleBasedStateMachine):
         row = row_of(event)
         if row.counts:
             changes[row.counts.value] = getattr(job, row.counts.value) + 1
-        if row.who is Who.CLIENT:
+        if event in CANCELS:
             changes["cancel_requested_at"] = self.clock.now()
+        if event in _HOLDS:
+            changes["hold_by"] = _HOLDS[event]
         if row.target.is_terminal:
             changes["finished_at"] = self.clock.now()
-        if row.target is INITIAL:
+        if row.target is INITIAL and not row.is_internal:
             changes |= {"stop_cause": None, "worker_id": None}
             changes["run_at"] = self.clock.now()
         if not row.is_internal:

@@ -8,7 +8,15 @@ from typing import Final
 
 from chaos.judge import Evidence, judge
 from interlock.core.job import Job, Move
-from interlock.core.lifecycle import TERMINAL, Event, JobStatus, StopCause, Who, row_of
+from interlock.core.lifecycle import (
+    CANCELS,
+    TERMINAL,
+    Event,
+    JobStatus,
+    StopCause,
+    Who,
+    row_of,
+)
 from interlock.testing.clock import START
 
 from .jobs import LIMITS
@@ -113,7 +121,7 @@ class Truth:
             self._violate(before.id, f"{move.event} after a committed stop")
         if row.who is Who.WORKER and claim:
             self._compare(move, after, claim)
-        if row.who is Who.CLIENT:
+        if move.event in CANCELS:
             self.accept_cancel(after)
         if after.is_terminal:
             self._ends[before.id] = after

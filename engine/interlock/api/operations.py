@@ -39,7 +39,6 @@ class Operations:
 
     _store: JobStore
     _clock: Clock
-    limits: Limits
 
     def get(self, job_id: str) -> Job:
         """Return the job as it stands. Raises JobNotFound."""
@@ -173,7 +172,7 @@ class Operations:
         by: str | None = None,
     ) -> None:
         """Limit all jobs of a queue: `limits.set` of "queue:NAME". See there."""
-        self.limits.set(
+        Limits(self._store).set(
             f"queue:{queue}", max_running=max_running, rate_limit=rate_limit, by=by
         )
 

@@ -31,7 +31,7 @@ from interlock.core.errors import (
     NotGuarded,
     UnknownJobName,
 )
-from interlock.core.limits import Declared, Limit, declared
+from interlock.core.limits import Limit
 from interlock.core.retry import MAIN as MAIN  # noqa: PLC0414  (whoever imports it for jobs)
 from interlock.core.retry import Retry
 from interlock.jobs import declaration
@@ -83,16 +83,6 @@ class JobFunction(Generic[P, R_co]):
         """
         opts.check(options)
         return replace(self, defaults={**self.defaults, **options})
-
-    @property
-    def limits_of_keys(self) -> Declared:
-        """The limits that it declares, by key or template."""
-        return declared(
-            self.name,
-            self.max_running,
-            self.concurrency,
-            is_exclusive=self.exclusive is not None,
-        )
 
     def defaults_of_parameters(self) -> dict[str, object]:
         """Return the defaults of the function's parameters, as JSON where they fit."""

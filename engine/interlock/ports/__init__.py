@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from interlock.core.job import Move, NewJob
+    from interlock.core.limits import Rate
     from interlock.core.observations import (
         ExitSeen,
         Launch,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     )
     from interlock.core.records import (
         Answer,
+        Blocker,
         ClaimRequest,
         EndedJob,
         FeedPosition,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "Blocker",
     "ClaimRequest",
     "Clock",
     "EndedJob",
@@ -55,6 +58,7 @@ __all__ = [
     "Output",
     "PidSeen",
     "ProgressNote",
+    "Rate",
     "Request",
     "Runner",
     "Running",
@@ -69,7 +73,7 @@ __all__ = [
 ]
 
 _HOMES = ("ports.clock", "ports.runner", "ports.store")
-_VALUES = ("core.job", "core.observations", "core.records")
+_VALUES = ("core.job", "core.limits", "core.observations", "core.records")
 
 
 def __getattr__(name: str) -> object:

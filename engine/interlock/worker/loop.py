@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Final
 
+from interlock.core import limits
 from interlock.core.errors import InterlockError, Misfits, NotGuarded, StoreUnavailable
 from interlock.core.job import Job
 from interlock.core.lifecycle import row_of
@@ -180,10 +181,15 @@ class Worker:
         The worker that began last decides. One that goes on (not `may_change`) writes
         only what is missing: the database may be another one.
         """
-        limits = {limit.key: limit for limit in self._store.limits()}
+        present = {limit.key: limit for limit in self._store.limits()}
         for job in self._jobs.values():
-            for key, (max_running, rate) in job.limits_of_keys.items():
-                there = limits.get(key)
+            for key, (max_running, rate) in limits.declared(
+                job.name,
+                job.max_running,
+                job.concurrency,
+                is_exclusive=job.exclusive is not None,
+            ).items():
+                there = present.get(key)
                 now = there and (there.max_running, there.rate_limit)
                 wanted = (max_running, rate and str(rate))
                 is_set = there is not None and there.set_by is not None

@@ -120,6 +120,7 @@ BAD_OPTIONS: list[dict[str, Any]] = [
     {"colour": "red"},
     {"connection": "no connection"},
     {"max_losses": 0},
+    {"when_full": "never"},
     {"on_conflict": "replace"},
     {"idempotency_key": ""},
     {"by": "a\nb"},

@@ -49,7 +49,9 @@ def _allows(row: Transition, job: Job, case: Situation, *, token: bool) -> bool:
         attempt=job.attempt,
         proved=True,
         queue_open=not case.paused,
+        group_free=not case.group_held,
         slot_free=not case.full,
+        rate_free=not case.used_up,
     )
     visible = [guard for guard in row.guards if guard not in CLOCKED]
     return all(holds(guard, job, facts) for guard in visible)
