@@ -92,7 +92,7 @@ class _Search:
 
 
 def _helps(step: Step) -> bool:
-    """Whether a job may count on it; nobody need cancel it, nor let it end unstarted."""
+    """Whether a job may count on it: nobody need cancel it, or let it not start."""
     unstarted = (Event.EXPIRE, Event.DROP)
     return step.by not in (By.CLIENT, By.FAULT) and step.event not in unstarted
 

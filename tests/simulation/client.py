@@ -20,7 +20,7 @@ from interlock.jobs.options import Options
 from interlock.jobs.registry import Call, JobFunction
 from interlock.ports.store import JobStore
 
-from .jobs import narrow, single, work
+from .jobs import ALL, work
 from .network import Link
 from .processes import Process
 from .truth import Truth
@@ -40,10 +40,11 @@ class Client:
 
     def run(self, until: float) -> None:
         """Work for so long."""
-        acts = (self._submit, self._cancel, self._pause, self._submit_backlog)
+        acts = (self._submit, self._cancel, self._pause, self._hold)
+        backlog = self._submit_backlog
         while self._process.world.now < until:
             self._process.sleep(self._rng.expovariate(self._process.world.pace / 6))
-            (act,) = self._rng.choices(acts, [6, 3, 0.3, 0.2])
+            (act,) = self._rng.choices([*acts, backlog], [6, 3, 0.3, 0.3, 0.2])
             act()
 
     def _insist(self, call: Callable[[], object]) -> None:
@@ -57,14 +58,14 @@ class Client:
                 return
 
     def _submit(self) -> None:
-        call = self._call(self._rng.choice([work, work, narrow, single]), 30)
+        call = self._call(self._rng.choice([work, *ALL]), 30)
         self._send([call])
 
     def _submit_backlog(self) -> None:
         """Submit jobs that become due at the same moment."""
         rng = self._rng
         due = self._process.clock.now() + timedelta(seconds=rng.uniform(5, 60))
-        names = rng.choices([work, narrow, single], k=rng.randint(4, 12))
+        names = rng.choices(ALL, k=rng.randint(4, 12))
         self._send([self._call(each, 2, due) for each in names])
 
     def _call(
@@ -134,3 +135,24 @@ class Client:
         self._insist(lambda: self._engine.pause(queue))
         self._process.sleep(self._rng.uniform(1, 20))
         self._insist(lambda: self._engine.resume(queue))
+
+    def _hold(self) -> None:
+        """Hold a queue, a key or one of the last jobs for a while."""
+        targets = [f"queue:{QUEUES[0]}", "key:group:true"]
+        targets += [f"job:{job_id}" for job_id in self._truth.acknowledged[-6:]]
+        target = self._rng.choice(targets)
+        soon = timedelta(seconds=self._rng.uniform(5, 40))
+
+        def hold() -> None:
+            with suppress(IllegalTransition, InvalidOption, JobNotFound):
+                until = self._process.clock.now() + soon
+                self._engine.hold(target, by=self._process.name, until=until)
+
+        self._insist(hold)
+        if self._rng.random() < 0.5:
+            self._process.sleep(self._rng.uniform(1, 20))
+            self._insist(lambda: self._release(target))
+
+    def _release(self, target: str) -> None:
+        with suppress(IllegalTransition, InvalidOption, JobNotFound):
+            self._engine.release_hold(target, by=self._process.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from interlock import job
+from interlock import Limit, job
 
 NARROW: Final = "simulation.narrow"
 SINGLE: Final = "simulation.single"
@@ -32,3 +32,21 @@ def narrow(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> i
 def single(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int:
     """See `work`."""
     raise NotImplementedError
+
+
+@job(
+    name="simulation.keyed",
+    concurrency=[Limit("group:{stubborn}", max_running=1, rate_limit="4/20s")],
+)
+def keyed(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int:
+    """See `work`. It shares a limit with those that are as `stubborn`."""
+    raise NotImplementedError
+
+
+@job(name="simulation.latest", exclusive=["passing"], when_full="replace")
+def latest(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int:
+    """See `work`. The newest wins, of those that fail for the same reason."""
+    raise NotImplementedError
+
+
+ALL: Final = (work, narrow, single, keyed, latest)

@@ -12,14 +12,14 @@ from interlock.ports.store import JobStore
 from interlock.worker.loop import Worker
 from interlock.worker.settings import WorkerSettings
 
-from .jobs import narrow, single, work
+from .jobs import ALL
 from .network import Link, Network
 from .processes import Process
 from .runner import Host, HostRunner
 from .trees import Forest
 from .world import World
 
-_JOBS: Final = {job.name: job for job in (work, narrow, single)}
+_JOBS: Final = {job.name: job for job in ALL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,8 @@ def too_many_of_a_name(stage: Stage) -> None:
 
 def too_many_that_run(stage: Stage) -> None:
     job, _ = stage.start()
-    stage.watched.set_limit(job.name, 0)
+    stage.start(job.name)
+    stage.watched.set_limit(f"name:{job.name}", 1)
     stage.truth.claimed(job)
 
 

@@ -17,6 +17,7 @@ from interlock.core.lifecycle import (
     Who,
     row_of,
 )
+from interlock.core.limits import Rate, keys_of, targets
 from interlock.testing.clock import START
 
 from .jobs import LIMITS
@@ -58,6 +59,7 @@ class Truth:
         self._claims: dict[str, Claim] = {}
         self._canceled: dict[str, int] = {}  # the attempt at an accepted cancel
         self._ends: dict[str, Job] = {}
+        self._starts: dict[str, list[datetime]] = defaultdict(list)  # of each rate
         self._neglected_s: dict[str, float] = {}
         store.watcher = self
         forest.on_birth = self.born
@@ -96,16 +98,34 @@ class Truth:
     def _judge_the_start(self, job: Job) -> None:
         """Judge whether a job might start: its limit, its queue and its times."""
         records = self._store.records
-        most = records.limits.get(job.name)
-        if most is not None and records.running_count(job.name) > most:
-            self._violate(job.id, "more jobs of a name run than its limit")
+        started = job.started_at or START
+        for key in keys_of(job.name, job.queue, job.keys):
+            limit = records.limit_of(key)
+            running = sum(weight for _, weight in records.running(key.key))
+            if limit is not None and running > (limit.max_running or running):
+                self._violate(job.id, "more jobs of a key run than its limit")
+            if limit is not None and limit.rate is not None:
+                self._judge_the_rate(job.id, key.key, limit.rate, started)
+        held = targets(keys_of(job.name, job.queue, job.keys))
+        if job.hold_by is not None or any(each in records.holds for each in held):
+            self._violate(job.id, "started while it was held")
         if records.paused.get(job.queue):
             self._violate(job.id, "started from a paused queue")
-        started = job.started_at or START
         if job.run_at > started:
             self._violate(job.id, "started before it was due")
         if job.expires_at is not None and job.expires_at < started:
             self._violate(job.id, "started after it had expired")
+
+    def _judge_the_rate(
+        self, job_id: str, key: str, rate: Rate, started: datetime
+    ) -> None:
+        """Judge by the starts that were seen, not by those that the store counts."""
+        starts = self._starts[key]
+        starts.append(started)
+        window = timedelta(seconds=rate.period_s)
+        recent = [at for at in starts if started - window < at <= started]
+        if len(recent) > rate.starts:
+            self._violate(job_id, "more jobs of a key started than its rate")
 
     def moved(self, before: Job, move: Move, after: Job) -> None:
         """Judge a move."""
