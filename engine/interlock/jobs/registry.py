@@ -52,6 +52,8 @@ class JobFunction(Generic[P, R_co]):
     secret: frozenset[str] = frozenset()
     privileges: bool = False
     pass_env: tuple[str, ...] | None = None
+    run_as: str | None = None
+    private_tmp: bool = False
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
@@ -173,6 +175,8 @@ def job(
     secret: Collection[str] = (),
     privileges: bool = False,
     pass_env: Collection[str] | None = None,
+    run_as: str | None = None,
+    private_tmp: bool = False,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
 def job(
     function: Callable[P, R] | None = None,
@@ -191,6 +195,8 @@ def job(
     secret: Collection[str] = (),
     privileges: bool = False,
     pass_env: Collection[str] | None = None,
+    run_as: str | None = None,
+    private_tmp: bool = False,
 ) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Make a module-level function a job: `@job`, or with options `@job(...)`.
 
@@ -213,6 +219,10 @@ def job(
             capabilities of its worker. See docs/security.md.
         pass_env: names of the only environment variables that the job gets; None: all
             but Interlock's own. The job then runs in a fresh interpreter.
+        run_as: the user of this machine whose rights the job has; None: the worker's.
+            The worker must be root, or be this user.
+        private_tmp: True gives the job an empty /tmp and /var/tmp of its own. The
+            worker needs containment namespace.
 
     Raises:
         InvalidOption: a value is out of its range, an annotation can never be stored,
@@ -233,6 +243,8 @@ def job(
     declaration.check_limits(limits)
     declaration.check_privileges(privileges)
     declaration.check_pass_env(pass_env, isolation)
+    declaration.check_run_as(run_as)
+    declaration.check_private_tmp(private_tmp)
 
     def register(function: Callable[P, R]) -> JobFunction[P, R]:
         declaration.check_function(function)
@@ -247,6 +259,8 @@ def job(
             secret=frozenset(secret),
             privileges=privileges,
             pass_env=None if pass_env is None else tuple(sorted(set(pass_env))),
+            run_as=run_as,
+            private_tmp=private_tmp,
         )
         _refuse_taken(job_function)
         _registered[job_function.name] = job_function

@@ -297,6 +297,8 @@ def _order(launch: Launch) -> LaunchOrder:
         limits=dict(launch.limits),
         privileges=launch.privileges,
         pass_env=None if launch.pass_env is None else list(launch.pass_env),
+        run_as=launch.run_as,
+        private_tmp=launch.private_tmp,
         trace=dict(launch.trace),
     )
 
