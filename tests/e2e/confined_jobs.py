@@ -5,21 +5,30 @@ import ctypes
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 from interlock import current_job, job
+from interlock_adapters.subprocess.kernel.privileges import CAPABILITIES
 
 ONE, OTHER = "nobody", "daemon"  # users that each Linux has
 NOBODY = "interlock-has-no-such-user"
 _CLONE_NEWUSER, _CLONE_NEWNS, _MNT_DETACH = 0x10000000, 0x20000, 2
+_GET_PDEATHSIG = 2  # linux/prctl.h
+#: What a job may not have.
+DROPPED = sum(1 << number for number in CAPABILITIES.values())
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def _status(pid: int | str = "self") -> dict[str, str]:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (s.partition(":") for s in lines)}
+
+
+def _signal_of_its_parents_death() -> int:
+    signum = ctypes.c_int()
+    _libc.prctl(_GET_PDEATHSIG, ctypes.byref(signum), 0, 0, 0)
+    return signum.value
 
 
 def _identity() -> dict[str, object]:
@@ -30,9 +39,12 @@ def _identity() -> dict[str, object]:
         "gids": os.getresgid(),
         "groups": sorted(os.getgroups()),
         "capabilities": [status[f"Cap{name}"] for name in ("Prm", "Eff", "Amb")],
+        "no new privileges": status["NoNewPrivs"] == "1",
+        "may regain": int(status["CapBnd"], 16) & DROPPED > 0,
         "names": [os.environ.get(name) for name in ("HOME", "USER", "LOGNAME")],
         "has environ": b"INTERLOCK_PLACE=" in shown,
         "folder": os.environ["TMPDIR"],
+        "killed with its parent": _signal_of_its_parents_death(),
         "owner": Path(os.environ["TMPDIR"]).stat().st_uid,
     }
 
@@ -118,6 +130,8 @@ def attacks(secret: str) -> dict[str, object]:
 @job(run_as=ONE)
 def uses_its_files() -> list[str]:
     """Write its folder and its output in every way; return what it has open."""
+    import tempfile  # noqa: PLC0415  (how a fork without it starts Pythons is tried)
+
     with tempfile.TemporaryFile() as file:
         file.write(b"x")
     (current_job().tmpdir / "left").write_text("of the job")
@@ -189,6 +203,8 @@ def talks() -> str:
 
 def _looks() -> dict[str, object]:
     """Leave files in /tmp and /var/tmp; return what it saw before and after."""
+    import tempfile  # noqa: PLC0415  (see `uses_its_files`)
+
     before = {name: os.listdir(name) for name in ("/tmp", "/var/tmp", "..", ".")}
     Path("/tmp/mine").write_text("x")
     return {

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+import ordinary_user
 from interlock import Job, JobStatus
 from interlock.core.lifecycle import Reason
 from interlock.jobs.registry import JobFunction
@@ -34,7 +37,7 @@ def root(containment: str) -> Iterator[Prey]:
         yield running
 
 
-def _expected(name: str) -> dict[str, object]:
+def _expected(name: str, containment: str) -> dict[str, object]:
     user = pwd.getpwnam(name)
     return {
         "uids": [user.pw_uid] * 3,
@@ -42,7 +45,10 @@ def _expected(name: str) -> dict[str, object]:
         "groups": sorted(os.getgrouplist(name, user.pw_gid)),
         "capabilities": ["0" * 16] * 3,
         "names": [user.pw_dir, name, name],
+        "no new privileges": True,
+        "may regain": False,
         "has environ": True,
+        "killed with its parent": 9 if containment == "subreaper" else 0,
         "owner": user.pw_uid,
     }
 
@@ -59,19 +65,25 @@ def _said_of_itself(
     [
         jobs.identity,
         jobs.identity_of_an_interpreter,
-        jobs.identity_with_privileges,
     ],
 )
 def test_a_job_has_the_ids_the_groups_and_the_names_of_its_user(
     root: Prey, job: JobFunction[[], dict[str, object]]
 ) -> None:
-    assert _said_of_itself(root, job) == _expected(jobs.ONE)
+    assert _said_of_itself(root, job) == _expected(jobs.ONE, root.containment)
+
+
+def test_a_job_of_another_user_may_be_allowed_to_gain_rights(root: Prey) -> None:
+    said = _said_of_itself(root, jobs.identity_with_privileges)
+    expected = _expected(jobs.ONE, root.containment)
+    assert said == {**expected, "no new privileges": False, "may regain": True}
 
 
 def test_only_named_variables_reach_a_job_of_another_user(root: Prey) -> None:
     said = _said_of_itself(root, jobs.identity_with_few_variables)
     home = pwd.getpwnam(jobs.ONE).pw_dir
-    assert said == {**_expected(jobs.ONE), "names": [home, None, None]}
+    expected = _expected(jobs.ONE, root.containment)
+    assert said == {**expected, "names": [home, None, None]}
 
 
 def test_a_job_of_another_user_can_do_nothing_of_root(root: Prey) -> None:
@@ -187,28 +199,57 @@ def test_a_worker_that_is_not_root_runs_jobs_as_its_own_user_alone(
         TemporaryDirectory() as folder,
         worker(Path(folder), "ordinary", containment, jobs=_MODULE) as ordinary,
     ):
-        own = _expected(jobs.ONE)["uids"]
-        assert _said_of_itself(ordinary, jobs.identity)["uids"] == own
+        expected = _expected(jobs.ONE, containment)
+        assert _said_of_itself(ordinary, jobs.identity)["uids"] == expected["uids"]
         job = ordinary.ended(jobs.identity_of_another)
         assert (job.status, job.reason) == (JobStatus.FAILED, Reason.SPAWN_ERROR)
         assert "this worker is not root" in _words(job)
         assert ordinary.ended(jobs.identity_of_the_worker).result is not None
 
 
-def test_root_without_the_capability_to_kill_starts_no_job_of_another_user() -> None:
+@contextmanager
+def _root_with(*options: str) -> Iterator[Prey]:
+    """Run a worker of root whose rights setpriv(1) changes."""
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         pytest.skip("there is no setpriv")
-    before = (setpriv, "--bounding-set", "-kill")
+    how: dict[str, Any] = {"jobs": _MODULE, "before": (setpriv, *options)}
     with (
         TemporaryDirectory() as folder,
-        worker(
-            Path(folder), "root for all", "subreaper", jobs=_MODULE, before=before
-        ) as weak,
+        worker(Path(folder), "root for all", "subreaper", **how) as running,
     ):
+        yield running
+
+
+def test_root_without_the_capability_to_kill_starts_no_job_of_another_user() -> None:
+    with _root_with("--bounding-set", "-kill") as weak:
         job = weak.ended(jobs.identity)
         assert (job.status, job.reason) == (JobStatus.FAILED, Reason.SPAWN_ERROR)
         assert "root without KILL" in _words(job)
+
+
+def test_a_job_that_could_become_root_again_is_not_called() -> None:
+    with _root_with("--securebits", "+no_setuid_fixup") as odd:
+        assert "it could become root again" in _not_called(odd, jobs.identity)
+
+
+def _not_called(prey: Prey, job: JobFunction[[], object]) -> str:
+    """Return why its process has not called the function of a job."""
+    ended = prey.ended(job)
+    assert (ended.status, ended.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
+    (line,) = [line.text for line in prey.engine.log(ended.id)]
+    assert line.startswith("The job's function was not called: ")
+    return line
+
+
+def test_a_job_whose_python_is_closed_to_its_user_says_so() -> None:
+    if ordinary_user.can_run(sys.executable):
+        pytest.skip("everybody can run this Python")
+    with (
+        TemporaryDirectory() as folder,
+        worker(Path(folder), "root", "subreaper", jobs=_MODULE) as closed,
+    ):
+        assert _not_called(closed, jobs.identity_of_an_interpreter)
 
 
 def test_what_could_outlive_its_kill_does_not_run_as_another_user() -> None:
@@ -230,8 +271,6 @@ def test_a_user_to_whom_the_folder_is_closed_does_not_start() -> None:
         with worker(
             folder, "root for all", "subreaper", jobs=_MODULE, before=before
         ) as prey:
-            job = prey.ended(jobs.identity)
-            assert job.status is JobStatus.FAILED
-            (line,) = [line.text for line in prey.engine.log(job.id)]
-            assert "a folder above" in line
+            line = _not_called(prey, jobs.identity)
+            assert f"a folder above {closed}" in line
             assert "is closed to it" in line

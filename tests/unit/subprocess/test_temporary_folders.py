@@ -61,3 +61,10 @@ def test_a_folder_that_another_has_replaced_is_not_clean(
     path.rename(path.with_name("away"))
     path.mkdir()
     assert not folder.is_clean()
+
+
+def test_a_folder_that_a_user_of_a_job_has_is_not_clean(folder: JobFolder) -> None:
+    if os.getuid() != 0:
+        pytest.skip("the tests do not run as root")
+    os.chown(folder.path, 65534, 65534)
+    assert not folder.is_clean()
