@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 from interlock import current_job, job
@@ -114,7 +115,7 @@ def attacks(secret: str) -> dict[str, object]:
         "setresuid": lambda: os.setresuid(-1, 0, -1),
         "setgid": lambda: os.setgid(0),
         "setgroups": lambda: os.setgroups([0]),
-        **{f"kills {pid}": lambda pid=pid: os.kill(pid, 9) for pid in _above()},
+        **{f"kills {pid}": partial(os.kill, pid, 9) for pid in _above()},
         **{
             f"reads environ of {pid}": Path(f"/proc/{pid}/environ").read_bytes
             for pid in _above()
