@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -108,9 +109,8 @@ def _above() -> list[int]:
 @job(run_as=ONE)
 def attacks(secret: str) -> dict[str, object]:
     """Try what only root may; return what worked."""
-    done: dict[str, object] = {}
-    for name, attempt in {
-        "reads": lambda: Path(secret).read_text(),
+    attempts: dict[str, Callable[[], object]] = {
+        "reads": Path(secret).read_text,
         "setuid": lambda: os.setuid(0),
         "setresuid": lambda: os.setresuid(-1, 0, -1),
         "setgid": lambda: os.setgid(0),
@@ -122,7 +122,9 @@ def attacks(secret: str) -> dict[str, object]:
         },
         "lists": lambda: os.listdir(Path(os.environ["TMPDIR"]).parent),
         "replaces": Path(os.environ["TMPDIR"]).rmdir,
-    }.items():
+    }
+    done: dict[str, object] = {}
+    for name, attempt in attempts.items():
         with contextlib.suppress(PermissionError):
             done[name] = repr(attempt())
     return done
