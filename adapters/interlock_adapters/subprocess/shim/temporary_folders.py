@@ -127,12 +127,16 @@ def remove(folder: str) -> None:
         import shutil  # noqa: PLC0415  (where a job has left something)
 
         shutil.rmtree(folder, ignore_errors=True)
-        if os.path.isdir(folder):  # folders of it cannot be written
+        if os.path.isdir(folder) and os.geteuid() != 0:
             _unlock(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unlock(folder: str) -> None:
+    """Make folders writable for their owner.
+
+    Not as root, who may write all: a link of another user's job would lead it astray.
+    """
     waiting = [folder]
     while waiting:
         path = waiting.pop()
