@@ -21,12 +21,13 @@ def python() -> str:
     """Return a Python that the ordinary user can run; skip the test without one."""
     name = f"python3.{sys.version_info.minor}"
     for program in (sys.executable, shutil.which(name, path="/usr/bin:/usr/local/bin")):
-        if program is not None and _runs(program):
+        if program is not None and can_run(program):
             return program
     pytest.skip("no Python of this version that an ordinary user can run")
 
 
-def _runs(program: str) -> bool:
+def can_run(program: str) -> bool:
+    """Whether the ordinary user can run this Python, and the engine in it."""
     check = _CHECK % sys.version_info[:2]
     try:
         done = subprocess.run(

@@ -13,8 +13,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,68 +20,18 @@ from typing import Any
 import pytest
 
 import ordinary_user
-from interlock import Engine, Job, JobStatus
+from interlock import JobStatus
 from interlock.core.lifecycle import Reason
 from interlock.jobs.registry import JobFunction
 from interlock_adapters.subprocess.kernel.privileges import CAPABILITIES
 from pace import deadline
 
 from . import hostile_jobs as jobs
+from .prey import SECRET, Prey, worker
 from .processes import alive, until
 
-SECRET = "hunter2"
-_WORKER = (
-    *("-m", "interlock_adapters.cli.main", "worker", "e2e.hostile_jobs"),
-    *("--concurrency", "2", "--lease", "5"),
-)
 #: What a job may not have.
 DROPPED = sum(1 << number for number in CAPABILITIES.values())
-
-
-@dataclass
-class Prey:
-    """A worker with a secret, and how it runs."""
-
-    engine: Engine
-    folder: Path
-    user: str
-    containment: str
-    process: subprocess.Popen[bytes]
-
-    def ended(self, job: JobFunction[..., Any], *args: object) -> Job:
-        """Run a job to its end."""
-        return self.engine.submit(job, *args).wait(deadline(20))
-
-    def said(self, job: JobFunction[..., Any], *args: object) -> Any:
-        """Return the result of a job."""
-        return self.engine.submit(job, *args).result(deadline(20))
-
-
-@contextmanager
-def worker(folder: Path, user: str, containment: str, *options: str) -> Iterator[Prey]:
-    """Run a worker as a user; its database and its token are secrets."""
-    if user == "root" and os.getuid() != 0:
-        pytest.skip("the tests do not run as root")
-    url = f"sqlite:///{folder}/jobs.db"
-    environment = {"INTERLOCK_DATABASE_URL": url, "INTERLOCK_TOKEN": SECRET}
-    environment |= {"ALLOWED": "yes", "OTHER": SECRET + "-of-the-user"}
-    how: dict[str, Any] = {"env": {**os.environ, **environment}}
-    how["cwd"] = Path(__file__).parents[1]
-    program = sys.executable
-    with Engine.open(url) as engine:
-        if user == "ordinary":
-            ordinary_user.give(folder)
-            program, how = ordinary_user.python(), ordinary_user.as_user(environment)
-        process = subprocess.Popen(
-            [program, *_WORKER, "--containment", containment, *options],
-            **how,
-        )
-        try:
-            yield Prey(engine, folder, user, containment, process)
-        finally:
-            process.terminate()
-            process.wait(deadline(20))
-        assert engine.verify() == []
 
 
 @pytest.fixture(scope="module", params=["root", "ordinary"])

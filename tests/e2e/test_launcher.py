@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +114,74 @@ def test_a_probe_that_fails_by_accident_is_tried_again(
     monkeypatch.setattr(sys, "executable", str(program))
     assert probe.works(containment) is None
     assert once.exists()
+
+
+def _refuse_once(monkeypatch: pytest.MonkeyPatch, function: str) -> list[str]:
+    """Let the kernel have no process for the first call of a function."""
+    real = getattr(subprocess, function)
+    refused: list[str] = []
+
+    def call(*args: Any, **options: Any) -> Any:
+        if not refused:
+            refused.append(function)
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return real(*args, **options)
+
+    monkeypatch.setattr(subprocess, function, call)
+    return refused
+
+
+def test_a_probe_for_which_there_is_no_process_is_tried_again(
+    containment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = _refuse_once(monkeypatch, "run")
+    assert probe.works(containment) is None
+    assert refused == ["run"]
+
+
+@pytest.fixture
+def no_first_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first zygote find no process."""
+    monkeypatch.setattr(
+        "interlock_adapters.subprocess.runner.runner.works", lambda _containment: None
+    )
+    _refuse_once(monkeypatch, "Popen")
+
+
+@pytest.mark.usefixtures("no_first_process")
+def test_a_first_zygote_for_which_there_is_no_process_is_started_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    opened = open_runner(
+        containment="group", modules=[sample_jobs.__name__], main=None, ahead=2
+    )
+    assert "The zygote cannot be started, so no job starts" in caplog.text
+    assert _numbers(opened)
+    opened.close()
+
+
+@pytest.mark.usefixtures("no_first_process")
+def test_a_runner_that_never_had_a_zygote_can_be_closed() -> None:
+    open_runner(containment="group", modules=[], main=None, ahead=1).close()
+
+
+def test_a_folder_that_cannot_be_made_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
+    with pytest.raises(InterlockError, match=r"cannot be made: No such file.*TMPDIR"):
+        open_runner(containment="group", modules=[], main=None, ahead=1)
+
+
+def test_a_machine_without_a_folder_for_temporary_files_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_usable() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none_usable)
+    with pytest.raises(InterlockError, match=r"No usable temporary.*TMPDIR"):
+        open_runner(containment="group", modules=[], main=None, ahead=1)
 
 
 def test_no_accident_makes_a_worker_settle_for_less(

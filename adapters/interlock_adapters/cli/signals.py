@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from interlock.worker.shutdown import LEAVE_S
@@ -50,7 +51,9 @@ def _watch(told: int) -> None:
     numbers, written = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(written, False)
     signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-    threading.Thread(target=_end_after_two, args=(numbers, told), daemon=True).start()
+    watch = threading.Thread(target=_end_after_two, args=(numbers, told), daemon=True)
+    with suppress(RuntimeError):  # no thread is to be had now: `stop` works without it
+        watch.start()
 
 
 def _end_after_two(numbers: int, stops: int) -> None:

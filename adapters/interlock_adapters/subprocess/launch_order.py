@@ -24,6 +24,8 @@ class LaunchOrder:
     limits: Mapping[str, int]
     privileges: bool = False
     pass_env: Sequence[str] | None = None
+    run_as: str | None = None
+    private_tmp: bool = False
     trace: Mapping[str, str]  # a carrier
 
     def to_json(self) -> dict[str, object]:

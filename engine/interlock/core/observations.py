@@ -71,4 +71,6 @@ class Launch:
     limits: Mapping[str, int] = field(default_factory=dict[str, int])
     privileges: bool = False  # keep what jobs must not have: no_new_privs is not set
     pass_env: Sequence[str] | None = None  # the only variables that it gets; None: all
+    run_as: str | None = None  # the user that it becomes; None: that of the worker
+    private_tmp: bool = False  # /tmp and /var/tmp are its own, and empty
     trace: Mapping[str, str] = field(default_factory=dict[str, str])  # a carrier

@@ -30,6 +30,7 @@ _DOTTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
 _MAX_NAME: Final = 200
 _VARIABLE: Final = re.compile(r"[^=*\x00\ud800-\udfff]+")  # environ(7); no pattern
 _OWN: Final = "INTERLOCK_"
+_USER: Final = re.compile(r"[^:\x00\ud800-\udfff]+")  # passwd(5)
 _A_FUNCTION: Final = "a function at the top level of a module"
 _BY_NAME: Final = (
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
@@ -110,6 +111,19 @@ def check_pass_env(pass_env: object, isolation: object) -> None:
             "isolation out; the job then runs in a fresh interpreter."
         )
         raise InvalidOption.because("pass_env", message)
+
+
+def check_run_as(run_as: object) -> None:
+    """Check `run_as`. Raises InvalidOption."""
+    is_name = isinstance(run_as, str) and _USER.fullmatch(run_as)
+    if run_as is not None and not is_name:
+        raise InvalidOption("run_as", run_as, "the name of a user, or None")
+
+
+def check_private_tmp(private_tmp: object) -> None:
+    """Check `private_tmp`. Raises InvalidOption."""
+    if not isinstance(private_tmp, bool):
+        raise InvalidOption("private_tmp", private_tmp, "True or False")
 
 
 def _is_count(value: object) -> bool:

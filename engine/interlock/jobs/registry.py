@@ -65,6 +65,8 @@ class JobFunction(Generic[P, R_co]):
     pass_env: tuple[str, ...] | None = None
     concurrency: tuple[Limit, ...] = ()
     exclusive: tuple[str, ...] | None = None  # the names of parameters
+    run_as: str | None = None
+    private_tmp: bool = False
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
@@ -195,6 +197,8 @@ def job(
     concurrency: Sequence[Limit] = (),
     exclusive: bool | Collection[str] = False,
     when_full: WhenFull = "wait",
+    run_as: str | None = None,
+    private_tmp: bool = False,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
 def job(
     function: Callable[P, R] | None = None,
@@ -216,6 +220,8 @@ def job(
     concurrency: Sequence[Limit] = (),
     exclusive: bool | Collection[str] = False,
     when_full: WhenFull = "wait",
+    run_as: str | None = None,
+    private_tmp: bool = False,
 ) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Make a module-level function a job: `@job`, or with options `@job(...)`.
 
@@ -244,6 +250,10 @@ def job(
         when_full: where a limit is full, "wait", "cancel_new": CANCELED(full);
             "replace": cancel the oldest of the key, and start when it is dead; "raise":
             refuse the submit with LimitReached.
+        run_as: the user of this machine whose rights the job has; None: the worker's.
+            The worker must be root, or be this user.
+        private_tmp: True gives the job an empty /tmp and /var/tmp of its own. The
+            worker needs containment namespace.
 
     Raises:
         InvalidOption: a value is out of its range, an annotation can never be stored,
@@ -265,6 +275,8 @@ def job(
     declaration.check_limits(limits)
     declaration.check_privileges(privileges)
     declaration.check_pass_env(pass_env, isolation)
+    declaration.check_run_as(run_as)
+    declaration.check_private_tmp(private_tmp)
 
     def register(function: Callable[P, R]) -> JobFunction[P, R]:
         declaration.check_function(function)
@@ -282,6 +294,8 @@ def job(
             pass_env=None if pass_env is None else tuple(sorted(set(pass_env))),
             concurrency=tuple(concurrency),
             exclusive=excluding,
+            run_as=run_as,
+            private_tmp=private_tmp,
         )
         _refuse_taken(job_function)
         _refuse_other_limits(job_function)

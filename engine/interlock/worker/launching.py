@@ -39,6 +39,8 @@ def launch(
         limits=function.limits,
         privileges=function.privileges or privileges,
         pass_env=function.pass_env,
+        run_as=function.run_as,
+        private_tmp=function.private_tmp,
         trace=span.carrier,
     )
     deadline = None if timeout is None else clock.boot() + timeout

@@ -157,7 +157,7 @@ class Worker:
         """Remove this worker from the store, if that answers."""
         try:
             self._store.forget_worker(self.id)
-        except StoreUnavailable as error:
+        except Exception as error:  # noqa: BLE001  (the worker's edge)
             _log.warning("This worker stays listed for a while: %s", error)
 
     def _say_what_is_left(self) -> None:
@@ -205,10 +205,9 @@ class Worker:
         """
         changed = self._wakeup.wait(min(most_s, self._idle_s()), self._sources())
         changed |= bool(self._gather_s) and self._wakeup.wait(self._gather_s)
-        self._runner.tend()
+        self._observe()
         if self._registration.has_news:
             self._renewal.next_at = 0.0  # tells it
-        self._attempts.observe()
         self._shut_down()
         try:
             self._turn(changed=changed)
@@ -231,6 +230,21 @@ class Worker:
             self._report(error)
             self._wakeup.wait(_STORE_DOWN_S)
         return bool(self._attempts.all)
+
+    def _observe(self) -> None:
+        """Handle what processes have said; an error here keeps no lease from renewal.
+
+        Raises:
+            NotGuarded: see `run`.
+        """
+        try:
+            self._runner.tend()
+            self._attempts.observe()
+        except NotGuarded:
+            raise
+        except Exception as error:  # noqa: BLE001  (the worker's edge)
+            self._report(error)
+            self._wakeup.wait(_STORE_DOWN_S)  # what it failed at may be there still
 
     def _turn(self, *, changed: bool) -> None:
         now = self._clock.boot()

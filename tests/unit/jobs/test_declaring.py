@@ -139,6 +139,13 @@ def test_a_function_inside_of_another_is_refused() -> None:
             {"pass_env": ["PATH"], "isolation": "fork"},
             'pass_env is not possible with isolation="fork"',
         ),
+        ({"run_as": ""}, "run_as: ''. Use the name of a user, or None"),
+        ({"run_as": "a:b"}, "run_as: 'a:b'. Use the name"),
+        ({"run_as": "a\0"}, "run_as: .*. Use the name"),
+        ({"run_as": "\ud800"}, "run_as: .*. Use the name"),
+        ({"run_as": 1000}, "run_as: 1000. Use the name"),
+        ({"private_tmp": "yes"}, "private_tmp: 'yes'. Use True or False"),
+        ({"private_tmp": None}, "private_tmp: None. Use True or False"),
         ({"limits": {"cpu_s": 0}}, r"limits\['cpu_s'\]: 0.* a whole number"),
         ({"limits": {"cpu_s": 1.5}}, r"limits\['cpu_s'\]: 1.5"),
         ({"limits": {"open_files": True}}, r"limits\['open_files'\]: True"),
@@ -228,6 +235,8 @@ def test_options_that_are_right_are_kept() -> None:
         "secret": ["password"],
         "isolation": "fork",
         "privileges": True,
+        "run_as": "nobody",
+        "private_tmp": True,
         "max_running": 2,
         "retry": Retry(max_attempts=2),
     }
@@ -238,6 +247,7 @@ def test_options_that_are_right_are_kept() -> None:
         assert declared.limits == options["limits"]
         assert declared.secret == frozenset({"password"})
         assert declared.privileges
+        assert (declared.run_as, declared.private_tmp) == ("nobody", True)
     finally:
         from interlock.jobs import registry  # noqa: PLC0415  (to leave it as it was)
 

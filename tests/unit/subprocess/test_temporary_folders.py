@@ -1,11 +1,12 @@
 """A shim that took a folder of a job for empty would give its files to the next job."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from interlock_adapters.subprocess.shim.temporary_folders import JobFolder
+from interlock_adapters.subprocess.shim.temporary_folders import JobFolder, remove
 
 
 @pytest.fixture
@@ -61,3 +62,24 @@ def test_a_folder_that_another_has_replaced_is_not_clean(
     path.rename(path.with_name("away"))
     path.mkdir()
     assert not folder.is_clean()
+
+
+def test_a_folder_that_a_user_of_a_job_has_is_not_clean(folder: JobFolder) -> None:
+    if os.getuid() != 0:
+        pytest.skip("the tests do not run as root")
+    os.chown(folder.path, 65534, 65534)
+    assert not folder.is_clean()
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_root_changes_no_permissions_to_remove_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int
+) -> None:
+    """A user whose process lives on could put a link in the place of a folder."""
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_args, **_options: None)
+    kept = tmp_path / "kept"
+    (kept / "below").mkdir(parents=True, mode=0o500)
+    remove(str(kept))
+    mode = (kept / "below").stat().st_mode & 0o777
+    assert mode == (0o500 if uid == 0 else 0o700)

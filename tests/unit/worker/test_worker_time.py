@@ -126,6 +126,13 @@ class Runner(InlineRunner):
         return ()
 
 
+class BrokenRunner(Runner):
+    """A `Runner` that fails at each look."""
+
+    def tend(self) -> None:
+        raise KeyError("what nobody expected")
+
+
 def plain() -> None: ...
 
 
@@ -162,6 +169,36 @@ def _held(worker: Worker) -> Held:
     runner = worker._runner
     assert isinstance(runner, Runner)
     return runner.held[0]
+
+
+def test_an_error_of_the_runner_keeps_no_lease_from_being_renewed(
+    store: SlowStore, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = BrokenRunner()
+    jobs = {"plain": JobFunction(function=plain, name="plain")}
+    settings = WorkerSettings(concurrency=1, lease=100)
+    worker = Worker(store, runner, jobs, settings, clock)
+    worker.turn()
+    before = runner.held[0].lease
+    clock.advance(40)
+    worker.turn()
+    assert runner.held[0].lease > before
+    assert caplog.messages == ["This worker goes on after an error."]
+
+
+def test_a_worker_that_cannot_take_its_leave_ends(
+    worker: Worker,
+    store: SlowStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(_worker_id: str) -> None:
+        raise LookupError("not the database's usual words")
+
+    monkeypatch.setattr(store, "forget_worker", refuse)
+    worker.stop()
+    worker.run()
+    assert "stays listed for a while: not the" in caplog.text
 
 
 def test_a_store_that_answers_late_takes_nothing_from_a_timeout(

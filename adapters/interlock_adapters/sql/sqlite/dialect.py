@@ -23,6 +23,10 @@ _PLAIN: Final = {
     "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
     "SQLITE_CANTOPEN": "cannot be opened: its folder is missing or not writable",
     "SQLITE_BUSY": f"was locked by another writer for {BUSY_S:g} s",
+    "SQLITE_LOCKED": "was locked by another connection of this process",
+    "SQLITE_PROTOCOL": "could not be locked for 10 s: many processes opened it at "
+    "once, or one of them stands still; try again",
+    "SQLITE_NOMEM": "cannot be used: there is no memory left",
     "SQLITE_IOERR": "cannot be read or written: the disk reports an error; repair it, "
     "and work continues by itself",
     "SQLITE_PERM": "cannot be opened: no permission",

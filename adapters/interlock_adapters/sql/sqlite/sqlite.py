@@ -3,9 +3,10 @@
 import os
 import re
 import sqlite3
+import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,6 +27,7 @@ from interlock_adapters.sql.sqlite.write_queue import WriteQueue
 from interlock_adapters.sql.store.database import UNUSABLE, Database
 from interlock_adapters.sql.store.store import SqlStore
 
+_AGAIN_S: Final = 0.005
 _PERMISSIONS: Final = re.compile(r"0?[0-7]{3}")
 
 
@@ -132,7 +134,7 @@ def _explained(path: Path, engine: sa.Engine) -> Iterator[None]:
     """Close the engine after an error, and raise what the error means."""
     try:
         yield
-    except UNUSABLE as error:
+    except (*UNUSABLE, sqlite3.Error) as error:  # also of a raw connection
         engine.dispose()
         raise unavailable(path, error) or error from error
     except BaseException:
@@ -248,7 +250,29 @@ def _bring_to_head(engine: sa.Engine, clock: Clock) -> None:
 
 
 def _use_wal(engine: sa.Engine) -> None:
-    raw = engine.raw_connection()  # outside of a transaction
-    raw.cursor().execute("PRAGMA auto_vacuum = INCREMENTAL").close()  # of an empty file
-    raw.cursor().execute("PRAGMA journal_mode = WAL").close()
-    raw.close()
+    """Switch the file to WAL.
+
+    While several processes do so, SQLite refuses at once, without its timeout, a lock
+    for which they would wait in a circle (sqlite3_busy_handler): it is tried again.
+    """
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            _switch_to_wal(engine)
+        except sqlite3.OperationalError as error:
+            is_passing = error.sqlite_errorname.startswith("SQLITE_BUSY")
+            if not is_passing or time.monotonic() >= until:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
+
+
+def _switch_to_wal(engine: sa.Engine) -> None:
+    with closing(engine.raw_connection()) as raw:  # outside of a transaction
+        cursor = raw.cursor()
+        (mode,) = cursor.execute("PRAGMA journal_mode").fetchone()
+        if mode != "wal":  # else it would wait for writers, to change nothing
+            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of an empty file
+            cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.close()

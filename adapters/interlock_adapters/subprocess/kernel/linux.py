@@ -11,11 +11,11 @@ from typing import Any, Final
 _libc = ctypes.CDLL(None, use_errno=True)
 #: Found once, and without errno: each page that a fork touches costs it microseconds.
 _prctl: Final = getattr(ctypes.CDLL(None), "prctl", None)  # None: not Linux
-_PDEATHSIG, _SET_NAME, _SET_SUBREAPER = 1, 15, 36  # linux/prctl.h
+_PDEATHSIG, _SET_DUMPABLE, _SET_NAME, _SET_SUBREAPER = 1, 4, 15, 36  # linux/prctl.h
 NEWNS: Final = 0x00020000  # linux/sched.h
 NEWUSER: Final = 0x10000000
 NEWPID: Final = 0x20000000
-_MS_PRIVATE_REC = 0x44000  # linux/mount.h
+_MS_PRIVATE_REC, _MS_BIND = 0x44000, 0x1000  # linux/mount.h
 _MS_NOSUID_NODEV, _MS_NOSUID_NODEV_NOEXEC = 0x6, 0xE
 
 
@@ -57,10 +57,29 @@ def setns(fd: int, flags: int) -> None:
     _checked(_libc.setns(fd, flags))
 
 
-def private_proc() -> None:
-    """Mount the /proc of this PID namespace, in a new mount namespace."""
+def private_mounts() -> None:
+    """Enter a new mount namespace: what is mounted in it is seen nowhere else."""
     unshare(NEWNS)
     _checked(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_PRIVATE_REC), None))
+
+
+def bind(source: str, target: str) -> None:
+    """Let `target` show the folder `source` (mount(2), MS_BIND)."""
+    names = os.fsencode(source), os.fsencode(target)
+    _checked(_libc.mount(*names, None, ctypes.c_ulong(_MS_BIND), None))
+
+
+def be_readable() -> None:
+    """Give this process its files in /proc, which a change of its user has taken.
+
+    PR_SET_DUMPABLE (prctl(2), proc(5)): else it could not open /proc/self/fd.
+    """
+    _checked(_libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0))
+
+
+def private_proc() -> None:
+    """Mount the /proc of this PID namespace, in a new mount namespace."""
+    private_mounts()
     flags = ctypes.c_ulong(_MS_NOSUID_NODEV_NOEXEC)
     _checked(_libc.mount(b"proc", b"/proc", b"proc", flags, None))
 

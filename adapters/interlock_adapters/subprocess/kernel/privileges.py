@@ -1,7 +1,7 @@
 """Takes privileges from a job by which it could get out of its supervisor's hands."""
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -61,6 +61,18 @@ def dropper() -> Callable[[], None]:
     if any(had_any):
         calls.append((libc.capset, (header, ctypes.byref(words))))
     return partial(_perform, calls)
+
+
+def lacking(capabilities: Mapping[str, int]) -> list[str]:
+    """Return the names of those capabilities that this process cannot use."""
+    libc = ctypes.CDLL(None)
+    words = (_Words * 2)()
+    header = ctypes.byref(_Header(_VERSION, 0))
+    _perform([(libc.capget, (header, ctypes.byref(words)))])
+    effective = words[0].effective | words[1].effective << 32
+    return [
+        name for name, number in capabilities.items() if not effective >> number & 1
+    ]
 
 
 def _take(word: _Words, mask: int) -> bool:

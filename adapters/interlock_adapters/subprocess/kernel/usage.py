@@ -43,14 +43,19 @@ def resident(pids: Iterable[int]) -> int:
 def proportional(pids: Iterable[int]) -> dict[int, int]:
     """Return the bytes of each: a page that n processes share counts 1/n (proc(5)).
 
-    It walks page tables: ask only where `resident` is over a limit.
+    It walks page tables: ask only where `resident` is over a limit. Of another user's
+    process it needs SYS_PTRACE; else each of its pages counts.
     """
     sizes = {}
     for pid in pids:
-        with suppress(OSError, IndexError, ValueError):
+        try:
             with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
                 lines = [line.split() for line in file if line.startswith(b"Pss:")]
             sizes[pid] = int(lines[0][1]) * _KIB
+        except PermissionError:
+            sizes[pid] = resident([pid])
+        except (OSError, IndexError, ValueError):
+            continue
     return sizes
 
 

@@ -53,7 +53,8 @@ class Launcher:
         self._is_slow = False
         self._slow_at = float("inf")  # when to report that it imports for long
         self.first = 0
-        self._start()
+        self._has_started = False  # any zygote
+        self.try_again()
 
     @property
     def has_loaded(self) -> bool:
@@ -126,6 +127,7 @@ class Launcher:
                 env=environment,
                 start_new_session=True,
             )
+            self._has_started = True
             with suppress(OSError):  # it has ended already: `messages` says so
                 socket.send_fds(link, [json.dumps(config).encode()], [me])
             link.settimeout(0)
@@ -226,6 +228,8 @@ class Launcher:
         kernel does not let die.
         """
         self._release()
+        if not self._has_started:
+            return
         try:
             self.process.wait(_END_MS / 1000)
         except subprocess.TimeoutExpired:

@@ -61,7 +61,7 @@ def _tried() -> dict[str, str]:
         else "in containment namespace only: else jobs of this user can trace it and "
         "read its environment",
         "files of the machine": "jobs of root can write all of them: run workers as "
-        "an ordinary user"
+        "an ordinary user, or jobs with run_as"
         if os.getuid() == 0
         else "jobs have the rights of this user",
     }

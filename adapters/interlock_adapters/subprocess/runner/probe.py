@@ -18,6 +18,7 @@ from interlock_adapters.subprocess.zygote.zygote import enter_namespace, usual_s
 
 _PATIENCE_S: Final = 10
 _TRIES: Final = 10
+_AGAIN_S: Final = 0.1
 _WORKS: Final = "works"
 _REFUSED: Final = "refused: "
 #: Errors of a kernel that is short of resources; they are no verdict.
@@ -70,6 +71,9 @@ def _try(containment: str) -> tuple[str, str]:
         )
     except subprocess.TimeoutExpired:
         return "", f"no answer within {_PATIENCE_S} s"
+    except OSError as error:  # no process is to be had now
+        time.sleep(_AGAIN_S)
+        return "", str(error)
     lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
     return done.stdout, lines[-1]
 

@@ -32,6 +32,9 @@ _MAX_ORDER: Final = 1000
 _NO_DESCRIPTORS: Final = (
     "This worker has no file descriptors left. Raise the limit (`ulimit -n`)."
 )
+_NO_FOLDER: Final = (
+    "Free some space there, or name another folder in TMPDIR. Nothing was started."
+)
 _SHORT_S: Final = 1.0  # until it is tried again, without descriptors
 
 
@@ -71,10 +74,8 @@ class SubprocessRunner:
             config,
             path,
             place=place,
-            domains=own_folder(
-                os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-            ),
-            scratch=own_folder(temporary_folders.base(tempfile.gettempdir())),
+            domains=own_folder(os.environ.get("XDG_RUNTIME_DIR") or _temporary()),
+            scratch=own_folder(temporary_folders.base(_temporary())),
         )
 
     @property
@@ -297,19 +298,39 @@ def _order(launch: Launch) -> LaunchOrder:
         limits=dict(launch.limits),
         privileges=launch.privileges,
         pass_env=None if launch.pass_env is None else list(launch.pass_env),
+        run_as=launch.run_as,
+        private_tmp=launch.private_tmp,
         trace=dict(launch.trace),
     )
+
+
+def _temporary() -> str:
+    """Return the folder for temporary files.
+
+    Raises:
+        InterlockError: none can be written.
+    """
+    try:
+        return tempfile.gettempdir()
+    except OSError as error:
+        raise InterlockError(f"{error.strerror}. {_NO_FOLDER}") from error
 
 
 def own_folder(root: str) -> Path:
     """Return this user's own folder in `root`, for domain files or temporary files.
 
     Raises:
-        InterlockError: it belongs to another user.
+        InterlockError: it belongs to another user, or cannot be made.
     """
     folder = Path(root) / f"interlock-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.stat()
+    except OSError as error:
+        raise InterlockError(
+            f"The folder {folder} cannot be made: {error.strerror}. {_NO_FOLDER}"
+        ) from error
+    if status.st_uid != os.getuid() or folder.is_symlink():
         raise InterlockError(
             f"The folder {folder} belongs to another user. Remove it first. Nothing "
             "was started."

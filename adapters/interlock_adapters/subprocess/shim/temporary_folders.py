@@ -3,9 +3,10 @@
 import fcntl
 import os
 import stat
+import sys
 import time
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 _LONGEST: Final = 30  # characters: names of sockets have 108 in all (unix(7))
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  (a mount of the shim's own)
@@ -80,11 +81,12 @@ class _Folder:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._inode = os.lstat(path).st_ino
+        status = os.lstat(path)
+        self._inode, self._owner = status.st_ino, status.st_uid
         self._empty_since = 0  # its change time when it was listed, 0: too young
 
     def is_empty(self) -> bool:
-        """Whether it is the same folder and has nothing in it.
+        """Whether it is the same folder, still ours, and has nothing in it.
 
         It is listed only if it has changed. No program can set the change time, and
         a change within the clock's resolution was of a folder that was young then.
@@ -92,6 +94,8 @@ class _Folder:
         try:
             status = os.lstat(self._path)
             if status.st_ino != self._inode:  # a job has put another in its place
+                return False
+            if status.st_uid != self._owner:  # it was given to the user of a job
                 return False
             if status.st_ctime_ns == self._empty_since:
                 return True
@@ -104,6 +108,15 @@ class _Folder:
         return True
 
 
+def use(folder: str) -> None:
+    """Set the folder for temporary files of this process and those below it."""
+    os.environ["TMPDIR"] = folder
+    os.environ.setdefault("JOBLIB_TEMP_FOLDER", folder)
+    tempfile: Any = sys.modules.get("tempfile")
+    if tempfile is not None:
+        tempfile.tempdir = None  # it keeps the one that it has found
+
+
 def remove(folder: str) -> None:
     """Remove a folder with all that is in it, as far as that can be done."""
     try:
@@ -114,12 +127,16 @@ def remove(folder: str) -> None:
         import shutil  # noqa: PLC0415  (where a job has left something)
 
         shutil.rmtree(folder, ignore_errors=True)
-        if os.path.isdir(folder):  # folders of it cannot be written
+        if os.path.isdir(folder) and os.geteuid() != 0:
             _unlock(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unlock(folder: str) -> None:
+    """Make folders writable for their owner.
+
+    Not as root, who may write all: a link of another user's job would lead it astray.
+    """
     waiting = [folder]
     while waiting:
         path = waiting.pop()

@@ -12,11 +12,12 @@ from typing import Any, Final, NoReturn
 from interlock.core.errors import UnknownJobName
 from interlock.jobs import registry
 from interlock_adapters.subprocess.child import child
-from interlock_adapters.subprocess.kernel import kill_domain, linux, privileges
+from interlock_adapters.subprocess.kernel import kill_domain, linux
 from interlock_adapters.subprocess.kernel.leftovers import PLACE, process_name
 from interlock_adapters.subprocess.launch_order import LaunchOrder
 from interlock_adapters.subprocess.shim.pipes import Pipes
 from interlock_adapters.subprocess.shim.shim import Spawn
+from interlock_adapters.subprocess.zygote.confinement import Confine, confiner
 from interlock_adapters.subprocess.zygote.fork_safety import Prepared
 
 _ALWAYS_PASSED: Final = (
@@ -37,27 +38,22 @@ def spawner(config: Mapping[str, Any], prepared: Prepared) -> Spawn:
     """Return a function that starts launches; `config` names the job modules."""
     in_namespace = config["containment"] == kill_domain.NAMESPACE
     forks = {"fork"} if prepared.unsafe else {"fork", "process"}
-    harden = privileges.dropper()
+    confined = confiner(config["containment"])
     as_fork: Prepare = partial(_as_fork, prepared, child.Main(steps=prepared.steps))
     as_interpreter: Prepare = partial(_as_interpreter, config)
 
     def spawn(order: LaunchOrder) -> Pipes:
         is_fork = order.isolation in forks and order.pass_env is None
         prepare = as_fork if is_fork else as_interpreter
-        restrict = _nothing if order.privileges else harden
-        return _fork(order, prepare, restrict, in_namespace=in_namespace)
+        return _fork(order, prepare, confined(order), in_namespace=in_namespace)
 
     return spawn
-
-
-def _nothing() -> None:
-    """Take nothing from the job."""
 
 
 def _fork(
     order: LaunchOrder,
     prepare: Prepare,
-    restrict: Callable[[], None],
+    confine: Confine,
     *,
     in_namespace: bool,
 ) -> Pipes:
@@ -71,7 +67,7 @@ def _fork(
     try:
         for _ in range(4):
             pipes.append(os.pipe())  # noqa: PERF401  (those before a failure are closed)
-        return _fork_with(pipes, order, prepare, restrict, in_namespace=in_namespace)
+        return _fork_with(pipes, order, prepare, confine, in_namespace=in_namespace)
     except (OSError, UnknownJobName):
         for ends in pipes:
             os.close(ends[0])
@@ -83,7 +79,7 @@ def _fork_with(
     pipes: Sequence[tuple[int, int]],
     order: LaunchOrder,
     prepare: Prepare,
-    restrict: Callable[[], None],
+    confine: Confine,
     *,
     in_namespace: bool,
 ) -> Pipes:
@@ -113,9 +109,9 @@ def _fork_with(
                 os.closerange(at, fd)
                 at = fd + 1
             os.closerange(at, end)
-            restrict()
+            confine()
             main()
-        except OSError as error:
+        except (OSError, ImportError) as error:  # the code may be closed to its user
             os.write(2, f"The job's function was not called: {error}\n".encode())
         finally:
             os._exit(70)  # EX_SOFTWARE: it never returns

@@ -37,6 +37,7 @@ from interlock_adapters.subprocess.shim.shim import Shim
 from interlock_adapters.subprocess.shim.temporary_folders import (
     JobFolder,
     TemporaryFolders,
+    use,
 )
 from interlock_adapters.subprocess.zygote import descriptors, fork_safety
 from interlock_adapters.subprocess.zygote.spawn import spawner
@@ -216,7 +217,7 @@ class Zygote:
             child.listen()
             path = os.path.join(self._config["scratch"], f"{self._number % _NUMBERS:x}")
             folder = JobFolder(path, own_memory=has_own_memory)
-            _use(folder.path)
+            use(folder.path)
             Shim(ours, self._worker, self._containment, folder).run(self._spawn)
         except BaseException:  # noqa: BLE001  (the shim's edge)
             traceback.print_exc()
@@ -273,15 +274,6 @@ def _has_own_memory() -> bool:
     except OSError:
         return False
     return True
-
-
-def _use(folder: str) -> None:
-    """Set the folder for temporary files of this process's jobs."""
-    os.environ["TMPDIR"] = folder
-    os.environ.setdefault("JOBLIB_TEMP_FOLDER", folder)
-    tempfile: Any = sys.modules.get("tempfile")
-    if tempfile is not None:
-        tempfile.tempdir = None  # it keeps the one that it has found
 
 
 def _end_modules() -> None:

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from interlock.core.errors import SchemaMismatch, StoreUnavailable
 from interlock.core.job import Job
@@ -18,7 +20,8 @@ from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.schema import tables, upgrade
 from interlock_adapters.sql.sqlite import sqlite
-from interlock_adapters.sql.sqlite.sqlite import open_store
+from interlock_adapters.sql.sqlite.dialect import unavailable
+from interlock_adapters.sql.sqlite.sqlite import _switch_to_wal, open_store
 from interlock_adapters.sql.store.store import SqlStore
 
 Mount = Callable[..., Path]
@@ -268,6 +271,72 @@ def test_a_lock_while_opening_is_said(
     other.execute("ROLLBACK")
     other.close()
     _open(path).close()
+
+
+def test_a_lock_before_the_first_transaction_is_said(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_S", 0.01)
+    _run(path, "CREATE TABLE other (id INTEGER)")  # not in WAL mode
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # it may be read
+    with pytest.raises(StoreUnavailable, match="was locked by another writer"):
+        _open(path)
+    other.execute("ROLLBACK")
+    other.close()
+    _open(path).close()
+
+
+def test_a_database_is_opened_while_somebody_writes_to_it(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_S", 0.01)
+    other = sqlite3.connect(filled, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    store = _open(filled)
+    assert store.get("kept").attempt == 1
+    other.execute("ROLLBACK")
+    other.close()
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SQLITE_LOCKED_SHAREDCACHE", "another connection of this process"),
+        ("SQLITE_PROTOCOL", "could not be locked for 10 s"),
+        ("SQLITE_NOMEM", "no memory left"),
+    ],
+)
+def test_what_passes_by_itself_is_no_bug(path: Path, name: str, words: str) -> None:
+    error = sqlite3.OperationalError("as SQLite says it")
+    error.sqlite_errorname = name
+    meaning = unavailable(path, error)
+    assert type(meaning) is StoreUnavailable
+    assert words in str(meaning)
+
+
+def test_a_switch_to_wal_that_is_refused_at_once_is_tried_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that switch at once, SQLite refuses one without waiting."""
+    other = sqlite3.connect(path, isolation_level=None)
+    tries: list[int] = []
+
+    def switch(engine: sa.Engine) -> None:
+        tries.append(len(tries))
+        if len(tries) == 1:  # for whoever has the other lock, SQLite does not wait
+            other.execute("BEGIN EXCLUSIVE")
+            with closing(sqlite3.connect(path, timeout=0)) as refused:
+                refused.execute("PRAGMA user_version")
+        if other.in_transaction:
+            other.execute("ROLLBACK")
+        _switch_to_wal(engine)
+
+    monkeypatch.setattr(sqlite, "_switch_to_wal", switch)
+    _open(path).close()
+    assert tries == [0, 1]
+    other.close()
 
 
 def test_many_may_open_a_new_file_at_once(path: Path) -> None:
