@@ -113,7 +113,21 @@ MUTANTS: Final = {
     ),
     "a claim does not look at the limit": Mutant(
         planted=(without(frozenset({Guard.SLOT_FREE}), Event.CLAIM),),
-        seen_as="more jobs of a name run than its limit",
+        seen_as="more jobs of a key run than its limit",
+    ),
+    "a claim does not look at the rate": Mutant(
+        planted=(without(frozenset({Guard.RATE_FREE}), Event.CLAIM),),
+        seen_as="more jobs of a key started than its rate",
+    ),
+    "a claim does not look at holds": Mutant(
+        planted=(without(frozenset({Guard.GROUP_FREE}), Event.CLAIM),),
+        seen_as="started while it was held",
+    ),
+    "a claim does not look at the hold of the job": Mutant(
+        planted=(without(frozenset({Guard.NOT_ON_HOLD}), Event.CLAIM),),
+        seen_as="started while it was held",
+        rules=_RULES.without(Guard.NOT_ON_HOLD, Event.CLAIM),
+        breaks=Promise.HOLD_HOLDS,
     ),
     "a claim does not look at the pause": Mutant(
         planted=(without(frozenset({Guard.QUEUE_OPEN}), Event.CLAIM),),

@@ -11,7 +11,8 @@ import pytest
 
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, JobStatus, Proof, StopCause, row_of
-from interlock.core.records import ClaimRequest
+from interlock.core.limits import Rate
+from interlock.core.records import ClaimRequest, Hold
 from interlock.testing.scenario import Scenario
 
 from .jobs import NARROW
@@ -118,6 +119,20 @@ def a_start_from_a_paused_queue(stage: Stage) -> None:
     stage.truth.claimed(job)
 
 
+def a_start_too_many(stage: Stage) -> None:
+    job, _ = stage.start()
+    stage.watched.set_limit(f"name:{job.name}", None, Rate(1, 60))
+    stage.truth.claimed(job)
+    stage.truth.claimed(job)
+
+
+def a_start_while_it_was_held(stage: Stage) -> None:
+    job, _ = stage.start()
+    now = stage.clock.now()
+    stage.watched.hold(Hold(target=f"name:{job.name}", by="anna", reason=None, at=now))
+    stage.truth.claimed(job)
+
+
 def a_start_that_came_early(stage: Stage) -> None:
     job, _ = stage.start()
     later = stage.clock.now() + timedelta(seconds=1)
@@ -221,9 +236,11 @@ PLANTED: Final[dict[Callable[[Stage], None], str]] = {
     a_tree_of_another_attempt: "started 2 of a RUNNING row",
     a_tree_of_an_ended_job: "started 1 of a SUCCEEDED row",
     too_many_of_a_name: "more trees of a name than its limit",
-    too_many_that_run: "more jobs of a name run than its limit",
+    too_many_that_run: "more jobs of a key run than its limit",
     a_start_from_a_paused_queue: "started from a paused queue",
     a_start_that_came_early: "started before it was due",
+    a_start_too_many: "more jobs of a key started than its rate",
+    a_start_while_it_was_held: "started while it was held",
     a_start_that_came_late: "started after it had expired",
     an_end_before_death: "PENDING while a tree of it lives",
     a_success_that_failed: "succeed, but its tree: End.FAILED",
