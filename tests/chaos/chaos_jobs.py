@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from interlock import Retry, TransientError, current_job, job
+from interlock import Limit, Retry, TransientError, current_job, job
 
 
 def _write(folder: str, what: str) -> None:
@@ -60,6 +60,40 @@ def exclusive(folder: str, kind: str, seconds: float) -> int:
 def few(folder: str, kind: str, seconds: float) -> int:
     """Do it while two others do at most."""
     _take_slot(folder, "few", 3)
+    return _work(folder, kind, seconds)
+
+
+@job(name="chaos.keyed", exclusive=["group"], **OPTIONS)
+def keyed(folder: str, kind: str, seconds: float, group: int = 0) -> int:
+    """Do it while nobody of the same group does."""
+    _take_slot(folder, f"keyed-{group}", 1)
+    return _work(folder, kind, seconds)
+
+
+@job(
+    name="chaos.latest",
+    concurrency=[Limit("latest:{group}", max_running=1)],
+    when_full="replace",
+    **OPTIONS,
+)
+def latest(folder: str, kind: str, seconds: float, group: int = 0) -> int:
+    """Do it in place of an older one of the same group, when that is dead."""
+    _take_slot(folder, f"latest-{group}", 1)
+    return _work(folder, kind, seconds)
+
+
+#: Starts in a window of seconds, of each group of `rated`.
+RATE: Final = (4, 2)
+
+
+@job(
+    name="chaos.rated",
+    concurrency=[Limit("rated:{group}", rate_limit=f"{RATE[0]}/{RATE[1]}s")],
+    **OPTIONS,
+)
+def rated(folder: str, kind: str, seconds: float, group: int = 0) -> int:
+    """Do it, and start no more often than the rate of the group."""
+    del group
     return _work(folder, kind, seconds)
 
 

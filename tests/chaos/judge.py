@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from interlock.core.job import HistoryEntry, Job
 from interlock.core.lifecycle import (
@@ -37,6 +38,7 @@ class Evidence:
     journal: Iterable[str]  # lines: what, id, attempt
     alive: Mapping[str, Sequence[int]]  # processes of each job, seen from outside
     calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
+    rates: Mapping[str, tuple[int, float]] = field(default_factory=dict)  # by key
 
 
 def judge(evidence: Evidence) -> list[str]:
@@ -55,7 +57,21 @@ def judge(evidence: Evidence) -> list[str]:
             *unfit(entries, evidence.calls.get(job_id, ())),
         ]
         violations += [f"{job_id}: {fault}" for fault in faults]
-    return violations
+    return [*violations, *_of_the_rates(evidence)]
+
+
+def _of_the_rates(evidence: Evidence) -> Iterable[str]:
+    """Judge the starts of all jobs of a key, as their histories tell them."""
+    starts: dict[str, list[datetime]] = defaultdict(list)
+    for job_id, job in evidence.jobs.items():
+        for key in set(job.keys or ()) & set(evidence.rates):
+            entries = evidence.histories.get(job_id, ())
+            starts[key] += [e.at for e in entries if e.event == Event.CLAIM]
+    for key, (most, seconds) in evidence.rates.items():
+        each = sorted(starts[key])
+        for first, last in zip(each, each[most:], strict=False):
+            if last - first < timedelta(seconds=seconds):
+                yield f"{key}: {most + 1} starts from {first} to {last}"
 
 
 def _of_the_end(
@@ -98,7 +114,7 @@ def _of_the_journal(job: Job, lines: Sequence[tuple[str, int]]) -> Iterable[str]
     if any(what == "overlap" for what, _ in lines):
         yield "two attempts alive at once"
     if any(what == "excess" for what, _ in lines):
-        yield "more ran at once than the limit of its name allows"
+        yield "more ran at once than its limit allows"
     if len(set(started)) != len(started):
         yield "an attempt started twice"
     if any(attempt > job.attempt for attempt in started):

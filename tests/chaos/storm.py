@@ -7,14 +7,23 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from e2e.processes import alive_of, below
-from interlock import Engine, JobStatus, StoreUnavailable
+from interlock import (
+    Engine,
+    IllegalTransition,
+    InvalidOption,
+    JobStatus,
+    StoreUnavailable,
+)
 from pace import deadline
 
 from . import chaos_jobs
@@ -27,6 +36,9 @@ WORKERS = 3
 KINDS = (*["quick"] * 5, "slow", "failing", "hostile", "late")
 TIMEOUT_S = 0.3
 NAMES = (*[chaos_jobs.work] * 4, chaos_jobs.exclusive, chaos_jobs.few)
+GROUPED = (chaos_jobs.keyed, chaos_jobs.latest, chaos_jobs.rated)
+GROUPS = 20  # of exclusive jobs
+RATED = 3  # groups of a rate
 SIDE = "side"  # a queue that is paused now and then
 SHARE = 0.2  # of the jobs that go there, and of those that are due later
 UNUSABLE = 5  # the exit code of a command whose store cannot be used
@@ -48,7 +60,7 @@ class Storm:
         self.witness = Witness(url, seed, self.ids)
         self._logs: dict[int, Path] = {}  # of workers, by their pid
         self.workers = [self._worker() for _ in range(WORKERS)]
-        self.asleep: list[tuple[float, subprocess.Popen[bytes]]] = []
+        self.asleep: list[threading.Timer] = []  # each wakes a worker
 
     def _worker(self) -> subprocess.Popen[bytes]:
         program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
@@ -77,10 +89,10 @@ class Storm:
                 except StoreUnavailable as error:
                     self.done["refused calls"] += 1
                     self.done[f"refused: {str(error)[-100:]}"] += 1
-                self._wake(time.monotonic())
                 self._mind()
                 time.sleep(self.rng.uniform(0, 0.06))
-        self._wake(float("inf"))
+        for timer in self.asleep:
+            timer.join()
 
     def _mind(self) -> None:
         """Start workers anew that could not start: the database was away just then."""
@@ -102,8 +114,13 @@ class Storm:
 
     def _submit(self, engine: Engine) -> None:
         kind = self.rng.choice(KINDS)
+        work: Any
         seconds = self.rng.uniform(0.2, 1) if kind in {"slow", "hostile"} else 0.01
         work = self.rng.choice(NAMES)
+        grouped = self.rng.choice(GROUPED)
+        group = self.rng.randrange(RATED if grouped is chaos_jobs.rated else GROUPS)
+        chosen: list[Any] = [(work, {}), (grouped, {"group": group})]
+        work, params = self.rng.choice(chosen)
         if kind == "late":
             work, seconds = work.options(timeout=TIMEOUT_S), 60.0
         if self.rng.random() < SHARE:
@@ -111,14 +128,15 @@ class Storm:
         if self.rng.random() < SHARE:
             ahead = timedelta(seconds=self.rng.uniform(0, LEASE_S))
             work = work.options(run_at=datetime.now(UTC) + ahead)
-        handle = engine.submit(work, str(self.folder), kind=kind, seconds=seconds)
+        parameters = {"kind": kind, "seconds": seconds, **params}
+        handle = engine.submit(work, str(self.folder), **parameters)
         self.ids.append(handle.id)
         self.done["jobs"] += 1
 
     def _strike(self, engine: Engine) -> None:
         strike = self.rng.choices(
-            ["none", "kill", "worker", "stall", "cancel", "pause", "crash"],
-            [10, 6, 1, 0.5, 4, 0.5, 0.1],
+            ["none", "kill", "worker", "stall", "cancel", "pause", "hold", "crash"],
+            [10, 6, 1, 0.5, 4, 0.5, 1, 0.1],
         )[0]
         number = self.rng.randrange(WORKERS)
         worker = self.workers[number]
@@ -138,9 +156,20 @@ class Storm:
         elif strike == "pause":
             self.done["pauses"] += 1
             engine.pause(SIDE)
+        elif strike == "hold":
+            self._hold(engine)
         elif strike == "crash" and self.crash is not None:
             self.done["crashes"] += 1
             self.crash()
+
+    def _hold(self, engine: Engine) -> None:
+        """Hold a waiting job, or a key, until a moment that comes soon."""
+        waiting = [f"job:{job_id}" for job_id in self.ids[-20:]]
+        target = self.rng.choice(["key:latest:0", "name:chaos.keyed", *waiting])
+        until = datetime.now(UTC) + timedelta(seconds=self.rng.uniform(0.1, LEASE_S))
+        with suppress(IllegalTransition, InvalidOption):  # it runs, or is held already
+            engine.hold(target, by="storm", until=until)
+            self.done["holds"] += 1
 
     def _unwanted(self, engine: Engine) -> str:
         """Return a job that runs just now, or one that is young."""
@@ -157,15 +186,13 @@ class Storm:
         self.done["kill -9"] += 1
 
     def _stall(self, worker: subprocess.Popen[bytes]) -> None:
+        """Stop a worker for a while, and if it holds the database's lock, the storm."""
         worker.send_signal(signal.SIGSTOP)
-        until = time.monotonic() + LEASE_S * self.rng.uniform(0.5, 1.5)
-        self.asleep.append((until, worker))
+        seconds = LEASE_S * self.rng.uniform(0.5, 1.5)
+        timer = threading.Timer(seconds, worker.send_signal, [signal.SIGCONT])
+        timer.start()
+        self.asleep.append(timer)
         self.done["stalls"] += 1
-
-    def _wake(self, now: float) -> None:
-        for _, worker in [one for one in self.asleep if one[0] <= now]:
-            worker.send_signal(signal.SIGCONT)
-        self.asleep = [one for one in self.asleep if one[0] > now]
 
     def calm(self, patience_s: float = 60) -> list[str]:
         """Let everything end, stop the workers, and return what the judge finds."""
@@ -187,6 +214,7 @@ class Storm:
                 journal=(self.folder / "journal").read_text().splitlines(),
                 alive=alive_of(self.ids),
                 calls=self.witness.calls,
+                rates={f"rated:{group}": chaos_jobs.RATE for group in range(RATED)},
             )
             self.done["answers"] = sum(map(len, self.witness.calls.values()))
             self.done["rejections"] = len(engine.rejections())

@@ -101,10 +101,17 @@ def test_a_sound_record_has_no_violation() -> None:
         ),
         (_history(SUBMIT, CLAIM, (*SUCCEED, "b")), "succeed by b of an attempt that a"),
         ({"journal": ["start j 1", "overlap j 2", "end j 1"]}, "two attempts alive"),
-        ({"journal": ["excess j 1", "start j 1", "end j 1"]}, "than the limit"),
+        ({"journal": ["excess j 1", "start j 1", "end j 1"]}, "than its limit"),
         ({"journal": ["start j 1", "start j 1", "end j 1"]}, "started twice"),
         ({"journal": ["start j 2", "end j 1"]}, "nobody claimed"),
         ({"journal": ["start j 1"]}, "which no journal knows"),
+        (
+            {
+                "jobs": {"j": replace(JOB, keys={"k": {}}), "i": replace(JOB, id="i")},
+                "rates": {"k": (0, 1.0)},
+            },
+            "k: 1 starts from",
+        ),
         ({"calls": {"j": [Call(0, 1, (C, 1, True))]}}, "fits no order"),
         (
             {"calls": {"j": [Call(0, 1, (S, 1, False)), Call(2, 3, (R, 1, False))]}},
