@@ -43,6 +43,7 @@ from interlock_adapters.memory.reads import Reads
 from interlock_adapters.memory.records import Records
 from interlock_adapters.memory.rules import as_running, moved, same_call
 from interlock_adapters.memory.statistics import Statistics
+from interlock_adapters.memory.turns import Turns
 from interlock_adapters.memory.wakeup import MemoryWakeup
 
 _CLAIM = row_of(Event.CLAIM)
@@ -60,6 +61,7 @@ class MemoryStore:
         self.records = records = Records(clock or SystemClock())
         self.together = records.together
         self._notes = Notes(records)
+        self._turns = Turns()
         reads = Reads(records)
         self.get = reads.get
         self.search = reads.search
@@ -179,7 +181,7 @@ class MemoryStore:
                 and job.id not in request.without
                 and (request.queues is None or job.queue in request.queues)
             ]
-            waiting.sort(key=lambda job: (-job.priority, job.id))
+            waiting = self._turns.in_order(waiting, request.now)
             if request.fits is None or all(map(request.fits, waiting)):
                 return self._start_some(waiting, request)
             with self.together():  # undone if one is chosen that does not fit

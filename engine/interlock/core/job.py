@@ -80,6 +80,10 @@ class NewJob:
     parent_id: str | None = None  # the job that submitted it
     keys: Mapping[str, object] | None = None  # of limits: `limits.keys`
     when_full: str | None = None  # None: it waits; cancel_new, replace, raise
+    fair_key: str | None = None  # jobs of one priority start by turns of these
+    aging_s: float | None = (
+        None  # the priority grows by one each time it waited so long
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

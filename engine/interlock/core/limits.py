@@ -192,7 +192,7 @@ def keys(
     """
     found: dict[str, object] = {}
     for limit in concurrency:
-        key = _own(short(_filled(limit.key, values)))
+        key = _own(filled(limit.key, values))
         found[key] = {"limit": limit.key, "weight": limit.weight}
     if exclusive is not None:
         each = ",".join(f"{param}={shown(values.get(param))}" for param in exclusive)
@@ -230,11 +230,14 @@ def _own(key: str) -> str:
     return f"~{key}" if key.startswith(_RESERVED) else key
 
 
-def _filled(template: str, values: Values) -> str:
+def filled(template: str, values: Values) -> str:
+    """Return the key that a template makes of a job's parameters."""
     parts = Formatter().parse(template)
-    return "".join(
-        literal + ("" if name is None else shown(values.get(name)))
-        for literal, name, _, _ in parts
+    return short(
+        "".join(
+            literal + ("" if name is None else shown(values.get(name)))
+            for literal, name, _, _ in parts
+        )
     )
 
 

@@ -183,6 +183,24 @@ def check_keys(
     return excluding
 
 
+def check_fairness(template: object, secret: Collection[str], function: object) -> None:
+    """Check a fairness key. Raises InvalidOption."""
+    if template is None:
+        return
+    assert callable(function)  # noqa: S101  (for the type checker: it is a function)
+    if not isinstance(template, str) or not placeholders(template):
+        allowed = 'names of parameters in braces, such as "{tenant}"'
+        raise InvalidOption("fairness_key", template, allowed)
+    kinds = {p.kind for p in signature(function).parameters.values()}
+    takes_any = inspect.Parameter.VAR_KEYWORD in kinds
+    names = None if takes_any else list(signature(function).parameters)
+    check_parameters("fairness_key", placeholders(template), names)
+    for name in placeholders(template):
+        if name in secret:
+            allowed = "parameters that are not secret: keys are shown to everybody"
+            raise InvalidOption("fairness_key", name, allowed)
+
+
 def check_function(function: object) -> None:
     """Refuse a function that a worker cannot import, or cannot call with parameters.
 

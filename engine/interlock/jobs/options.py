@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     when_full: where a limit is full, "wait" (the default), "cancel_new": CANCELED, not
         started; "replace": cancel the oldest of its key and start when that is dead;
         "raise": refuse the submit with LimitReached.
+    aging: seconds of waiting after which the priority is one higher, again and again.
     by: who submits. metadata: any JSON object, for your own use.
     connection: of the application, whose transaction to join: docs/databases.md.
     """
@@ -54,6 +55,7 @@ class Options(TypedDict, total=False):
     by: str | None
     metadata: Mapping[str, object]
     when_full: Literal["wait", "cancel_new", "replace", "raise"]
+    aging: float | None
     connection: object
 
 
@@ -131,7 +133,7 @@ def check_instant(option: str, value: object) -> None:
         raise InvalidOption(option, value, "a time between the years 1970 and 9000")
 
 
-def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
+def check(options: Options) -> None:  # noqa: C901, PLR0912  (one arm a kind)
     """Check the options of a submit.
 
     Raises:
@@ -150,6 +152,10 @@ def check(options: Options) -> None:  # noqa: C901  (one arm a kind)
             _text(name, value)
         elif name in {"run_at", "expires_at"}:
             check_instant(name, value)
+        elif name == "aging":
+            _seconds(name, value, zero=False)
+            if value < 1:  # type: ignore[operator]  # it is a number
+                raise InvalidOption(name, value, "1 or more seconds")
         elif name == "priority":
             _whole(name, value, -_MAX_PRIORITY, _MAX_PRIORITY)
         elif name == "max_losses":

@@ -33,6 +33,7 @@ def describe(jobs: Mapping[str, JobFunction[..., object]]) -> dict[str, object]:
             "options": _to_json(job.defaults),
             "secret": sorted(job.secret),
             "concurrency": [asdict(limit) for limit in job.concurrency],
+            "fairness_key": job.fairness_key,
             "exclusive": None if job.exclusive is None else list(job.exclusive),
         }
         for name, job in jobs.items()
@@ -164,6 +165,7 @@ def find(name: str, workers: Iterable[WorkerInfo], now: datetime) -> PublishedJo
                     Limit(**each) for each in published.get("concurrency", ())
                 ),
                 exclusive=_tuple(published.get("exclusive")),
+                fairness_key=published.get("fairness_key"),
             )
     names = {*registered(), *(name for worker in running for name in worker.jobs or ())}
     raise UnknownJobName(name, names)

@@ -65,6 +65,7 @@ class JobFunction(Generic[P, R_co]):
     pass_env: tuple[str, ...] | None = None
     concurrency: tuple[Limit, ...] = ()
     exclusive: tuple[str, ...] | None = None  # the names of parameters
+    fairness_key: str | None = None
     run_as: str | None = None
     private_tmp: bool = False
 
@@ -197,6 +198,8 @@ def job(
     concurrency: Sequence[Limit] = (),
     exclusive: bool | Collection[str] = False,
     when_full: WhenFull = "wait",
+    fairness_key: str | None = None,
+    aging: float | None = None,
     run_as: str | None = None,
     private_tmp: bool = False,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
@@ -220,6 +223,8 @@ def job(
     concurrency: Sequence[Limit] = (),
     exclusive: bool | Collection[str] = False,
     when_full: WhenFull = "wait",
+    fairness_key: str | None = None,
+    aging: float | None = None,
     run_as: str | None = None,
     private_tmp: bool = False,
 ) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
@@ -250,6 +255,10 @@ def job(
         when_full: where a limit is full, "wait", "cancel_new": CANCELED(full);
             "replace": cancel the oldest of the key, and start when it is dead; "raise":
             refuse the submit with LimitReached.
+        fairness_key: such as "{tenant}", with names of parameters: jobs of one priority
+            start by turns of its values.
+        aging: seconds of waiting after which the priority is one higher, again and
+            again; None: it stays.
         run_as: the user of this machine whose rights the job has; None: the worker's.
             The worker must be root, or be this user.
         private_tmp: True gives the job an empty /tmp and /var/tmp of its own. The
@@ -267,6 +276,7 @@ def job(
         "retry": Retry() if retry is None else retry,
         "max_losses": max_losses,
         "when_full": when_full,
+        "aging": aging,
     }
     opts.check(defaults)
     declaration.check_name(name)
@@ -282,6 +292,7 @@ def job(
         declaration.check_function(function)
         declaration.check_secret(secret, function)
         excluding = declaration.check_keys(concurrency, exclusive, secret, function)
+        declaration.check_fairness(fairness_key, secret, function)
         job_function: JobFunction[P, R] = JobFunction(
             function=function,
             name=_name_of(function, name),
@@ -294,6 +305,7 @@ def job(
             pass_env=None if pass_env is None else tuple(sorted(set(pass_env))),
             concurrency=tuple(concurrency),
             exclusive=excluding,
+            fairness_key=fairness_key,
             run_as=run_as,
             private_tmp=private_tmp,
         )

@@ -97,6 +97,8 @@ def new_job(
         parent_id=parent_id,
         keys=_keys(job, stored),
         when_full=_when_full(options),
+        fair_key=_fair_key(job, stored),
+        aging_s=options.get("aging"),
     )
 
 
@@ -105,8 +107,21 @@ def _keys(
 ) -> dict[str, object] | None:
     if not job.concurrency and job.exclusive is None:
         return None
-    values = {**job.defaults_of_parameters(), **stored}
-    return limits.keys(job.name, job.concurrency, job.exclusive, values)
+    return limits.keys(job.name, job.concurrency, job.exclusive, _values(job, stored))
+
+
+def _fair_key(
+    job: JobFunction[..., object], stored: Mapping[str, object]
+) -> str | None:
+    if job.fairness_key is None:
+        return None
+    return limits.filled(job.fairness_key, _values(job, stored))
+
+
+def _values(
+    job: JobFunction[..., object], stored: Mapping[str, object]
+) -> dict[str, object]:
+    return {**job.defaults_of_parameters(), **stored}
 
 
 def _when_full(options: Options) -> str | None:

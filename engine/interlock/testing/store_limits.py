@@ -284,6 +284,43 @@ class LimitsContract:
             scene.apply(running, Event.HOLD)
         assert scene.store.verify() == []
 
+    def test_keys_take_turns_whatever_came_first(self, scene: Scenario) -> None:
+        for number in range(80):
+            scene.add(f"a{number:03}", name="f", fair_key="big")
+        assert [job.fair_key for job in scene.claim("f", limit=3)] == ["big"] * 3
+        for number in range(5):
+            scene.add(f"b{number}", name="f", fair_key="small")
+            scene.add(f"c{number}", name="f", fair_key="other")
+        keys = [str(scene.claim("f", limit=1)[0].fair_key) for _ in range(15)]
+        assert sorted(keys[:3]) == ["big", "other", "small"]
+        assert keys.count("small") == keys.count("other") == 5
+        rest = []
+        while some := scene.claim("f", limit=7):
+            rest += _ids(some)
+        assert len(rest) == 72
+        assert rest == sorted(rest)
+
+    def test_a_priority_goes_before_a_turn(self, scene: Scenario) -> None:
+        for number in range(4):
+            scene.add(f"a{number}", name="f", fair_key="a")
+        scene.add("b", name="f", fair_key="b")
+        scene.add("z", name="f", fair_key="a", priority=1)
+        assert _ids(scene.claim("f", limit=1)) == ["z"]
+        assert sorted(_ids(scene.claim("f", limit=2))) == ["a0", "b"]
+
+    def test_a_job_that_waits_long_enough_goes_first(self, scene: Scenario) -> None:
+        scene.add("a", name="f", priority=0, aging_s=10)
+        scene.add("b", name="f", priority=3)
+        scene.clock.advance(39)
+        scene.store.reopen("", now=scene.clock.now())
+        scene.add("c", name="f", priority=3)
+        assert _ids(scene.claim("f", limit=1)) == ["a"]  # as urgent as b, and older
+        scene.add("d", name="f", priority=0, aging_s=10)
+        scene.clock.advance(45)
+        assert scene.store.needs(now=scene.clock.now()).claim
+        scene.store.reopen("", now=scene.clock.now())
+        assert _ids(scene.claim("f")) == ["d", "b", "c"]
+
     def test_threads_never_exceed_slots_nor_rates(self, scene: Scenario) -> None:
         scene.store.set_limit("k:{n}", 2, Rate(5, 3600))
         scene.store.add(

@@ -121,6 +121,7 @@ BAD_OPTIONS: list[dict[str, Any]] = [
     {"connection": "no connection"},
     {"max_losses": 0},
     {"when_full": "never"},
+    {"aging": 0.5},
     {"on_conflict": "replace"},
     {"idempotency_key": ""},
     {"by": "a\nb"},

@@ -1,9 +1,10 @@
 """Open and parked jobs: the conditions of `held_by`, for indexes and statements.
 
 `held_by` is a hint. NULL: the job is worth a look. A text names one cause that kept it
-from starting when a claim last looked: `due`, `expired`, `paused:QUEUE`, `key:KEY`. The
-claim alone decides, by the guards in its UPDATE: a job that is open without reason
-costs one look, one that is parked without reason waits for the next `reopen`.
+from starting when a claim last looked: `due`, `expired`, `paused:QUEUE`, `key:KEY`,
+`rate:KEY`, `hold:TARGET`, `fair:KEY`. The claim alone decides, by the guards in its
+UPDATE: a job that is open without reason costs one look, one that is parked without
+reason waits for the next `reopen`.
 """
 
 from typing import Final
@@ -15,9 +16,13 @@ STARTABLE: Final = INITIAL.value
 DUE: Final = f"status = '{INITIAL}' AND held_by = 'due'"
 #: Parked for any other cause.
 PARKED: Final = f"status = '{INITIAL}' AND held_by IS NOT NULL AND held_by <> 'due'"
-#: The key of the limit of a job's name.
-KEY_OF_NAME: Final = "'name:' || name"
+#: Jobs with a fairness key whose turn may come: at most a few of each key.
+RANKED: Final = f"status = '{INITIAL}' AND fair_key IS NOT NULL AND held_by IS NULL"
+#: Jobs whose urgency grows while they wait.
+AGING: Final = f"status = '{INITIAL}' AND next_age_at IS NOT NULL"
 
+#: The order of starts.
+ORDER: Final = ("urgency DESC", "turn", "id")
 #: The columns of each index of open jobs, before the order of starts.
 OPEN_INDEXES: Final = {"open": (), "kind": ("name",), "lane": ("name", "queue")}
 

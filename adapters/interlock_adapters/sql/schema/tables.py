@@ -11,7 +11,15 @@ from sqlmodel import Column, Field, Index, MetaData, SQLModel
 
 from interlock.core.lifecycle import EDGES, INITIAL
 from interlock_adapters.sql.schema.column_types import JsonText, UtcDateTime
-from interlock_adapters.sql.schema.held import DUE, OPEN_INDEXES, PARKED, is_open
+from interlock_adapters.sql.schema.held import (
+    AGING,
+    DUE,
+    OPEN_INDEXES,
+    ORDER,
+    PARKED,
+    RANKED,
+    is_open,
+)
 from interlock_adapters.sql.schema.indexes import partial_index
 from interlock_adapters.sql.schema.row_rules import LIVE, ROW_RULES, RUNNING, quoted
 
@@ -59,6 +67,14 @@ def _when(*, nullable: bool = True) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime, nullable=nullable))
 
 
+def _zero() -> Any:
+    zero = sa.text("0")
+    return Field(
+        default=0,
+        sa_column=Column(sa.BigInteger, nullable=False, server_default=zero),
+    )
+
+
 class JobRow(Base, table=True):
     """The `job` table: the fields of `interlock.job.Job`, and the writer's tokens."""
 
@@ -72,15 +88,14 @@ class JobRow(Base, table=True):
             partial_index(
                 f"ix_interlock_job_{name}",
                 *columns,
-                "priority DESC",
-                "id",
+                *ORDER,
                 where=is_open(name),
             )
             for name, columns in OPEN_INDEXES.items()
         ),
-        partial_index(
-            "ix_interlock_job_held", "held_by", "priority DESC", "id", where=PARKED
-        ),
+        partial_index("ix_interlock_job_held", "held_by", *ORDER, where=PARKED),
+        partial_index("ix_interlock_job_fair", "fair_key", where=RANKED),
+        partial_index("ix_interlock_job_aging", "next_age_at", where=AGING),
         partial_index(
             "ix_interlock_job_waiting", "queue", where=f"status = '{INITIAL}'"
         ),
@@ -141,6 +156,8 @@ class JobRow(Base, table=True):
     parent_id: str | None = None
     keys: dict[str, Any] | None = _json()
     when_full: str | None = None
+    fair_key: str | None = None
+    aging_s: float | None = None
 
     status: str
     reason: str | None = None
@@ -167,6 +184,9 @@ class JobRow(Base, table=True):
     exit_code: int | None = None
     exit_signal: int | None = None
     held_by: str | None = None  # why it is not worth a look: see `held`
+    urgency: int = _zero()  # the priority, and what waiting has added
+    turn: int = _zero()  # among jobs of an urgency: see `fairness`
+    next_age_at: datetime | None = _when()  # when the urgency grows by one
 
     # The tokens that every write of the engine presents, for the triggers to judge.
     write_seq: int
@@ -350,6 +370,15 @@ class RateRow(Base, table=True):
     attempt: int
     at: datetime = _when(nullable=False)
     free_at: datetime = _when(nullable=False)
+
+
+class TurnRow(Base, table=True):
+    """The last turn that jobs with a fairness key were given."""
+
+    __tablename__ = "interlock_turn"
+
+    fair_key: str = Field(primary_key=True)
+    turn: int = Field(sa_type=sa.BigInteger)
 
 
 class HoldRow(Base, table=True):

@@ -17,8 +17,11 @@ from interlock_adapters.sql.schema import guard_sql
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import (
+    AGING,
     DUE,
+    ORDER,
     PARKED,
+    RANKED,
     STARTABLE,
     is_open,
 )
@@ -26,8 +29,10 @@ from interlock_adapters.sql.schema.row_rules import RUNNING
 
 BARRIER: Final = 7_305_103  # held shared by claims: who changes a limit waits for them
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
-_ROW: Final = "id, name, queue, priority, run_at, expires_at, keys, when_full"
-_BEST: Final = "ORDER BY priority DESC, id"
+_ROW: Final = (
+    "id, name, queue, urgency, run_at, expires_at, keys, when_full, fair_key, turn"
+)
+_BEST: Final = f"ORDER BY {', '.join(ORDER)}"
 #: A claim's statements must stay on their indexes, with statistics or without. A
 #: disabled sort has a cost so high that it would start the JIT compiler.
 _PLANNER: Final = ", ".join(
@@ -116,22 +121,23 @@ def look(flavor: Flavor, source: str, *, has_without: bool = False) -> sa.TextCl
         f" UNION SELECT k.key FROM {own}"
         f" UNION SELECT {guard_sql.spoken(guard_sql.BASE, flavor)} FROM {own}"
     )
-    none = "'', '', 0, 0, 0, NULL, NULL"
+    none = "'', '', 0, 0, 0, NULL, NULL, NULL, 0"
     return sa.text(f"""
 WITH candidate AS MATERIALIZED ({jobs}),
 limited (key) AS MATERIALIZED ({limited})
-SELECT 'job' AS kind, id, name, queue, priority,
+SELECT 'job' AS kind, id, name, queue, urgency,
   CASE WHEN run_at > :now THEN 1 ELSE 0 END AS early,
   CASE WHEN expires_at < :now THEN 1 ELSE 0 END AS late,
-  CAST(keys AS TEXT), when_full FROM candidate
+  CAST(keys AS TEXT), when_full, fair_key, turn FROM candidate
 UNION ALL SELECT 'paused', name, {none} FROM interlock_queue
   WHERE paused AND name IN (SELECT queue FROM candidate)
 UNION ALL SELECT 'hold', target, {none} FROM interlock_hold
   WHERE released_at IS NULL AND (target IN (SELECT key FROM limited)
     OR target IN (SELECT 'key:' || key FROM limited))
 UNION ALL SELECT 'limit', key, '', '', max_running, rate_count, rate_period_s,
-  NULL, NULL FROM interlock_limit WHERE key IN (SELECT key FROM limited)
-UNION ALL SELECT 'slot', key, '', '', number, 0, 0, NULL, NULL FROM interlock_slot
+  NULL, NULL, NULL, 0 FROM interlock_limit WHERE key IN (SELECT key FROM limited)
+UNION ALL SELECT 'slot', key, '', '', number, 0, 0, NULL, NULL, NULL, 0
+  FROM interlock_slot
   WHERE key IN (SELECT key FROM limited)
 UNION ALL SELECT 'due', '', {none}
   WHERE EXISTS (SELECT 1 FROM interlock_job {_by(flavor, "due")}
@@ -181,8 +187,9 @@ SELECT name, queue FROM pair WHERE queue IS NOT NULL
         f" AND {_of_lane(columns, 'lane.')} {_BEST} LIMIT 1)"
     )
     return sa.text(
-        f"WITH head AS MATERIALIZED (SELECT lane.*, {head.format('priority')} AS"
-        f" priority, {head.format('id')} AS id FROM ({pairs}) AS lane)"
+        f"WITH head AS MATERIALIZED (SELECT lane.*, {head.format('urgency')} AS"
+        f" urgency, {head.format('turn')} AS turn, {head.format('id')} AS id"
+        f" FROM ({pairs}) AS lane)"
         f" SELECT {columns} FROM head WHERE id IS NOT NULL {_BEST} LIMIT :many"
     )
 
@@ -251,6 +258,58 @@ def give_slots_back(flavor: Flavor) -> sa.TextClause:
 def park(flavor: Flavor) -> sa.TextClause:
     """Return the UPDATE that parks open jobs on one cause."""
     return sa.text(f"UPDATE interlock_job SET held_by = :cause WHERE {by_ids(flavor)}")
+
+
+@cache
+def give_turn() -> sa.TextClause:
+    """Return the UPDATE that gives a waiting job its turn."""
+    return sa.text(
+        "UPDATE interlock_job SET turn = :turn WHERE id = :job_id"
+        f" AND CAST(status AS TEXT) = '{STARTABLE}'"
+    )
+
+
+@cache
+def ranked(flavor: Flavor) -> sa.TextClause:
+    """Return the query of how many jobs of `:keys` have a turn and may start."""
+    return sa.text(
+        "SELECT given.value AS fair_key, (SELECT count(*) FROM interlock_job"
+        f" {_by(flavor, 'fair')} WHERE {RANKED} AND fair_key = given.value"
+        f" AND turn > 0) AS many FROM {each(flavor, 'keys')} AS given"
+    )
+
+
+@cache
+def park_unranked(flavor: Flavor) -> sa.TextClause:
+    """Return the UPDATE that parks jobs of `:key` that have no turn."""
+    some = (
+        f"SELECT id FROM interlock_job {_by(flavor, 'fair')} WHERE {RANKED}"
+        f" AND fair_key = :key AND turn = 0 LIMIT :many{skip_locked(flavor)}"
+    )
+    which = f"= ANY(ARRAY({some}))" if flavor.is_postgres else f"IN ({some})"
+    return sa.text(f"UPDATE interlock_job SET held_by = :cause WHERE id {which}")
+
+
+@cache
+def age(flavor: Flavor) -> sa.TextClause:
+    """Return the UPDATE by which up to `:many` jobs have waited once more."""
+    some = (
+        f"SELECT id FROM interlock_job {_by(flavor, 'aging')} WHERE {AGING}"
+        f" AND next_age_at <= :now LIMIT :many{skip_locked(flavor)}"
+    )
+    if flavor.is_postgres:
+        which = f"= ANY(ARRAY({some}))"
+        waited_s = "extract(epoch FROM :now - next_age_at)"
+        times = f"CAST(floor({waited_s} / aging_s) AS bigint)"
+        after = f"make_interval(secs => aging_s * ({times} + 1))"
+    else:
+        which = f"IN ({some})"
+        times = "CAST((:now - next_age_at) / (aging_s * 1000000) AS INTEGER)"
+        after = f"CAST(aging_s * 1000000 * ({times} + 1) AS INTEGER)"
+    return sa.text(
+        f"UPDATE interlock_job SET urgency = urgency + {times} + 1,"
+        f" next_age_at = next_age_at + {after} WHERE id {which}"
+    ).bindparams(_NOW)
 
 
 @cache

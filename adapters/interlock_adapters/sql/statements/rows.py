@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -79,12 +79,21 @@ def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
         "failures": 0,
         "losses": 0,
         "kill_unconfirmed": False,
+        "urgency": job.priority,
+        "turn": 0,
+        "next_age_at": _next_age_at(job),
         "held_by": None if job.run_at <= now else "due",
         "write_seq": 0,
         "event": SUBMIT,
         "event_at": job.created_at,
         "actor": job.submitted_by or "client",
     }
+
+
+def _next_age_at(job: NewJob) -> datetime | None:
+    if job.aging_s is None:
+        return None
+    return job.run_at + timedelta(seconds=job.aging_s)
 
 
 #: (field, column, reader) of all that a row tells of a job.

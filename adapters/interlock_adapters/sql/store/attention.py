@@ -10,7 +10,7 @@ from interlock.core.lifecycle import INITIAL
 from interlock.core.records import Needs
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.schema.held import DUE, PARKED, is_open
+from interlock_adapters.sql.schema.held import AGING, DUE, PARKED, is_open
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.store.database import Database
 
@@ -34,7 +34,9 @@ SELECT {any_of("open", is_open("open"))} AS has_open,
   {any_of("expiry", late)} AS has_late, {any_of("held", PARKED)} AS has_parked,
   (SELECT min(run_at) FROM interlock_job {flavor.by_index("ix_interlock_job_due")}
    WHERE {DUE}) AS due,
-  (SELECT min(at) FROM interlock_opening) AS opening, {now} AS present
+  (SELECT min(at) FROM interlock_opening) AS opening,
+  {any_of("aging", f"{AGING} AND next_age_at <= {now}")} AS has_aging,
+  {now} AS present
 """)
     if flavor.now is None:
         query = query.bindparams(_NOW)
@@ -60,6 +62,6 @@ class Attention:
             claim=bool(row["has_open"]) or is_due,
             rescue=bool(row["has_running"]),
             expire=bool(row["has_late"]),
-            reopen=bool(row["has_parked"]) or is_due,
+            reopen=bool(row["has_parked"]) or bool(row["has_aging"]) or is_due,
             due_in_s=due_in_s,
         )

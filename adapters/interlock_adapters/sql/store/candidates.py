@@ -14,20 +14,23 @@ KEY: Final = "key:"  # causes: all slots are taken
 RATE: Final = "rate:"  # all starts of the time are used
 PAUSED: Final = "paused:"
 HOLD: Final = "hold:"
+FAIR: Final = "fair:"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """A waiting job."""
 
     id: str
     name: str
     queue: str
-    priority: int
+    urgency: int
     is_early: bool
     is_late: bool
     keys: tuple[Key, ...]  # that a limit may be set for
     when_full: str | None = None
+    fair_key: str | None = None
+    turn: int = 0  # of a fairness key; 0: none was given yet
 
     @property
     def may_drop(self) -> bool:
@@ -35,9 +38,14 @@ class Candidate:
         return self.when_full in MAY_DROP
 
     @property
-    def rank(self) -> tuple[int, str]:
+    def rank(self) -> tuple[int, int, str]:
         """The place in the order of starts."""
-        return -self.priority, self.id
+        return -self.urgency, self.turn, self.id
+
+    @property
+    def is_unranked(self) -> bool:
+        """Whether it waits for a turn."""
+        return self.fair_key is not None and self.turn == 0
 
 
 @dataclass(slots=True)
@@ -105,11 +113,12 @@ def facts_of(found: Iterable[Any]) -> Facts:
     facts = Facts()
     limits: dict[str, tuple[int | None, Rate | None]] = {}
     taken: dict[str, set[int]] = {}
-    for kind, text, name, queue, number, one, two, keys, when_full in found:
+    for kind, text, name, queue, number, one, two, keys, when_full, fair, turn in found:
         if kind == "job":
             own = keys_of(name, queue, json.loads(keys) if keys else None)
             job = Candidate(
-                text, name, queue, number, bool(one), bool(two), own, when_full
+                *(text, name, queue, number, bool(one), bool(two), own),
+                *(when_full, fair, turn),
             )
             facts.candidates.append(job)
         elif kind == "paused":

@@ -17,7 +17,7 @@ from interlock.core.job import Job
 from interlock.core.records import ClaimRequest
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.statements import claiming, rows, updates
-from interlock_adapters.sql.store import dropping, parking, rates
+from interlock_adapters.sql.store import dropping, fairness, parking, rates
 from interlock_adapters.sql.store.candidates import Candidate, Facts, facts_of
 
 _ROUNDS: Final = 3  # how often it looks again after it has parked what it saw
@@ -31,7 +31,7 @@ def is_any(connection: sa.Connection, request: ClaimRequest, flavor: Flavor) -> 
     if facts.has_due or len(facts.candidates) == size:
         return True
     return any(
-        _is_mine(job, request) or facts.cause(job) is not None
+        _is_mine(job, request) or job.is_unranked or facts.cause(job) is not None
         for job in facts.candidates
     )
 
@@ -62,7 +62,7 @@ def claim(
         connection, request, flavor, lease_now=lease_now, epoch=epoch, write=write
     )
     jobs, is_unfinished = this.run()
-    return sorted(jobs, key=lambda job: (-job.priority, job.id)), is_unfinished
+    return jobs, is_unfinished
 
 
 class _Claim:
@@ -94,12 +94,13 @@ class _Claim:
             if self._flavor.now is not None:
                 self._now = begun.now
         for _ in range(_ROUNDS):
-            facts = self._look(size)
+            facts = self._ranked(self._look(size), size)
             window = facts.candidates
             likely = _plan([j for j in window if _is_mine(j, self._request)], facts)
             is_full = len(window) == size
             if is_full and len(likely) < self._request.limit:
                 heads = self._heads(likely, facts)
+                heads = fairness.rank(self._connection, heads, self._flavor)
                 likely = _plan(heads, facts)
                 window = [*{*window, *heads}]
             started = self._start(likely, facts)
@@ -116,6 +117,16 @@ class _Claim:
         facts = self._window(size)
         if facts.has_due:
             parking.promote(self._connection, self._flavor, self._now, _DUE)
+            facts = self._window(size)
+        return facts
+
+    def _ranked(self, facts: Facts, size: int) -> Facts:
+        """Give turns to those that wait for one; look again behind what was parked."""
+        for _ in range(_ROUNDS):
+            before = facts.candidates
+            facts.candidates = fairness.rank(self._connection, before, self._flavor)
+            if len(facts.candidates) == len(before) or len(before) < size:
+                break
             facts = self._window(size)
         return facts
 
@@ -191,7 +202,10 @@ class _Claim:
             "p_lease_epoch": self._epoch,
         }
         found = self._connection.execute(updates.claim(self._flavor), values)
+        places = {job.id: job.rank for job in chosen}
         jobs = [rows.to_job(row, now=self._now) for row in found.mappings()]
+        jobs.sort(key=lambda job: places[job.id])
+        fairness.follow(self._connection, jobs, self._flavor)
         refused = set(ids) - {job.id for job in jobs}
         if refused and slots:
             self._give_back(refused)

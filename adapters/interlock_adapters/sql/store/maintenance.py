@@ -17,7 +17,7 @@ from interlock.ports.store import PURGE_BATCH
 from interlock_adapters.sql.schema import guard_sql, tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.schema.held import DUE, PARKED
+from interlock_adapters.sql.schema.held import AGING, DUE, PARKED
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
@@ -34,7 +34,9 @@ _HAS_HELD = (
     f"SELECT count(*) AS many FROM (SELECT 1 FROM interlock_job WHERE {PARKED}"
     " UNION ALL SELECT 1 FROM interlock_job"
     f" WHERE {DUE} AND run_at <= {{now}}"
-    " UNION ALL SELECT 1 FROM interlock_opening WHERE at <= {now} LIMIT 1) AS held"
+    " UNION ALL SELECT 1 FROM interlock_opening WHERE at <= {now}"
+    f" UNION ALL SELECT 1 FROM interlock_job WHERE {AGING} AND next_age_at <= {{now}}"
+    " LIMIT 1) AS held"
 )
 #: The slots of limits belong to the attempts that run, and to no others.
 _HAS_SLOTS = guard_sql.has_all("max_running", "interlock_slot", "{o}attempt")

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from interlock.core.limits import Rate
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.statements import claiming
-from interlock_adapters.sql.store import openings, parking, rates
-from interlock_adapters.sql.store.candidates import HOLD, KEY, PAUSED, RATE
+from interlock_adapters.sql.store import fairness, openings, parking, rates
+from interlock_adapters.sql.store.candidates import FAIR, HOLD, KEY, PAUSED, RATE
 
 BATCH: Final = 500  # the most jobs of one cause that are opened in a transaction
 _CAUSES: Final = 100  # looked at in one transaction
@@ -46,6 +46,8 @@ def reopen(
     is_through = len(causes) < _CAUSES
     is_more |= opened >= BATCH or not is_through or len(due) == _CAUSES
     rates.forget(connection, flavor, now)
+    aged = connection.execute(claiming.age(flavor), {"now": now, "many": BATCH})
+    is_more |= aged.rowcount == BATCH
     return Reopened("" if is_through else causes[-1], is_more, over)
 
 
@@ -96,6 +98,8 @@ def rooms_of(
         rooms[cause] = BATCH
         if cause in blocked or cause.startswith(f"{HOLD}job:"):
             rooms[cause] = 0
+        elif cause.startswith(FAIR):
+            rooms[cause] = fairness.room(connection, name, flavor)
         elif cause.startswith(KEY) and (limit := most.get(limited)) is not None:
             rooms[cause] = min(BATCH, limit - used.get(name, 0))
         elif cause.startswith(RATE) and (rate := allowed.get(limited)) is not None:

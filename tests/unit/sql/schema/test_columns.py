@@ -8,6 +8,7 @@ from interlock_adapters.sql.schema.tables import job
 
 #: Columns that only the store and its guards use.
 _OWN = {
+    *("urgency", "turn", "next_age_at"),
     *("held_by", "lease_epoch", "max_attempts", "retry_on_timeout"),
     *("event", "event_at", "event_reason", "actor", "write_attempt", "write_proof"),
     *("exit_code", "exit_signal"),

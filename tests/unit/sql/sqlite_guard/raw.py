@@ -20,9 +20,20 @@ SUBMITTED: Final = (
     *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
     *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
     *("rerun_of", "parent_id", "keys", "when_full"),
+    *("fair_key", "aging_s"),
 )
 #: Columns that only say how the last write was made, or when the next claim may look.
-FREE: Final = {"held_by", "progress", "event", "event_at", "event_reason", "actor"} | {
+FREE: Final = {
+    "urgency",
+    "turn",
+    "next_age_at",
+    "held_by",
+    "progress",
+    "event",
+    "event_at",
+    "event_reason",
+    "actor",
+} | {
     "write_seq",
     "write_attempt",
     "write_proof",

@@ -1,4 +1,4 @@
-"""Limit jobs by keys and by rates, and hold them."""
+"""Limit jobs by keys and by rates, hold them, and let them start by turns."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,19 +11,25 @@ depends_on = None
 
 _WHEN = sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite")
 _JSON = postgresql.JSON().with_variant(sa.Text(), "sqlite")
+_OPEN = "status = 'PENDING' AND coalesce(held_by, '{0}') = '{0}'"
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
     """Add the columns and tables; limits of names stay."""
+    _remove_triggers()
     for name, kind in (
         ("keys", _JSON),
         ("when_full", sa.String()),
         ("hold_by", sa.String()),
         ("hold_reason", sa.String()),
         ("hold_until", _WHEN),
+        ("fair_key", sa.String()),
+        ("aging_s", sa.Float()),
+        ("next_age_at", _WHEN),
     ):
         op.add_column("interlock_job", sa.Column(name, kind, nullable=True))
+    _order_by_turns()
     _widen_limits()
     op.create_table(
         "interlock_rate",
@@ -67,6 +73,58 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("cause", name=op.f("pk_interlock_opening")),
     )
     op.create_index("ix_interlock_opening_at", "interlock_opening", ["at"])
+
+
+def _remove_triggers() -> None:
+    """Let no trigger be rewritten, nor fire: those of this version come afterwards."""
+    connection = op.get_bind()
+    if connection.dialect.name == "postgresql":
+        op.execute("ALTER TABLE interlock_job DISABLE TRIGGER USER")
+        return
+    found = connection.exec_driver_sql(
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        " AND name LIKE 'interlock%'"
+    )
+    for (name,) in found.all():
+        op.execute(f"DROP TRIGGER {name}")
+
+
+def _order_by_turns() -> None:
+    """Add the order of starts, and make the indexes of waiting jobs anew."""
+    zero = sa.text("0")
+    for name in ("urgency", "turn"):
+        column = sa.Column(name, sa.BigInteger(), nullable=False, server_default=zero)
+        op.add_column("interlock_job", column)
+    op.create_table(
+        "interlock_turn",
+        sa.Column("fair_key", sa.String(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("fair_key", name=op.f("pk_interlock_turn")),
+    )
+    op.execute("UPDATE interlock_job SET urgency = priority WHERE status = 'PENDING'")
+    order = "urgency DESC, turn, id"
+    for name, columns, where in (
+        ("open", order, _OPEN.format("open")),
+        ("kind", f"name, {order}", _OPEN.format("kind")),
+        ("lane", f"name, queue, {order}", _OPEN.format("lane")),
+        (
+            "held",
+            f"held_by, {order}",
+            "status = 'PENDING' AND held_by IS NOT NULL AND held_by <> 'due'",
+        ),
+    ):
+        op.execute(f"DROP INDEX ix_interlock_job_{name}")
+        _index(name, columns, where)
+    fair = "status = 'PENDING' AND fair_key IS NOT NULL AND held_by IS NULL"
+    _index("fair", "fair_key", fair)
+    _index("aging", "next_age_at", "status = 'PENDING' AND next_age_at IS NOT NULL")
+
+
+def _index(name: str, columns: str, where: str) -> None:
+    op.execute(
+        f"CREATE INDEX ix_interlock_job_{name} ON interlock_job ({columns})"
+        f" WHERE {where}"
+    )
 
 
 def _widen_limits() -> None:
