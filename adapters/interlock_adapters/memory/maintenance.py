@@ -1,14 +1,16 @@
 """Maintenance of the store in memory: lost jobs, limits, purging, workers."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from interlock.core.errors import JobNotFound
 from interlock.core.guards import undeletable
 from interlock.core.job import Job
-from interlock.core.lifecycle import INITIAL, Event, row_of
+from interlock.core.lifecycle import INITIAL, Event, JobStatus, row_of
 from interlock.core.records import Fault, Lost, Needs, WorkerInfo
 from interlock.core.replay import faults
+from interlock.core.retention import Keep
 from interlock.ports.store import PURGE_BATCH
 from interlock_adapters.memory.limits import Limits
 from interlock_adapters.memory.records import Records
@@ -80,6 +82,30 @@ class Maintenance:
             for job in old[:limit]:
                 self._records.remove(job.id)
         return len(old[:limit])
+
+    def forget_ended(
+        self,
+        kept: Mapping[tuple[str, JobStatus], Keep],
+        after: str,
+        *,
+        now: datetime,
+    ) -> tuple[str, bool]:
+        """See `JobStore.forget_ended`."""
+        del after
+        with self._records.lock:
+            for (name, status), keep in kept.items():
+                ended = [
+                    job
+                    for job in self._records.jobs.values()
+                    if (job.name, job.status) == (name, status)
+                ]
+                ended.sort(key=lambda job: (job.finished_at, job.id))
+                excess = 0 if keep.jobs is None else len(ended) - keep.jobs
+                for place, job in enumerate(ended):
+                    age = now - (job.finished_at or now)
+                    if place < excess or (keep.age is not None and age > keep.age):
+                        self._records.remove(job.id)
+        return "", False
 
     def delete(self, job_id: str) -> None:
         """See `JobStore.delete`."""

@@ -57,7 +57,7 @@ class MemoryStore:
     `JobStore` are parts, which share the records.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:  # noqa: PLR0915  (a line each)
         self.records = records = Records(clock or SystemClock())
         self.together = records.together
         self._notes = Notes(records)
@@ -93,6 +93,7 @@ class MemoryStore:
         self.forget_worker = maintenance.forget_worker
         self.delete = maintenance.delete
         self.purge = maintenance.purge
+        self.forget_ended = maintenance.forget_ended
         self.verify = maintenance.verify
         feed = Feed(records)
         self.history_after = feed.history_after

@@ -31,7 +31,10 @@ from interlock.core.errors import (
     NotGuarded,
     UnknownJobName,
 )
+from interlock.core.lifecycle import JobStatus
 from interlock.core.limits import Limit
+from interlock.core.retention import Keep
+from interlock.core.retention import read as read_retention
 from interlock.core.retry import MAIN as MAIN  # noqa: PLC0414  (whoever imports it for jobs)
 from interlock.core.retry import Retry
 from interlock.jobs import declaration
@@ -66,6 +69,7 @@ class JobFunction(Generic[P, R_co]):
     concurrency: tuple[Limit, ...] = ()
     exclusive: tuple[str, ...] | None = None  # the names of parameters
     fairness_key: str | None = None
+    retention: Mapping[JobStatus, Keep] = field(default_factory=dict[JobStatus, Keep])
     run_as: str | None = None
     private_tmp: bool = False
 
@@ -200,6 +204,7 @@ def job(
     when_full: WhenFull = "wait",
     fairness_key: str | None = None,
     aging: float | None = None,
+    retention: Mapping[str, str | int] | None = None,
     run_as: str | None = None,
     private_tmp: bool = False,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
@@ -225,6 +230,7 @@ def job(
     when_full: WhenFull = "wait",
     fairness_key: str | None = None,
     aging: float | None = None,
+    retention: Mapping[str, str | int] | None = None,
     run_as: str | None = None,
     private_tmp: bool = False,
 ) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
@@ -259,6 +265,8 @@ def job(
             start by turns of its values.
         aging: seconds of waiting after which the priority is one higher, again and
             again; None: it stays.
+        retention: how long or how many ended jobs are kept, by status, such as
+            {"SUCCEEDED": "7d", "FAILED": 1000}; workers delete the others. None: all.
         run_as: the user of this machine whose rights the job has; None: the worker's.
             The worker must be root, or be this user.
         private_tmp: True gives the job an empty /tmp and /var/tmp of its own. The
@@ -283,6 +291,7 @@ def job(
     declaration.check_max_running(max_running)
     declaration.check_isolation(isolation)
     declaration.check_limits(limits)
+    kept = read_retention(retention)
     declaration.check_privileges(privileges)
     declaration.check_pass_env(pass_env, isolation)
     declaration.check_run_as(run_as)
@@ -306,6 +315,7 @@ def job(
             concurrency=tuple(concurrency),
             exclusive=excluding,
             fairness_key=fairness_key,
+            retention=kept,
             run_as=run_as,
             private_tmp=private_tmp,
         )

@@ -30,6 +30,7 @@ from interlock.core.records import (
     Search,
     WorkerInfo,
 )
+from interlock.core.retention import Keep
 from interlock.ports.feed import EventFeed, Statistics
 from interlock.ports.idempotency import IdempotencyKeys
 from interlock.ports.runner import Wakeup
@@ -266,6 +267,25 @@ class Administration(Protocol):
         They ended longer ago than `older_than`, the oldest first. `now` is the caller's
         clock; a store with a clock of its own goes by that.
         Jobs are deleted even if unfinished jobs name them in `rerun_of`.
+        """
+        ...
+
+    def forget_ended(
+        self,
+        kept: Mapping[tuple[str, JobStatus], Keep],
+        after: str,
+        *,
+        now: datetime,
+    ) -> tuple[str, bool]:
+        """Delete ended jobs that are not kept, a few; those that ended first go first.
+
+        Args:
+            kept: by name and status; jobs of other ones are left alone.
+            after: what the last call returned, "" at first.
+            now: the caller's clock; a store with a clock of its own goes by that.
+
+        Returns:
+            What to pass to the next call, and whether to call again soon.
         """
         ...
 

@@ -13,6 +13,8 @@ from interlock.core.errors import IllegalTransition, LimitReached
 from interlock.core.job import Job, Phase
 from interlock.core.lifecycle import Event, JobStatus, Proof, Reason
 from interlock.core.limits import Rate
+from interlock.core.records import Search
+from interlock.core.retention import Keep
 from interlock.testing.guard_cases import LEASE
 from interlock.testing.scenario import Scenario
 
@@ -320,6 +322,35 @@ class LimitsContract:
         assert scene.store.needs(now=scene.clock.now()).claim
         scene.store.reopen("", now=scene.clock.now())
         assert _ids(scene.claim("f")) == ["d", "b", "c"]
+
+    def test_ended_jobs_are_kept_as_long_or_as_many_as_they_say(
+        self, scene: Scenario
+    ) -> None:
+        for number in range(6):
+            for name in ("f", "g"):
+                job = scene.running(f"{name}{number}", name=name)
+                scene.apply(job, Event.SUCCEED, proof=Proof.INLINE)
+            scene.apply(scene.add(f"c{number}", name="f"), Event.CANCEL)
+            scene.clock.advance(10)
+        scene.add("waits", name="f")
+        kept = {
+            ("f", JobStatus.SUCCEEDED): Keep(age=timedelta(seconds=25)),
+            ("f", JobStatus.CANCELED): Keep(jobs=4),
+        }
+        after, is_more = "", True
+        while is_more:
+            after, is_more = scene.store.forget_ended(
+                kept, after, now=scene.clock.now()
+            )
+        left = sorted(_ids(list(scene.store.search(Search(limit=100)).items)))
+        assert left == [
+            *("c2", "c3", "c4", "c5"),
+            *("f4", "f5"),
+            *(f"g{number}" for number in range(6)),
+            "waits",
+        ]
+        assert scene.store.counts()[JobStatus.SUCCEEDED] == 8
+        assert scene.store.verify() == []
 
     def test_threads_never_exceed_slots_nor_rates(self, scene: Scenario) -> None:
         scene.store.set_limit("k:{n}", 2, Rate(5, 3600))

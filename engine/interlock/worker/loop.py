@@ -31,6 +31,7 @@ from interlock.worker.launching import launch
 from interlock.worker.reaper import Reaper
 from interlock.worker.registration import Registration, new_worker_id
 from interlock.worker.requests import Answer, answer_some, refuse
+from interlock.worker.retention import PAUSE_S, PERIOD_S, Retention
 from interlock.worker.salvage import store_each
 from interlock.worker.settings import WorkerSettings
 from interlock.worker.shutdown import Shutdown, Step
@@ -105,6 +106,13 @@ class Worker:
             is_needed=lambda: self._has_written,
         )
         self._has_written = True  # since stock was taken
+        self._retention = Retention(store, jobs)
+        self._forgetting = Duty(
+            name="forget ended jobs",
+            run=self._forget,
+            period_s=PERIOD_S,
+            is_needed=lambda: self._retention.is_needed,
+        )
         self._reopened_until = ""  # what the store returned last
         self._duties = (  # in the order of a turn
             Duty(
@@ -116,6 +124,7 @@ class Worker:
             self._renewal,
             self._looking,
             self._stocktaking,
+            self._forgetting,
         )
 
     @property
@@ -378,6 +387,10 @@ class Worker:
             self._stocktaking.next_at = now
         else:
             self._has_written = False
+
+    def _forget(self, now: float) -> None:
+        if self._retention.run(self._clock.now()):
+            self._forgetting.next_at = now + PAUSE_S
 
     def _shut_down(self) -> None:
         """Do what is due of a shutdown; it needs no store."""

@@ -11,7 +11,7 @@ from typing import IO, Any, TextIO, TypeVar
 
 import pytest
 
-from interlock import Engine, InvalidOption, Retry, job
+from interlock import Engine, InvalidOption, Limit, Retry, job
 from interlock.jobs.registry import registered
 from interlock.testing.inline import inline_engine
 
@@ -126,6 +126,21 @@ def test_a_function_inside_of_another_is_refused() -> None:
         ({"limits": {1: 5}}, "limits: 1. "),
         ({"limits": {"processes": 0}}, r"limits\['processes'\]: 0"),
         ({"privileges": "sudo"}, "privileges: 'sudo'. Use True or False"),
+        ({"concurrency": "api"}, "concurrency: 'api'. Use a list of limits"),
+        ({"concurrency": ["api"]}, "Use a list of limits"),
+        ({"concurrency": [Limit("a", 1), Limit("a", 2)]}, "each with another key"),
+        (
+            {"concurrency": [Limit("a:{nobody}", 1)]},
+            "concurrency: 'nobody'. Use a parameter of the function",
+        ),
+        ({"exclusive": "model"}, "exclusive: 'model'. Use True, False or names"),
+        ({"exclusive": []}, r"exclusive: \[\]. Use True, False or names"),
+        ({"exclusive": ["nobody"]}, "exclusive: 'nobody'. Use a parameter"),
+        ({"when_full": "drop"}, "when_full: 'drop'. Use one of"),
+        ({"fairness_key": "tenant"}, "fairness_key: 'tenant'. Use names"),
+        ({"fairness_key": "{nobody}"}, "fairness_key: 'nobody'. Use a parameter"),
+        ({"aging": 0}, "aging: 0. Use more than 0"),
+        ({"retention": {"FAILED": "soon"}}, "retention"),
         ({"pass_env": "PATH"}, "pass_env: 'PATH'. Use a collection of names"),
         ({"pass_env": ["A=1"]}, "pass_env: 'A=1'. Use names of environment"),
         ({"pass_env": ["LC_*"]}, r"pass_env: 'LC_\*'. Use names of environment"),
@@ -175,6 +190,31 @@ def test_options_are_checked_where_they_are_declared(
 ) -> None:
     with pytest.raises(InvalidOption, match=words):
         job(**{"name": "declared.refused", **options})(plain)
+
+
+def test_a_key_is_the_same_for_all_jobs_and_shows_no_secret() -> None:
+    try:
+        job(name="declared.one", concurrency=[Limit("k", 1)])(plain)
+        job(name="declared.two", concurrency=[Limit("k", 1, weight=1)])(plain)
+        with pytest.raises(
+            InvalidOption, match=r"'declared\.one' and 'declared\.three'"
+        ):
+            job(name="declared.three", concurrency=[Limit("k", 2)])(plain)
+        for options in (
+            {"exclusive": ["password"]},
+            {"concurrency": [Limit("k:{password}", 1)]},
+            {"fairness_key": "{password}"},
+        ):
+            with pytest.raises(InvalidOption, match="parameters that are not secret"):
+                job(name="declared.shown", secret=["password"], **options)(login)  # type: ignore[call-overload]  # any option
+    finally:
+        from interlock.jobs import registry  # noqa: PLC0415  (to leave it as it was)
+
+        for name in ("declared.one", "declared.two"):
+            registry._registered.pop(name, None)
+
+
+def login(user: str, password: str) -> None: ...
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ class Maintenance:
         if not found.is_terminal:
             raise undeletable(found)
         flavor = self._db.flavor
-        self._db.repeated(lambda connection: _delete(connection, [job_id], flavor))
+        self._db.repeated(lambda connection: delete(connection, [job_id], flavor))
 
     def purge(
         self, *, older_than: timedelta, now: datetime, limit: int = PURGE_BATCH
@@ -175,7 +175,7 @@ class Maintenance:
 
         def some(connection: sa.Connection) -> int:
             ids = list(connection.scalars(old))
-            _delete(connection, ids, self._db.flavor)
+            delete(connection, ids, self._db.flavor)
             return len(ids)
 
         return self._db.repeated(some, durable=False)
@@ -204,7 +204,8 @@ class Maintenance:
         return found
 
 
-def _delete(connection: sa.Connection, ids: list[str], flavor: Flavor) -> None:
+def delete(connection: sa.Connection, ids: list[str], flavor: Flavor) -> None:
+    """Delete ended jobs with all their records."""
     if flavor.is_postgres:  # whatever its statistics say: a few jobs of millions
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         connection.exec_driver_sql("SET LOCAL jit = off")

@@ -21,6 +21,7 @@ from interlock_adapters.sql.store.attention import Attention
 from interlock_adapters.sql.store.borrowed import borrowed
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.feed import Feed
+from interlock_adapters.sql.store.forgetting import Forgetting
 from interlock_adapters.sql.store.holds import Holds
 from interlock_adapters.sql.store.idempotency import IdempotencyKeys
 from interlock_adapters.sql.store.limits import Limits
@@ -76,6 +77,7 @@ class SqlStore:
         self.delete = maintenance.delete
         self.purge = maintenance.purge
         self.verify = maintenance.verify
+        self.forget_ended = Forgetting(database).forget_ended
         feed = Feed(database)
         self.history_after = feed.history_after
         self.feed = feed.feed
