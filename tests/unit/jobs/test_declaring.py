@@ -196,9 +196,7 @@ def test_a_key_is_the_same_for_all_jobs_and_shows_no_secret() -> None:
     try:
         job(name="declared.one", concurrency=[Limit("k", 1)])(plain)
         job(name="declared.two", concurrency=[Limit("k", 1, weight=1)])(plain)
-        with pytest.raises(
-            InvalidOption, match=r"'declared\.one' and 'declared\.three'"
-        ):
+        with pytest.raises(InvalidOption, match=r"\.one' and .*\.three'"):
             job(name="declared.three", concurrency=[Limit("k", 2)])(plain)
         for options in (
             {"exclusive": ["password"]},
@@ -206,7 +204,7 @@ def test_a_key_is_the_same_for_all_jobs_and_shows_no_secret() -> None:
             {"fairness_key": "{password}"},
         ):
             with pytest.raises(InvalidOption, match="parameters that are not secret"):
-                job(name="declared.shown", secret=["password"], **options)(login)  # type: ignore[call-overload]  # any option
+                job(name="declared.shown", secret=["password"], **options)(login)
     finally:
         from interlock.jobs import registry  # noqa: PLC0415  (to leave it as it was)
 
