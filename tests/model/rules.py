@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self, assert_never
 
-from interlock.core.lifecycle import TABLE, Event, Guard, StopCause, Transition
+from interlock.core.lifecycle import TABLE, Counter, Event, Guard, StopCause, Transition
 
 from .state import MAX_ATTEMPTS, MAX_LOSSES, Row
 
@@ -41,8 +41,12 @@ class Rules:
 
     def uncounted(self, event: Event) -> Self:
         """Return the rules under which `event` increments no column."""
+        return self.counting(event, None)
+
+    def counting(self, event: Event, counter: Counter | None) -> Self:
+        """Return the rules under which `event` increments another column."""
         table = tuple(
-            replace(row, counts=None) if row.event is event else row
+            replace(row, counts=counter) if row.event is event else row
             for row in self.table
         )
         return replace(self, table=table)
@@ -59,6 +63,7 @@ class Facts(NamedTuple):
     attempt: int | None = None
     proved: bool = False
     failed: bool = False
+    gave_back: bool = False
     domain_empty: bool = False
 
 
@@ -69,6 +74,7 @@ Predicate = Callable[[Row, Facts], bool]
 #: behaviour.
 UNMODELLED = frozenset({
     Guard.DUE, Guard.FRESH, Guard.OVERDUE, Guard.QUEUE_OPEN, Guard.SLOT_FREE,
+    Guard.BEFORE_DEADLINE, Guard.DEADLINE_MISSED, Guard.RETRY_IN_TIME,
 })  # fmt: skip
 
 
@@ -76,7 +82,14 @@ def predicate(guard: Guard) -> Predicate:  # noqa: PLR0911, PLR0912  (one arm a 
     """Return what `guard` means in the model; each guard has its arm here, once."""
     match guard:
         case (
-            Guard.DUE | Guard.FRESH | Guard.OVERDUE | Guard.QUEUE_OPEN | Guard.SLOT_FREE
+            Guard.DUE
+            | Guard.FRESH
+            | Guard.OVERDUE
+            | Guard.QUEUE_OPEN
+            | Guard.SLOT_FREE
+            | Guard.BEFORE_DEADLINE
+            | Guard.DEADLINE_MISSED
+            | Guard.RETRY_IN_TIME
         ):
             return lambda _row, _facts: True
         case Guard.HELD:
@@ -94,6 +107,8 @@ def predicate(guard: Guard) -> Predicate:  # noqa: PLR0911, PLR0912  (one arm a 
                 row.stop in (StopCause.CANCEL, StopCause.SHUTDOWN)
                 or (row.stop is None and facts.failed)
             )
+        case Guard.GAVE_BACK:
+            return lambda _, facts: facts.gave_back
         case Guard.MAY_RETRY:
             return lambda row, _: (
                 row.stop is None or (row.stop is StopCause.TIMEOUT and row.on_timeout)

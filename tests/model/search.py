@@ -92,8 +92,9 @@ class _Search:
 
 
 def _helps(step: Step) -> bool:
-    """Whether a job may count on it; nobody need cancel it, nor give it an expiry."""
-    return step.by not in (By.CLIENT, By.FAULT) and step.event is not Event.EXPIRE
+    """Whether a job may count on it; nobody need cancel it, nor limit its time."""
+    is_given = step.event in (Event.EXPIRE, Event.MISS_DEADLINE)
+    return step.by not in (By.CLIENT, By.FAULT) and not is_given
 
 
 def _told(before: State, step: Step) -> str:

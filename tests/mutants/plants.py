@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,7 @@ def forget_submits(patch: pytest.MonkeyPatch) -> None:
     """Acknowledge each tenth submit, and keep nothing of it."""
     real, submits = MemoryStore.add, count(1)
 
-    def add(self: MemoryStore, jobs: Sequence[NewJob], **named: object) -> list[Job]:
+    def add(self: MemoryStore, jobs: Sequence[NewJob], **named: Any) -> list[Job]:
         added = real(self, jobs, **named)
         if next(submits) % 10 == 0:
             for job in added:

@@ -9,6 +9,7 @@ from interlock.core.job import Job
 from interlock.core.lifecycle import INITIAL, Event, row_of
 from interlock.core.records import Fault, Lost, Needs, WorkerInfo
 from interlock.core.replay import faults
+from interlock.core.uniqueness import SPARED
 from interlock.ports.store import PURGE_BATCH
 from interlock_adapters.memory.records import Records
 
@@ -36,7 +37,9 @@ class Maintenance:
     def overdue(self, *, now: datetime, limit: int) -> list[Job]:
         """See `JobStore.overdue`."""
         waiting = self._records.select(INITIAL)
-        return [j for j in waiting if j.expires_at and j.expires_at < now][:limit]
+        late = [j for j in waiting if _is_past(j.expires_at, now)]
+        late += [j for j in waiting if _is_past(j.deadline_at, now) and j not in late]
+        return late[:limit]
 
     def reopen(self, after: str, *, now: datetime) -> tuple[str, bool]:
         """See `JobStore.reopen`: nothing is kept out of the way here."""
@@ -51,6 +54,7 @@ class Maintenance:
             rescue=bool(self._records.select(_RUNNING)),
             expire=bool(self.overdue(now=now, limit=1)),
             reopen=False,
+            prune=any(until < now - SPARED for _, until in self._records.keys.values()),
             due_in_s=None if due is None else (due - now).total_seconds(),
         )
 
@@ -116,3 +120,7 @@ class Maintenance:
                 for job in self._records.jobs.values()
                 for fault in faults(job, self._records.history[job.id])
             ]
+
+
+def _is_past(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment < now

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus, row_of
@@ -17,7 +17,7 @@ _RUNNING = row_of(Event.CLAIM).target
 _US = 1_000_000
 _UNDOABLE = (
     *("jobs", "unfinished", "history", "attempts", "log", "rejections", "lines"),
-    *("feed", "answers"),
+    *("feed", "answers", "keys"),
 )
 
 
@@ -41,6 +41,7 @@ class Records:
         self.last_position = 0  # that an entry was given
         self.feed: list[tuple[FeedPosition, HistoryEntry]] = []
         self.answers: dict[str, Answer] = {}
+        self.keys: dict[str, tuple[str, datetime]] = {}  # who keeps a unique key
 
     @contextmanager
     def together(self) -> Iterator[None]:

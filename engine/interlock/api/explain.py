@@ -22,6 +22,8 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR091
         case Phase.RETRY_WAIT:
             failed = f"Failed {job.failures} time(s)"
             return f"{failed}. The next attempt starts in {_in(job.run_at, now)}."
+        case Phase.SNOOZED:
+            return f"Snoozed: its function asked to go on in {_in(job.run_at, now)}."
         case Phase.QUEUED:
             return _queued(store, job, now)
         case Phase.EXECUTING:

@@ -33,9 +33,11 @@ class Event(StrEnum):
     CLAIM = "claim"
     CANCEL = "cancel"
     EXPIRE = "expire"
+    MISS_DEADLINE = "miss_deadline"
     SUCCEED = "succeed"
     FAIL = "fail"
     RETRY = "retry"
+    SNOOZE = "snooze"
     TIME_OUT = "time_out"
     FINISH_CANCEL = "finish_cancel"
     RELEASE = "release"
@@ -86,9 +88,13 @@ class Reason(StrEnum):
     SPAWN_ERROR = "spawn_error"
     LOST = "lost"
     TOO_LONG = "too_long"
+    DEADLINE = "deadline"
+    STALLED = "stalled"
+    SNOOZED = "snoozed"
     BEFORE_START = "before_start"
     WHILE_RUNNING = "while_running"
     EXPIRED = "expired"
+    REPLACED = "replaced"
     SHUTDOWN = "shutdown"
 
 
@@ -100,14 +106,19 @@ class Guard(StrEnum):
     QUEUE_OPEN = "its queue is not paused"
     SLOT_FREE = "a slot of its name is free"
     OVERDUE = "`expires_at < now`"
+    BEFORE_DEADLINE = "before its deadline"
+    DEADLINE_MISSED = "`deadline_at < now`"
+    RETRY_IN_TIME = "the next attempt would start before its deadline"
     HELD = "the caller's attempt is the job's attempt"
     LEASED = "the lease has not expired"
     NOT_STOPPED = "`stop_cause` is NULL"
     STOPPED_BY_TIMEOUT = "`stop_cause = TIMEOUT`"
     STOPPED_BY_SHUTDOWN = "`stop_cause = SHUTDOWN`"
     STOPPED_OR_FAILED = (
-        "`stop_cause` is CANCEL or SHUTDOWN, or the attempt failed by itself"
+        "`stop_cause` is CANCEL or SHUTDOWN, or the attempt ended by itself, without"
+        " success"
     )
+    GAVE_BACK = "the attempt gave itself back"
     MAY_RETRY = "`stop_cause` is NULL, or TIMEOUT with `on_timeout`"
     NOT_BY_TIMEOUT = "`stop_cause` is not TIMEOUT"
     CANCEL_REQUESTED = "a cancel is requested"
@@ -175,15 +186,19 @@ _P, _R = _S.PENDING, _S.RUNNING
 # fmt: off
 TABLE: Final = (
     _row(_E.CLAIM, _P, _R, _W.WORKER,
-         _G.DUE, _G.FRESH, _G.QUEUE_OPEN, _G.SLOT_FREE, counts=_C.ATTEMPT),
+         _G.DUE, _G.FRESH, _G.BEFORE_DEADLINE, _G.QUEUE_OPEN, _G.SLOT_FREE,
+         counts=_C.ATTEMPT),
     _row(_E.CANCEL, _P, _S.CANCELED, _W.CLIENT),
     _row(_E.EXPIRE, _P, _S.CANCELED, _W.REAPER, _G.OVERDUE),
+    _row(_E.MISS_DEADLINE, _P, _S.CANCELED, _W.REAPER, _G.DEADLINE_MISSED),
     _row(_E.SUCCEED, _R, _S.SUCCEEDED, _W.WORKER, _G.HELD, _G.NOT_STOPPED, _G.PROVED),
     _row(_E.FAIL, _R, _S.FAILED, _W.WORKER,
          _G.HELD, _G.LEASED, _G.NOT_STOPPED, _G.NO_CANCEL, _G.PROVED),
     _row(_E.RETRY, _R, _P, _W.WORKER,
-         _G.HELD, _G.LEASED, _G.FAILURES_LEFT, _G.NO_CANCEL, _G.MAY_RETRY, _G.PROVED,
-         counts=_C.FAILURES),
+         _G.HELD, _G.LEASED, _G.FAILURES_LEFT, _G.NO_CANCEL, _G.MAY_RETRY,
+         _G.RETRY_IN_TIME, _G.PROVED, counts=_C.FAILURES),
+    _row(_E.SNOOZE, _R, _P, _W.WORKER,
+         _G.HELD, _G.LEASED, _G.NOT_STOPPED, _G.NO_CANCEL, _G.GAVE_BACK, _G.PROVED),
     _row(_E.TIME_OUT, _R, _S.TIMEOUT, _W.WORKER,
          _G.HELD, _G.STOPPED_BY_TIMEOUT, _G.PROVED),
     _row(_E.FINISH_CANCEL, _R, _S.CANCELED, _W.WORKER,
@@ -218,7 +233,8 @@ STATUS_MEANING: Final = {
     _S.RUNNING: "Leased to one worker as one attempt.",
     _S.SUCCEEDED: "The function returned, and its result is stored.",
     _S.FAILED: "The job ended by itself, without success; `reason` says how.",
-    _S.TIMEOUT: "It ran longer than its timeout and no process of it is alive.",
+    _S.TIMEOUT: "It was stopped because it ran too long or stood still; no process of"
+    " it is alive.",
     _S.CANCELED: "Somebody canceled it, or it expired, and no process of it is alive.",
 }
 
@@ -227,10 +243,12 @@ EVENT_MEANING: Final = {
     _E.CLAIM: "A worker takes the job and starts a new attempt.",
     _E.CANCEL: "A client cancels a job that has not started.",
     _E.EXPIRE: "The job was not started before `expires_at`.",
+    _E.MISS_DEADLINE: "The job was still waiting at its deadline.",
     _E.SUCCEED: "The function returned a result.",
     _E.FAIL: "The attempt failed and there is no retry.",
     _E.RETRY: "The attempt failed for a passing reason; the job waits for its backoff.",
-    _E.TIME_OUT: "The attempt was stopped at its timeout.",
+    _E.SNOOZE: "The job raised `Snooze`: it goes on later; no budget is spent.",
+    _E.TIME_OUT: "The attempt was stopped: timeout, deadline, or no progress.",
     _E.FINISH_CANCEL: "The attempt of a job with a requested cancel has ended.",
     _E.RELEASE: "The worker shut down and gives the job back; no budget is spent.",
     _E.RESCUE: "The worker is gone; the job goes back and spends none of its retries.",
@@ -246,8 +264,8 @@ EVENT_MEANING: Final = {
 REASONS: Final = {
     _S.PENDING: frozenset({
         Reason.ERROR, Reason.EXIT_CODE, Reason.SIGNAL, Reason.OUT_OF_MEMORY,
-        Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.TOO_LONG, Reason.LOST,
-        Reason.SHUTDOWN,
+        Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.TOO_LONG, Reason.STALLED,
+        Reason.SNOOZED, Reason.LOST, Reason.SHUTDOWN,
     }),
     _S.RUNNING: frozenset[Reason](),
     _S.SUCCEEDED: frozenset({Reason.RETURNED}),
@@ -255,9 +273,12 @@ REASONS: Final = {
         Reason.ERROR, Reason.EXIT_CODE, Reason.SIGNAL, Reason.OUT_OF_MEMORY,
         Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.LOST,
     }),
-    _S.TIMEOUT: frozenset({Reason.TOO_LONG, Reason.LOST}),
+    _S.TIMEOUT: frozenset({
+        Reason.TOO_LONG, Reason.DEADLINE, Reason.STALLED, Reason.LOST,
+    }),
     _S.CANCELED: frozenset({
-        Reason.BEFORE_START, Reason.WHILE_RUNNING, Reason.EXPIRED, Reason.LOST,
+        Reason.BEFORE_START, Reason.WHILE_RUNNING, Reason.EXPIRED, Reason.DEADLINE,
+        Reason.REPLACED, Reason.LOST,
     }),
 }  # fmt: skip
 

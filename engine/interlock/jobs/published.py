@@ -114,6 +114,11 @@ class PublishedJob(JobFunction[..., object]):
         validator = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
         return [self._problem(error) for error in validator.iter_errors(dict(params))]
 
+    def _parameters(self) -> list[str] | None:
+        if self.schema.get("additionalProperties") is not False:
+            return None
+        return list(self.schema["properties"])
+
     def takes(self, name: str, value: object) -> bool:
         """Whether a parameter accepts a value."""
         properties = self.schema["properties"]

@@ -35,6 +35,10 @@ GUARDS: Final = {
         SQLITE: "4aa90e3dac0e5ef36c2a07428837c95969da0641e0cdc43a0c7f7f66ff663e71",
         POSTGRES: "0ff48bb476ed2dde789596fea58f1b08c53c4ce8a227d210256c0cc522618b16",
     },
+    "0007": {
+        SQLITE: "2719743ebf30ddfd64674614ea7736157e4eec62d2bd13413134f505f3718671",
+        POSTGRES: "bf08e3182bb25b0b09a0e9fff5d074baf37cb6a2ee54bd0b28c08133b9e62ebc",
+    },
 }
 HEAD: Final = max(GUARDS)
 #: Of the names of our tables, so that they live in an application's database.

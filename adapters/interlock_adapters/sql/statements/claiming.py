@@ -3,7 +3,7 @@
 Each partial index is worded for one kind of statement: PostgreSQL without statistics
 takes any index whose predicate a query implies, and sorts. It proves a predicate from
 the same words alone. No cause is called like an index: causes have a colon, or are
-`due` or `expired`. SQLite is told the index.
+`due`, `expired` or `overdue`. SQLite is told the index.
 
 One file, because the statements of a claim share their indexes and conditions.
 """
@@ -26,7 +26,7 @@ from interlock_adapters.sql.schema.row_rules import RUNNING
 
 BARRIER: Final = 7_305_103  # held shared by claims: who changes a limit waits for them
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
-_ROW: Final = "id, name, queue, priority, run_at, expires_at"
+_ROW: Final = "id, name, queue, priority, run_at, expires_at, deadline_at"
 _BEST: Final = "ORDER BY priority DESC, id"
 #: A claim's statements must stay on their indexes, with statistics or without. A
 #: disabled sort has a cost so high that it would start the JIT compiler.
@@ -111,7 +111,8 @@ WITH candidate AS MATERIALIZED ({jobs}),
 limited (key) AS MATERIALIZED (SELECT DISTINCT {KEY_OF_NAME} FROM candidate)
 SELECT 'job' AS kind, id, name, queue, priority,
   CASE WHEN run_at > :now THEN 1 ELSE 0 END AS early,
-  CASE WHEN expires_at < :now THEN 1 ELSE 0 END AS late FROM candidate
+  CASE WHEN expires_at < :now THEN 1 WHEN deadline_at < :now THEN 2 ELSE 0 END AS late
+  FROM candidate
 UNION ALL SELECT 'paused', name, '', '', 0, 0, 0 FROM interlock_queue
   WHERE paused AND name IN (SELECT queue FROM candidate)
 UNION ALL SELECT 'limit', key, '', '', max_running, 0, 0 FROM interlock_limit

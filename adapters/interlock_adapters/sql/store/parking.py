@@ -22,6 +22,7 @@ BATCH: Final = 500  # the most jobs of one cause that are opened in a transactio
 _CAUSES: Final = 100  # looked at in one transaction
 _CLOCK: Final = sa.text("SELECT clock_timestamp() AS now").columns(now=UtcDateTime)
 _KEY, _PAUSED = "key:", "paused:"
+_LATE: Final = (None, "expired", "overdue")
 
 
 class Candidate(NamedTuple):
@@ -32,7 +33,7 @@ class Candidate(NamedTuple):
     queue: str
     priority: int
     is_early: bool
-    is_late: bool
+    late: str | None  # the moment that has passed
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -56,7 +57,7 @@ class Facts:
         taken: set[tuple[str, int]] = set()
         for kind, key, name, queue, number, early, late in found:
             if kind == "job":
-                job = Candidate(key, name, queue, number, bool(early), bool(late))
+                job = Candidate(key, name, queue, number, bool(early), _LATE[late])
                 self.candidates.append(job)
             elif kind == "paused":
                 self.paused.add(key)
@@ -77,8 +78,8 @@ class Facts:
         """Return the cause that keeps a job from starting, None if there is none."""
         if job.is_early:
             return "due"
-        if job.is_late:
-            return "expired"
+        if job.late:
+            return job.late
         if job.queue in self.paused:
             return _PAUSED + job.queue
         full = (key for key in job.keys if self.free.get(key) == [])
@@ -238,7 +239,7 @@ def _rooms(
     rooms: dict[str, int] = {}
     for cause in causes:
         kind, _, name = cause.partition(":")
-        if cause == "expired":
+        if cause in _LATE:
             continue  # it waits for the reaper alone
         if kind == "paused":
             rooms[cause] = 0 if name in paused else BATCH

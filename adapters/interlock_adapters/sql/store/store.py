@@ -10,11 +10,8 @@ from interlock.core.errors import InterlockError, JobNotFound
 from interlock.core.guards import NOT_MOVES, refusal
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import row_of
-from interlock.core.records import (
-    ClaimRequest,
-    Note,
-    Running,
-)
+from interlock.core.records import ClaimRequest, Note, Running
+from interlock.core.uniqueness import NO_POLICIES, Unique
 from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
@@ -69,6 +66,7 @@ class SqlStore:
         self.forget_worker = maintenance.forget_worker
         self.delete = maintenance.delete
         self.purge = maintenance.purge
+        self.prune = maintenance.prune
         self.verify = maintenance.verify
         feed = Feed(database)
         self.history_after = feed.history_after
@@ -85,25 +83,25 @@ class SqlStore:
         self.keep = keys.keep
         self.forget = keys.forget
 
-    def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+    def add(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        unique: Mapping[str, Unique] = NO_POLICIES,
+        connection: object = None,
+    ) -> list[Job]:
         """See `JobStore.add`."""
-        now = self.database.clock.now()
-        is_own_clock = self.database.flavor.now is not None
+        now, flavor = self.database.clock.now(), self.database.flavor
         if connection is not None:
-            dialect, schema = self.database.flavor.dialect, self.database.schema
-            own = borrowed(connection, dialect)
-            return inserts.add(
-                own, jobs, now=now, schema=schema, is_own_clock=is_own_clock
-            )
+            own, schema = borrowed(connection, flavor.dialect), self.database.schema
+            return inserts.add(own, jobs, flavor, now=now, unique=unique, schema=schema)
         if len(jobs) == 1 and self.database.can_write_alone:
             write = self.database.write_alone
-            stored = inserts.add_alone(
-                write, jobs[0], now=now, is_own_clock=is_own_clock
-            )
+            stored = inserts.add_alone(write, jobs[0], now=now, flavor=flavor)
             if stored is not None:
                 return [stored]
         return self.database.repeated(
-            lambda own: inserts.add(own, jobs, now=now, is_own_clock=is_own_clock)
+            lambda own: inserts.add(own, jobs, flavor, now=now, unique=unique)
         )
 
     def claim(self, request: ClaimRequest) -> list[Job]:

@@ -30,6 +30,9 @@ FROZEN = {
     "0006_tally_and_place.py": (
         "2f5edb39b56be028074a2307927dac3982871630497b00948ab4e8c03dee16cd"
     ),
+    "0007_deadlines_and_unique_keys.py": (
+        "f393fa55b4dd6fc4c322999d391440139248ad90013e07fb8d2408e4580db41c"
+    ),
 }
 
 
