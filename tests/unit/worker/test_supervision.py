@@ -64,7 +64,7 @@ SPENT = replace(JOB, failures=1)
 ON_TIMEOUT = replace(JOB, retry=Retry(max_attempts=2, on_timeout=True))
 CASES: list[tuple[Supervised, float, Decision]] = [
     (seen(), 9.9, Wait()),
-    (seen(), 10.0, Ask(StopCause.TIMEOUT)),
+    (seen(), 10.0, Ask(StopCause.TIMEOUT, Reason.TOO_LONG)),
     (seen(cancel_requested=True), 10.0, Ask(StopCause.CANCEL)),
     (seen(shut_down=True), 0.0, Ask(StopCause.SHUTDOWN)),
     (seen(StopCause.CANCEL), 0.0, Signal(StopCause.CANCEL)),
