@@ -27,10 +27,18 @@ _PRESENT: Final = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
 
 
 def lock(execute: Execute, keys: Iterable[str], flavor: Flavor) -> None:
-    """Wait until no other transaction submits with these keys; locks end with ours."""
+    """Wait until no other transaction submits with these keys; locks end with ours.
+
+    In SQLite that is to begin to write, which a caller's driver does only before a
+    statement that starts with INSERT, UPDATE or DELETE (Python, `sqlite3`).
+    """
     causes = sorted({f"unique:{key}" for key in keys})
-    if flavor.is_postgres and causes:
+    if not causes:
+        return
+    if flavor.is_postgres:
         execute(claiming.lock_causes(), {"causes": causes})
+    else:
+        execute(sa.delete(unique).where(unique.c.key == ""))
 
 
 def holder(
