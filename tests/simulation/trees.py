@@ -15,6 +15,7 @@ class End(Enum):
 
     RETURNED = "returned"
     FAILED = "failed"
+    GAVE_BACK = "gave itself back"
     KILLED = "killed"
 
 

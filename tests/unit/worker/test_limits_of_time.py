@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from interlock.core.errors import IllegalTransition
-from interlock.core.guards import Facts
+from interlock.core.guards import Facts, unmet
 from interlock.core.job import Exit, Failure, Job, Move, NewJob
 from interlock.core.lifecycle import Event, Guard, JobStatus, Proof, Reason, StopCause
 from interlock.core.observations import ExitSeen, TreeDead
@@ -154,11 +154,10 @@ def test_where_the_stores_clock_is_ahead_the_store_says_that_it_is_too_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def judged(event: Event, job: Job, facts: Facts) -> Guard | None:
-        unmet = real(event, job, facts)
-        late = unmet is None and event is Event.RETRY
-        return Guard.RETRY_IN_TIME if late else unmet
+        found = unmet(event, job, facts)
+        late = found is None and event is Event.RETRY
+        return Guard.RETRY_IN_TIME if late else found
 
-    real = memory_store.unmet
     bench = Bench(deadline_s=60, retry=Retry(max_attempts=9))
     refused = IllegalTransition(
         JobStatus.RUNNING, Event.RETRY, [], job_id="j", unmet=Guard.RETRY_IN_TIME

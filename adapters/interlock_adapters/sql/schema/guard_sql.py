@@ -29,7 +29,7 @@ TRIGGER_FACTS: Final = {
     "attempt": "NEW.write_attempt",
     "proof": "NEW.write_proof",
     "failed": "NEW.error IS NOT NULL",
-    "gave_back": f"NEW.reason = '{Reason.SNOOZED}' AND NEW.error IS NULL",
+    "gave_back": f"NEW.reason = '{Reason.SNOOZED}'",
     "run_at": "NEW.run_at",
 }
 
