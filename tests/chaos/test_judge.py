@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -105,6 +105,14 @@ def test_a_sound_record_has_no_violation() -> None:
         ({"journal": ["start j 1", "start j 1", "end j 1"]}, "started twice"),
         ({"journal": ["start j 2", "end j 1"]}, "nobody claimed"),
         ({"journal": ["start j 1"]}, "which no journal knows"),
+        (
+            _history(SUBMIT, CLAIM, ("snooze", R, P, 1)),
+            "attempt 1 was snoozed, and did not ask for it",
+        ),
+        (
+            {"jobs": {"j": replace(JOB, deadline_at=NOW - timedelta(seconds=1))}},
+            "attempt 1 began after the deadline",
+        ),
         ({"calls": {"j": [Call(0, 1, (C, 1, True))]}}, "fits no order"),
         (
             {"calls": {"j": [Call(0, 1, (S, 1, False)), Call(2, 3, (R, 1, False))]}},

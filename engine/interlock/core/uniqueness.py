@@ -76,7 +76,7 @@ def replacing(old: Job, new: NewJob, now: datetime) -> Move:
     return Move(
         job_id=old.id,
         event=Event.CANCEL,
-        now=now,
+        now=max(now, old.created_at),  # it was stored while we waited, perhaps
         actor=new.submitted_by or "client",
         reason=Reason.REPLACED,
         text=f"replaced by job {new.id}",
