@@ -96,7 +96,7 @@ def new_job(
         stalled_after_s=options.get("stalled_after"),
         retry=options.get("retry") or Retry(),
         max_losses=options.get("max_losses") or 5,
-        unique_key=unique_keys.key_of(job.name, stored, options),
+        unique_key=unique_keys.key_of(job.name, stored, options, job.secret),
         idempotency_key=options.get("idempotency_key"),
         submitted_by=options.get("by"),
         metadata=dict(options.get("metadata") or {}),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from interlock.core.errors import InvalidOption
 from interlock.core.uniqueness import OnConflict, Unique
+from interlock.jobs.secret_names import first_secret
 
 if TYPE_CHECKING:
     from interlock.jobs.options import Options
@@ -34,26 +35,33 @@ def check_names(
     Args:
         unique: the option.
         names: the parameters of the function; None: it takes any.
-        secret: those of them that may not be shown.
+        secret: those of them that are declared secret.
 
     Raises:
         InvalidOption: a parameter does not exist, or is secret.
     """
     if not unique:
         return
-    wanted = secret if unique is True else unique
-    assert isinstance(wanted, Collection)  # noqa: S101  (for the type checker: checked)
-    for name in wanted:
-        if name in secret:
-            message = (
-                f"unique cannot use the secret parameter {name!r}: a unique key is "
-                "shown. Name the other parameters: unique=[...]. Nothing was stored."
-            )
-            raise InvalidOption.because("unique", message)
+    if unique is True:
+        _refuse_secrets(dict.fromkeys(names or secret), secret)
+        return
+    assert isinstance(unique, Collection)  # noqa: S101  (for the type checker: checked)
+    for name in unique:
+        _refuse_secrets({name: None}, secret)
         if names is not None and name not in names:
             listed = ", ".join(names) or "none: it has no parameters"
             allowed = f"parameters of the function ({listed})"
             raise InvalidOption("unique", name, allowed)
+
+
+def _refuse_secrets(params: Mapping[str, object], secret: Collection[str]) -> None:
+    name = first_secret(params, secret)
+    if name is not None:
+        message = (
+            f"unique cannot use the secret parameter {name!r}: a unique key is shown. "
+            "Name the other parameters: unique=[...]. Nothing was stored."
+        )
+        raise InvalidOption.because("unique", message)
 
 
 def check_together(options: "Options") -> None:
@@ -76,13 +84,23 @@ def check_together(options: "Options") -> None:
         raise InvalidOption("on_conflict", on_conflict, allowed)
 
 
-def key_of(name: str, params: Mapping[str, object], options: "Options") -> str | None:
-    """Return the unique key of a submit, None if it has none."""
+def key_of(
+    name: str,
+    params: Mapping[str, object],
+    options: "Options",
+    secret: Collection[str] = (),
+) -> str | None:
+    """Return the unique key of a submit, None if it has none.
+
+    Raises:
+        InvalidOption: it would show a secret, which may be deep in a parameter.
+    """
     unique = options.get("unique")
     if not unique:
         return options.get("unique_key")
     names = params if unique is True else set(unique)
     chosen = {each: value for each, value in params.items() if each in names}
+    _refuse_secrets(chosen, secret)
     text = json.dumps(chosen, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     key = f"{name}:{text}"
     if len(key) <= _MAX_KEY and key.isprintable():

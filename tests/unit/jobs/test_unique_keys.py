@@ -55,6 +55,18 @@ def test_no_secret_is_in_a_key(unique: Any) -> None:
     assert declared.options(unique=["user"]).defaults["unique"] == ["user"]
 
 
+def call_api(address: str, api_key: str = "") -> None: ...
+
+
+def test_what_is_named_like_a_secret_is_none_of_a_key() -> None:
+    with pytest.raises(InvalidOption, match="the secret parameter 'api_key'"):
+        job(name="unique.looks", unique=True)(call_api)
+    deep = {"login": [{"user": "anna", "pin": "1234"}]}
+    assert key_of("log_in", deep, {"unique": True}) is not None
+    with pytest.raises(InvalidOption, match="the secret parameter 'pin'"):
+        key_of("log_in", deep, {"unique": True}, ["pin"])
+
+
 def anything(**values: object) -> None: ...
 
 
