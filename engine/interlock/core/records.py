@@ -240,7 +240,7 @@ class QueueInfo:
     """One queue: its depth and whether claims are paused.
 
     A PENDING job is `ready` when its `run_at` has come. Before that it is `retrying`
-    after a failure or a loss, else `scheduled`, by the clock of the store.
+    after an attempt, else `scheduled`, by the clock of the store.
 
     Args:
         name: of the queue.
