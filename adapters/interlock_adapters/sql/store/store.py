@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -189,7 +190,8 @@ class SqlStore:
             return JobNotFound(move.job_id)
         now, epoch = self.database.lease_now(connection)
         live = row["lease_epoch"] == epoch and (row["lease_until_us"] or 0) > now
-        error = refusal(move, rows.to_job(row, now=move.now), lease_live=live)
+        judged = self._by_its_clock(connection, move)
+        error = refusal(judged, rows.to_job(row, now=judged.now), lease_live=live)
         connection.execute(
             sa.insert(tables.rejection).values(
                 job_id=move.job_id,
@@ -202,6 +204,15 @@ class SqlStore:
             )
         )
         return error
+
+    def _by_its_clock(self, connection: sa.Connection, move: Move) -> Move:
+        """Return a move with the times by which the database has judged it."""
+        clock = self.database.flavor.now
+        if clock is None:
+            return move
+        now = connection.execute(sa.text(f"SELECT {clock}")).scalar_one()
+        run_at = None if move.run_at is None else now + (move.run_at - move.now)
+        return replace(move, now=now, run_at=run_at)
 
     def renew(
         self, worker_id: str, attempts: Mapping[str, int], lease: timedelta
