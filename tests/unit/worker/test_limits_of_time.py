@@ -14,6 +14,7 @@ from interlock.core.lifecycle import Event, Guard, JobStatus, Proof, Reason, Sto
 from interlock.core.observations import ExitSeen, TreeDead
 from interlock.core.progress import Progress
 from interlock.core.retry import Retry
+from interlock.core.uniqueness import Unique
 from interlock.jobs.registry import JobFunction
 from interlock.ports.runner import Wakeup
 from interlock.testing.clock import ManualClock
@@ -118,6 +119,18 @@ def test_a_job_that_waits_until_its_deadline_is_canceled() -> None:
         JobStatus.CANCELED,
         Reason.DEADLINE,
     )
+
+
+def test_a_worker_prunes_keys_that_are_free() -> None:
+    bench = Bench()
+    now = bench.clock.now()
+    values = {"name": "other", "params": {}, "created_at": now, "run_at": now}
+    new = NewJob(id="k", unique_key="u", **values)  # type: ignore[arg-type]  # as named
+    bench.store.add([new], unique={"k": Unique(kept=timedelta(seconds=5))})
+    bench.advance(60)
+    assert bench.store.records.keys != {}
+    bench.advance(7)
+    assert bench.store.records.keys == {}
 
 
 def test_a_retry_that_would_come_too_late_is_a_failure_at_once() -> None:

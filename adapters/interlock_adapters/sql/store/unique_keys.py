@@ -96,7 +96,11 @@ def _in(delay: timedelta, flavor: Flavor, now: datetime) -> sa.ColumnElement[Any
 def replace(
     execute: Execute, old: Job, new: NewJob, flavor: Flavor, *, now: datetime
 ) -> Job:
-    """Cancel a job that waits: another one takes its place, and its key."""
+    """Cancel a job that waits: another one takes its place, and its key.
+
+    A free slot that it was opened for is passed on by the next `reopen`: a lock of
+    causes is taken before any row, and never after the lock of a key.
+    """
     move = replacing(old, new, now)
     facts = move_facts.of_move(move, lease_now=None, lease_epoch="")
     given = move_facts.parameter([facts], flavor)
