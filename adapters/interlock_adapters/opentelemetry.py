@@ -30,7 +30,10 @@ Attributes = dict[str, str | int]
 
 _FLUSH_S: Final = 1.0  # how long the end of a job's process waits for an exporter
 _AS_WANTED: Final = frozenset(
-    {Event.SUCCEED, Event.FINISH_CANCEL, Event.CANCEL_LOST, Event.RELEASE}
+    {
+        *(Event.SUCCEED, Event.FINISH_CANCEL, Event.CANCEL_LOST, Event.RELEASE),
+        Event.SNOOZE,
+    }
 )
 _log = logging.getLogger("interlock.tracing")
 _SYSTEM: Final = {"messaging.system": "interlock"}

@@ -32,7 +32,7 @@ from interlock.core.errors import (
 from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause
 from interlock.core.limits import Limit
 from interlock.core.progress import Progress
-from interlock.core.retry import PermanentError, Retry, TransientError
+from interlock.core.retry import PermanentError, Retry, Snooze, TransientError
 from interlock.jobs.context import Interrupted, JobContext, current_job
 from interlock.jobs.options import Options
 from interlock.jobs.registry import Call, JobFunction, job
@@ -114,6 +114,7 @@ __all__ = [
     "Rejection",
     "Retry",
     "SchemaMismatch",
+    "Snooze",
     "StopCause",
     "StoreUnavailable",
     "TransientError",

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from interlock import Limit, Retry, TransientError, current_job, job
+from interlock import Limit, Retry, Snooze, TransientError, current_job, job
 
 
 def _write(folder: str, what: str) -> None:
@@ -99,7 +99,10 @@ def rated(folder: str, kind: str, seconds: float, group: int = 0) -> int:
 
 @job(name="chaos.work", **OPTIONS)
 def work(folder: str, kind: str, seconds: float) -> int:
-    """Do as `kind` says: quick, slow, failing, hostile, or late: hostile too."""
+    """Do as `kind` says: quick, slow, failing, patient, hostile, or late: hostile too.
+
+    A patient one asks to go on later, at each attempt with an odd number.
+    """
     return _work(folder, kind, seconds)
 
 
@@ -108,6 +111,9 @@ def _work(folder: str, kind: str, seconds: float) -> int:
     _write(folder, "start")
     if kind == "failing" and current_job().attempt % 3 != 0:
         raise TransientError("on purpose")
+    if kind == "patient" and current_job().attempt % 2:
+        _write(folder, "snooze")
+        raise Snooze(0.1)
     if kind in {"hostile", "late"}:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if os.fork() == 0:

@@ -54,6 +54,8 @@ def judge(evidence: Evidence) -> list[str]:
             *_of_the_end(job, entries, evidence.alive.get(job_id, ())),
             *_of_the_history(entries),
             *_of_the_journal(job, lines[job_id]),
+            *_of_the_snoozes(entries, lines[job_id]),
+            *_of_the_deadline(job, entries),
             *unfit(entries, evidence.calls.get(job_id, ())),
         ]
         violations += [f"{job_id}: {fault}" for fault in faults]
@@ -121,3 +123,19 @@ def _of_the_journal(job: Job, lines: Sequence[tuple[str, int]]) -> Iterable[str]
         yield "an attempt that nobody claimed"
     if job.status is _SUCCEEDED and ("end", job.result) not in lines:
         yield f"SUCCEEDED with {job.result!r}, which no journal knows"
+
+
+def _of_the_snoozes(
+    entries: Sequence[HistoryEntry], lines: Sequence[tuple[str, int]]
+) -> Iterable[str]:
+    for entry in entries:
+        asked = ("snooze", entry.attempt) in lines
+        if entry.event == Event.SNOOZE and not asked:
+            yield f"attempt {entry.attempt} was snoozed, and did not ask for it"
+
+
+def _of_the_deadline(job: Job, entries: Sequence[HistoryEntry]) -> Iterable[str]:
+    for entry in entries:
+        is_claim = entry.event == Event.CLAIM
+        if is_claim and job.deadline_at is not None and entry.at > job.deadline_at:
+            yield f"attempt {entry.attempt} began after the deadline"

@@ -14,26 +14,30 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, get_args
 
 from e2e.processes import alive_of, below
 from interlock import (
+    DuplicateJob,
     Engine,
     IllegalTransition,
     InvalidOption,
     JobStatus,
     StoreUnavailable,
 )
+from interlock.jobs.options import OnConflict
+from interlock.jobs.registry import JobFunction
 from pace import deadline
 
 from . import chaos_jobs
 from .judge import Evidence, judge
 from .witness import Witness
 
+_P = ParamSpec("_P")
 LEASE_S = 2.0
 BACKLOG = 100
 WORKERS = 3
-KINDS = (*["quick"] * 5, "slow", "failing", "hostile", "late")
+KINDS = (*["quick"] * 5, "slow", "failing", "hostile", "late", "patient", "patient")
 TIMEOUT_S = 0.3
 NAMES = (*[chaos_jobs.work] * 4, chaos_jobs.exclusive, chaos_jobs.few)
 GROUPED = (chaos_jobs.keyed, chaos_jobs.latest, chaos_jobs.rated)
@@ -41,6 +45,8 @@ GROUPS = 20  # of exclusive jobs
 RATED = 3  # groups of a rate
 SIDE = "side"  # a queue that is paused now and then
 SHARE = 0.2  # of the jobs that go there, and of those that are due later
+KEYS = ("left", "right")  # of jobs that may exist once
+ON_CONFLICT: tuple[OnConflict, ...] = get_args(OnConflict)
 UNUSABLE = 5  # the exit code of a command whose store cannot be used
 
 
@@ -128,10 +134,29 @@ class Storm:
         if self.rng.random() < SHARE:
             ahead = timedelta(seconds=self.rng.uniform(0, LEASE_S))
             work = work.options(run_at=datetime.now(UTC) + ahead)
+        if self.rng.random() < SHARE:
+            work = work.options(deadline=self.rng.uniform(0.1, 5))
+        if self.rng.random() < SHARE:
+            work = self._unique(work)
         parameters = {"kind": kind, "seconds": seconds, **params}
-        handle = engine.submit(work, str(self.folder), **parameters)
+        try:
+            handle = engine.submit(work, str(self.folder), **parameters)
+        except DuplicateJob:
+            self.done["duplicates"] += 1
+            return
         self.ids.append(handle.id)
         self.done["jobs"] += 1
+
+    def _unique(self, work: JobFunction[_P, int]) -> JobFunction[_P, int]:
+        """Return the job with a key that others may have."""
+        unique = work.options(
+            unique_key=self.rng.choice(KEYS),
+            unique_for=self.rng.uniform(0.1, 1),
+            on_conflict=self.rng.choice(ON_CONFLICT[:3]),
+        )
+        if "run_at" in work.defaults or self.rng.random() < 1 / 2:
+            return unique
+        return unique.options(on_conflict="debounce")
 
     def _strike(self, engine: Engine) -> None:
         strike = self.rng.choices(

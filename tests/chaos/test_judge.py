@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -111,6 +111,14 @@ def test_a_sound_record_has_no_violation() -> None:
                 "rates": {"k": (0, 1.0)},
             },
             "k: 1 starts from",
+        ),
+        (
+            _history(SUBMIT, CLAIM, ("snooze", R, P, 1)),
+            "attempt 1 was snoozed, and did not ask for it",
+        ),
+        (
+            {"jobs": {"j": replace(JOB, deadline_at=NOW - timedelta(seconds=1))}},
+            "attempt 1 began after the deadline",
         ),
         ({"calls": {"j": [Call(0, 1, (C, 1, True))]}}, "fits no order"),
         (

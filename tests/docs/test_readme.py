@@ -27,14 +27,29 @@ def _block(words: str) -> str:
     return str(found)
 
 
-PAGE = (ROOT / "docs" / "job-process.md").read_text()
+def _blocks_of(page: str) -> list[str]:
+    text = (ROOT / "docs" / page).read_text()
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
 
 
 def test_the_blocks_of_the_page_about_processes_run(tmp_path: Path) -> None:
-    for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
+    for block in _blocks_of("job-process.md"):
         (tmp_path / "shop.py").write_text(block)
         done = _run(tmp_path, "shop.py")
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("page", ["retries.md", "unique-jobs.md"])
+def test_the_example_of_a_page_prints_what_the_page_says(
+    tmp_path: Path, page: str
+) -> None:
+    (block,) = _blocks_of(page)
+    (tmp_path / "shop.py").write_text(block)
+    done = _run(tmp_path, "shop.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = (ROOT / "docs" / page).read_text().partition("It prints ")[2]
+    for line in done.stdout.splitlines():
+        assert f"`{line}`" in said
 
 
 OWN_TABLES = """

@@ -28,6 +28,13 @@ def _nested(levels: int) -> object:
     return value
 
 
+@job(name="t.family.twice")
+def twice() -> list[str]:
+    """Submit what may exist once two times."""
+    keyed = child.options(unique=True, unique_for=60, on_conflict="return")
+    return [current_job().submit(keyed, 7).id for _ in range(2)]
+
+
 @job(name="t.family.parent")
 def parent(how: str) -> object:
     context = current_job()

@@ -65,6 +65,25 @@ def test_submit_prints_the_id_or_the_job(run: Run, engine: Engine) -> None:
     )
 
 
+def test_submit_takes_the_limits_of_time_and_the_key(run: Run, engine: Engine) -> None:
+    options = ("--deadline", "90", "--stalled-after", "7")
+    (job,) = run("submit", "t.add", "left=1", *options, "--json")
+    assert (job["stalled_after_s"], job["deadline_at"] > job["created_at"]) == (7, True)
+    shown = run("show", job["id"])
+    assert "deadline_at" in shown
+    unique = ("--unique", "--unique-for", "60", "--on-conflict")
+    first = run("submit", "t.add", "left=2", *unique, "raise").strip()
+    run("submit", "t.add", "left=2", *unique, "raise", code=2)
+    assert run("submit", "t.add", "left=2", *unique, "return").strip() == first
+    second = run("submit", "t.add", "left=2", *unique, "replace").strip()
+    assert engine.get(first).reason == "replaced"
+    by = ("--unique-by", "left", "--on-conflict", "replace")
+    assert engine.get(second).unique_key == 't.add:{"left":2}'
+    run("submit", "t.add", "left=2", "right=3", *by)
+    assert engine.get(second).reason == "replaced"
+    run("submit", "t.add", "left=2", *unique, "ignore", code=2)
+
+
 def test_submit_refuses_with_a_code_and_a_reason(run: Run) -> None:
     run("submit", "t.add", code=2)
     run("submit", "t.add", "left", code=2)

@@ -41,6 +41,12 @@ def test_a_refusal_reaches_the_job_as_the_error_that_it_is(working: Engine) -> N
     assert working.get(holder).unique_key == "one"
 
 
+def test_a_job_submits_what_may_exist_once(working: Engine) -> None:
+    first, second = working.submit(jobs.twice).result(deadline(30))
+    assert first == second
+    assert working.get(first).unique_key == f'{jobs.CHILD}:{{"number":7}}'
+
+
 def _children(engine: Engine) -> set[str]:
     """Return their ids: those of an earlier test may still run and change."""
     return {child.id for child in engine.search(name=jobs.CHILD, limit=1000).items}

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from interlock import Engine, InvalidParams, JobStatus, UnknownJobName
+from interlock import (
+    DuplicateJob,
+    Engine,
+    InvalidOption,
+    InvalidParams,
+    JobStatus,
+    UnknownJobName,
+)
 from pace import deadline
 
 from . import ending_jobs
@@ -29,6 +36,10 @@ TWICE = Retry(max_attempts=2, on=OSError)
 @job(name="depot.pack", queue="depot", timeout=30, retry=TWICE, secret=("pin",))
 def pack(day: date, boxes: list[Box], pin: str = "0000", **marks: int) -> str:
     return f"{day:%A} {sum(box.width for box in boxes)} {marks}"
+
+@job(name="depot.once", unique=["shelf"], unique_for=600, deadline=900)
+def once(shelf: str, note: str = "") -> str:
+    return shelf
 """
 
 
@@ -57,6 +68,21 @@ def test_a_published_job_has_the_options_of_its_worker(depot: Engine) -> None:
     assert (job.queue, job.timeout_s, job.priority) == ("depot", 30, 4)
     assert (job.retry.max_attempts, job.retry.on) == (2, ("builtins.OSError",))
     assert depot.rerun(handle.id).result(deadline(30)) == "Friday 5 {'fragile': 1}"
+
+
+def test_a_published_job_has_the_unique_key_of_its_worker(depot: Engine) -> None:
+    first = depot.submit("depot.once", {"shelf": "a", "note": "x"})
+    assert first.result(deadline(30)) == "a"
+    job = first.job()
+    assert job.unique_key == 'depot.once:{"shelf":"a"}'
+    assert job.deadline_at is not None
+    with pytest.raises(DuplicateJob) as taken:
+        depot.submit("depot.once", {"shelf": "a"})
+    assert taken.value.job_id == first.id
+    with pytest.raises(InvalidOption, match=r"'box'\. Use parameters of the"):
+        depot.submit("depot.once", {"shelf": "b"}, unique=["box"])
+    with pytest.raises(InvalidOption, match="the secret parameter 'pin'"):
+        depot.submit("depot.pack", {"day": "2026-11-27", "boxes": []}, unique=["pin"])
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,10 @@ def test_every_option_arrives(client: Client, engine: Engine) -> None:
         "expires_at": later + timedelta(hours=1),
         "retry": Retry(max_attempts=3, on=(OSError,), backoff=0.5, on_timeout=True),
         "max_losses": 2,
-        "unique_key": "u",
+        "deadline": 7200.5,
+        "stalled_after": 9.5,
+        "unique": ["left"],
+        "unique_for": 0.001,
         "idempotency_key": "i",
         "by": "anna",
         "metadata": {"team": ["a"]},
@@ -101,6 +104,8 @@ def test_every_option_arrives(client: Client, engine: Engine) -> None:
     ):
         far = engine.get(handle.id)
         assert replace(far, id=near.id, created_at=near.created_at) == near
+    assert near.unique_key == 't.add:{"left":1}'
+    assert near.deadline_at == later + timedelta(seconds=7200.5)
     (other,) = client.submit_many([(jobs.add.options(queue="z"), {"left": 2})])
     assert engine.get(other.id).queue == "z"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -92,6 +93,54 @@ def test_a_taken_unique_key_is_a_conflict_that_names_its_job(api: httpx.Client) 
     assert body["job_id"] == first["id"]
     call["options"]["on_conflict"] = "return"
     assert api.post("/v1/jobs", json=call).json()["id"] == first["id"]
+
+
+def test_a_job_with_the_same_parameters_is_replaced(
+    api: httpx.Client, engine: Engine
+) -> None:
+    options = {"unique": True, "unique_for": 60, "on_conflict": "replace", "by": "anna"}
+    call = {"name": "t.add", "params": {"left": 1}, "options": options}
+    first = api.post("/v1/jobs", json=call).json()
+    second = api.post("/v1/jobs", json=call).json()
+    assert second["unique_key"] == 't.add:{"left":1}'
+    old = api.get(f"/v1/jobs/{first['id']}").json()
+    assert (old["status"], old["reason"]) == ("CANCELED", "replaced")
+    assert old["cancel_reason"] == f"replaced by job {second['id']}"
+    page = api.get(f"/jobs/{second['id']}").text
+    assert "Unique key: <code>t.add:{&#34;left&#34;:1}</code>" in page
+    atomic = {"jobs": [call, call], "atomic": True}
+    stored = api.post("/v1/jobs/batch", json=atomic).json()["items"]
+    ids = [item["job"]["id"] for item in stored]
+    statuses = [api.get(f"/v1/jobs/{job_id}").json()["status"] for job_id in ids]
+    assert statuses == ["CANCELED", "PENDING"]
+    engine.cancel(ids[1])
+    body = problem(api.post("/v1/jobs", json=call), 409, "duplicate-job")
+    assert "keeps the key until" in body["detail"]
+
+
+def test_a_debounced_job_starts_later(api: httpx.Client) -> None:
+    options = {"unique": ["left"], "unique_for": 60, "on_conflict": "debounce"}
+    call: dict[str, Any] = {"name": "t.add", "params": {"left": 1}, "options": options}
+    job = api.post("/v1/jobs", json=call).json()
+    run_at = datetime.fromisoformat(job["run_at"])
+    assert run_at - datetime.fromisoformat(job["created_at"]) == timedelta(seconds=60)
+    del options["unique_for"]
+    problem(api.post("/v1/jobs", json=call), 422, "invalid-option")
+    options["unique"] = []
+    problem(api.post("/v1/jobs", json=call), 422, "invalid-request")
+
+
+def test_the_limits_of_time_are_shown(api: httpx.Client) -> None:
+    options = {"deadline": 90, "stalled_after": 7}
+    call = {"name": "t.add", "params": {"left": 1}, "options": options}
+    job = api.post("/v1/jobs", json=call).json()
+    deadline_at = datetime.fromisoformat(job["deadline_at"])
+    submitted = datetime.fromisoformat(job["created_at"])
+    assert deadline_at - submitted == timedelta(seconds=90)
+    assert job["stalled_after_s"] == 7
+    page = api.get(f"/jobs/{job['id']}").text
+    assert f"Deadline: {deadline_at:%Y-%m-%d %H:%M:%S}" in page
+    assert "Stopped after 7.0 s without progress" in page
 
 
 def test_canceling_a_waiting_job_is_done_at_once_and_may_be_repeated(

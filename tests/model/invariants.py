@@ -40,9 +40,11 @@ class Promise(StrEnum):
     TIMEOUT_HAPPENED = "TIMEOUT was a stop by timeout"
     CANCEL_HAPPENED = "a RUNNING job is CANCELED only on request"
     SUCCESS_IS_TOLD = "what returned before any stop is reported SUCCEEDED"
-    NO_FREE_RETURN = "going back to PENDING spends a budget, but for a shutdown"
+    NO_FREE_RETURN = (
+        "going back to PENDING spends a budget, but for a shutdown or snooze"
+    )
     FAILURES_FAILED = "a failure is spent on failing or on an `on_timeout`"
-    LOST_IS_LOST = "after its lease a worker renews, stops, fails and retries nothing"
+    LOST_IS_LOST = "after its lease a worker renews, stops, fails and returns nothing"
     GIVE_UP_LAST = "a job is given up with its last loss only"
     # Of the whole space.
     ENDS = "without fault or client every job that nobody holds can end"
@@ -95,10 +97,12 @@ def _became(status: JobStatus, before: Row, after: Row) -> bool:
     return after.status is status and before.status is not status
 
 
-def _free_return(before: Row, after: Row) -> bool:
+def _free_return(before: Row, after: Row, step: Step) -> bool:
     spent = (before.failures, before.losses) != (after.failures, after.losses)
     went_back = before.running and after.status is INITIAL
-    return went_back and not spent and before.stop is not StopCause.SHUTDOWN
+    was_given = step.exit is Exit.GAVE_BACK and before.stop is None
+    is_free = was_given or before.stop is StopCause.SHUTDOWN
+    return went_back and not spent and not is_free
 
 
 def _failed_or_timed_out(before: Row, step: Step) -> bool:
@@ -108,7 +112,11 @@ def _failed_or_timed_out(before: Row, step: Step) -> bool:
 
 
 _S = JobStatus
-_LOST_AFTER = frozenset({Event.RENEW, Event.STOP, Event.FAIL, Event.RETRY})
+_LOST_AFTER = frozenset(
+    {
+        *(Event.RENEW, Event.STOP, Event.FAIL, Event.RETRY, Event.SNOOZE),
+    }
+)
 _MOVES: Final[Mapping[Promise, Callable[[Row, Row, Step], bool]]] = {
     Promise.TERMINAL_IS_FINAL: lambda old, _new, _step: old.status in TERMINAL,
     Promise.STALE_IS_SILENT: lambda old, _, step: (
@@ -144,7 +152,7 @@ _MOVES: Final[Mapping[Promise, Callable[[Row, Row, Step], bool]]] = {
         and old.stop is None
         and new.status is not _S.SUCCEEDED
     ),
-    Promise.NO_FREE_RETURN: lambda old, new, _: _free_return(old, new),
+    Promise.NO_FREE_RETURN: _free_return,
     Promise.FAILURES_FAILED: lambda old, new, step: (
         new.failures > old.failures and not _failed_or_timed_out(old, step)
     ),

@@ -92,7 +92,8 @@ class Moves:
         facts = Facts(
             attempt=holder.attempt,
             proved=not holder.alive,
-            failed=holder.exit is Exit.FAILED,
+            failed=holder.exit in (Exit.FAILED, Exit.GAVE_BACK),
+            gave_back=holder.exit is Exit.GAVE_BACK,
         )
         for transition in self._allowed(Who.WORKER, state.row, facts):
             event = transition.event

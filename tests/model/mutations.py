@@ -5,7 +5,7 @@ Most are bugs that a job queue really had; the comment above names one.
 
 from typing import Final
 
-from interlock.core.lifecycle import TABLE, Event, Guard, Who
+from interlock.core.lifecycle import TABLE, Counter, Event, Guard, Who
 
 from .invariants import Promise
 from .rules import Rules
@@ -59,7 +59,7 @@ MUTATIONS: Final = {
         "worker: time_out",
     ),
     "going back to PENDING needs no proof": (
-        RULES.without(Guard.PROVED, Event.RETRY, Event.RELEASE),
+        RULES.without(Guard.PROVED, Event.RETRY, Event.RELEASE, Event.SNOOZE),
         Promise.ONE_TREE,
         CLAIM,
     ),
@@ -138,6 +138,26 @@ MUTATIONS: Final = {
         Promise.LOST_IS_LOST,
         "worker: retry",
     ),
+    "a snooze may come late": (
+        RULES.without(Guard.LEASED, Event.SNOOZE),
+        Promise.LOST_IS_LOST,
+        "worker: snooze",
+    ),
+    "a failure snoozes": (
+        RULES.without(Guard.GAVE_BACK),
+        Promise.NO_FREE_RETURN,
+        "worker: snooze",
+    ),
+    "a snooze ignores the cancel": (
+        RULES.without(Guard.NO_CANCEL, Event.SNOOZE),
+        Promise.CANCEL_HOLDS,
+        CLAIM,
+    ),
+    "a snooze ignores a stop": (
+        RULES.without(Guard.NOT_STOPPED, Event.SNOOZE),
+        Promise.TIMEOUT_IS_TRUE,
+        "worker: snooze",
+    ),
     # What the table counts.
     "claims of a job share a number": (
         RULES.uncounted(Event.CLAIM),
@@ -153,6 +173,11 @@ MUTATIONS: Final = {
         RULES.uncounted(Event.RESCUE),
         Promise.NO_FREE_RETURN,
         "reaper: rescue",
+    ),
+    "a snooze is a failure": (
+        RULES.counting(Event.SNOOZE, Counter.FAILURES),
+        Promise.FAILURES_FAILED,
+        "worker: snooze",
     ),
     "nobody ends the canceled jobs of lost workers": (
         RULES.lacking(Event.CANCEL_LOST),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self, assert_never
 
-from interlock.core.lifecycle import TABLE, Event, Guard, StopCause, Transition
+from interlock.core.lifecycle import TABLE, Counter, Event, Guard, StopCause, Transition
 
 from .state import MAX_ATTEMPTS, MAX_LOSSES, Row
 
@@ -41,8 +41,12 @@ class Rules:
 
     def uncounted(self, event: Event) -> Self:
         """Return the rules under which `event` increments no column."""
+        return self.counting(event, None)
+
+    def counting(self, event: Event, counter: Counter | None) -> Self:
+        """Return the rules under which `event` increments another column."""
         table = tuple(
-            replace(row, counts=None) if row.event is event else row
+            replace(row, counts=counter) if row.event is event else row
             for row in self.table
         )
         return replace(self, table=table)
@@ -59,6 +63,7 @@ class Facts(NamedTuple):
     attempt: int | None = None
     proved: bool = False
     failed: bool = False
+    gave_back: bool = False
     domain_empty: bool = False
 
 
@@ -70,6 +75,7 @@ Predicate = Callable[[Row, Facts], bool]
 UNMODELLED = frozenset({
     Guard.DUE, Guard.FRESH, Guard.OVERDUE, Guard.QUEUE_OPEN, Guard.GROUP_FREE,
     Guard.SLOT_FREE, Guard.RATE_FREE, Guard.MAY_DROP,
+    Guard.BEFORE_DEADLINE, Guard.DEADLINE_MISSED, Guard.RETRY_IN_TIME,
 })  # fmt: skip
 
 
@@ -79,6 +85,7 @@ def predicate(guard: Guard) -> Predicate:  # noqa: PLR0911, PLR0912  (one arm a 
         case (
             Guard.DUE | Guard.FRESH | Guard.OVERDUE | Guard.QUEUE_OPEN
             | Guard.GROUP_FREE | Guard.SLOT_FREE | Guard.RATE_FREE | Guard.MAY_DROP
+            | Guard.BEFORE_DEADLINE | Guard.DEADLINE_MISSED | Guard.RETRY_IN_TIME
         ):  # fmt: skip
             return lambda _row, _facts: True
         case Guard.NOT_ON_HOLD:
@@ -100,6 +107,8 @@ def predicate(guard: Guard) -> Predicate:  # noqa: PLR0911, PLR0912  (one arm a 
                 row.stop in (StopCause.CANCEL, StopCause.SHUTDOWN)
                 or (row.stop is None and facts.failed)
             )
+        case Guard.GAVE_BACK:
+            return lambda _, facts: facts.gave_back
         case Guard.MAY_RETRY:
             return lambda row, _: (
                 row.stop is None or (row.stop is StopCause.TIMEOUT and row.on_timeout)

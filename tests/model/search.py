@@ -92,9 +92,9 @@ class _Search:
 
 
 def _helps(step: Step) -> bool:
-    """Whether a job may count on it: nobody need cancel it, or let it not start."""
-    unstarted = (Event.EXPIRE, Event.DROP)
-    return step.by not in (By.CLIENT, By.FAULT) and step.event not in unstarted
+    """Whether a job may count on it: nobody need cancel it, nor end it unstarted."""
+    is_given = step.event in (Event.EXPIRE, Event.MISS_DEADLINE, Event.DROP)
+    return step.by not in (By.CLIENT, By.FAULT) and not is_given
 
 
 def _told(before: State, step: Step) -> str:

@@ -19,6 +19,7 @@ class Exit(StrEnum):
     NONE = "none"
     RETURNED = "returned"
     FAILED = "failed"
+    GAVE_BACK = "gave back"  # it asked to go on later
     KILLED = "killed"  # by its shim: asked to, fenced, or the shim itself was killed
 
 

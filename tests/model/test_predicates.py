@@ -25,7 +25,7 @@ ROWS = [
         *[BOOLS] * 3,
     )
 ]
-FACTS = [Facts(*facts) for facts in product((None, 0, 1), BOOLS, BOOLS, BOOLS)]
+FACTS = [Facts(*each) for each in product((None, 0, 1), BOOLS, BOOLS, BOOLS, BOOLS)]
 
 
 def _job(row: Row) -> Job:
@@ -59,6 +59,7 @@ def test_the_model_reads_a_guard_as_the_engine_does(guard: Guard) -> None:
                 attempt=facts.attempt,
                 proved=facts.proved,
                 failed=facts.failed,
+                gave_back=facts.gave_back,
                 domain_empty=facts.domain_empty,
             )
             assert holds(row, facts) is guards.holds(guard, job, known), (row, facts)

@@ -39,6 +39,14 @@ NEEDED: Final = {
         _G.MAY_RETRY: _P.FAILURES_FAILED,
         _G.PROVED: _P.ONE_TREE,
     },
+    _E.SNOOZE: {
+        _G.HELD: _P.ONE_TREE,
+        _G.LEASED: _P.LOST_IS_LOST,
+        _G.NOT_STOPPED: _P.TIMEOUT_IS_TRUE,
+        _G.NO_CANCEL: _P.CANCEL_HOLDS,
+        _G.GAVE_BACK: _P.NO_FREE_RETURN,
+        _G.PROVED: _P.ONE_TREE,
+    },
     _E.TIME_OUT: {
         _G.HELD: _P.DEAD_WHEN_SAID,
         _G.STOPPED_BY_TIMEOUT: _P.TIMEOUT_HAPPENED,
@@ -163,7 +171,7 @@ def test_every_end_of_an_attempt_has_a_report_that_is_accepted() -> None:
 def _ends() -> list[State]:
     """Return all proved ends of a leased attempt that its worker has to report."""
     bools = (False, True)
-    exits = (Exit.RETURNED, Exit.FAILED, Exit.KILLED)
+    exits = (Exit.RETURNED, Exit.FAILED, Exit.GAVE_BACK, Exit.KILLED)
     row = Row(JobStatus.RUNNING, 1, leased=True)
     return [
         State(

@@ -51,7 +51,7 @@ class World:
         killed = swept._replace(exit=Exit.KILLED)
         after = killed if holder.exit is Exit.NONE else swept
         if holder.exit is Exit.NONE and holder.link is not Link.DEAD:
-            for exit_ in (Exit.RETURNED, Exit.FAILED):
+            for exit_ in (Exit.RETURNED, Exit.FAILED, Exit.GAVE_BACK):
                 yield f"the job {exit_}", By.WORLD, holder._replace(exit=exit_)
             if holder.supervised:
                 yield from self._ordered(state, holder, killed)

@@ -101,7 +101,7 @@ MUTANTS: Final = {
     ),
     "a timeout counts from before the claim": Mutant(
         planted=(plants.time_from_the_question,),
-        seen_as="stopped by timeout after",
+        seen_as=r"stopped \(too_long\) after",
     ),
     "a deadline that cannot come any more keeps a worker awake": Mutant(
         planted=(plants.stay_armed,),
@@ -140,6 +140,29 @@ MUTANTS: Final = {
     "a claim does not look at the expiry": Mutant(
         planted=(without(frozenset({Guard.FRESH}), Event.CLAIM),),
         seen_as="started after it had expired",
+    ),
+    "a claim does not look at the deadline": Mutant(
+        planted=(without(frozenset({Guard.BEFORE_DEADLINE}), Event.CLAIM),),
+        seen_as="started after its deadline",
+        judged_as="began after the deadline",
+    ),
+    "a retry does not look at the deadline": Mutant(
+        planted=(
+            without(frozenset({Guard.RETRY_IN_TIME}), Event.RETRY),
+            plants.retry_at_any_time,
+        ),
+        seen_as="to be tried again after its deadline",
+    ),
+    "a failure is taken for a snooze": Mutant(
+        planted=(plants.snooze_failures,),
+        seen_as="snooze, but its tree: End.FAILED",
+        judged_as="was snoozed, and did not ask for it",
+        rules=_RULES.without(Guard.GAVE_BACK),
+        breaks=Promise.NO_FREE_RETURN,
+    ),
+    "a unique key is not looked up": Mutant(
+        planted=(plants.give_keys_to_everybody,),
+        seen_as="another live job has its key",
     ),
     "a submit is acknowledged and not kept": Mutant(
         planted=(plants.forget_submits,),

@@ -6,20 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
+from typing import Any
 
 import pytest
 
 from interlock.core import guards
 from interlock.core.guards import Facts
 from interlock.core.job import Job, Move, NewJob
-from interlock.core.lifecycle import INITIAL, Event, Guard, JobStatus, row_of
+from interlock.core.lifecycle import INITIAL, Event, Guard, JobStatus, Reason, row_of
 from interlock.core.records import Lost
 from interlock.worker import attempts, loop, moves, reaper, supervision
 from interlock.worker.settings import WorkerSettings
-from interlock.worker.supervision import Decision, Supervised
+from interlock.worker.supervision import Decision, Finish, Supervised
 from interlock_adapters.memory import MemoryStore
 from interlock_adapters.memory import rules as memory_rules
 from interlock_adapters.memory import store as memory_store
+from interlock_adapters.memory.unique_keys import UniqueKeys
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -98,6 +100,29 @@ def stay_armed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Supervised, "is_armed", armed)
 
 
+def retry_at_any_time(patch: pytest.MonkeyPatch) -> None:
+    """Do not compare the moment of a retry with the deadline."""
+    patch.setattr(moves, "_is_too_late", lambda _job, _run_at: False)
+
+
+def snooze_failures(patch: pytest.MonkeyPatch) -> None:
+    """Let an attempt that failed for a passing reason go back for nothing."""
+
+    def lenient(seen: Supervised, *, now: float) -> Decision:
+        decision = supervision.decide(seen, now=now)
+        if decision == Finish(Event.RETRY, Reason.ERROR):
+            return Finish(Event.SNOOZE, Reason.SNOOZED)
+        return decision
+
+    for decider in (attempts, moves):
+        patch.setattr(decider, "decide", lenient)
+
+
+def give_keys_to_everybody(patch: pytest.MonkeyPatch) -> None:
+    """Let nobody have a unique key."""
+    patch.setattr(UniqueKeys, "holder", lambda _self, _new, _wanted: None)
+
+
 def never_stop(patch: pytest.MonkeyPatch) -> None:
     """Ignore that the worker is told to stop."""
     patch.setattr(loop.Worker, "stop", lambda _self: None)
@@ -122,7 +147,7 @@ def forget_submits(patch: pytest.MonkeyPatch) -> None:
     """Acknowledge each tenth submit, and keep nothing of it."""
     real, submits = MemoryStore.add, count(1)
 
-    def add(self: MemoryStore, jobs: Sequence[NewJob], **named: object) -> list[Job]:
+    def add(self: MemoryStore, jobs: Sequence[NewJob], **named: Any) -> list[Job]:
         added = real(self, jobs, **named)
         if next(submits) % 10 == 0:
             for job in added:

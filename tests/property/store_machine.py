@@ -45,6 +45,8 @@ FACTS: Final = st.fixed_dictionaries(
         "error": st.none() | st.just(ERROR),
         "stop_cause": st.sampled_from(StopCause),
         "domain_empty": st.booleans(),
+        "gave_back": st.booleans(),
+        "again_in": st.sampled_from([0, 0, 2]),
     }
 )
 
@@ -55,6 +57,7 @@ NEW: Final = st.fixed_dictionaries(
         "priority": st.integers(0, 1),
         "run_in": st.sampled_from([0, 0, 1]),
         "expires_in": st.sampled_from([None, None, None, None, 4]),
+        "deadline_in": st.sampled_from([None, None, None, None, 5]),
         "tries": st.integers(1, 2),
         "on_timeout": st.booleans(),
         "max_losses": st.integers(1, 2),
@@ -104,6 +107,16 @@ class StoreMachine(RuleBasedStateMachine):
             **known,
         )
 
+    def brought(self, f: dict[str, Any]) -> dict[str, Any]:
+        """Return the facts that a move brings along."""
+        return {
+            "proved": f["proof"] is not None,
+            "failed": f["error"] is not None,
+            "gave_back": f["gave_back"],
+            "domain_empty": f["domain_empty"],
+            "run_at": self.clock.now() + timedelta(seconds=f["again_in"]),
+        }
+
     def running(self) -> int:
         return sum(job.status is CLAIM.target for job in self.model.values())
 
@@ -123,7 +136,7 @@ class StoreMachine(RuleBasedStateMachine):
             changes["finished_at"] = self.clock.now()
         if row.target is INITIAL and not row.is_internal:
             changes |= {"stop_cause": None, "worker_id": None}
-            changes["run_at"] = self.clock.now()
+            changes.setdefault("run_at", self.clock.now())
         if not row.is_internal:
             changes["kill_unconfirmed"] = False
         self.model[job.id] = replace(job, status=row.target, **changes)
@@ -149,13 +162,14 @@ class StoreMachine(RuleBasedStateMachine):
 
     def submit(self, new: dict[str, Any]) -> None:
         now = self.clock.now()
-        expires = new["expires_in"]
+        expires, deadline = new["expires_in"], new["deadline_in"]
         job = self.scene.add(
             name="f",
             queue="q",
             priority=new["priority"],
             run_at=now + timedelta(seconds=new["run_in"]),
             expires_at=None if expires is None else now + timedelta(seconds=expires),
+            deadline_at=None if deadline is None else now + timedelta(seconds=deadline),
             retry=Retry(max_attempts=new["tries"], on_timeout=new["on_timeout"]),
             max_losses=new["max_losses"],
         )
@@ -199,7 +213,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def send_what_is_allowed(self, data: st.DataObject) -> None:
         job, f = self.any_job(data), data.draw(FACTS)
-        facts = self.facts(job, **_brought(f), attempt=job.attempt)
+        facts = self.facts(job, **self.brought(f), attempt=job.attempt)
         allowed = [event for event in MOVES if self.allows(event, job, facts)]
         of_others = [e for e in allowed if row_of(e).who is not Who.CLIENT]
         choice = data.draw(st.sampled_from([of_others] * 5 + [allowed]))
@@ -218,17 +232,23 @@ class StoreMachine(RuleBasedStateMachine):
 
     def send(self, job: Job, event: Event, number: int, f: dict[str, Any]) -> None:
         attempt = None if row_of(event).who is Who.CLIENT else number
-        facts = self.facts(job, **_brought(f), attempt=attempt)
-        before = self.store.get(job.id)
-        move = self.scene.move(job, event, attempt=attempt, **f)
+        brought = self.brought(f)
+        facts = self.facts(job, **brought, attempt=attempt)
+        before, run_at = self.store.get(job.id), brought["run_at"]
+        said = {name: value for name, value in f.items() if name != "again_in"}
+        move = self.scene.move(job, event, attempt=attempt, run_at=run_at, **said)
         (after,) = self.store.commit([move])
         assert isinstance(after, Job) is self.allows(event, job, facts)
         if isinstance(after, InterlockError):
             assert self.store.get(job.id) == before
             assert self.store.rejections(job.id)[-1].why == str(after)
             return
-        stop = {"stop_cause": f["stop_cause"]} if event is Event.STOP else {}
-        self.change(job, event, **stop)
+        changes: dict[str, Any] = {}
+        if event is Event.STOP:
+            changes = {"stop_cause": f["stop_cause"]}
+        elif row_of(event).target is INITIAL:
+            changes = {"run_at": run_at}
+        self.change(job, event, **changes)
         if after.is_terminal:
             self.ended[job.id] = after
 
@@ -278,14 +298,6 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def histories_fold_to_their_rows(self) -> None:
         assert self.store.verify() == []
-
-
-def _brought(f: dict[str, Any]) -> dict[str, bool]:
-    return {
-        "proved": f["proof"] is not None,
-        "failed": f["error"] is not None,
-        "domain_empty": f["domain_empty"],
-    }
 
 
 def _modeled(job: Job) -> dict[str, object]:

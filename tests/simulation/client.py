@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final, cast
+from typing import Final, cast, get_args
 
 from interlock.api.engine import Engine
 from interlock.core.errors import (
+    DuplicateJob,
     IllegalTransition,
     InvalidOption,
     JobNotFound,
     StoreUnavailable,
 )
 from interlock.core.retry import Retry
-from interlock.jobs.options import Options
+from interlock.jobs.options import OnConflict, Options
 from interlock.jobs.registry import Call, JobFunction
 from interlock.ports.store import JobStore
 
@@ -26,6 +28,7 @@ from .processes import Process
 from .truth import Truth
 
 QUEUES: Final = ("fast", "slow")
+_ON_CONFLICT: Final[tuple[OnConflict, ...]] = get_args(OnConflict)
 
 
 class Client:
@@ -40,11 +43,13 @@ class Client:
 
     def run(self, until: float) -> None:
         """Work for so long."""
-        acts = (self._submit, self._cancel, self._pause, self._hold)
-        backlog = self._submit_backlog
+        acts = (
+            *(self._submit, self._cancel, self._pause, self._hold),
+            *(self._submit_backlog, self._submit_unique),
+        )
         while self._process.world.now < until:
             self._process.sleep(self._rng.expovariate(self._process.world.pace / 6))
-            (act,) = self._rng.choices([*acts, backlog], [6, 3, 0.3, 0.3, 0.2])
+            (act,) = self._rng.choices(acts, [6, 3, 0.3, 0.3, 0.2, 1])
             act()
 
     def _insist(self, call: Callable[[], object]) -> None:
@@ -81,13 +86,15 @@ class Client:
         return job.options(**options).call(
             seconds=round(rng.expovariate(1 / rng.choice([1, 10, long_s])), 3),
             failures=rng.randint(1, 3) if fails else 0,
+            snoozes=rng.randint(1, 3) if rng.random() < 0.15 else 0,
             passing=rng.random() < 0.8,
             stubborn=rng.random() < 0.3,
         )
 
     def _send(self, calls: list[Call[int]]) -> None:
         def submit() -> None:
-            with suppress(InvalidOption):  # it came too late for its `expires_at`
+            # It came too late for its `expires_at`, or another job has its key.
+            with suppress(InvalidOption, DuplicateJob):
                 handles = self._engine.submit_many(calls)
                 self._truth.acknowledged += [handle.id for handle in handles]
 
@@ -114,7 +121,25 @@ class Client:
             options["run_at"] = now + timedelta(seconds=rng.uniform(1, 60))
         elif rng.random() < 0.1:
             options["expires_at"] = now + timedelta(seconds=rng.uniform(1, 30))
+        if rng.random() < 0.15:
+            options["deadline"] = rng.uniform(1, 60)
+        if rng.random() < 0.1:
+            options["stalled_after"] = rng.choice([2.0, 10.0])
         return options
+
+    def _submit_unique(self) -> None:
+        """Submit a job with a key that others may have."""
+        rng = self._rng
+        call = self._call(work, 10)
+        options: Options = {
+            "unique_key": rng.choice("ab"),
+            "unique_for": rng.choice([0.5, 10.0]),
+            "on_conflict": rng.choice(_ON_CONFLICT),
+        }
+        if options["on_conflict"] == "debounce":
+            call.job.defaults.pop("run_at", None)
+            call.job.defaults.pop("expires_at", None)
+        self._send([replace(call, job=call.job.options(**options))])
 
     def _cancel(self) -> None:
         job_ids = self._truth.acknowledged[-12:]

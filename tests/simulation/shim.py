@@ -139,6 +139,11 @@ class Shim:
         if self.tree is None or self.tree.end is not None:
             return
         job = self.launch.job
+        if job.attempt <= int(str(job.params["snoozes"])):
+            delay_s = self._world.rng.choice([0.0, 1.0, 20.0])
+            asked = Failure(reason=Reason.SNOOZED, message="later", delay_s=delay_s)
+            self._exit(End.GAVE_BACK, ExitSeen(exit=Exit(code=1), failure=asked))
+            return
         if job.attempt > int(str(job.params["failures"])):
             self._exit(End.RETURNED, ExitSeen(exit=Exit(code=0), result=job.attempt))
             return

@@ -9,6 +9,7 @@ from interlock.core.errors import InterlockError
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import Event, row_of
 from interlock.core.records import ClaimRequest, Lost
+from interlock.core.uniqueness import Unique
 from interlock_adapters.memory import MemoryStore
 
 from .world import HostClock
@@ -60,9 +61,9 @@ class WatchedStore(MemoryStore):
         ]
         return [lost for lost in running if not lost.job.kill_unconfirmed][:limit]
 
-    def _add(self, new: NewJob) -> Job:
+    def _add(self, new: NewJob, wanted: Unique) -> Job:
         is_new = new.id not in self.records.jobs
-        job = super()._add(new)
+        job = super()._add(new, wanted)
         if is_new and job.id == new.id:
             self.watcher.added(job)
         return job

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from interlock.core.job import Job
-from interlock.core.lifecycle import Event, JobStatus, Proof, StopCause, row_of
+from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause, row_of
 from interlock.core.limits import Rate
 from interlock.core.records import ClaimRequest, Hold
 from interlock.testing.scenario import Scenario
@@ -161,7 +161,50 @@ def a_success_that_failed(stage: Stage) -> None:
 def a_timeout_that_came_early(stage: Stage) -> None:
     job, _ = stage.start(timeout_s=5.0)
     stage.world.run(4.9)
-    stage.apply(job, Event.STOP, stop_cause=StopCause.TIMEOUT)
+    stage.apply(job, Event.STOP, stop_cause=StopCause.TIMEOUT, reason=Reason.TOO_LONG)
+
+
+def a_deadline_that_came_early(stage: Stage) -> None:
+    moment = stage.clock.now() + timedelta(seconds=5)
+    job, _ = stage.start(deadline_at=moment)
+    stage.world.run(4.9)
+    stage.apply(job, Event.STOP, stop_cause=StopCause.TIMEOUT, reason=Reason.DEADLINE)
+
+
+def an_attempt_that_did_not_stand_still(stage: Stage) -> None:
+    job, _ = stage.start(stalled_after_s=5.0)
+    stage.world.run(4.9)
+    stage.apply(job, Event.STOP, stop_cause=StopCause.TIMEOUT, reason=Reason.STALLED)
+
+
+def a_start_after_the_deadline(stage: Stage) -> None:
+    job, _ = stage.start()
+    earlier = stage.clock.now() - timedelta(seconds=1)
+    stage.truth.claimed(replace(job, deadline_at=earlier))
+
+
+def a_retry_after_the_deadline(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.forest.end(tree, End.FAILED)
+    stage.forest.fell(tree)
+    now = stage.clock.now()
+    later = replace(job, deadline_at=now, run_at=now + timedelta(seconds=1))
+    move = stage.move(job, Event.RETRY, proof=Proof.NAMESPACE)
+    stage.truth.moved(job, move, replace(later, status=row_of(Event.RETRY).target))
+
+
+def a_snooze_that_nobody_asked_for(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.forest.end(tree, End.FAILED)
+    stage.forest.fell(tree)
+    stage.apply(job, Event.SNOOZE, proof=Proof.NAMESPACE)
+
+
+def two_jobs_with_a_key(stage: Stage) -> None:
+    job = stage.submitted(unique_key="u")
+    other = stage.submitted()
+    stage.force(other, unique_key="u")
+    stage.truth.added(job)
 
 
 def a_success_after_a_stop(stage: Stage) -> None:
@@ -244,7 +287,13 @@ PLANTED: Final[dict[Callable[[Stage], None], str]] = {
     a_start_that_came_late: "started after it had expired",
     an_end_before_death: "PENDING while a tree of it lives",
     a_success_that_failed: "succeed, but its tree: End.FAILED",
-    a_timeout_that_came_early: "stopped by timeout after 4.900 s",
+    a_timeout_that_came_early: "stopped (too_long) after 4.900 s",
+    a_deadline_that_came_early: "stopped (deadline) after 4.900 s",
+    an_attempt_that_did_not_stand_still: "stopped (stalled) after 4.900 s",
+    a_start_after_the_deadline: "started after its deadline",
+    a_retry_after_the_deadline: "to be tried again after its deadline",
+    a_snooze_that_nobody_asked_for: "snooze, but its tree: End.FAILED",
+    two_jobs_with_a_key: "another live job has its key u",
     a_success_after_a_stop: "succeed after a committed stop",
     a_stale_write: "a stale attempt wrote stop",
     a_write_after_the_end: "cancel changed a terminal row",

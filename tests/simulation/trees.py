@@ -15,6 +15,7 @@ class End(Enum):
 
     RETURNED = "returned"
     FAILED = "failed"
+    GAVE_BACK = "gave itself back"
     KILLED = "killed"
 
 
@@ -57,8 +58,9 @@ class Forest:
     def end(self, tree: Tree, how: End) -> None:
         """End a main process; what it started may live on."""
         tree.end = how
-        if how is End.RETURNED:
-            self.journal.append(f"end {tree.job_id} {tree.attempt}")
+        what = {End.RETURNED: "end", End.GAVE_BACK: "snooze"}.get(how)
+        if what is not None:
+            self.journal.append(f"{what} {tree.job_id} {tree.attempt}")
 
     def fell(self, tree: Tree) -> None:
         """Let the last process of a tree be dead."""

@@ -15,6 +15,7 @@ from interlock.core.lifecycle import (
     TERMINAL,
     Event,
     JobStatus,
+    Reason,
     StopCause,
     Who,
     row_of,
@@ -29,7 +30,11 @@ from .world import World
 
 _RUNNING: Final = row_of(Event.CLAIM).target
 #: How the main process of an attempt ended if a worker reports this.
-_TOLD: Final = {Event.SUCCEED: End.RETURNED, Event.FAIL: End.FAILED}
+_TOLD: Final = {
+    Event.SUCCEED: End.RETURNED,
+    Event.FAIL: End.FAILED,
+    Event.SNOOZE: End.GAVE_BACK,
+}
 #: What a job may end as after an accepted cancel: the others came first.
 _AFTER_CANCEL: Final = {JobStatus.CANCELED, JobStatus.SUCCEEDED, JobStatus.TIMEOUT}
 _LOOK_S: Final = 5.0
@@ -86,6 +91,10 @@ class Truth:
         """Learn of a new job; its id differs from run to run, its label does not."""
         self._labels[job.id] = str(job.metadata["label"])
         self._tell(job, "is submitted")
+        live = self._store.records.unfinished.values()
+        key = job.unique_key
+        if key is not None and sum(each.unique_key == key for each in live) > 1:
+            self._violate(job.id, f"another live job has its key {key}")
 
     def claimed(self, job: Job) -> None:
         """Judge a claim."""
@@ -117,6 +126,8 @@ class Truth:
             self._violate(job.id, "started before it was due")
         if job.expires_at is not None and job.expires_at < started:
             self._violate(job.id, "started after it had expired")
+        if job.deadline_at is not None and job.deadline_at < started:
+            self._violate(job.id, "started after its deadline")
 
     def _judge_the_rate(
         self, job_id: str, key: str, rate: Rate, started: datetime
@@ -156,8 +167,12 @@ class Truth:
             self._violate(after.id, f"{move.event}, but its tree: {end}")
         if move.stop_cause is StopCause.TIMEOUT:
             ran_s = self._world.now - claim.at + _ROUNDING_S
-            if after.timeout_s is None or ran_s < after.timeout_s:
-                self._violate(after.id, f"stopped by timeout after {ran_s:.3f} s")
+            allowed_s = _allowed_s(after, move.reason)
+            if allowed_s is None or ran_s < allowed_s:
+                what = f"stopped ({move.reason}) after {ran_s:.3f} s"
+                self._violate(after.id, what)
+        if move.event is Event.RETRY and _is_late(after):
+            self._violate(after.id, "to be tried again after its deadline")
 
     def born(self, tree: Tree) -> None:
         """Judge a tree that has just been planted."""
@@ -209,3 +224,20 @@ class Truth:
         for sentence in judge(evidence):
             job_id, _, what = sentence.partition(": ")
             self._violate(job_id, f"the judge says: {what}")
+
+
+def _allowed_s(job: Job, why: Reason | None) -> float | None:
+    """Return how long an attempt may run before it is stopped for a reason."""
+    match why:
+        case Reason.TOO_LONG:
+            return job.timeout_s
+        case Reason.STALLED:
+            return job.stalled_after_s
+        case Reason.DEADLINE if job.deadline_at and job.started_at:
+            return (job.deadline_at - job.started_at).total_seconds()
+        case _:
+            return None
+
+
+def _is_late(job: Job) -> bool:
+    return job.deadline_at is not None and job.run_at > job.deadline_at

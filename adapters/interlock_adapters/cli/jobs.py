@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -18,7 +18,6 @@ from interlock.core import json_limits
 from interlock.core.errors import InvalidOption, UnknownJobName, WaitTimeout
 from interlock.core.job import Job
 from interlock.jobs import published, serialize
-from interlock.jobs.options import Options
 from interlock.jobs.redaction import Redaction
 from interlock.jobs.registry import registered
 from interlock_adapters.cli import context, show
@@ -33,6 +32,7 @@ from interlock_adapters.cli.context import (
 )
 
 if TYPE_CHECKING:
+    from interlock.jobs.options import Options
     from interlock_adapters.http.client import Client
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the job has ended")]
@@ -184,6 +184,30 @@ def submit(
         str | None,
         typer.Option(help="Refuse if another job that has not ended has this key"),
     ] = None,
+    unique: Annotated[
+        bool,
+        typer.Option("--unique", help="Make the unique key of all parameters"),
+    ] = False,
+    unique_by: Annotated[
+        list[str] | None,
+        typer.Option(help="Make it of this parameter; repeat it for more"),
+    ] = None,
+    unique_for: Annotated[
+        float | None,
+        typer.Option(help="Seconds for which the key stays taken, in any case"),
+    ] = None,
+    on_conflict: Annotated[
+        str | None,
+        typer.Option(
+            help="If the key is taken: raise, return, replace or debounce",
+        ),
+    ] = None,
+    deadline: Annotated[
+        float | None, typer.Option(help="Seconds for all attempts together")
+    ] = None,
+    stalled_after: Annotated[
+        float | None, typer.Option(help="Seconds without progress, and it is stopped")
+    ] = None,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -192,13 +216,21 @@ def submit(
         context.errors_as_exit_codes(),
         context.desk(database, server, module, create=True) as engine,
     ):
-        options = Options(unique_key=unique_key, by=by)
-        if timeout is not None:
-            options["timeout"] = timeout
-        if queue is not None:
-            options["queue"] = queue
-        if priority is not None:
-            options["priority"] = priority
+        given = {
+            "unique_key": unique_key,
+            "unique": unique_by or unique or None,
+            "unique_for": unique_for,
+            "on_conflict": on_conflict,
+            "deadline": deadline,
+            "stalled_after": stalled_after,
+            "timeout": timeout,
+            "queue": queue,
+            "priority": priority,
+            "by": by,
+        }
+        options = cast(
+            "Options", {k: value for k, value in given.items() if value is not None}
+        )
         values = _params(engine, name, params or [])
         handle = engine.submit(name, values, **options)
         if wait:

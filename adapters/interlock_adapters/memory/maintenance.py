@@ -11,6 +11,7 @@ from interlock.core.lifecycle import INITIAL, Event, JobStatus, row_of
 from interlock.core.records import Fault, Lost, Needs, WorkerInfo
 from interlock.core.replay import faults
 from interlock.core.retention import Keep
+from interlock.core.uniqueness import SPARED
 from interlock.ports.store import PURGE_BATCH
 from interlock_adapters.memory.limits import Limits
 from interlock_adapters.memory.records import Records
@@ -40,7 +41,9 @@ class Maintenance:
     def overdue(self, *, now: datetime, limit: int) -> list[Job]:
         """See `JobStore.overdue`."""
         waiting = self._records.select(INITIAL)
-        return [j for j in waiting if j.expires_at and j.expires_at < now][:limit]
+        late = [j for j in waiting if _is_past(j.expires_at, now)]
+        late += [j for j in waiting if _is_past(j.deadline_at, now) and j not in late]
+        return late[:limit]
 
     def needs(self, *, now: datetime) -> Needs:
         """See `JobStore.needs`."""
@@ -52,6 +55,7 @@ class Maintenance:
             rescue=bool(self._records.select(_RUNNING)),
             expire=bool(self.overdue(now=now, limit=1)),
             reopen=due is not None and due <= now,
+            prune=any(until < now - SPARED for _, until in self._records.keys.values()),
             due_in_s=None if due is None else (due - now).total_seconds(),
         )
 
@@ -133,3 +137,7 @@ class Maintenance:
                 for job in self._records.jobs.values()
                 for fault in faults(job, self._records.history[job.id])
             ]
+
+
+def _is_past(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment < now

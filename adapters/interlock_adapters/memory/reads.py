@@ -79,7 +79,7 @@ class Reads:
         waiting = [j for j in jobs if j.queue == name and j.status is INITIAL]
         ready = [job for job in waiting if job.run_at <= now]
         later = [job for job in waiting if job.run_at > now]
-        retrying = sum(job.failures + job.losses > 0 for job in later)
+        retrying = sum(job.attempt > 0 for job in later)
         running = [j for j in jobs if j.queue == name and j.status is _RUNNING]
         return QueueInfo(
             name=name,

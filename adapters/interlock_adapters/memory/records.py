@@ -19,7 +19,7 @@ _RUNNING = row_of(Event.CLAIM).target
 _US = 1_000_000
 _UNDOABLE = (
     *("jobs", "unfinished", "history", "attempts", "log", "rejections", "lines"),
-    *("feed", "answers", "starts"),
+    *("feed", "answers", "starts", "keys"),
 )
 
 
@@ -56,6 +56,7 @@ class Records:
         self.last_position = 0  # that an entry was given
         self.feed: list[tuple[FeedPosition, HistoryEntry]] = []
         self.answers: dict[str, Answer] = {}
+        self.keys: dict[str, tuple[str, datetime]] = {}  # who keeps a unique key
 
     @contextmanager
     def together(self) -> Iterator[None]:

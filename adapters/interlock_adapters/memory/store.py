@@ -26,12 +26,8 @@ from interlock.core.guards import (
 from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
 from interlock.core.lifecycle import SUBMIT, Event, Guard, JobStatus, row_of
 from interlock.core.machine import legal
-from interlock.core.records import (
-    ClaimRequest,
-    FeedPosition,
-    Note,
-    Running,
-)
+from interlock.core.records import ClaimRequest, FeedPosition, Note, Running
+from interlock.core.uniqueness import NO_POLICIES, PLAIN, Unique, replacing
 from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.runner import Wakeup
 from interlock_adapters.memory.feed import Feed
@@ -44,6 +40,7 @@ from interlock_adapters.memory.records import Records
 from interlock_adapters.memory.rules import as_running, moved, same_call
 from interlock_adapters.memory.statistics import Statistics
 from interlock_adapters.memory.turns import Turns
+from interlock_adapters.memory.unique_keys import UniqueKeys
 from interlock_adapters.memory.wakeup import MemoryWakeup
 
 _CLAIM = row_of(Event.CLAIM)
@@ -62,6 +59,7 @@ class MemoryStore:
         self.together = records.together
         self._notes = Notes(records)
         self._turns = Turns()
+        self._unique = UniqueKeys(records)
         reads = Reads(records)
         self.get = reads.get
         self.search = reads.search
@@ -94,6 +92,7 @@ class MemoryStore:
         self.delete = maintenance.delete
         self.purge = maintenance.purge
         self.forget_ended = maintenance.forget_ended
+        self.prune = self._unique.prune
         self.verify = maintenance.verify
         feed = Feed(records)
         self.history_after = feed.history_after
@@ -110,17 +109,24 @@ class MemoryStore:
         self.keep = keys.keep
         self.forget = keys.forget
 
-    def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+    def add(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        unique: Mapping[str, Unique] = NO_POLICIES,
+        connection: object = None,
+    ) -> list[Job]:
         """See `JobStore.add`."""
         if connection is not None:
             message = "memory: has no tables to share a transaction with. Leave it out."
             raise InvalidOption.because("connection", f"connection= with {message}")
         with self.records.lock, self.together():
-            added = [self._add(new) for new in jobs]
+            added = [self._add(new, unique.get(new.id, PLAIN)).id for new in jobs]
+            stored = [self.records.jobs[job_id] for job_id in added]
         self.records.wake()
-        return added
+        return stored
 
-    def _add(self, new: NewJob) -> Job:
+    def _add(self, new: NewJob, wanted: Unique) -> Job:
         for job in self.records.jobs.values():
             if new.id == job.id:
                 raise DuplicateJob("id", new.id, job.id, "ids are used once")
@@ -130,15 +136,14 @@ class MemoryStore:
                 why = "it has another name or other params"
                 key = new.idempotency_key
                 raise DuplicateJob("idempotency_key", key, job.id, why)
-            if (
-                new.unique_key
-                and new.unique_key == job.unique_key
-                and not job.is_terminal
-            ):
-                why = f"it is {job.status}"
-                raise DuplicateJob("unique_key", new.unique_key, job.id, why)
+        holder = self._unique.holder(new, wanted)
+        if holder is not None and wanted.returns:
+            return holder
         if new.when_full == "raise":
             self._limits.refuse_full(new)
+        if holder is not None:
+            self._move(replacing(holder, new, self.records.clock.now()))
+        self._unique.take(new, wanted)
         fields = {name: getattr(new, name) for name in new.__dataclass_fields__}
         fields |= {name: deepcopy(fields[name]) for name in ("params", "metadata")}
         job = Job(**fields, read_at=self.records.clock.now())

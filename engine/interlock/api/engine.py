@@ -19,7 +19,6 @@ from interlock.api.monitor import Monitor
 from interlock.api.results import value_of
 from interlock.core.bounds import check_wait
 from interlock.core.errors import (
-    DuplicateJob,
     InterlockError,
     InvalidOption,
     NotGuarded,
@@ -28,11 +27,12 @@ from interlock.core.errors import (
 from interlock.core.ids import refuse_malformed
 from interlock.core.job import Job, NewJob
 from interlock.core.lifecycle import Event
+from interlock.core.uniqueness import NO_POLICIES, Unique
 from interlock.jobs import published
 from interlock.jobs.context import is_in_job
 from interlock.jobs.options import Options, check_words
 from interlock.jobs.registry import JobFunction, called, find, registered
-from interlock.jobs.submission import Wanted, again, call_of, new_job
+from interlock.jobs.submission import Wanted, again, call_of, new_job, policies
 from interlock.ports import discovery
 from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.store import JobStore
@@ -150,12 +150,11 @@ class Engine(Bulk):
         parent_id: str | None = None,
     ) -> JobHandle[object]:
         new = new_job(job, params, now=self._clock.now(), parent_id=parent_id)
-        try:
-            (stored,) = self._add([new], connection=job.defaults.get("connection"))
-        except DuplicateJob as error:
-            if job.defaults.get("on_conflict") != "return" or new.unique_key is None:
-                raise
-            return JobHandle(error.job_id, self)
+        (stored,) = self._add(
+            [new],
+            unique=policies([new], [job]),
+            connection=job.defaults.get("connection"),
+        )
         return JobHandle(stored.id, self)
 
     def submit_many(self, calls: Iterable[Wanted]) -> list[JobHandle[object]]:
@@ -184,12 +183,19 @@ class Engine(Bulk):
     def _submit_all(self, pairs: _Pairs, connection: object) -> list[JobHandle[object]]:
         now = self._clock.now()
         new = [new_job(job, params, now=now) for job, params in pairs]
-        stored = self._add(new, connection=connection) if new else []
+        unique = policies(new, (job for job, _ in pairs))
+        stored = self._add(new, unique=unique, connection=connection) if new else []
         return [JobHandle(job.id, self) for job in stored]
 
-    def _add(self, new: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+    def _add(
+        self,
+        new: Sequence[NewJob],
+        *,
+        unique: Mapping[str, Unique] = NO_POLICIES,
+        connection: object = None,
+    ) -> list[Job]:
         with tracer().submitting(new) as followed:
-            return self._store.add(followed, connection=connection)
+            return self._store.add(followed, unique=unique, connection=connection)
 
     def handle(self, job_id: str) -> JobHandle[object]:
         """Return a handle of an existing job. Raises JobNotFound."""

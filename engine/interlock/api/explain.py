@@ -10,7 +10,7 @@ from interlock.ports.store import JobStore
 _SHOWN = 3  # of the jobs that hold a limit
 
 
-def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR0911  (one arm a phase)
+def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: C901, PLR0911  (one arm a phase)
     """Return a sentence about a job. Raises JobNotFound."""
     job = store.get(job_id)
     match job.phase:
@@ -26,6 +26,8 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: PLR091
         case Phase.RETRY_WAIT:
             failed = f"Failed {job.failures} time(s)"
             return f"{failed}. The next attempt starts in {_in(job.run_at, now)}."
+        case Phase.SNOOZED:
+            return f"Snoozed: its function asked to go on in {_in(job.run_at, now)}."
         case Phase.QUEUED:
             return _queued(store, job, now)
         case Phase.EXECUTING:

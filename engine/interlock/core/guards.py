@@ -32,6 +32,8 @@ class Facts:
     attempt: int | None = None
     proved: bool = False
     failed: bool = False  # the attempt ended by itself, without success
+    gave_back: bool = False  # it asked to go on later, and ended
+    run_at: datetime | None = None  # of the next attempt
     domain_empty: bool = False
     queue_open: bool = True
     group_free: bool = True
@@ -47,6 +49,8 @@ def facts_of(move: Move, *, lease_live: bool) -> Facts:
         attempt=move.attempt,
         proved=move.proof is not None,
         failed=move.error is not None,
+        gave_back=move.gave_back,
+        run_at=move.run_at,
         domain_empty=move.domain_empty,
     )
 
@@ -60,6 +64,13 @@ def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911,
             return job.expires_at is None or job.expires_at >= facts.now
         case Guard.OVERDUE:
             return job.expires_at is not None and job.expires_at < facts.now
+        case Guard.BEFORE_DEADLINE:
+            return job.deadline_at is None or job.deadline_at >= facts.now
+        case Guard.DEADLINE_MISSED:
+            return job.deadline_at is not None and job.deadline_at < facts.now
+        case Guard.RETRY_IN_TIME:
+            run_at = facts.run_at or facts.now
+            return job.deadline_at is None or job.deadline_at >= run_at
         case Guard.QUEUE_OPEN:
             return facts.queue_open
         case Guard.NOT_ON_HOLD:
@@ -88,6 +99,8 @@ def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911,
             return job.stop_cause in (StopCause.CANCEL, StopCause.SHUTDOWN) or (
                 job.stop_cause is None and facts.failed
             )
+        case Guard.GAVE_BACK:
+            return facts.gave_back
         case Guard.MAY_RETRY:
             return job.stop_cause is None or (
                 job.stop_cause is StopCause.TIMEOUT and job.retry.on_timeout

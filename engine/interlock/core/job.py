@@ -20,10 +20,12 @@ from interlock.core.retry import Retry
 
 _RUNNING = row_of(Event.CLAIM).target
 _CANCELED = row_of(Event.CANCEL).target
-#: Ends that no attempt had.
-_WHILE_WAITING = (
-    *(Reason.BEFORE_START, Reason.EXPIRED),
-    *(Reason.FULL, Reason.REPLACED),
+#: Ends of jobs that were not running.
+_WHILE_WAITING = frozenset(
+    {
+        *(Reason.BEFORE_START, Reason.EXPIRED, Reason.DEADLINE, Reason.REPLACED),
+        Reason.FULL,
+    }
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,6 +37,7 @@ class Phase(StrEnum):
     SCHEDULED = "scheduled"  # PENDING, `run_at` has not come
     QUEUED = "queued"  # PENDING, may be claimed
     RETRY_WAIT = "retry_wait"  # PENDING, failed before and waits for its backoff
+    SNOOZED = "snoozed"  # PENDING, has asked to go on later
     EXECUTING = "executing"
     CANCEL_REQUESTED = "cancel_requested"  # RUNNING, the worker will stop it
     STOPPING = "stopping"  # RUNNING, the worker is stopping it
@@ -53,7 +56,7 @@ class Failure:
     exit_code: int | None = None
     signal: int | None = None
     transient: bool = False  # worth another try, by the job's `Retry`
-    delay_s: float | None = None  # until that try, if the job has said so
+    delay_s: float | None = None  # until the next try, if the job has said so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,8 @@ class NewJob:
     created_at: datetime
     run_at: datetime  # moves with each retry
     expires_at: datetime | None = None
+    deadline_at: datetime | None = None  # of all attempts together
+    stalled_after_s: float | None = None  # without progress
     retry: Retry = field(default_factory=Retry)
     max_losses: int = 5
     unique_key: str | None = None
@@ -130,6 +135,8 @@ class Job(NewJob):
             return Phase.HELD
         if self.run_at <= self.read_at:
             return Phase.QUEUED
+        if self.reason is Reason.SNOOZED:
+            return Phase.SNOOZED
         return Phase.RETRY_WAIT if self.failures else Phase.SCHEDULED
 
     def _running_phase(self) -> Phase:
@@ -157,7 +164,8 @@ class Job(NewJob):
         None while the job waits, and if it ended while it waited. `Engine.attempts`
         returns every attempt.
         """
-        waits = self.status is INITIAL or self.reason in _WHILE_WAITING
+        was_waiting = self.status is _CANCELED and self.reason in _WHILE_WAITING
+        waits = self.status is INITIAL or was_waiting
         if self.started_at is None or waits:
             return None
         return (self.finished_at or self.read_at) - self.started_at
@@ -210,7 +218,8 @@ class Move:
     stop_cause: StopCause | None = None
     proof: Proof | None = None
     result: object = None
-    error: Failure | None = None
+    error: Failure | None = None  # the attempt ended by itself, without success
+    gave_back: bool = False  # the attempt asked to go on at `run_at`, and ended
     run_at: datetime | None = None
     until: datetime | None = None  # the end of a hold
     exit: Exit | None = None

@@ -33,12 +33,14 @@ class Event(StrEnum):
     CLAIM = "claim"
     CANCEL = "cancel"
     EXPIRE = "expire"
+    MISS_DEADLINE = "miss_deadline"
     DROP = "drop"
     HOLD = "hold"
     RELEASE_HOLD = "release_hold"
     SUCCEED = "succeed"
     FAIL = "fail"
     RETRY = "retry"
+    SNOOZE = "snooze"
     TIME_OUT = "time_out"
     FINISH_CANCEL = "finish_cancel"
     RELEASE = "release"
@@ -89,6 +91,9 @@ class Reason(StrEnum):
     SPAWN_ERROR = "spawn_error"
     LOST = "lost"
     TOO_LONG = "too_long"
+    DEADLINE = "deadline"
+    STALLED = "stalled"
+    SNOOZED = "snoozed"
     BEFORE_START = "before_start"
     WHILE_RUNNING = "while_running"
     EXPIRED = "expired"
@@ -110,14 +115,19 @@ class Guard(StrEnum):
     RATE_FREE = "the rate of each limit allows one more start"
     MAY_DROP = "`when_full` is cancel_new or replace"
     OVERDUE = "`expires_at < now`"
+    BEFORE_DEADLINE = "before its deadline"
+    DEADLINE_MISSED = "`deadline_at < now`"
+    RETRY_IN_TIME = "the next attempt would start before its deadline"
     HELD = "the caller's attempt is the job's attempt"
     LEASED = "the lease has not expired"
     NOT_STOPPED = "`stop_cause` is NULL"
     STOPPED_BY_TIMEOUT = "`stop_cause = TIMEOUT`"
     STOPPED_BY_SHUTDOWN = "`stop_cause = SHUTDOWN`"
     STOPPED_OR_FAILED = (
-        "`stop_cause` is CANCEL or SHUTDOWN, or the attempt failed by itself"
+        "`stop_cause` is CANCEL or SHUTDOWN, or the attempt ended by itself, without"
+        " success"
     )
+    GAVE_BACK = "the attempt gave itself back"
     MAY_RETRY = "`stop_cause` is NULL, or TIMEOUT with `on_timeout`"
     NOT_BY_TIMEOUT = "`stop_cause` is not TIMEOUT"
     CANCEL_REQUESTED = "a cancel is requested"
@@ -185,17 +195,20 @@ _P, _R = _S.PENDING, _S.RUNNING
 # fmt: off
 TABLE: Final = (
     _row(_E.CLAIM, _P, _R, _W.WORKER,
-         _G.DUE, _G.FRESH, _G.NOT_ON_HOLD, _G.QUEUE_OPEN, _G.GROUP_FREE,
-         _G.SLOT_FREE, _G.RATE_FREE, counts=_C.ATTEMPT),
+         _G.DUE, _G.FRESH, _G.BEFORE_DEADLINE, _G.NOT_ON_HOLD, _G.QUEUE_OPEN,
+         _G.GROUP_FREE, _G.SLOT_FREE, _G.RATE_FREE, counts=_C.ATTEMPT),
     _row(_E.CANCEL, _P, _S.CANCELED, _W.CLIENT),
     _row(_E.EXPIRE, _P, _S.CANCELED, _W.REAPER, _G.OVERDUE),
+    _row(_E.MISS_DEADLINE, _P, _S.CANCELED, _W.REAPER, _G.DEADLINE_MISSED),
     _row(_E.DROP, _P, _S.CANCELED, _W.REAPER, _G.MAY_DROP),
     _row(_E.SUCCEED, _R, _S.SUCCEEDED, _W.WORKER, _G.HELD, _G.NOT_STOPPED, _G.PROVED),
     _row(_E.FAIL, _R, _S.FAILED, _W.WORKER,
          _G.HELD, _G.LEASED, _G.NOT_STOPPED, _G.NO_CANCEL, _G.PROVED),
     _row(_E.RETRY, _R, _P, _W.WORKER,
-         _G.HELD, _G.LEASED, _G.FAILURES_LEFT, _G.NO_CANCEL, _G.MAY_RETRY, _G.PROVED,
-         counts=_C.FAILURES),
+         _G.HELD, _G.LEASED, _G.FAILURES_LEFT, _G.NO_CANCEL, _G.MAY_RETRY,
+         _G.RETRY_IN_TIME, _G.PROVED, counts=_C.FAILURES),
+    _row(_E.SNOOZE, _R, _P, _W.WORKER,
+         _G.HELD, _G.LEASED, _G.NOT_STOPPED, _G.NO_CANCEL, _G.GAVE_BACK, _G.PROVED),
     _row(_E.TIME_OUT, _R, _S.TIMEOUT, _W.WORKER,
          _G.HELD, _G.STOPPED_BY_TIMEOUT, _G.PROVED),
     _row(_E.FINISH_CANCEL, _R, _S.CANCELED, _W.WORKER,
@@ -234,7 +247,8 @@ STATUS_MEANING: Final = {
     _S.RUNNING: "Leased to one worker as one attempt.",
     _S.SUCCEEDED: "The function returned, and its result is stored.",
     _S.FAILED: "The job ended by itself, without success; `reason` says how.",
-    _S.TIMEOUT: "It ran longer than its timeout and no process of it is alive.",
+    _S.TIMEOUT: "It was stopped because it ran too long or stood still; no process of"
+    " it is alive.",
     _S.CANCELED: "Somebody canceled it, or it expired, and no process of it is alive.",
 }
 
@@ -243,13 +257,15 @@ EVENT_MEANING: Final = {
     _E.CLAIM: "A worker takes the job and starts a new attempt.",
     _E.CANCEL: "A client cancels a job that has not started.",
     _E.EXPIRE: "The job was not started before `expires_at`.",
+    _E.MISS_DEADLINE: "The job was still waiting at its deadline.",
     _E.DROP: "A limit is full, or a later job replaces it; so says its `when_full`.",
     _E.HOLD: "A client holds the job: it does not start before it is released.",
     _E.RELEASE_HOLD: "A client releases the job, or its hold is over.",
     _E.SUCCEED: "The function returned a result.",
     _E.FAIL: "The attempt failed and there is no retry.",
     _E.RETRY: "The attempt failed for a passing reason; the job waits for its backoff.",
-    _E.TIME_OUT: "The attempt was stopped at its timeout.",
+    _E.SNOOZE: "The job raised `Snooze`: it goes on later; no budget is spent.",
+    _E.TIME_OUT: "The attempt was stopped: timeout, deadline, or no progress.",
     _E.FINISH_CANCEL: "The attempt of a job with a requested cancel has ended.",
     _E.RELEASE: "The worker shut down and gives the job back; no budget is spent.",
     _E.RESCUE: "The worker is gone; the job goes back and spends none of its retries.",
@@ -265,8 +281,8 @@ EVENT_MEANING: Final = {
 REASONS: Final = {
     _S.PENDING: frozenset({
         Reason.ERROR, Reason.EXIT_CODE, Reason.SIGNAL, Reason.OUT_OF_MEMORY,
-        Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.TOO_LONG, Reason.LOST,
-        Reason.SHUTDOWN,
+        Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.TOO_LONG, Reason.STALLED,
+        Reason.SNOOZED, Reason.LOST, Reason.SHUTDOWN,
     }),
     _S.RUNNING: frozenset[Reason](),
     _S.SUCCEEDED: frozenset({Reason.RETURNED}),
@@ -274,10 +290,12 @@ REASONS: Final = {
         Reason.ERROR, Reason.EXIT_CODE, Reason.SIGNAL, Reason.OUT_OF_MEMORY,
         Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.LOST,
     }),
-    _S.TIMEOUT: frozenset({Reason.TOO_LONG, Reason.LOST}),
+    _S.TIMEOUT: frozenset({
+        Reason.TOO_LONG, Reason.DEADLINE, Reason.STALLED, Reason.LOST,
+    }),
     _S.CANCELED: frozenset({
-        Reason.BEFORE_START, Reason.WHILE_RUNNING, Reason.EXPIRED, Reason.LOST,
-        Reason.FULL, Reason.REPLACED,
+        Reason.BEFORE_START, Reason.WHILE_RUNNING, Reason.EXPIRED, Reason.DEADLINE,
+        Reason.FULL, Reason.REPLACED, Reason.LOST,
     }),
 }  # fmt: skip
 

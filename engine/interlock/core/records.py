@@ -147,6 +147,7 @@ class Needs:
         claim: a PENDING job may be claimable, of whatever name.
         rescue: `JobStore.lost` may find jobs.
         expire: `JobStore.overdue` finds jobs.
+        prune: `JobStore.prune` has something to do.
         reopen: `JobStore.reopen` has something to do.
         due_in_s: seconds until the next job becomes due, None if none is scheduled. Not
             positive: jobs are due, and the next claim takes notice.
@@ -156,6 +157,7 @@ class Needs:
     rescue: bool
     expire: bool
     reopen: bool
+    prune: bool = False
     due_in_s: float | None = None
 
 
@@ -238,7 +240,7 @@ class QueueInfo:
     """One queue: its depth and whether claims are paused.
 
     A PENDING job is `ready` when its `run_at` has come. Before that it is `retrying`
-    after a failure or a loss, else `scheduled`, by the clock of the store.
+    after an attempt, else `scheduled`, by the clock of the store.
 
     Args:
         name: of the queue.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # it has a hook that every fork of a job would run
 
 
 MAX_SECONDS = 10 * 365 * 86_400.0  # ten years: every clock can add it
+_YEAR_S = 365 * 86_400.0
 _MAX_NAME = 500
 _MAX_TABLE = 100
 _ONCE: Final = frozenset({"interlock.errors", "interlock.retry", "interlock.context"})
@@ -40,6 +41,31 @@ class TransientError(Exception):
         if delay is not None:
             _check_seconds("delay", delay)
         self.delay = delay
+
+
+class Snooze(Exception):
+    """Raise it in a job to run it again later: it goes back to PENDING.
+
+    It is no failure and spends no retry. The next attempt runs the function from the
+    beginning.
+
+    Args:
+        seconds: until the next attempt; 0 to a year.
+
+    Raises:
+        InvalidOption: `seconds` is out of its range.
+    """
+
+    __module__ = PACKAGE
+
+    def __init__(self, seconds: float) -> None:
+        value: object = seconds
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= seconds <= _YEAR_S:
+            allowed = "a number of seconds from 0 to 31,536,000 (a year)"
+            raise InvalidOption("seconds", seconds, allowed)
+        super().__init__(f"asked to go on in {seconds:g} s")
+        self.seconds = float(seconds)
 
 
 class PermanentError(Exception):

@@ -3,22 +3,30 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal, TypedDict, get_args
 
 from interlock.core.errors import InvalidOption
 from interlock.core.json_limits import MAX_DEPTH, is_deeper, is_storable
 from interlock.core.retry import MAX_SECONDS, Retry
+from interlock.jobs import unique_keys
 
 _MAX_TEXT = 255
 _MAX_WORDS = 2000
 _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _MAX_PRIORITY = 2**31 - 1
 WHEN_FULL: Final = ("wait", "cancel_new", "replace", "raise")
-_NEVER_NONE = frozenset({"grace", "queue", "priority", "run_at", "max_losses"})
+_NEVER_NONE = frozenset(
+    {
+        *("grace", "queue", "priority", "run_at", "max_losses", "on_conflict"),
+    }
+)
 _MAX_JSON = 1024 * 1024
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+OnConflict = Literal["raise", "return", "replace", "debounce"]
 
 
 class Options(TypedDict, total=False):
@@ -29,9 +37,18 @@ class Options(TypedDict, total=False):
     queue: name of the queue. priority: higher priorities start first.
     run_at: do not start before (aware datetime).
     expires_at: CANCELED if the job has not started by then.
+    deadline: seconds after run_at for all attempts together; then it is TIMEOUT, or
+    CANCELED if it waits.
+    stalled_after: seconds without a report of progress, after which it is TIMEOUT.
     retry: a `Retry`. max_losses: how many lost attempts make the job FAILED(lost).
     unique_key: at most one job that has not ended may have it.
-    on_conflict: for a unique_key in use, "raise" DuplicateJob or "return" its job.
+    unique: True makes a unique_key of the name and all parameters, a list of names of
+    some of them.
+    unique_for: seconds after the submit for which the key stays taken, even if the job
+    has ended.
+    on_conflict: for a key in use, "raise" DuplicateJob, "return" its job, or "replace"
+    that job while it waits. "debounce" replaces it too, and the new job starts
+    unique_for seconds after its submit.
     idempotency_key: a repeated submit returns the first job, for ever.
     when_full: where a limit is full, "wait" (the default), "cancel_new": CANCELED, not
         started; "replace": cancel the oldest of its key and start when that is dead;
@@ -47,10 +64,14 @@ class Options(TypedDict, total=False):
     priority: int
     run_at: datetime
     expires_at: datetime | None
+    deadline: float | None
+    stalled_after: float | None
     retry: Retry
     max_losses: int
     unique_key: str | None
-    on_conflict: Literal["raise", "return"]
+    unique: bool | Sequence[str]
+    unique_for: float | None
+    on_conflict: OnConflict
     idempotency_key: str | None
     by: str | None
     metadata: Mapping[str, object]
@@ -146,7 +167,7 @@ def check(options: Options) -> None:  # noqa: C901, PLR0912  (one arm a kind)
     for name, value in options.items():
         if value is None and name not in _NEVER_NONE:
             continue
-        if name in {"timeout", "grace"}:
+        if name in {"timeout", "grace", "deadline", "stalled_after", "unique_for"}:
             _seconds(name, value, zero=name == "grace")
         elif name in {"queue", "unique_key", "idempotency_key", "by"}:
             _text(name, value)
@@ -162,10 +183,13 @@ def check(options: Options) -> None:  # noqa: C901, PLR0912  (one arm a kind)
             _whole(name, value, 1, 1000)
         elif name == "retry" and not isinstance(value, Retry):
             raise InvalidOption(name, value, "a Retry, such as Retry(max_attempts=3)")
-        elif name == "on_conflict" and value not in {"raise", "return"}:
-            raise InvalidOption(name, value, '"raise" or "return"')
         elif name == "when_full" and value not in WHEN_FULL:
             allowed = ", ".join(f'"{each}"' for each in WHEN_FULL)
             raise InvalidOption(name, value, f"one of {allowed}")
+        elif name == "on_conflict" and value not in get_args(OnConflict):
+            allowed = ", ".join(f'"{each}"' for each in get_args(OnConflict))
+            raise InvalidOption(name, value, f"one of {allowed}")
+        elif name == "unique":
+            unique_keys.check(value)
         elif name == "metadata":
             check_json(name, dict(value) if isinstance(value, Mapping) else value)

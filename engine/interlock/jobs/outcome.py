@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from interlock.core.json_limits import MAX_DEPTH, is_deeper
 from interlock.core.lifecycle import Reason
-from interlock.core.retry import Retry, TransientError, type_name
+from interlock.core.retry import Retry, Snooze, TransientError, type_name
 from interlock.jobs.annotations import Misfit
 
 if TYPE_CHECKING:
@@ -66,11 +66,15 @@ def bad_result(error: Misfit) -> dict[str, object]:
 
 
 def failure(error: BaseException, retry: Retry, *, folder: str) -> dict[str, object]:
-    """Return the fields of a `Failure` for an exception.
+    """Return the fields of a `Failure` for an exception; `Snooze` is one too.
 
     `folder` is the folder of the code that called the function. The traceback omits its
     frames.
     """
+    if isinstance(error, Snooze):
+        words = _message(error)[:_MAX_TEXT]
+        asked = {"message": words, "type": type_name(type(error))}
+        return {"reason": Reason.SNOOZED, **asked, "delay_s": error.seconds}
     reason = Reason.ERROR
     if isinstance(error, MemoryError):
         reason = Reason.OUT_OF_MEMORY

@@ -123,6 +123,11 @@ class PublishedJob(JobFunction[..., object]):
         properties = self.schema["properties"].items()
         return {name: each["default"] for name, each in properties if "default" in each}
 
+    def _parameters(self) -> list[str] | None:
+        if self.schema.get("additionalProperties") is not False:
+            return None
+        return list(self.schema["properties"])
+
     def takes(self, name: str, value: object) -> bool:
         """Whether a parameter accepts a value."""
         properties = self.schema["properties"]

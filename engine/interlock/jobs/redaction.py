@@ -1,26 +1,16 @@
 """Hides parameters with secret names, and their values in other texts."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from interlock.core.job import Job
 from interlock.jobs.registry import registered
+from interlock.jobs.secret_names import is_secret
 
 HIDDEN: Final = "***"
 #: Shorter values are not replaced in texts: they would match too often.
 _SHORTEST: Final = 4
-_LOOKS_SECRET: Final = re.compile(
-    r"pass(word|wd|phrase|code)|pwd|secret|token|credential|cookie|session_?id"
-    r"|(api|access|private|signing|encryption|ssh)_?key|auth(orization)?$|bearer",
-    re.IGNORECASE,
-)
-
-
-def is_secret(name: str, declared: Iterable[str] = ()) -> bool:
-    """Whether a parameter is hidden: its job declares it, or its name looks secret."""
-    plain = name.replace("-", "_").replace(".", "_")
-    return name in declared or _LOOKS_SECRET.search(plain) is not None
 
 
 def declared_anywhere() -> frozenset[str]:

@@ -37,11 +37,11 @@ from interlock.core.retention import Keep
 from interlock.core.retention import read as read_retention
 from interlock.core.retry import MAIN as MAIN  # noqa: PLC0414  (whoever imports it for jobs)
 from interlock.core.retry import Retry
-from interlock.jobs import declaration
+from interlock.jobs import declaration, unique_keys
 from interlock.jobs import options as opts
 from interlock.jobs.annotations import are_plain, signature
 from interlock.jobs.declaration import Isolation
-from interlock.jobs.options import Options
+from interlock.jobs.options import OnConflict, Options
 
 if TYPE_CHECKING:
     from interlock.jobs.codecs import Codec
@@ -89,7 +89,25 @@ class JobFunction(Generic[P, R_co]):
             InvalidOption: an option is out of its range.
         """
         opts.check(options)
-        return replace(self, defaults={**self.defaults, **options})
+        changed = replace(self, defaults={**self.defaults, **options})
+        changed.check_unique()
+        return changed
+
+    def check_unique(self) -> None:
+        """Check that a unique key can be made of its parameters.
+
+        Raises:
+            InvalidOption: `unique` names one that does not exist, or is secret.
+        """
+        unique = self.defaults.get("unique")
+        unique_keys.check_names(unique, self._parameters(), self.secret)
+
+    def _parameters(self) -> list[str] | None:
+        """Return the names of its parameters, None if it takes any."""
+        parameters = signature(self.function).parameters.values()
+        if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
+            return None
+        return [each.name for each in parameters]
 
     def defaults_of_parameters(self) -> dict[str, object]:
         """Return the defaults of the function's parameters, as JSON where they fit."""
@@ -194,6 +212,11 @@ def job(
     retry: Retry | None = None,
     max_running: int | None = None,
     max_losses: int = 5,
+    deadline: float | None = None,
+    stalled_after: float | None = None,
+    unique: bool | Sequence[str] = False,
+    unique_for: float | None = None,
+    on_conflict: OnConflict = "raise",
     isolation: Isolation = "process",
     limits: Mapping[str, int] | None = None,
     secret: Collection[str] = (),
@@ -220,6 +243,11 @@ def job(
     retry: Retry | None = None,
     max_running: int | None = None,
     max_losses: int = 5,
+    deadline: float | None = None,
+    stalled_after: float | None = None,
+    unique: bool | Sequence[str] = False,
+    unique_for: float | None = None,
+    on_conflict: OnConflict = "raise",
     isolation: Isolation = "process",
     limits: Mapping[str, int] | None = None,
     secret: Collection[str] = (),
@@ -246,6 +274,14 @@ def job(
         retry: the retry policy; None: one attempt.
         max_running: how many may run at once, over all workers; None: any number.
         max_losses: how many lost attempts make the job FAILED(lost).
+        deadline: seconds after run_at for all attempts together; None: no limit.
+        stalled_after: seconds without a report of progress, after which an attempt is
+            stopped as TIMEOUT; None: no limit.
+        unique: True: at most one job with the same parameters that has not ended; a
+            list: with the same values of these parameters.
+        unique_for: seconds after the submit for which no other such job is stored, even
+            if it has ended.
+        on_conflict: what a submit does if there is one: see `Options`.
         isolation: "process" forks a prepared process, or starts a fresh Python if it
             cannot be forked. "fork" always forks; "interpreter" never does.
         limits: memory_mb and processes limit the whole process tree. The others are
@@ -286,7 +322,15 @@ def job(
         "when_full": when_full,
         "aging": aging,
     }
+    defaults |= _given(
+        deadline=deadline,
+        stalled_after=stalled_after,
+        unique=unique,
+        unique_for=unique_for,
+        on_conflict=on_conflict,
+    )
     opts.check(defaults)
+    unique_keys.check_together(defaults)
     declaration.check_name(name)
     declaration.check_max_running(max_running)
     declaration.check_isolation(isolation)
@@ -319,12 +363,36 @@ def job(
             run_as=run_as,
             private_tmp=private_tmp,
         )
+        job_function.check_unique()
         _refuse_taken(job_function)
         _refuse_other_limits(job_function)
         _registered[job_function.name] = job_function
         return job_function
 
     return register if function is None else register(function)
+
+
+def _given(
+    *,
+    deadline: float | None,
+    stalled_after: float | None,
+    unique: bool | Sequence[str],
+    unique_for: float | None,
+    on_conflict: OnConflict,
+) -> Options:
+    """Return the options that are given: older clients do not know these."""
+    given: Options = {}
+    if deadline is not None:
+        given["deadline"] = deadline
+    if stalled_after is not None:
+        given["stalled_after"] = stalled_after
+    if unique is not False:
+        given["unique"] = unique
+    if unique_for is not None:
+        given["unique_for"] = unique_for
+    if on_conflict != "raise":
+        given["on_conflict"] = on_conflict
+    return given
 
 
 def _name_of(function: Callable[..., object], name: str | None) -> str:

@@ -1,7 +1,7 @@
 """Turns a job function, its parameters and options into a `NewJob` to store."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from interlock.core import limits
 from interlock.core.errors import IllegalTransition, InvalidOption, InvalidParams
@@ -10,7 +10,9 @@ from interlock.core.job import Job, NewJob
 from interlock.core.lifecycle import Event
 from interlock.core.machine import legal
 from interlock.core.retry import Retry
+from interlock.core.uniqueness import Unique
 from interlock.jobs import options as opts
+from interlock.jobs import unique_keys
 from interlock.jobs.options import Options
 from interlock.jobs.published import PublishedJob
 from interlock.jobs.registry import Call, JobFunction, refuse_while_importing
@@ -72,8 +74,12 @@ def new_job(
     stored = encoded(job, params)
     options = job.defaults
     opts.check(options)
+    unique_keys.check_together(options)
     expires_at = options.get("expires_at")
+    unique, deadline = unique_keys.policy_of(options), options.get("deadline")
     run_at = options.get("run_at", now)
+    if unique.is_delayed and unique.kept is not None:
+        run_at = now + unique.kept
     if expires_at is not None and expires_at < max(now, run_at):
         allowed = "a time later than now and than run_at"
         raise InvalidOption("expires_at", expires_at, allowed)
@@ -88,9 +94,11 @@ def new_job(
         timeout_s=options.get("timeout"),
         grace_s=options.get("grace", 2.0),
         expires_at=expires_at,
+        deadline_at=None if deadline is None else run_at + timedelta(seconds=deadline),
+        stalled_after_s=options.get("stalled_after"),
         retry=options.get("retry") or Retry(),
         max_losses=options.get("max_losses") or 5,
-        unique_key=options.get("unique_key"),
+        unique_key=unique_keys.key_of(job.name, stored, options, job.secret),
         idempotency_key=options.get("idempotency_key"),
         submitted_by=options.get("by"),
         metadata=dict(options.get("metadata") or {}),
@@ -129,6 +137,17 @@ def _when_full(options: Options) -> str | None:
     return None if when_full == "wait" else when_full
 
 
+def policies(
+    new: Sequence[NewJob], jobs: Iterable[JobFunction[..., object]]
+) -> dict[str, Unique]:
+    """Return what new jobs do about their unique keys, by id; those that have one."""
+    return {
+        each.id: unique_keys.policy_of(job.defaults)
+        for each, job in zip(new, jobs, strict=True)
+        if each.unique_key is not None
+    }
+
+
 def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
     """Return a new job that repeats a terminal one.
 
@@ -147,5 +166,6 @@ def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
     fields |= {"id": new_id(now), "created_at": now, "run_at": now, "rerun_of": job.id}
     fields |= {"submitted_by": by or job.submitted_by}
     fields |= {"unique_key": None, "idempotency_key": None, "expires_at": None}
+    fields |= {"deadline_at": None}
     fields |= {"parent_id": None}  # whoever reruns it submits it, and not its parent
     return NewJob(**fields)

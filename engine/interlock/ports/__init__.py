@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Totals,
         Used,
     )
+    from interlock.core.uniqueness import OnConflict, Unique
     from interlock.ports.clock import Clock
     from interlock.ports.runner import Execution, Runner, Source, Wakeup
     from interlock.ports.store import JobStore
@@ -55,6 +56,7 @@ __all__ = [
     "Move",
     "Needs",
     "NewJob",
+    "OnConflict",
     "Output",
     "PidSeen",
     "ProgressNote",
@@ -68,12 +70,16 @@ __all__ = [
     "Totals",
     "TreeDead",
     "Unconfirmed",
+    "Unique",
     "Used",
     "Wakeup",
 ]
 
 _HOMES = ("ports.clock", "ports.runner", "ports.store")
-_VALUES = ("core.job", "core.limits", "core.observations", "core.records")
+_VALUES = (
+    *("core.job", "core.limits", "core.observations", "core.records"),
+    "core.uniqueness",
+)
 
 
 def __getattr__(name: str) -> object:

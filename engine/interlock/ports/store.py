@@ -31,22 +31,39 @@ from interlock.core.records import (
     WorkerInfo,
 )
 from interlock.core.retention import Keep
+from interlock.core.uniqueness import NO_POLICIES, Unique
 from interlock.ports.feed import EventFeed, Statistics
 from interlock.ports.idempotency import IdempotencyKeys
 from interlock.ports.runner import Wakeup
 
 #: Jobs that one transaction deletes: other writers wait as long.
 PURGE_BATCH: Final = 100
+#: Records that one transaction prunes.
+PRUNE_BATCH: Final = 1000
 
 
 class JobLifecycle(Protocol):
     """Jobs on their way along the table: what the engine and its workers write."""
 
-    def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+    def add(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        unique: Mapping[str, Unique] = NO_POLICIES,
+        connection: object = None,
+    ) -> list[Job]:
         """Insert new jobs, all or none, in the caller's transaction if one is given.
 
         If a job with the same `idempotency_key`, name and params exists, it is returned
-        instead, and the new one is not inserted.
+        instead, and the new one is not inserted. A `unique_key` is taken by the job
+        that has not ended, and by the last one with `Unique.kept` until that is over.
+
+        Args:
+            jobs: the new jobs.
+            unique: by id, what each does if its `unique_key` is taken; RAISE if it is
+                not there. A job that waits and is replaced is CANCELED (`replaced`) in
+                the same transaction; nobody takes the key meanwhile.
+            connection: the caller's.
 
         Raises:
             DuplicateJob: a key belongs to another job. Nothing was stored.
@@ -111,7 +128,7 @@ class JobLifecycle(Protocol):
         ...
 
     def overdue(self, *, now: datetime, limit: int) -> list[Job]:
-        """Return PENDING jobs with `expires_at` in the past."""
+        """Return PENDING jobs with `expires_at` or `deadline_at` in the past."""
         ...
 
     def reopen(self, after: str, *, now: datetime) -> tuple[str, bool]:
@@ -286,6 +303,13 @@ class Administration(Protocol):
 
         Returns:
             What to pass to the next call, and whether to call again soon.
+        """
+        ...
+
+    def prune(self, *, now: datetime, limit: int = PRUNE_BATCH) -> int:
+        """Delete up to `limit` records that are of no use any more; return how many.
+
+        They are unique keys that ended jobs kept, and that have been free for a while.
         """
         ...
 

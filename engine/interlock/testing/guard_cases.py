@@ -25,6 +25,8 @@ class Situation:
 
     run_in_s: float = 0.0
     expires_in_s: float | None = None
+    deadline_in_s: float | None = None
+    again_in_s: float = 0.0  # the next attempt, as the sender says
     max_attempts: int = 1
     on_timeout: bool = False
     max_losses: int = 5
@@ -41,6 +43,7 @@ class Situation:
     stale: bool = False  # the sender speaks for the attempt before
     proof: Proof | None = None
     error: Failure | None = None
+    gave_back: bool = False
     domain_empty: bool = False
 
 
@@ -73,6 +76,17 @@ MET: Final[Mapping[Guard, tuple[Change, ...]]] = {
     Guard.RATE_FREE: (_with(used_up=False),),
     Guard.MAY_DROP: (_with(when_full="cancel_new"), _with(when_full="replace")),
     Guard.OVERDUE: (_with(expires_in_s=_SOON_S, wait_s=_SOON_S + 0.001),),
+    Guard.BEFORE_DEADLINE: (
+        _with(deadline_in_s=None),
+        _with(deadline_in_s=_SOON_S, wait_s=_SOON_S),
+    ),
+    Guard.DEADLINE_MISSED: (_with(deadline_in_s=_SOON_S, wait_s=_SOON_S + 0.001),),
+    Guard.RETRY_IN_TIME: (
+        _with(deadline_in_s=None),
+        _with(deadline_in_s=2 * _LEASE_S, again_in_s=0.0),
+        _with(deadline_in_s=_SOON_S, wait_s=_SOON_S - 1.0, again_in_s=1.0),
+    ),
+    Guard.GAVE_BACK: (_with(gave_back=True),),
     Guard.HELD: (_with(stale=False),),
     Guard.LEASED: (_with(wait_s=0.0), _with(wait_s=_LEASE_S - 0.001)),
     Guard.NOT_STOPPED: (_STOPPED[None],),
@@ -111,6 +125,19 @@ UNMET: Final[Mapping[Guard, tuple[Change, ...]]] = {
     Guard.OVERDUE: (
         _with(expires_in_s=None),
         _with(expires_in_s=_SOON_S, wait_s=_SOON_S),
+    ),
+    Guard.BEFORE_DEADLINE: (_with(deadline_in_s=_SOON_S, wait_s=_SOON_S + 0.001),),
+    Guard.DEADLINE_MISSED: (
+        _with(deadline_in_s=None),
+        _with(deadline_in_s=_SOON_S, wait_s=_SOON_S),
+    ),
+    Guard.RETRY_IN_TIME: (
+        _with(deadline_in_s=_SOON_S, again_in_s=_SOON_S + 0.001),
+        _with(deadline_in_s=_SOON_S, wait_s=_SOON_S + 0.001),
+    ),
+    Guard.GAVE_BACK: (
+        _with(gave_back=False),
+        _with(gave_back=False, error=_ERROR),
     ),
     Guard.HELD: (_with(stale=True),),
     Guard.LEASED: (_with(wait_s=_LEASE_S),),

@@ -33,6 +33,8 @@ _CLAIM: Final = row_of(Event.CLAIM)
 
 def reason_of(row: Transition) -> Reason | None:
     """Return a reason that fits the status which a row leads to."""
+    if row.event is Event.SNOOZE:
+        return Reason.SNOOZED
     return None if row.is_internal else min(REASONS[row.target], default=None)
 
 
@@ -102,6 +104,7 @@ class Scenario:
             "actor": ACTORS[row.who],
             "attempt": None if client else job.attempt,
             "reason": reason_of(row),
+            "gave_back": event is Event.SNOOZE,
             "text": WORDS if client else None,
             "stop_cause": StopCause.TIMEOUT if event is Event.STOP else None,
             "exit": Exit(code=3) if row.who is Who.WORKER else None,
@@ -128,13 +131,14 @@ class Scenario:
     def arrange(self, row: Transition, situation: Situation) -> Job:
         """Bring a new job to where `row` starts, with the situation's past."""
         now = self.clock.now()
-        expires = situation.expires_in_s
+        expires, deadline = situation.expires_in_s, situation.deadline_in_s
         retry = Retry(
             max_attempts=situation.max_attempts, on_timeout=situation.on_timeout
         )
         job = self.add(
             run_at=now + timedelta(seconds=situation.run_in_s),
             expires_at=None if expires is None else now + timedelta(seconds=expires),
+            deadline_at=None if deadline is None else now + timedelta(seconds=deadline),
             retry=retry,
             max_losses=situation.max_losses,
             when_full=situation.when_full,
@@ -183,6 +187,8 @@ class Scenario:
             attempt=None if row.who is Who.CLIENT else attempt,
             proof=situation.proof,
             error=situation.error,
+            gave_back=situation.gave_back,
+            run_at=self.clock.now() + timedelta(seconds=situation.again_in_s),
             domain_empty=situation.domain_empty,
         )
         (outcome,) = self.store.commit([move])

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from interlock.core.errors import IllegalTransition, LeaseLost, Misfits
-from interlock.core.job import Job
+from interlock.core.job import Job, Phase
 from interlock.core.lifecycle import INITIAL, Event, JobStatus, Proof, Reason, StopCause
 from interlock.core.records import ClaimRequest, KillUnconfirmed, Needs, Running
 from interlock.testing.guard_cases import LEASE
@@ -247,6 +247,41 @@ class ClaimsContract:
         now = scene.clock.now()
         assert scene.store.overdue(now=now, limit=9) == [later]
         assert scene.store.overdue(now=now, limit=0) == []
+
+    def test_a_job_that_waits_until_its_deadline_is_canceled(
+        self, scene: Scenario
+    ) -> None:
+        now = scene.clock.now()
+        late = scene.add(deadline_at=now + LEASE)
+        both = scene.add(deadline_at=now + LEASE, expires_at=now + LEASE)
+        scene.running(deadline_at=now + LEASE)
+        scene.clock.advance(_LEASE_S)
+        assert scene.store.overdue(now=scene.clock.now(), limit=9) == []
+        assert not scene.store.needs(now=scene.clock.now()).expire
+        scene.clock.advance(1)
+        found = scene.store.overdue(now=scene.clock.now(), limit=9)
+        assert {job.id for job in found} == {late.id, both.id}
+        assert len(scene.store.overdue(now=scene.clock.now(), limit=1)) == 1
+        assert scene.store.needs(now=scene.clock.now()).expire
+        assert scene.claim(late.name) == []
+        missed = scene.apply(late, Event.MISS_DEADLINE, reason=Reason.DEADLINE)
+        assert (missed.status, missed.reason) == (JobStatus.CANCELED, Reason.DEADLINE)
+        assert missed.duration is None
+
+    def test_a_snoozed_job_waits_and_has_spent_nothing(self, scene: Scenario) -> None:
+        job = scene.running()
+        later = scene.clock.now() + timedelta(seconds=7)
+        asked = {"proof": Proof.INLINE, "run_at": later, "reason": Reason.SNOOZED}
+        snoozed = scene.apply(job, Event.SNOOZE, **asked)
+        assert (snoozed.failures, snoozed.losses, snoozed.attempt) == (0, 0, 1)
+        assert (snoozed.reason, snoozed.error) == (Reason.SNOOZED, None)
+        assert snoozed.phase is Phase.SNOOZED
+        assert scene.store.attempts(job.id)[0].outcome is Event.SNOOZE
+        assert scene.claim(job.name) == []
+        scene.clock.advance(7)
+        assert scene.store.get(job.id).phase is Phase.QUEUED
+        (again,) = scene.claim(job.name)
+        assert (again.attempt, again.reason) == (2, None)
 
     def test_the_next_due_moment_is_the_first_one_to_come(
         self, scene: Scenario

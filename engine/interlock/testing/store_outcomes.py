@@ -88,7 +88,7 @@ class OutcomesContract:
                 before,
                 status=INITIAL,
                 reason=reason_of(row),
-                run_at=scene.clock.now(),
+                run_at=scene.clock.now() + timedelta(seconds=situation.again_in_s),
                 worker_id=None,
                 lease_until_us=None,
                 stop_cause=None,

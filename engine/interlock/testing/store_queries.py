@@ -217,19 +217,21 @@ class QueriesContract:
         retry = Retry(max_attempts=2)
         tried = scene.running(name="f", queue="q", retry=retry)
         lost = scene.running(name="f", queue="q", max_losses=9)
+        snoozed = scene.running(name="f", queue="q")
         scene.apply(tried, Event.RETRY, proof=Proof.INLINE, run_at=late)
+        scene.apply(snoozed, Event.SNOOZE, proof=Proof.INLINE, run_at=late)
         scene.clock.advance(LEASE.total_seconds())
         scene.apply(lost, Event.RESCUE, run_at=late)
         scene.add(name="f", queue="q", run_at=soon)
-        waits = {"pending": 3, "oldest_pending_at": start}
+        waits = {"pending": 4, "oldest_pending_at": start}
         (queue,) = scene.store.queues()
-        assert queue == _queue("q", scheduled=1, retrying=2, **waits)
+        assert queue == _queue("q", scheduled=1, retrying=3, **waits)
         scene.clock.advance((soon - scene.clock.now()).total_seconds())
         (queue,) = scene.store.queues()
-        assert queue == _queue("q", ready=1, retrying=2, oldest_ready_at=soon, **waits)
+        assert queue == _queue("q", ready=1, retrying=3, oldest_ready_at=soon, **waits)
         scene.clock.advance(3600)
         (queue,) = scene.store.queues()
-        assert queue == _queue("q", ready=3, oldest_ready_at=soon, **waits)
+        assert queue == _queue("q", ready=4, oldest_ready_at=soon, **waits)
 
     def test_limits_count_what_runs(self, scene: Scenario) -> None:
         scene.running(name="f")

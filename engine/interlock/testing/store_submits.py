@@ -25,6 +25,8 @@ class SubmitsContract:
             timeout_s=0.5,
             grace_s=0.0,
             expires_at=now + 2 * LEASE,
+            deadline_at=now + 3 * LEASE,
+            stalled_after_s=1.5,
             retry=Retry(
                 max_attempts=4,
                 on=(OSError,),

@@ -28,6 +28,7 @@ from interlock.testing.store_outcomes import OutcomesContract
 from interlock.testing.store_queries import QueriesContract
 from interlock.testing.store_records import RecordsContract
 from interlock.testing.store_submits import SubmitsContract
+from interlock.testing.store_unique import UniqueContract
 from interlock.testing.store_values import ValuesContract
 
 
@@ -37,6 +38,7 @@ class StoreContract(
     ClaimsContract,
     LimitsContract,
     SubmitsContract,
+    UniqueContract,
     RecordsContract,
     QueriesContract,
     FeedContract,

@@ -12,7 +12,7 @@ from typing import Any, Final, assert_never
 
 from interlock.core.errors import IllegalTransition, InterlockError, JobNotFound
 from interlock.core.job import Job, Move
-from interlock.core.lifecycle import Event, row_of
+from interlock.core.lifecycle import Event, Guard, row_of
 from interlock.core.observations import (
     ExitSeen,
     Observation,
@@ -131,9 +131,10 @@ class Attempts:
     def next_deadline(self) -> float:
         """Return when the next timeout is reached, or notes must be written."""
         deadlines = [
-            tracked.state.deadline
+            moment
             for tracked in self.all.values()
-            if tracked.state.deadline is not None and tracked.state.is_armed
+            if tracked.state.is_armed
+            for moment, _ in tracked.state.limits()
         ]
         return min([*deadlines, self._outbox.due_at()])
 
@@ -173,7 +174,10 @@ class Attempts:
                 self._outbox.take(job, observation, self._clock.now())
             case Request():
                 self._requests.append((tracked, observation.body))
-            case PidSeen() | Output() | Progress():
+            case Progress():
+                state.heard_at = self._clock.boot()
+                self._outbox.take(job, observation, self._clock.now())
+            case PidSeen() | Output():
                 self._outbox.take(job, observation, self._clock.now())
             case _:
                 assert_never(observation)
@@ -208,7 +212,10 @@ class Attempts:
 
     def _next(self, state: Supervised) -> Move | None:
         now, boot = self._clock.now(), self._clock.boot()
-        return next_move(state, now=now, boot=boot, actor=self._actor, rng=self._rng)
+        move = next_move(state, now=now, boot=boot, actor=self._actor, rng=self._rng)
+        if move is not None and move.event is Event.STOP:
+            state.overrun = move.reason  # also if it is committed and no answer comes
+        return move
 
     def notes(self, moves: Iterable[tuple[Tracked, Move]]) -> list[Note]:
         """Return the notes to store now: with moves, or after a while."""
@@ -244,6 +251,9 @@ class Attempts:
     ) -> None:
         """Apply the store's answer to one move."""
         if isinstance(outcome, IllegalTransition):
+            if outcome.unmet == Guard.RETRY_IN_TIME:  # by the store's clock
+                tracked.state.is_too_late = True
+                return
             outcome = self._reread(tracked, outcome)
         if isinstance(outcome, InterlockError):
             about = _about(tracked.job)

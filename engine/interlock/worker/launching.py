@@ -24,17 +24,17 @@ def launch(
     """Start a claimed job, and return its attempt.
 
     Its lease counts from before the claim was sent (`lease_deadline`, in boot seconds).
-    Its timeout counts from now; otherwise a slow store would end jobs as TIMEOUT that
+    Its timeouts count from now; otherwise a slow store would end jobs as TIMEOUT that
     never ran. With `privileges` it keeps those of the worker, as a job that asks.
     """
-    timeout = job.timeout_s
+    boot, timeout = clock.boot(), job.timeout_s
+    remaining = _remaining_s(job)
+    limits = [limit for limit in (timeout, remaining) if limit is not None]
     span = tracer().running(job)
     order = Launch(
         job=job,
         lease_deadline=lease_deadline,
-        deadline_at=None
-        if timeout is None
-        else clock.now() + timedelta(seconds=timeout),
+        deadline_at=clock.now() + timedelta(seconds=min(limits)) if limits else None,
         isolation=function.isolation,
         limits=function.limits,
         privileges=function.privileges or privileges,
@@ -43,6 +43,17 @@ def launch(
         private_tmp=function.private_tmp,
         trace=span.carrier,
     )
-    deadline = None if timeout is None else clock.boot() + timeout
-    state = Supervised(job=job, deadline=deadline)
+    state = Supervised(
+        job=job,
+        deadline=None if timeout is None else boot + timeout,
+        last_moment=None if remaining is None else boot + remaining,
+        heard_at=boot,
+    )
     return Tracked(state=state, execution=runner.start(order), span=span)
+
+
+def _remaining_s(job: Job) -> float | None:
+    """Return the seconds from the claim until the job's deadline, by one clock."""
+    if job.deadline_at is None or job.started_at is None:
+        return None
+    return (job.deadline_at - job.started_at).total_seconds()

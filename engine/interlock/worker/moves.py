@@ -1,10 +1,11 @@
 """Builds the move that a decision about an attempt needs. Pure."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from interlock.core.job import Failure, Move
+from interlock.core.job import Failure, Job, Move
 from interlock.core.lifecycle import Event, Reason, StopCause
 from interlock.core.retry import type_name
 from interlock.jobs.context import Interrupted
@@ -20,6 +21,7 @@ from interlock.worker.supervision import (
 )
 
 _INTERRUPTED: Final = type_name(Interrupted)
+_NO_TIME: Final = " (no retry: it would start after the job's deadline)"
 
 
 def next_move(
@@ -29,30 +31,39 @@ def next_move(
     match decide(state, now=boot):
         case Wait() | Signal():
             return None
-        case Ask(cause=cause):
+        case Ask(cause=cause, why=why):
             return Move(
                 job_id=state.job.id,
                 event=Event.STOP,
                 now=now,
                 actor=actor,
                 attempt=state.job.attempt,
+                reason=why,
                 stop_cause=cause,
                 text=cause.value,
             )
         case Lose():
             return loss(state.job, now=now, actor=actor, domain_empty=True)
         case Finish(event=event, reason=reason):
-            delay_s = 0.0
-            if event is Event.RETRY:
-                asked = None if state.failure is None else state.failure.delay_s
-                policy = state.job.retry
-                delay_s = (
-                    policy.delay_s(state.job.failures + 1, rng)
-                    if asked is None
-                    else asked
-                )
-            run_at = now + timedelta(seconds=delay_s)
+            run_at = now + timedelta(seconds=_delay_s(state, event, rng))
+            if event is Event.RETRY and _is_too_late(state.job, run_at):
+                late = replace(state, is_too_late=True)
+                return next_move(late, now=now, boot=boot, actor=actor, rng=rng)
             return _end(state, event, reason, now=now, actor=actor, run_at=run_at)
+
+
+def _delay_s(state: Supervised, event: Event, rng: Random) -> float:
+    """Return the seconds until the next attempt."""
+    if event not in (Event.RETRY, Event.SNOOZE):
+        return 0.0
+    asked = None if state.failure is None else state.failure.delay_s
+    if event is Event.RETRY and asked is None:
+        return state.job.retry.delay_s(state.job.failures + 1, rng)
+    return asked or 0.0
+
+
+def _is_too_late(job: Job, run_at: datetime) -> bool:
+    return job.deadline_at is not None and run_at > job.deadline_at
 
 
 def _end(
@@ -74,6 +85,7 @@ def _end(
         proof=state.proof,
         result=state.result if event is Event.SUCCEED else None,
         error=_error(state, event),
+        gave_back=event is Event.SNOOZE,
         exit=state.exit,
         run_at=run_at,
     )
@@ -85,13 +97,28 @@ def _error(state: Supervised, event: Event) -> Failure | None:
     if state.job.stop_cause is StopCause.TIMEOUT:
         return _outrun(state)
     is_interrupted = failure is not None and failure.type == _INTERRUPTED
-    return None if event is Event.SUCCEED or is_interrupted else failure
+    if failure is None or is_interrupted or event in (Event.SUCCEED, Event.SNOOZE):
+        return None
+    if state.is_too_late and event is Event.FAIL:
+        return replace(failure, message=failure.message + _NO_TIME)
+    return failure
 
 
 def _outrun(state: Supervised) -> Failure:
-    """Return the failure of an attempt that ran too long, and where it was."""
-    message = f"it ran longer than its timeout of {state.job.timeout_s:g} s"
+    """Return the failure of an attempt that a limit stopped, and where it was."""
+    job, why = state.job, state.overrun or Reason.TOO_LONG
+    match why:
+        case Reason.DEADLINE:
+            message = (
+                f"it was still running at its deadline, {job.deadline_at:%F %T} UTC"
+            )
+        case Reason.STALLED:
+            message = f"it reported no progress for {job.stalled_after_s:g} s"
+        case _:
+            message = f"it ran longer than its timeout of {job.timeout_s:g} s"
     if state.where is not None:
         message += f"; it was in {state.where}"
     trace = None if state.failure is None else state.failure.traceback
-    return Failure(reason=Reason.TOO_LONG, message=message, traceback=trace)
+    if state.is_too_late:
+        message += _NO_TIME
+    return Failure(reason=why, message=message, traceback=trace)

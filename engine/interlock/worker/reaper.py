@@ -1,4 +1,4 @@
-"""The reaper: rescues lost jobs, and expires jobs that have not started in time.
+"""The reaper: rescues lost jobs, and ends jobs that waited for too long.
 
 It runs in every worker, on a schedule, also when the worker is busy. It needs no
 leader, because each event is checked again in its own UPDATE.
@@ -79,6 +79,8 @@ class Reaper:
         lost = self._store.lost(now=now, limit=_BATCH) if needs.rescue else []
         moves += self._losses(lost, now)
         outcomes = self._store.commit(moves) if moves else []
+        if needs.prune:
+            self._store.prune(now=now)
         for move, outcome in zip(moves, outcomes, strict=True):
             if isinstance(outcome, InterlockError):
                 _log.debug("%s of %s refused: %s", move.event, move.job_id, outcome)
@@ -99,12 +101,17 @@ class Reaper:
                 self._store.forget_worker(worker.id)
 
     def _expiry(self, job: Job, now: datetime) -> Move:
+        """Return the end of a job that waited until one of its two moments."""
+        expires_at, deadline_at = job.expires_at, job.deadline_at
+        is_missed = expires_at is None or (
+            deadline_at is not None and deadline_at < expires_at
+        )
         return Move(
             job_id=job.id,
-            event=Event.EXPIRE,
+            event=Event.MISS_DEADLINE if is_missed else Event.EXPIRE,
             now=now,
             actor=self._actor,
-            reason=Reason.EXPIRED,
+            reason=Reason.DEADLINE if is_missed else Reason.EXPIRED,
         )
 
     def _losses(self, candidates: Sequence[Lost], now: datetime) -> list[Move]:

@@ -17,6 +17,8 @@ class Supervised:
 
     job: Job  # as last read or written: stop_cause, failures, cancel_requested_at
     deadline: float | None  # boot seconds at which it has run too long
+    last_moment: float | None = None  # boot seconds of the job's `deadline_at`
+    heard_at: float = 0.0  # boot seconds of its start, or its last progress
     exit: Exit | None = None
     result: object = None
     failure: Failure | None = None
@@ -25,11 +27,24 @@ class Supervised:
     signaled: bool = False
     cancel_requested: bool = False
     shut_down: bool = False  # the worker's patience at shutdown is over
+    overrun: Reason | None = None  # why a stop by TIMEOUT was asked for
+    is_too_late: bool = False  # the store refused a retry after `deadline_at`
 
     @property
     def is_armed(self) -> bool:
-        """Whether `deadline` can still stop it: nothing else has ended it before."""
+        """Whether a limit can still stop it: nothing else has ended it before."""
         return self.exit is None and self.proof is None and self.job.stop_cause is None
+
+    def limits(self) -> list[tuple[float, Reason]]:
+        """Return at which boot seconds it is stopped, and why."""
+        stalled_after = self.job.stalled_after_s
+        stalled = None if stalled_after is None else self.heard_at + stalled_after
+        moments = (
+            (self.deadline, Reason.TOO_LONG),
+            (self.last_moment, Reason.DEADLINE),
+            (stalled, Reason.STALLED),
+        )
+        return [(moment, why) for moment, why in moments if moment is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,7 @@ class Ask:
     """Commit a stop to the store: after it, success is impossible."""
 
     cause: StopCause
+    why: Reason | None = None  # of a TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +93,9 @@ def decide(state: Supervised, *, now: float) -> Decision:  # noqa: PLR0911  (the
         return Wait() if state.signaled else Signal(state.job.stop_cause)
     if state.cancel_requested:
         return Ask(StopCause.CANCEL)
-    if state.deadline is not None and now >= state.deadline:
-        return Ask(StopCause.TIMEOUT)
+    passed = [limit for limit in state.limits() if now >= limit[0]]
+    if passed or state.overrun is not None:
+        return Ask(StopCause.TIMEOUT, state.overrun or min(passed)[1])
     if state.shut_down:
         return Ask(StopCause.SHUTDOWN)
     return Wait()
@@ -96,10 +113,11 @@ def _outcome(state: Supervised) -> Decision:
         case StopCause.SHUTDOWN:
             return Finish(Event.RELEASE, Reason.SHUTDOWN)
         case StopCause.TIMEOUT:
-            retry = state.job.retry
-            if retry.on_timeout and _has_budget(state) and not state.cancel_requested:
-                return Finish(Event.RETRY, Reason.TOO_LONG)
-            return Finish(Event.TIME_OUT, Reason.TOO_LONG)
+            why = state.overrun or Reason.TOO_LONG
+            is_retried = state.job.retry.on_timeout and why is not Reason.DEADLINE
+            if is_retried and has_budget(state) and not state.cancel_requested:
+                return Finish(Event.RETRY, why)
+            return Finish(Event.TIME_OUT, why)
 
 
 def _natural(state: Supervised) -> Decision:
@@ -110,10 +128,14 @@ def _natural(state: Supervised) -> Decision:
         return Finish(Event.SUCCEED, Reason.RETURNED)
     if state.cancel_requested:
         return Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING)
-    if state.failure.transient and _has_budget(state):
+    if state.failure.reason is Reason.SNOOZED:
+        return Finish(Event.SNOOZE, Reason.SNOOZED)
+    if state.failure.transient and has_budget(state):
         return Finish(Event.RETRY, state.failure.reason)
     return Finish(Event.FAIL, state.failure.reason)
 
 
-def _has_budget(state: Supervised) -> bool:
-    return state.job.failures + 1 < state.job.retry.max_attempts
+def has_budget(state: Supervised) -> bool:
+    """Whether one more attempt is left, and may start before the deadline."""
+    has_attempts = state.job.failures + 1 < state.job.retry.max_attempts
+    return has_attempts and not state.is_too_late

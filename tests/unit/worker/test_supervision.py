@@ -34,6 +34,7 @@ JOB = Job(
 )
 FAILED = Failure(reason=Reason.ERROR, message="boom")
 PASSING = replace(FAILED, transient=True)
+SNOOZED = Failure(reason=Reason.SNOOZED, message="later", delay_s=5.0)
 DEAD = Proof.NAMESPACE
 
 
@@ -47,6 +48,9 @@ def seen(
     signaled: bool = False,
     cancel_requested: bool = False,
     shut_down: bool = False,
+    overrun: Reason | None = None,
+    is_too_late: bool = False,
+    last_moment: float | None = None,
 ) -> Supervised:
     return Supervised(
         job=replace(job, stop_cause=stop),
@@ -57,14 +61,18 @@ def seen(
         signaled=signaled,
         cancel_requested=cancel_requested,
         shut_down=shut_down,
+        overrun=overrun,
+        is_too_late=is_too_late,
+        last_moment=last_moment,
     )
 
 
 SPENT = replace(JOB, failures=1)
 ON_TIMEOUT = replace(JOB, retry=Retry(max_attempts=2, on_timeout=True))
+STALLING = replace(JOB, stalled_after_s=3.0)
 CASES: list[tuple[Supervised, float, Decision]] = [
     (seen(), 9.9, Wait()),
-    (seen(), 10.0, Ask(StopCause.TIMEOUT)),
+    (seen(), 10.0, Ask(StopCause.TIMEOUT, Reason.TOO_LONG)),
     (seen(cancel_requested=True), 10.0, Ask(StopCause.CANCEL)),
     (seen(shut_down=True), 0.0, Ask(StopCause.SHUTDOWN)),
     (seen(StopCause.CANCEL), 0.0, Signal(StopCause.CANCEL)),
@@ -129,6 +137,62 @@ CASES: list[tuple[Supervised, float, Decision]] = [
         Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING),
     ),
     (seen(dead=True), 0.0, Lose()),
+    # Three limits; the one that came first says why.
+    (seen(last_moment=5.0), 4.9, Wait()),
+    (seen(last_moment=5.0), 5.0, Ask(StopCause.TIMEOUT, Reason.DEADLINE)),
+    (seen(last_moment=5.0), 99.0, Ask(StopCause.TIMEOUT, Reason.DEADLINE)),
+    (seen(last_moment=50.0), 99.0, Ask(StopCause.TIMEOUT, Reason.TOO_LONG)),
+    (seen(job=STALLING), 2.9, Wait()),
+    (seen(job=STALLING), 3.0, Ask(StopCause.TIMEOUT, Reason.STALLED)),
+    # What was asked for once is asked for again: it may be committed.
+    (
+        seen(overrun=Reason.STALLED),
+        0.0,
+        Ask(StopCause.TIMEOUT, Reason.STALLED),
+    ),
+    (seen(exited=True, overrun=Reason.STALLED), 0.0, Wait()),
+    (
+        seen(StopCause.TIMEOUT, dead=True, overrun=Reason.DEADLINE, job=ON_TIMEOUT),
+        0.0,
+        Finish(Event.TIME_OUT, Reason.DEADLINE),
+    ),
+    (
+        seen(StopCause.TIMEOUT, dead=True, overrun=Reason.STALLED),
+        0.0,
+        Finish(Event.TIME_OUT, Reason.STALLED),
+    ),
+    (
+        seen(StopCause.TIMEOUT, dead=True, overrun=Reason.STALLED, job=ON_TIMEOUT),
+        0.0,
+        Finish(Event.RETRY, Reason.STALLED),
+    ),
+    (
+        seen(StopCause.TIMEOUT, dead=True, is_too_late=True, job=ON_TIMEOUT),
+        0.0,
+        Finish(Event.TIME_OUT, Reason.TOO_LONG),
+    ),
+    (
+        seen(failure=PASSING, exited=True, dead=True, is_too_late=True),
+        0.0,
+        Finish(Event.FAIL, Reason.ERROR),
+    ),
+    # A snooze spends nothing, and gives way to a stop and to a cancel.
+    (
+        seen(failure=SNOOZED, exited=True, dead=True, job=SPENT),
+        99.0,
+        Finish(Event.SNOOZE, Reason.SNOOZED),
+    ),
+    (seen(failure=SNOOZED, exited=True), 99.0, Wait()),
+    (
+        seen(failure=SNOOZED, exited=True, dead=True, cancel_requested=True),
+        0.0,
+        Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING),
+    ),
+    (
+        seen(StopCause.SHUTDOWN, failure=SNOOZED, exited=True, dead=True),
+        0.0,
+        Finish(Event.RELEASE, Reason.SHUTDOWN),
+    ),
 ]
 
 

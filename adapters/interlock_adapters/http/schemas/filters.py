@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from interlock.jobs.redaction import declared_anywhere, is_secret
+from interlock.jobs.redaction import declared_anywhere
+from interlock.jobs.secret_names import is_secret
 from interlock_adapters.http.schemas.problems import Problem
 from interlock_adapters.http.schemas.requests import FiltersIn
 

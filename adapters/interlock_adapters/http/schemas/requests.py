@@ -1,13 +1,13 @@
 """Models of the requests, for validation and OpenAPI."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from interlock.core.lifecycle import INITIAL, JobStatus
 from interlock.core.retry import Retry
-from interlock.jobs.options import Options
+from interlock.jobs.options import OnConflict, Options
 
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -20,6 +20,7 @@ def _sane(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
 Seconds = Annotated[float, Field(ge=0, le=315_360_000, allow_inf_nan=False)]
+Limit = Annotated[float, Field(gt=0, le=315_360_000)]
 Words = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
 
@@ -58,7 +59,7 @@ class RetryIn(_In):
 class OptionsIn(_In):
     """The options of a submit; the job's own apply for those that are left out."""
 
-    timeout: Annotated[float, Field(gt=0, le=315_360_000)] | None = None
+    timeout: Limit | None = None
     grace: Seconds = 2.0
     queue: Key = "default"
     priority: int = Field(default=0, ge=-(2**31) + 1, le=2**31 - 1)
@@ -66,8 +67,24 @@ class OptionsIn(_In):
     expires_at: Moment | None = None
     retry: RetryIn | None = None
     max_losses: int = Field(default=5, ge=1, le=1000)
+    deadline: Limit | None = Field(
+        default=None, description="Seconds after run_at for all attempts together"
+    )
+    stalled_after: Limit | None = Field(
+        default=None, description="Seconds without progress, and it is TIMEOUT"
+    )
     unique_key: Key | None = None
-    on_conflict: Literal["raise", "return"] = "raise"
+    unique: bool | Annotated[list[Key], Field(min_length=1, max_length=100)] = Field(
+        default=False,
+        description="Make the unique_key of all parameters, or of those listed",
+    )
+    unique_for: Limit | None = Field(
+        default=None,
+        description="Seconds for which the key stays taken, even if the job has ended",
+    )
+    on_conflict: OnConflict = Field(
+        default="raise", description="What to do if the unique key is taken"
+    )
     idempotency_key: Key | None = None
     by: Key | None = Field(
         default=None, description="Who submits, if the token has no name"

@@ -36,8 +36,8 @@ GUARDS: Final = {
         POSTGRES: "0ff48bb476ed2dde789596fea58f1b08c53c4ce8a227d210256c0cc522618b16",
     },
     "0007": {
-        SQLITE: "8230ab6ac27f0d1e4edb1fb3db65d3dbde65d8f757347ad4cd01cdce4b6b4a5d",
-        POSTGRES: "a2f28f3c10c9e6370637ef020416d1c8157b08230c41ae565d848fe91e13d981",
+        SQLITE: "c1072de11e5543593d8e2adfed48b4f260816b23b0bab108ba087e5c623a5801",
+        POSTGRES: "7ac32ae0dec4a1d682caff27ee72e8454a551c056d43c9b53d81323b1adf8d91",
     },
 }
 HEAD: Final = max(GUARDS)

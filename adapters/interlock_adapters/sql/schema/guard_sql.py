@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from interlock.core.guards import MAY_DROP
-from interlock.core.lifecycle import Event, Guard, StopCause, row_of
+from interlock.core.lifecycle import Event, Guard, Reason, StopCause, row_of
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.row_rules import quoted
 
@@ -48,7 +48,7 @@ def has_all(column: str, table: str, attempt: str = "{o}attempt + 1") -> str:
 MOVE_FACTS: Final = {
     name: f"fact.{name}"
     for name in (
-        *("attempt", "proof", "failed", "now"),
+        *("attempt", "proof", "failed", "gave_back", "now", "run_at"),
         *("lease_now", "lease_epoch", "domain_empty"),
     )
 }
@@ -61,12 +61,17 @@ TRIGGER_FACTS: Final = {
     "attempt": "NEW.write_attempt",
     "proof": "NEW.write_proof",
     "failed": "NEW.error IS NOT NULL",
+    "gave_back": f"NEW.reason = '{Reason.SNOOZED}'",
+    "run_at": "NEW.run_at",
 }
 
 SQL: Final = {
     Guard.DUE: "{o}run_at <= {now}",
     Guard.FRESH: "({o}expires_at IS NULL OR {o}expires_at >= {now})",
     Guard.OVERDUE: "{o}expires_at < {now}",
+    Guard.BEFORE_DEADLINE: "({o}deadline_at IS NULL OR {o}deadline_at >= {now})",
+    Guard.DEADLINE_MISSED: "{o}deadline_at < {now}",
+    Guard.RETRY_IN_TIME: "({o}deadline_at IS NULL OR {o}deadline_at >= {run_at})",
     Guard.QUEUE_OPEN: "NOT EXISTS (SELECT 1 FROM interlock_queue"
     " AS halted WHERE halted.name = {o}queue AND halted.paused)",
     Guard.NOT_ON_HOLD: "{o}hold_by IS NULL",
@@ -85,6 +90,7 @@ SQL: Final = {
     Guard.STOPPED_BY_SHUTDOWN: f"{{o}}stop_cause = '{_STOP.SHUTDOWN}'",
     Guard.STOPPED_OR_FAILED: f"({{o}}stop_cause IN ('{_STOP.CANCEL}',"
     f" '{_STOP.SHUTDOWN}') OR ({{o}}stop_cause IS NULL AND ({{failed}})))",
+    Guard.GAVE_BACK: "({gave_back})",
     Guard.MAY_RETRY: "({o}stop_cause IS NULL OR"
     f" ({{o}}stop_cause = '{_STOP.TIMEOUT}' AND {{o}}retry_on_timeout))",
     Guard.NOT_BY_TIMEOUT: "({o}stop_cause IS NULL OR"

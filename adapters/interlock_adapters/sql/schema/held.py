@@ -1,10 +1,10 @@
 """Open and parked jobs: the conditions of `held_by`, for indexes and statements.
 
 `held_by` is a hint. NULL: the job is worth a look. A text names one cause that kept it
-from starting when a claim last looked: `due`, `expired`, `paused:QUEUE`, `key:KEY`,
-`rate:KEY`, `hold:TARGET`, `fair:KEY`. The claim alone decides, by the guards in its
-UPDATE: a job that is open without reason costs one look, one that is parked without
-reason waits for the next `reopen`.
+from starting when a claim last looked: `due`, `expired`, `overdue`, `paused:QUEUE`,
+`key:KEY`, `rate:KEY`, `hold:TARGET`, `fair:KEY`. The claim alone decides, by the guards
+in its UPDATE: a job that is open without reason costs one look, one that is parked
+without reason waits for the next `reopen`.
 """
 
 from typing import Final

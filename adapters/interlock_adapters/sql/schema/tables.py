@@ -106,6 +106,11 @@ class JobRow(Base, table=True):
             where=f"status = '{INITIAL}' AND expires_at IS NOT NULL",
         ),
         partial_index(
+            "ix_interlock_job_deadline",
+            "deadline_at",
+            where=f"status = '{INITIAL}' AND deadline_at IS NOT NULL",
+        ),
+        partial_index(
             "ix_interlock_job_running",
             "name",
             "worker_id",
@@ -144,6 +149,8 @@ class JobRow(Base, table=True):
     created_at: datetime = _when(nullable=False)
     run_at: datetime = _when(nullable=False)
     expires_at: datetime | None = _when()
+    deadline_at: datetime | None = _when()
+    stalled_after_s: float | None = None
     max_attempts: int
     retry_on_timeout: bool
     retry: dict[str, Any] = _json(nullable=False)
@@ -426,6 +433,17 @@ class AnswerRow(Base, table=True):
     until: datetime = _when(nullable=False)
 
 
+class UniqueRow(Base, table=True):
+    """A unique key that stays taken after its job has ended."""
+
+    __tablename__ = "interlock_unique"
+    __table_args__ = (Index("ix_interlock_unique_until", "until"),)
+
+    key: str = Field(primary_key=True)
+    job_id: str
+    until: datetime = _when(nullable=False)
+
+
 class WorkerRow(Base, table=True):
     """A worker that is registered."""
 
@@ -466,6 +484,7 @@ hold = TABLES["interlock_hold"]
 opening = TABLES["interlock_opening"]
 worker = TABLES["interlock_worker"]
 answer = TABLES["interlock_answer"]
+unique = TABLES["interlock_unique"]
 
 #: What `interlock_feed` holds in a new database.
 FEED_ROW = {"id": 1, "place": None, "base": 0, "tallied": 0}

@@ -3,7 +3,7 @@
 Each partial index is worded for one kind of statement: PostgreSQL without statistics
 takes any index whose predicate a query implies, and sorts. It proves a predicate from
 the same words alone. No cause is called like an index: causes have a colon, or are
-`due` or `expired`. SQLite is told the index.
+`due`, `expired` or `overdue`. SQLite is told the index.
 
 One file, because the statements of a claim share their indexes and conditions.
 """
@@ -30,7 +30,8 @@ from interlock_adapters.sql.schema.row_rules import RUNNING
 BARRIER: Final = 7_305_103  # held shared by claims: who changes a limit waits for them
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 _ROW: Final = (
-    "id, name, queue, urgency, run_at, expires_at, keys, when_full, fair_key, turn"
+    "id, name, queue, urgency, run_at, expires_at, deadline_at, keys, when_full,"
+    " fair_key, turn"
 )
 _BEST: Final = f"ORDER BY {', '.join(ORDER)}"
 #: A claim's statements must stay on their indexes, with statistics or without. A
@@ -127,7 +128,7 @@ WITH candidate AS MATERIALIZED ({jobs}),
 limited (key) AS MATERIALIZED ({limited})
 SELECT 'job' AS kind, id, name, queue, urgency,
   CASE WHEN run_at > :now THEN 1 ELSE 0 END AS early,
-  CASE WHEN expires_at < :now THEN 1 ELSE 0 END AS late,
+  CASE WHEN expires_at < :now THEN 1 WHEN deadline_at < :now THEN 2 ELSE 0 END AS late,
   CAST(keys AS TEXT), when_full, fair_key, turn FROM candidate
 UNION ALL SELECT 'paused', name, {none} FROM interlock_queue
   WHERE paused AND name IN (SELECT queue FROM candidate)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from interlock.core.lifecycle import INITIAL
 from interlock.core.records import Needs
+from interlock.core.uniqueness import SPARED
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import AGING, DUE, PARKED, is_open
@@ -15,6 +16,8 @@ from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.store.database import Database
 
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
+_SPARED: Final = f"interval '{SPARED.total_seconds():g} seconds'"
+_BEFORE: Final = sa.bindparam("spared", type_=UtcDateTime())
 
 
 @cache
@@ -27,19 +30,23 @@ def _query(flavor: Flavor) -> sa.TextualSelect:
         by = flavor.by_index(f"ix_interlock_job_{index}")
         return f"EXISTS (SELECT 1 FROM interlock_job {by} WHERE {where})"
 
-    late = f"status = '{INITIAL}' AND expires_at IS NOT NULL AND expires_at < {now}"
+    spared = ":spared" if flavor.now is None else f"{now} - {_SPARED}"
+    late = f"status = '{INITIAL}' AND {{0}} IS NOT NULL AND {{0}} < {now}"
     query = sa.text(f"""
 SELECT {any_of("open", is_open("open"))} AS has_open,
   {any_of("running", f"status = '{RUNNING}' AND NOT kill_unconfirmed")} AS has_running,
-  {any_of("expiry", late)} AS has_late, {any_of("held", PARKED)} AS has_parked,
+  {any_of("expiry", late.format("expires_at"))} AS has_expired,
+  {any_of("deadline", late.format("deadline_at"))} AS has_overdue,
+  {any_of("held", PARKED)} AS has_parked,
   (SELECT min(run_at) FROM interlock_job {flavor.by_index("ix_interlock_job_due")}
    WHERE {DUE}) AS due,
   (SELECT min(at) FROM interlock_opening) AS opening,
   {any_of("aging", f"{AGING} AND next_age_at <= {now}")} AS has_aging,
-  {now} AS present
+  {now} AS present,
+  EXISTS (SELECT 1 FROM interlock_unique WHERE until < {spared}) AS has_free
 """)
     if flavor.now is None:
-        query = query.bindparams(_NOW)
+        query = query.bindparams(_NOW, _BEFORE)
     return query.columns(due=UtcDateTime, opening=UtcDateTime, present=UtcDateTime)
 
 
@@ -52,7 +59,7 @@ class Attention:
     def needs(self, *, now: datetime) -> Needs:
         """See `JobStore.needs`."""
         flavor = self._db.flavor
-        given = {"now": now} if flavor.now is None else None
+        given = {"now": now, "spared": now - SPARED} if flavor.now is None else None
         (row,) = self._db.rows(_query(flavor), given)
         moments = (row["due"], row["opening"])
         waits = [(at - row["present"]).total_seconds() for at in moments if at]
@@ -61,7 +68,8 @@ class Attention:
         return Needs(
             claim=bool(row["has_open"]) or is_due,
             rescue=bool(row["has_running"]),
-            expire=bool(row["has_late"]),
+            expire=bool(row["has_expired"] or row["has_overdue"]),
             reopen=bool(row["has_parked"]) or bool(row["has_aging"]) or is_due,
+            prune=bool(row["has_free"]),
             due_in_s=due_in_s,
         )

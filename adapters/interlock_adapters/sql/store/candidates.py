@@ -15,6 +15,8 @@ RATE: Final = "rate:"  # all starts of the time are used
 PAUSED: Final = "paused:"
 HOLD: Final = "hold:"
 FAIR: Final = "fair:"
+#: By what `claiming.look` returns; these jobs wait for the reaper alone.
+LATE: Final = (None, "expired", "overdue")
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class Candidate:
     queue: str
     urgency: int
     is_early: bool
-    is_late: bool
+    late: str | None  # the moment that has passed: `expired` or `overdue`
     keys: tuple[Key, ...]  # that a limit may be set for
     when_full: str | None = None
     fair_key: str | None = None
@@ -86,8 +88,8 @@ class Facts:
         """Yield all causes that keep a job from starting."""
         if job.is_early:
             yield "due"
-        if job.is_late:
-            yield "expired"
+        if job.late is not None:
+            yield job.late
         if job.queue in self.paused:
             yield PAUSED + job.queue
         if self.holds:
@@ -117,7 +119,7 @@ def facts_of(found: Iterable[Any]) -> Facts:
         if kind == "job":
             own = keys_of(name, queue, json.loads(keys) if keys else None)
             job = Candidate(
-                *(text, name, queue, number, bool(one), bool(two), own),
+                *(text, name, queue, number, bool(one), LATE[two], own),
                 *(when_full, fair, turn),
             )
             facts.candidates.append(job)

@@ -34,7 +34,7 @@ def _live(database: Database) -> sa.Select[tuple[object, ...]]:
     waits = job.c.status == INITIAL.value
     is_due = waits & (job.c.run_at <= now)
     is_later = waits & (job.c.run_at > now)
-    was_tried = job.c.failures + job.c.losses > 0
+    was_tried = job.c.attempt > 0
     counted = (
         waits,
         is_due,

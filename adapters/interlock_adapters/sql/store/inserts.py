@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -10,32 +10,44 @@ import sqlalchemy as sa
 
 from interlock.core.errors import DuplicateJob
 from interlock.core.job import Job, NewJob
+from interlock.core.uniqueness import NO_POLICIES, PLAIN, Unique
 from interlock_adapters.sql.schema.column_types import UtcDateTime
-from interlock_adapters.sql.schema.flavor import POSTGRES
-from interlock_adapters.sql.schema.row_rules import LIVE
+from interlock_adapters.sql.schema.flavor import POSTGRES, Flavor
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
+from interlock_adapters.sql.store import unique_keys
 from interlock_adapters.sql.store.limits import refuse_full
 
 _TRIES = 3
-_Execute = Callable[..., sa.CursorResult[Any]]  # of a connection
+_SAME_CALL = "it is in the same call"
 _INSERT = sa.insert(job)
 _PRESENT = sa.func.clock_timestamp()
-_GIVEN = sa.bindparam("p_run_at", type_=UtcDateTime())
+
+
+def _stamped(name: str) -> sa.ColumnElement[Any]:
+    """Return a moment that is given, or the database's own after some time."""
+    given = sa.bindparam(f"p_{name}", type_=UtcDateTime())
+    after = sa.bindparam(f"p_{name}_in", type_=sa.Interval())
+    return sa.func.coalesce(given, _PRESENT + after)
+
+
 #: The same, stamped by the database: what is to run at once, runs at once by its clock.
 _INSERT_NOW = sa.insert(job).values(
-    created_at=_PRESENT, event_at=_PRESENT, run_at=sa.func.coalesce(_GIVEN, _PRESENT)
+    created_at=_PRESENT,
+    event_at=_PRESENT,
+    run_at=_stamped("run_at"),
+    deadline_at=_stamped("deadline_at"),
 )
-_LIVE = [status.value for status in LIVE]
 
 
 def add(
     connection: sa.Connection,
     jobs: Sequence[NewJob],
+    flavor: Flavor,
     *,
     now: datetime,
+    unique: Mapping[str, Unique] = NO_POLICIES,
     schema: str | None = None,
-    is_own_clock: bool = False,
 ) -> list[Job]:
     """See `JobStore.add`: every key is looked up before the first row is written.
 
@@ -43,26 +55,28 @@ def add(
     savepoint is undone, and the one who has it is found. SQLite has one writer, and a
     caller's transaction that its driver may not have begun: no savepoint there.
     `schema`: of the tables, if the connection does not find them by itself.
-    `is_own_clock`: the database stamps the jobs.
     """
     execute = connection.execute
     if schema is not None:
         options = {"schema_translate_map": {None: schema}}
         execute = partial(connection.execute, execution_options=options)
+    keys = [new.unique_key for new in jobs if new.unique_key is not None]
     tries = _TRIES
     while True:
         tries -= 1
-        places, values = _places(execute, jobs, now=now)
         try:
             with _savepoint(connection):
-                if values:
-                    execute(*_insertion(values, is_own_clock=is_own_clock))
+                unique_keys.lock(execute, keys, flavor)
+                plan = _Plan(execute, flavor, unique, now)
+                for new in jobs:
+                    plan.place(new)
+                plan.carry_out()
         except sa.exc.IntegrityError as error:
             _refuse_taken_ids(execute, jobs, error)
             if not tries or connection.dialect.name != POSTGRES:
                 raise
         else:
-            return [places[new.id] for new in jobs]
+            return [plan.places[new.id] for new in jobs]
 
 
 def add_alone(
@@ -70,7 +84,7 @@ def add_alone(
     new: NewJob,
     *,
     now: datetime,
-    is_own_clock: bool,
+    flavor: Flavor,
 ) -> Job | None:
     """Insert one job by one statement that commits by itself: one round trip.
 
@@ -82,23 +96,38 @@ def add_alone(
     if keys != (None, None) or new.when_full == "raise":
         return None
     try:
-        write(*_insertion([rows.to_row(new, now=now)], is_own_clock=is_own_clock))
+        write(*_insertion([_row(new, PLAIN, now=now)], flavor))
     except sa.exc.IntegrityError:
         return None
     return as_stored(new, now=now)
 
 
+_Row = tuple[dict[str, object], timedelta | None]  # and after which time it starts
+
+
+def _row(new: NewJob, wanted: Unique, *, now: datetime) -> _Row:
+    """Return a row to insert. One that starts at once starts so by its database."""
+    is_now = wanted.is_delayed or new.run_at == new.created_at
+    return rows.to_row(new, now=now), new.run_at - new.created_at if is_now else None
+
+
 def _insertion(
-    values: Sequence[dict[str, object]], *, is_own_clock: bool
+    values: Sequence[_Row], flavor: Flavor
 ) -> tuple[sa.Insert, Sequence[dict[str, object]]]:
     """Return the INSERT of rows, and its parameters."""
-    if not is_own_clock:
-        return _INSERT, values
-    for row in values:
-        created, run_at = row.pop("created_at"), row.pop("run_at")
+    if flavor.now is None:
+        return _INSERT, [row for row, _ in values]
+    stamped = []
+    for row, delay in values:
+        created: Any = row.pop("created_at")
         del row["event_at"]
-        row["p_run_at"] = None if run_at == created else run_at
-    return _INSERT_NOW, values
+        for name in ("run_at", "deadline_at"):
+            moment: Any = row.pop(name)
+            is_relative = delay is not None and moment is not None
+            row[f"p_{name}"] = None if is_relative else moment
+            row[f"p_{name}_in"] = moment - created if is_relative else None
+        stamped.append(row)
+    return _INSERT_NOW, stamped
 
 
 def _savepoint(connection: sa.Connection) -> AbstractContextManager[object]:
@@ -106,25 +135,115 @@ def _savepoint(connection: sa.Connection) -> AbstractContextManager[object]:
     return connection.begin_nested() if postgres else nullcontext()
 
 
-def _places(
-    execute: _Execute, jobs: Sequence[NewJob], *, now: datetime
-) -> tuple[dict[str, Job], list[dict[str, object]]]:
-    """Return the job that stands for each id, and the rows to insert."""
-    places: dict[str, Job] = {}
-    keys: dict[tuple[str, str], NewJob] = {}
-    values = []
-    for new in jobs:
-        existing = _in_batch(keys, new, now=now) or _holder(execute, new, now=now)
+class _Plan:
+    """What to write for some new jobs: all is looked up before the first row."""
+
+    def __init__(
+        self,
+        execute: unique_keys.Execute,
+        flavor: Flavor,
+        unique: Mapping[str, Unique],
+        now: datetime,
+    ) -> None:
+        self.places: dict[str, Job] = {}  # the job that stands for each id
+        self._execute = execute
+        self._flavor = flavor
+        self._unique = unique
+        self._now = now
+        self._keys: dict[tuple[str, str], NewJob] = {}
+        self._steps: list[tuple[NewJob, Job | None]] = []  # and which it replaces
+
+    def place(self, new: NewJob) -> None:
+        """Find out what becomes of a job.
+
+        Raises:
+            DuplicateJob: a key is taken by another call.
+        """
+        existing, old = self._by_idempotency_key(new), None
+        if existing is None and new.unique_key is not None:
+            existing, old = self._by_unique_key(new)
         if existing is None:
             if new.when_full == "raise":
-                refuse_full(execute, new)
-            values.append(rows.to_row(new, now=now))
-        places[new.id] = existing or as_stored(new, now=now)
-    return places, values
+                refuse_full(self._execute, new)
+            self._steps.append((new, old))
+        self.places[new.id] = existing or as_stored(new, now=self._now)
+
+    def carry_out(self) -> None:
+        """Write it."""
+        values: list[_Row] = []
+        for new, old in self._steps:
+            if old is not None:
+                self._insert(values)  # it may be among them
+                values = []
+                ended = unique_keys.replace(
+                    self._execute, old, new, self._flavor, now=self._now
+                )
+                self.places |= {old.id: ended} if old.id in self.places else {}
+            values.append(_row(new, self._wanted(new), now=self._now))
+        self._insert(values)
+        for new, _ in self._steps:
+            kept = self._wanted(new).kept
+            if kept is not None and self._keys.get(_unique(new)) is new:
+                unique_keys.keep(self._execute, new, kept, self._flavor, now=self._now)
+
+    def _insert(self, values: Sequence[_Row]) -> None:
+        if values:
+            self._execute(*_insertion(values, self._flavor))
+
+    def _wanted(self, new: NewJob) -> Unique:
+        return self._unique.get(new.id, PLAIN)
+
+    def _by_idempotency_key(self, new: NewJob) -> Job | None:
+        """Return the job that this call already made.
+
+        Raises:
+            DuplicateJob: the key belongs to another call.
+        """
+        key = new.idempotency_key
+        if key is None:
+            return None
+        other = self._keys.setdefault(("idempotency_key", key), new)
+        if other is not new:
+            if rows.same_call(as_row(other), new):
+                return self.places[other.id]
+            raise DuplicateJob("idempotency_key", key, other.id, _SAME_CALL)
+        found = self._execute(sa.select(job).where(job.c.idempotency_key == key))
+        row = found.mappings().first()
+        if row is not None and rows.same_call(row, new):
+            return rows.to_job(row, now=self._now)
+        if row is not None:
+            why = "it has another name or other params"
+            raise DuplicateJob("idempotency_key", key, row["id"], why)
+        return None
+
+    def _by_unique_key(self, new: NewJob) -> tuple[Job | None, Job | None]:
+        """Return the job that stands for this one, and the one that it replaces.
+
+        Raises:
+            DuplicateJob: the key belongs to another job.
+        """
+        wanted, other = self._wanted(new), self._keys.get(_unique(new))
+        if other is None:
+            found, gives_way = unique_keys.holder(
+                self._execute, new, wanted, self._flavor, now=self._now
+            )
+            if found is None or gives_way:
+                self._keys[_unique(new)] = new
+            return (None, found) if gives_way else (found, None)
+        if wanted.returns:
+            return self.places[other.id], None
+        if wanted.replaces:
+            self._keys[_unique(new)] = new
+            return None, self.places[other.id]
+        raise DuplicateJob("unique_key", str(new.unique_key), other.id, _SAME_CALL)
+
+
+def _unique(new: NewJob) -> tuple[str, str]:
+    return "unique_key", str(new.unique_key)
 
 
 def _refuse_taken_ids(
-    execute: _Execute, jobs: Sequence[NewJob], error: sa.exc.IntegrityError
+    execute: unique_keys.Execute, jobs: Sequence[NewJob], error: sa.exc.IntegrityError
 ) -> None:
     ids = [new.id for new in jobs]
     row = _first(execute, job.c.id.in_(ids))
@@ -132,27 +251,6 @@ def _refuse_taken_ids(
     taken = [str(row["id"])] if row is not None else twice
     if taken:
         raise DuplicateJob("id", taken[0], taken[0], "ids are used once") from error
-
-
-def _in_batch(
-    keys: dict[tuple[str, str], NewJob], new: NewJob, *, now: datetime
-) -> Job | None:
-    """Return the job of the same batch that this call makes already.
-
-    Raises:
-        DuplicateJob: a key is taken by another call of the batch.
-    """
-    for name in ("idempotency_key", "unique_key"):
-        key = getattr(new, name)
-        if key is None:
-            continue
-        other = keys.setdefault((name, key), new)
-        if other is new:
-            continue
-        if name == "idempotency_key" and rows.same_call(as_row(other), new):
-            return as_stored(other, now=now)
-        raise DuplicateJob(name, key, other.id, "it is in the same call")
-    return None
 
 
 def as_row(new: NewJob) -> dict[str, object]:
@@ -166,27 +264,7 @@ def as_stored(new: NewJob, *, now: datetime) -> Job:
     return Job(**fields, read_at=now)
 
 
-def _holder(execute: _Execute, new: NewJob, *, now: datetime) -> Job | None:
-    """Return the job that this call already made, by its idempotency key.
-
-    Raises:
-        DuplicateJob: a key is taken by another call.
-    """
-    if new.idempotency_key is not None:
-        row = _first(execute, job.c.idempotency_key == new.idempotency_key)
-        if row is not None and rows.same_call(row, new):
-            return rows.to_job(row, now=now)
-        if row is not None:
-            why = "it has another name or other params"
-            raise DuplicateJob("idempotency_key", new.idempotency_key, row["id"], why)
-    if new.unique_key is not None:
-        live = job.c.status.in_(_LIVE)
-        row = _first(execute, job.c.unique_key == new.unique_key, live)
-        if row is not None:
-            why = f"it is {row['status']}"
-            raise DuplicateJob("unique_key", new.unique_key, row["id"], why)
-    return None
-
-
-def _first(execute: _Execute, *where: sa.ColumnElement[bool]) -> sa.RowMapping | None:
+def _first(
+    execute: unique_keys.Execute, *where: sa.ColumnElement[bool]
+) -> sa.RowMapping | None:
     return execute(sa.select(job).where(*where)).mappings().first()

@@ -13,7 +13,7 @@ from interlock.core.job import HistoryEntry, Job
 from interlock.core.lifecycle import INITIAL
 from interlock.core.records import Fault, Lost, WorkerInfo
 from interlock.core.replay import faults
-from interlock.ports.store import PURGE_BATCH
+from interlock.ports.store import PRUNE_BATCH, PURGE_BATCH
 from interlock_adapters.sql.schema import guard_sql, tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
@@ -21,7 +21,7 @@ from interlock_adapters.sql.schema.held import AGING, DUE, PARKED
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
-from interlock_adapters.sql.store import holds, reopening, tally
+from interlock_adapters.sql.store import holds, reopening, tally, unique_keys
 from interlock_adapters.sql.store import moves as moves_of
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.holds import JOB
@@ -80,13 +80,16 @@ class Maintenance:
     def overdue(self, *, now: datetime, limit: int) -> list[Job]:
         """See `JobStore.overdue`."""
         moment = self._db.flavor.moment(":now")
-        query = self._jobs(
-            f"status = '{INITIAL}' AND expires_at IS NOT NULL"
-            f" AND expires_at < {moment} LIMIT :limit",
-            by="ix_interlock_job_expiry",
-        )
-        found = self._rows_at(query, now, limit=limit)
-        return [rows.to_job(row, now=now) for row in found]
+        found: list[sa.RowMapping] = []
+        for column, index in (("expires_at", "expiry"), ("deadline_at", "deadline")):
+            query = self._jobs(
+                f"status = '{INITIAL}' AND {column} IS NOT NULL"
+                f" AND {column} < {moment} LIMIT :limit",
+                by=f"ix_interlock_job_{index}",
+            )
+            found += self._rows_at(query, now, limit=limit)
+        by_id = {row["id"]: rows.to_job(row, now=now) for row in found}
+        return list(by_id.values())[:limit]
 
     def _jobs(self, where: str, *, by: str) -> sa.TextualSelect:
         index = self._db.flavor.by_index(by)
@@ -179,6 +182,15 @@ class Maintenance:
             return len(ids)
 
         return self._db.repeated(some, durable=False)
+
+    def prune(self, *, now: datetime, limit: int = PRUNE_BATCH) -> int:
+        """See `JobStore.prune`."""
+        return self._db.repeated(
+            lambda connection: unique_keys.prune(
+                connection, self._db.flavor, now=now, limit=limit
+            ),
+            durable=False,
+        )
 
     def verify(self) -> list[Fault]:
         """See `JobStore.verify`."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -75,7 +76,8 @@ def _refuse(
         return JobNotFound(move.job_id)
     now, epoch = database.lease_now(connection)
     live = row["lease_epoch"] == epoch and (row["lease_until_us"] or 0) > now
-    error = refusal(move, rows.to_job(row, now=move.now), lease_live=live)
+    judged = _by_its_clock(connection, move, database)
+    error = refusal(judged, rows.to_job(row, now=judged.now), lease_live=live)
     connection.execute(
         sa.insert(tables.rejection).values(
             job_id=move.job_id,
@@ -88,6 +90,15 @@ def _refuse(
         )
     )
     return error
+
+
+def _by_its_clock(connection: sa.Connection, move: Move, database: Database) -> Move:
+    """Return a move with the times by which the database has judged it."""
+    if database.flavor.now is None:
+        return move
+    now = database.present(connection)
+    run_at = None if move.run_at is None else now + (move.run_at - move.now)
+    return replace(move, now=now, run_at=run_at)
 
 
 def _runs(moves: Sequence[Move]) -> Iterator[list[Move]]:

@@ -15,7 +15,7 @@ from interlock.core.limits import Rate
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.statements import claiming
 from interlock_adapters.sql.store import fairness, openings, parking, rates
-from interlock_adapters.sql.store.candidates import FAIR, HOLD, KEY, PAUSED, RATE
+from interlock_adapters.sql.store.candidates import FAIR, HOLD, KEY, LATE, PAUSED, RATE
 
 BATCH: Final = 500  # the most jobs of one cause that are opened in a transaction
 _CAUSES: Final = 100  # looked at in one transaction
@@ -73,7 +73,7 @@ def rooms_of(
     now: datetime,
 ) -> dict[str, int]:
     """Return how many jobs of each cause are worth a look, read under its lock."""
-    causes = sorted(set(causes) - {"expired"})  # that is the reaper's alone
+    causes = sorted(set(causes) - {*LATE})  # those are the reaper's alone
     bases = _bases(connection, causes, flavor)
     names = {cause.partition(":")[2] for cause in causes} | set(bases.values())
     given = {"names": parking.as_list(sorted(names), flavor)}

@@ -7,11 +7,8 @@ import sqlalchemy as sa
 
 from interlock.core.errors import InterlockError
 from interlock.core.job import Job, Move, NewJob
-from interlock.core.records import (
-    ClaimRequest,
-    Note,
-    Running,
-)
+from interlock.core.records import ClaimRequest, Note, Running
+from interlock.core.uniqueness import NO_POLICIES, Unique
 from interlock.ports.runner import Wakeup
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.statements import move_facts, updates
@@ -41,7 +38,7 @@ class SqlStore:
     `JobStore` are parts, which share the database.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database) -> None:  # noqa: PLR0915  (a line each)
         self.database = database
         self.together = database.together
         self.needs = Attention(database).needs
@@ -76,6 +73,7 @@ class SqlStore:
         self.forget_worker = maintenance.forget_worker
         self.delete = maintenance.delete
         self.purge = maintenance.purge
+        self.prune = maintenance.prune
         self.verify = maintenance.verify
         self.forget_ended = Forgetting(database).forget_ended
         feed = Feed(database)
@@ -93,25 +91,25 @@ class SqlStore:
         self.keep = keys.keep
         self.forget = keys.forget
 
-    def add(self, jobs: Sequence[NewJob], *, connection: object = None) -> list[Job]:
+    def add(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        unique: Mapping[str, Unique] = NO_POLICIES,
+        connection: object = None,
+    ) -> list[Job]:
         """See `JobStore.add`."""
-        now = self.database.clock.now()
-        is_own_clock = self.database.flavor.now is not None
+        now, flavor = self.database.clock.now(), self.database.flavor
         if connection is not None:
-            dialect, schema = self.database.flavor.dialect, self.database.schema
-            own = borrowed(connection, dialect)
-            return inserts.add(
-                own, jobs, now=now, schema=schema, is_own_clock=is_own_clock
-            )
+            own, schema = borrowed(connection, flavor.dialect), self.database.schema
+            return inserts.add(own, jobs, flavor, now=now, unique=unique, schema=schema)
         if len(jobs) == 1 and self.database.can_write_alone:
             write = self.database.write_alone
-            stored = inserts.add_alone(
-                write, jobs[0], now=now, is_own_clock=is_own_clock
-            )
+            stored = inserts.add_alone(write, jobs[0], now=now, flavor=flavor)
             if stored is not None:
                 return [stored]
         return self.database.repeated(
-            lambda own: inserts.add(own, jobs, now=now, is_own_clock=is_own_clock)
+            lambda own: inserts.add(own, jobs, flavor, now=now, unique=unique)
         )
 
     def claim(self, request: ClaimRequest) -> list[Job]:

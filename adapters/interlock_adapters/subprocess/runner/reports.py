@@ -17,6 +17,7 @@ _MAX_TYPE: Final = 500  # characters of the name of an exception
 #: What a job may say of its own end; only the engine says the others.
 JOBS_OWN: Final = frozenset({
     Reason.ERROR, Reason.EXIT_CODE, Reason.OUT_OF_MEMORY, Reason.BAD_RESULT,
+    Reason.SNOOZED,
 })  # fmt: skip
 ALL: Final = frozenset(Reason)
 

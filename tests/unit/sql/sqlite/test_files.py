@@ -224,7 +224,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(
     store = _open(disk / "jobs.db")
     scene = _scene(store)
     ballast = disk / "ballast"
-    ballast.write_bytes(b"x" * 512 * 1024)
+    ballast.write_bytes(b"x" * 768 * 1024)
     acknowledged: list[Job] = []
     with pytest.raises(StoreUnavailable, match=r"its disk is full|disk reports") as e:
         _add_until_it_fails(scene, acknowledged)

@@ -17,7 +17,8 @@ from pace import THOROUGH
 GUARDED = tuple(f"interlock_{name}" for name in triggers.TABLES)
 SUBMITTED: Final = (
     *("id", "name", "queue", "params", "priority", "timeout_s", "grace_s"),
-    *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
+    *("created_at", "expires_at", "deadline_at", "stalled_after_s"),
+    *("max_attempts", "retry_on_timeout", "retry"),
     *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
     *("rerun_of", "parent_id", "keys", "when_full"),
     *("fair_key", "aging_s"),
@@ -126,6 +127,8 @@ def move(
     }
     if event == Event.CLAIM:
         values["started_at"] = "1"
+    if event == Event.SNOOZE:
+        values |= {"reason": "'snoozed'", "error": "NULL"}
     if event == Event.CANCEL:
         values |= {"cancel_requested_at": "1", "cancel_requested_by": "'me'"}
     if target.is_terminal:

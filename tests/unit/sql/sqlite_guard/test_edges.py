@@ -23,7 +23,10 @@ from interlock.testing.scenario import ROADS
 from .raw import Raw, move
 
 #: What only a clock can tell, and SQLite's triggers have none.
-CLOCKED = {Guard.DUE, Guard.FRESH, Guard.OVERDUE, Guard.LEASED, Guard.LOST}
+CLOCKED = {
+    *(Guard.DUE, Guard.FRESH, Guard.OVERDUE, Guard.LEASED, Guard.LOST),
+    *(Guard.BEFORE_DEADLINE, Guard.DEADLINE_MISSED),
+}
 EVENTS = (*Event, "submit", "bogus", "", "SUCCEED")
 
 
@@ -48,6 +51,8 @@ def _allows(row: Transition, job: Job, case: Situation, *, token: bool) -> bool:
         now=job.read_at,
         attempt=job.attempt,
         proved=True,
+        gave_back=row.event is Event.SNOOZE,
+        run_at=job.run_at,
         queue_open=not case.paused,
         group_free=not case.group_held,
         slot_free=not case.full,

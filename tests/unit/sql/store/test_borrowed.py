@@ -233,3 +233,27 @@ def test_djangos_connection_is_shared(url: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", BEGINS)
+@pytest.mark.parametrize("how", ["commit", "rollback"])
+def test_a_job_is_replaced_in_the_transaction_of_the_application(
+    engine: Engine, url: str, kind: str, how: str
+) -> None:
+    keyed = jobs.add.options(unique=["left"], unique_for=60, on_conflict="debounce")
+    old = engine.submit(keyed, 1)
+    with BEGINS[kind](url) as (connection, end):
+        new = engine.submit(keyed.options(connection=connection), 1)
+        assert old.job().status is JobStatus.PENDING
+        end(how)
+    is_done = how == "commit"
+    replaced = old.job()
+    assert replaced.status is (JobStatus.CANCELED if is_done else JobStatus.PENDING)
+    assert [job.id for job in engine.search(statuses=["PENDING"]).items] == [
+        new.id if is_done else old.id
+    ]
+    engine.cancel(new.id if is_done else old.id)
+    with pytest.raises(DuplicateJob, match="keeps the key until") as caught:
+        engine.submit(keyed, 1)
+    assert caught.value.job_id == (new.id if is_done else old.id)
+    assert engine.verify() == []

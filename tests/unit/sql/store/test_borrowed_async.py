@@ -230,3 +230,30 @@ def test_one_submit_many_has_one_connection(url: str) -> None:
             assert await engine.submit_many([]) == []
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", CONNECTS)
+def test_a_job_is_replaced_in_the_transaction_of_the_application(
+    url: str, kind: str
+) -> None:
+    keyed = jobs.add.options(unique=True, unique_for=60, on_conflict="replace")
+
+    async def main() -> None:
+        async with (
+            await AsyncEngine.open(url) as engine,
+            CONNECTS[kind](url) as connection,
+        ):
+            old = await engine.submit(keyed, 1)
+            for end in (connection.rollback, connection.commit):
+                await engine.submit(keyed.options(connection=connection), 1)
+                assert (await old.job()).status is JobStatus.PENDING
+                await end()
+            assert (await old.job()).reason == "replaced"
+            assert (await engine.counts())[JobStatus.PENDING] == 1
+            (new,) = await engine.submit_many(
+                [keyed.options(on_conflict="return").call(1)]
+            )
+            assert (await new.job()).status is JobStatus.PENDING
+            assert await engine.verify() == []
+
+    asyncio.run(main())

@@ -84,6 +84,17 @@ def test_a_cancel_of_the_job_that_was_opened_opens_the_next(scene: Scenario) -> 
     assert [job.id for job in scene.claim("f")] == ["j3"]
 
 
+def test_what_came_too_late_waits_for_the_reaper_alone(scene: Scenario) -> None:
+    soon = scene.clock.now() + timedelta(seconds=1)
+    _add(scene, 2, name="f", expires_at=soon)
+    _add(scene, 3, name="f", deadline_at=soon)
+    scene.clock.advance(2)
+    assert scene.claim("f") == []
+    assert _parked(scene) == {"expired": 2, "overdue": 3}
+    assert scene.store.reopen("", now=scene.clock.now()) == ("", False)
+    assert _parked(scene) == {"expired": 2, "overdue": 3}
+
+
 def test_a_queue_that_goes_on_opens_its_jobs_in_batches(scene: Scenario) -> None:
     _add(scene, 700, name="f", queue="q")
     scene.store.set_paused("q", paused=True)

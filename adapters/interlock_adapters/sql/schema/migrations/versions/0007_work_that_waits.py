@@ -1,4 +1,4 @@
-"""Limit jobs by keys and by rates, hold them, and let them start by turns."""
+"""Let jobs wait for more: limits, rates, turns, holds; and not for ever: deadlines."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("cause", name=op.f("pk_interlock_opening")),
     )
     op.create_index("ix_interlock_opening_at", "interlock_opening", ["at"])
+    _add_deadlines_and_unique_keys()
 
 
 def _remove_triggers() -> None:
@@ -155,3 +156,19 @@ def _widen_limits() -> None:
         " SELECT key, max_running FROM interlock_limit_0006"
     )
     op.drop_table("interlock_limit_0006")
+
+
+def _add_deadlines_and_unique_keys() -> None:
+    op.add_column("interlock_job", sa.Column("deadline_at", _WHEN, nullable=True))
+    op.add_column(
+        "interlock_job", sa.Column("stalled_after_s", sa.Float(), nullable=True)
+    )
+    _index("deadline", "deadline_at", "status = 'PENDING' AND deadline_at IS NOT NULL")
+    op.create_table(
+        "interlock_unique",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("until", _WHEN, nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_interlock_unique")),
+    )
+    op.create_index("ix_interlock_unique_until", "interlock_unique", ["until"])
