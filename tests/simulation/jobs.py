@@ -44,13 +44,17 @@ def single(
     name="simulation.keyed",
     concurrency=[Limit("group:{stubborn}", max_running=1, rate_limit="4/20s")],
 )
-def keyed(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int:
+def keyed(
+    *, seconds: float, failures: int, snoozes: int, passing: bool, stubborn: bool
+) -> int:
     """See `work`. It shares a limit with those that are as `stubborn`."""
     raise NotImplementedError
 
 
 @job(name="simulation.latest", exclusive=["passing"], when_full="replace")
-def latest(*, seconds: float, failures: int, passing: bool, stubborn: bool) -> int:
+def latest(
+    *, seconds: float, failures: int, snoozes: int, passing: bool, stubborn: bool
+) -> int:
     """See `work`. The newest wins, of those that fail for the same reason."""
     raise NotImplementedError
 

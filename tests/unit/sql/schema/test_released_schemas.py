@@ -30,6 +30,9 @@ FROZEN = {
     "0006_tally_and_place.py": (
         "2f5edb39b56be028074a2307927dac3982871630497b00948ab4e8c03dee16cd"
     ),
+    "0007_work_that_waits.py": (
+        "745476cb72060c96ef578a2489273581c8df147d017ae6ac2aef931fc60b3b1a"
+    ),
 }
 
 
