@@ -11,6 +11,7 @@ from interlock.core.records import Fault, Lost, Needs, WorkerInfo
 from interlock.core.replay import faults
 from interlock.ports.store import PURGE_BATCH
 from interlock_adapters.memory.records import Records
+from interlock_adapters.memory.schedules import Schedules
 
 _RUNNING = row_of(Event.CLAIM).target
 
@@ -18,8 +19,9 @@ _RUNNING = row_of(Event.CLAIM).target
 class Maintenance:
     """Lost and overdue jobs, limits, purging, workers."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, schedules: Schedules) -> None:
         self._records = records
+        self._schedules = schedules
 
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
         """See `JobStore.lost`."""
@@ -46,12 +48,18 @@ class Maintenance:
     def needs(self, *, now: datetime) -> Needs:
         """See `JobStore.needs`."""
         due = self.next_due(now=now)
+        schedules = self._schedules.schedules()
+        ticks = [s.next_at for s in schedules if s.next_at and not s.paused]
         return Needs(
             claim=any(job.run_at <= now for job in self._records.select(INITIAL)),
             rescue=bool(self._records.select(_RUNNING)),
             expire=bool(self.overdue(now=now, limit=1)),
             reopen=False,
             due_in_s=None if due is None else (due - now).total_seconds(),
+            fire=any(self._schedules.is_due(each, now) for each in schedules),
+            tick_in_s=min(
+                ((tick - now).total_seconds() for tick in ticks), default=None
+            ),
         )
 
     def next_due(self, *, now: datetime) -> datetime | None:

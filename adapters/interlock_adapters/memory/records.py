@@ -5,11 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock.core.records import Answer, FeedPosition, LogLine, WorkerInfo
+from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
 from interlock.ports.clock import Clock
 from interlock_adapters.memory.wakeup import MemoryWakeup
 
@@ -17,7 +18,7 @@ _RUNNING = row_of(Event.CLAIM).target
 _US = 1_000_000
 _UNDOABLE = (
     *("jobs", "unfinished", "history", "attempts", "log", "rejections", "lines"),
-    *("feed", "answers"),
+    *("feed", "answers", "schedules", "ticks", "edits"),
 )
 
 
@@ -41,6 +42,9 @@ class Records:
         self.last_position = 0  # that an entry was given
         self.feed: list[tuple[FeedPosition, HistoryEntry]] = []
         self.answers: dict[str, Answer] = {}
+        self.schedules: dict[str, ScheduleInfo] = {}
+        self.ticks: dict[tuple[str, datetime], Tick] = {}
+        self.edits: list[ScheduleEdit] = []
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -40,6 +40,7 @@ from interlock_adapters.memory.notes import Notes
 from interlock_adapters.memory.reads import Reads
 from interlock_adapters.memory.records import Records
 from interlock_adapters.memory.rules import as_running, moved, same_call
+from interlock_adapters.memory.schedules import Schedules
 from interlock_adapters.memory.statistics import Statistics
 from interlock_adapters.memory.wakeup import MemoryWakeup
 
@@ -70,7 +71,18 @@ class MemoryStore:
         self.workers = reads.workers
         self.cancels = reads.cancels
         self.check = reads.check
-        maintenance = Maintenance(records)
+        schedules = Schedules(
+            records, lambda new: self._add(new), lambda move: self._move(move)
+        )
+        self.schedules = schedules.schedules
+        self.schedule = schedules.schedule
+        self.save_schedule = schedules.save_schedule
+        self.delete_schedule = schedules.delete_schedule
+        self.fire = schedules.fire
+        self.ticks = schedules.ticks
+        self.edits = schedules.edits
+        self.forget_ticks = schedules.forget_ticks
+        maintenance = Maintenance(records, schedules)
         self.lost = maintenance.lost
         self.overdue = maintenance.overdue
         self.needs = maintenance.needs

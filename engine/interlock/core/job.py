@@ -73,6 +73,8 @@ class NewJob:
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     rerun_of: str | None = None
     parent_id: str | None = None  # the job that submitted it
+    schedule: str | None = None  # the name of the schedule that submitted it
+    scheduled_for: datetime | None = None  # the tick; None: it was wanted at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from interlock.core.errors import (
 )
 from interlock.core.retry import MAIN as MAIN  # noqa: PLC0414  (whoever imports it for jobs)
 from interlock.core.retry import Retry
+from interlock.core.schedule import Schedule
 from interlock.jobs import declaration
 from interlock.jobs import options as opts
 from interlock.jobs.annotations import are_plain, signature
@@ -52,6 +53,7 @@ class JobFunction(Generic[P, R_co]):
     secret: frozenset[str] = frozenset()
     privileges: bool = False
     pass_env: tuple[str, ...] | None = None
+    schedule: Schedule | None = None
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
@@ -173,6 +175,7 @@ def job(
     secret: Collection[str] = (),
     privileges: bool = False,
     pass_env: Collection[str] | None = None,
+    schedule: Schedule | None = None,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
 def job(
     function: Callable[P, R] | None = None,
@@ -191,6 +194,7 @@ def job(
     secret: Collection[str] = (),
     privileges: bool = False,
     pass_env: Collection[str] | None = None,
+    schedule: Schedule | None = None,
 ) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Make a module-level function a job: `@job`, or with options `@job(...)`.
 
@@ -213,6 +217,7 @@ def job(
             capabilities of its worker. See docs/security.md.
         pass_env: names of the only environment variables that the job gets; None: all
             but Interlock's own. The job then runs in a fresh interpreter.
+        schedule: when workers submit the job by themselves; None: never.
 
     Raises:
         InvalidOption: a value is out of its range, an annotation can never be stored,
@@ -237,6 +242,7 @@ def job(
     def register(function: Callable[P, R]) -> JobFunction[P, R]:
         declaration.check_function(function)
         declaration.check_secret(secret, function)
+        declaration.check_schedule(schedule, function, _name_of(function, name))
         job_function: JobFunction[P, R] = JobFunction(
             function=function,
             name=_name_of(function, name),
@@ -247,6 +253,7 @@ def job(
             secret=frozenset(secret),
             privileges=privileges,
             pass_env=None if pass_env is None else tuple(sorted(set(pass_env))),
+            schedule=schedule,
         )
         _refuse_taken(job_function)
         _registered[job_function.name] = job_function

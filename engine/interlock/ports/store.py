@@ -29,6 +29,7 @@ from interlock.core.records import (
 from interlock.ports.feed import EventFeed, Statistics
 from interlock.ports.idempotency import IdempotencyKeys
 from interlock.ports.runner import Wakeup
+from interlock.ports.schedules import Schedules
 
 #: Jobs that one transaction deletes: other writers wait as long.
 PURGE_BATCH: Final = 100
@@ -246,6 +247,7 @@ class JobStore(
     EventFeed,
     Statistics,
     IdempotencyKeys,
+    Schedules,
     Protocol,
 ):
     """Where jobs are kept. Every method is one durable transaction, thread-safe."""

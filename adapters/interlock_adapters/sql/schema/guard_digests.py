@@ -35,6 +35,10 @@ GUARDS: Final = {
         SQLITE: "4aa90e3dac0e5ef36c2a07428837c95969da0641e0cdc43a0c7f7f66ff663e71",
         POSTGRES: "0ff48bb476ed2dde789596fea58f1b08c53c4ce8a227d210256c0cc522618b16",
     },
+    "0007": {
+        SQLITE: "4a09749449520ecdb5cc6c3968c2f5be3f91d08d2e253c76c35de34766f66463",
+        POSTGRES: "f9ecd40da90fb1cee1b58ba32848aff40abcd0eb771182386ac0d46a9845e936",
+    },
 }
 HEAD: Final = max(GUARDS)
 #: Of the names of our tables, so that they live in an application's database.

@@ -13,6 +13,7 @@ from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import DUE, PARKED, is_open
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.store.database import Database
+from interlock_adapters.sql.store.schedules import stoppable
 
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 
@@ -27,17 +28,22 @@ def _query(flavor: Flavor) -> sa.TextualSelect:
         by = flavor.by_index(f"ix_interlock_job_{index}")
         return f"EXISTS (SELECT 1 FROM interlock_job {by} WHERE {where})"
 
+    by_next = flavor.by_index("ix_interlock_schedule_next")
     late = f"status = '{INITIAL}' AND expires_at IS NOT NULL AND expires_at < {now}"
     query = sa.text(f"""
 SELECT {any_of("open", is_open("open"))} AS has_open,
   {any_of("running", f"status = '{RUNNING}' AND NOT kill_unconfirmed")} AS has_running,
   {any_of("expiry", late)} AS has_late, {any_of("held", PARKED)} AS has_parked,
   (SELECT min(run_at) FROM interlock_job {flavor.by_index("ix_interlock_job_due")}
-   WHERE {DUE}) AS due, {now} AS present
+   WHERE {DUE}) AS due,
+  (SELECT min(next_at) FROM interlock_schedule {by_next} WHERE NOT paused) AS tick,
+  EXISTS (SELECT 1 FROM interlock_schedule AS s WHERE {stoppable(flavor)})
+    AS has_waiting,
+  {now} AS present
 """)
     if flavor.now is None:
         query = query.bindparams(_NOW)
-    return query.columns(due=UtcDateTime, present=UtcDateTime)
+    return query.columns(due=UtcDateTime, tick=UtcDateTime, present=UtcDateTime)
 
 
 class Attention:
@@ -51,8 +57,10 @@ class Attention:
         flavor = self._db.flavor
         given = {"now": now} if flavor.now is None else None
         (row,) = self._db.rows(_query(flavor), given)
-        due = row["due"]
-        due_in_s = None if due is None else (due - row["present"]).total_seconds()
+        due_in_s, tick_in_s = (
+            None if row[name] is None else (row[name] - row["present"]).total_seconds()
+            for name in ("due", "tick")
+        )
         is_due = due_in_s is not None and due_in_s <= 0
         return Needs(
             claim=bool(row["has_open"]) or is_due,
@@ -60,4 +68,6 @@ class Attention:
             expire=bool(row["has_late"]),
             reopen=bool(row["has_parked"]) or is_due,
             due_in_s=due_in_s,
+            fire=bool(row["has_waiting"]) or (tick_in_s is not None and tick_in_s <= 0),
+            tick_in_s=tick_in_s,
         )

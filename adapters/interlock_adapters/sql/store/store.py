@@ -28,6 +28,7 @@ from interlock_adapters.sql.store.idempotency import IdempotencyKeys
 from interlock_adapters.sql.store.maintenance import Maintenance
 from interlock_adapters.sql.store.notes import store_notes
 from interlock_adapters.sql.store.reads import ONE, Reads
+from interlock_adapters.sql.store.schedules import Schedules
 from interlock_adapters.sql.store.statistics import Statistics
 
 _MICROSECONDS = 1_000_000
@@ -70,6 +71,15 @@ class SqlStore:
         self.delete = maintenance.delete
         self.purge = maintenance.purge
         self.verify = maintenance.verify
+        schedules = Schedules(database, self._commit)
+        self.schedules = schedules.schedules
+        self.schedule = schedules.schedule
+        self.save_schedule = schedules.save_schedule
+        self.delete_schedule = schedules.delete_schedule
+        self.fire = schedules.fire
+        self.ticks = schedules.ticks
+        self.edits = schedules.edits
+        self.forget_ticks = schedules.forget_ticks
         feed = Feed(database)
         self.history_after = feed.history_after
         self.feed = feed.feed
@@ -148,7 +158,10 @@ class SqlStore:
         )
 
     def _commit(
-        self, connection: sa.Connection, moves: Sequence[Move], notes: Sequence[Note]
+        self,
+        connection: sa.Connection,
+        moves: Sequence[Move],
+        notes: Sequence[Note] = (),
     ) -> list[Job | InterlockError]:
         flavor = self.database.flavor
         leaving = {m.job_id for m in moves if not row_of(m.event).is_internal}

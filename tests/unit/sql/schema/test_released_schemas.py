@@ -30,6 +30,9 @@ FROZEN = {
     "0006_tally_and_place.py": (
         "2f5edb39b56be028074a2307927dac3982871630497b00948ab4e8c03dee16cd"
     ),
+    "0007_schedules.py": (
+        "a54a3e88408d413071ea20e8630fe538282395a75b290873d84ffdeb4de98682"
+    ),
 }
 
 

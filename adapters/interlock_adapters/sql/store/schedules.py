@@ -1,0 +1,264 @@
+"""Keeps schedules, and decides about their ticks.
+
+Whoever decides has locked the row of the schedule (PostgreSQL) or the database
+(SQLite). Nothing outlives the transaction: another worker goes on where one has died.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from interlock.core.errors import DuplicateJob, ScheduleNotFound, StoreUnavailable
+from interlock.core.job import Job, Move
+from interlock.core.ticks import (
+    Plan,
+    ScheduleEdit,
+    ScheduleInfo,
+    Tick,
+    cancellation,
+    fired,
+    plan,
+)
+from interlock.ports.schedules import TICKS_BATCH
+from interlock_adapters.sql.schema.column_types import UtcDateTime
+from interlock_adapters.sql.schema.flavor import Flavor
+from interlock_adapters.sql.schema.plpgsql import CHANNEL
+from interlock_adapters.sql.schema.row_rules import LIVE, quoted
+from interlock_adapters.sql.schema.tables import job, schedule, schedule_edit, tick
+from interlock_adapters.sql.statements import rows
+from interlock_adapters.sql.store import inserts
+from interlock_adapters.sql.store.database import Database
+
+_log: Final = logging.getLogger("interlock.store")
+_SOME: Final = 50  # schedules that one transaction decides about
+_MOST_LIVE: Final = 100  # jobs that one tick cancels
+_CLOCK: Final = sa.text("SELECT clock_timestamp() AS now").columns(now=UtcDateTime)
+_WAKE: Final = sa.text("SELECT pg_notify(:channel, '')")
+_LIVE: Final = f"j.schedule IS NOT NULL AND j.status IN ({quoted(LIVE)})"
+
+
+def stoppable(flavor: Flavor) -> str:
+    """Return the condition of a schedule `s` whose waiting tick has something to do.
+
+    It has not while a job is being canceled for it.
+    """
+    by = flavor.by_index("ix_interlock_job_schedule")
+    return (
+        "s.waiting_at IS NOT NULL AND NOT s.paused AND NOT EXISTS (SELECT 1 FROM"
+        f" interlock_job AS j {by} WHERE j.schedule = s.name AND {_LIVE}"
+        " AND j.cancel_requested_at IS NOT NULL)"
+    )
+
+
+@cache
+def _due(flavor: Flavor) -> sa.TextualSelect:
+    now = ":now" if flavor.now is None else "statement_timestamp()"
+    lock = " FOR UPDATE SKIP LOCKED" if flavor.is_postgres else ""
+    query = sa.text(
+        f"SELECT * FROM interlock_schedule AS s WHERE (NOT s.paused AND s.next_at <="
+        f" {now}) OR ({stoppable(flavor)}) ORDER BY s.next_at LIMIT {_SOME}{lock}"
+    )
+    if flavor.now is None:
+        query = query.bindparams(sa.bindparam("now", type_=UtcDateTime()))
+    return query.columns(**{column.name: column.type for column in schedule.c})
+
+
+@cache
+def _live(flavor: Flavor) -> sa.TextualSelect:
+    by = flavor.by_index("ix_interlock_job_schedule")
+    query = sa.text(
+        f"SELECT j.* FROM interlock_job AS j {by} WHERE j.schedule = :name AND {_LIVE}"
+        f" ORDER BY j.id LIMIT {_MOST_LIVE}"
+    )
+    return query.columns(**{column.name: column.type for column in job.c})
+
+
+class Schedules:
+    """See `interlock.ports.schedules.Schedules`."""
+
+    def __init__(
+        self,
+        database: Database,
+        commit: Callable[[sa.Connection, Sequence[Move]], object],
+    ) -> None:
+        self._db = database
+        self._commit = commit
+
+    def schedules(self) -> list[ScheduleInfo]:
+        """See `Schedules.schedules`."""
+        found = self._db.rows(sa.select(schedule).order_by(schedule.c.name))
+        return [rows.to_schedule(row) for row in found]
+
+    def schedule(self, name: str) -> ScheduleInfo:
+        """See `Schedules.schedule`."""
+        found = self._db.rows(sa.select(schedule).where(schedule.c.name == name))
+        if not found:
+            raise ScheduleNotFound(name)
+        return rows.to_schedule(found[0])
+
+    def save_schedule(
+        self, info: ScheduleInfo, edit: ScheduleEdit, ticks: Sequence[Tick] = ()
+    ) -> bool:
+        """See `Schedules.save_schedule`."""
+        values = rows.schedule_to_row(info)
+        if info.version == 1:
+            change: Any = self._insert(schedule, [values])
+        else:
+            before = schedule.c.version == info.version - 1
+            which = schedule.c.name == info.name
+            change = sa.update(schedule).where(which, before).values(values)
+
+        def write(connection: sa.Connection) -> bool:
+            if not connection.execute(change).rowcount:
+                return False
+            self._note(connection, edit)
+            self._keep(connection, ticks)
+            return True
+
+        return self._db.repeated(write)
+
+    def delete_schedule(self, info: ScheduleInfo, edit: ScheduleEdit) -> bool:
+        """See `Schedules.delete_schedule`."""
+        same = schedule.c.version == info.version
+        change = sa.delete(schedule).where(schedule.c.name == info.name, same)
+
+        def write(connection: sa.Connection) -> bool:
+            if not connection.execute(change).rowcount:
+                return False
+            connection.execute(sa.delete(tick).where(tick.c.schedule == info.name))
+            self._note(connection, edit)
+            return True
+
+        return self._db.repeated(write)
+
+    def _note(self, connection: sa.Connection, edit: ScheduleEdit) -> None:
+        """Keep an edit, and wake whoever waits: the next tick may come soon."""
+        values = {name: getattr(edit, name) for name in edit.__dataclass_fields__}
+        last = sa.select(sa.func.max(schedule_edit.c.number)).where(
+            schedule_edit.c.schedule == edit.schedule
+        )
+        values["number"] = (connection.scalar(last) or 0) + 1
+        connection.execute(sa.insert(schedule_edit).values(values))
+        if self._db.flavor.is_postgres:
+            connection.execute(_WAKE, {"channel": CHANNEL})
+
+    def fire(self, *, now: datetime) -> bool:
+        """See `Schedules.fire`."""
+        return self._db.repeated(lambda connection: self._fire(connection, now))
+
+    def _fire(self, connection: sa.Connection, now: datetime) -> bool:
+        flavor = self._db.flavor
+        given = {"now": now} if flavor.now is None else None
+        found = connection.execute(_due(flavor), given).mappings().all()
+        if not found:
+            return False
+        if flavor.now is not None:  # the locks are held: what is read now is the last
+            now = connection.execute(_CLOCK).scalar_one()
+        moves: list[Move] = []
+        has_done = False
+        for row in found:
+            try:
+                info = rows.to_schedule(row)
+            except StoreUnavailable as error:  # such as a zone that is not known here
+                _log.error("Schedule %s is passed over here: %s", row["name"], error)
+                continue
+            moves += self._decide(connection, info, now)
+            has_done = True
+        if moves:
+            self._commit(connection, moves)
+        return has_done
+
+    def _decide(
+        self, connection: sa.Connection, info: ScheduleInfo, now: datetime
+    ) -> list[Move]:
+        """Decide about one schedule; return what cancels jobs."""
+        live: list[Job] = []
+        if info.schedule.overlap != "allow":
+            alive = connection.execute(_live(self._db.flavor), {"name": info.name})
+            live = [rows.to_job(row, now=now) for row in alive.mappings()]
+        decided = plan(info, now=now, live=live)
+        self._keep(connection, self._started(connection, info, decided, now))
+        change = {"next_at": decided.after.next_at}
+        change["waiting_at"] = decided.after.waiting_at
+        which = schedule.c.name == info.name
+        connection.execute(sa.update(schedule).where(which).values(change))
+        return [cancellation(info, each, now=now) for each in decided.canceled]
+
+    def _started(
+        self, connection: sa.Connection, info: ScheduleInfo, plan: Plan, now: datetime
+    ) -> list[Tick]:
+        """Insert the jobs; return all ticks of a plan that nobody has decided about."""
+        wanted = [new.scheduled_for for new in plan.fired]
+        known: set[datetime | None] = set()
+        if wanted:
+            query = sa.select(tick.c.due_at).where(
+                tick.c.schedule == info.name, tick.c.due_at.in_(wanted)
+            )
+            known = set(connection.scalars(query))
+        ticks = list(plan.ticks)
+        is_own_clock = self._db.flavor.now is not None
+        for new in plan.fired:
+            if new.scheduled_for in known:  # the clock was set back
+                continue
+            holder = None
+            try:
+                inserts.add(connection, [new], now=now, is_own_clock=is_own_clock)
+            except DuplicateJob as error:
+                holder = error.job_id
+            ticks.append(fired(info, new, holder=holder))
+        return ticks
+
+    def _keep(self, connection: sa.Connection, ticks: Sequence[Tick]) -> None:
+        """Store ticks; what is known of one already stays."""
+        if not ticks:
+            return
+        names = Tick.__dataclass_fields__
+        values = [{name: getattr(each, name) for name in names} for each in ticks]
+        connection.execute(self._insert(tick), values)
+
+    def _insert(
+        self, table: sa.Table, values: Sequence[dict[str, object]] | None = None
+    ) -> sa.Insert:
+        """Return the INSERT of rows, without those whose key is taken."""
+        insert = postgresql.insert if self._db.flavor.is_postgres else sqlite.insert
+        made = insert(table) if values is None else insert(table).values(values)
+        return made.on_conflict_do_nothing()
+
+    def ticks(self, schedule: str, *, limit: int) -> list[Tick]:
+        """See `Schedules.ticks`."""
+        of_it = sa.select(tick).where(tick.c.schedule == schedule)
+        found = self._db.rows(of_it.order_by(tick.c.due_at.desc()).limit(limit))
+        return [rows.to_tick(row) for row in found]
+
+    def edits(self, schedule: str) -> list[ScheduleEdit]:
+        """See `Schedules.edits`."""
+        table = schedule_edit
+        of_it = sa.select(table).where(table.c.schedule == schedule)
+        found = self._db.rows(of_it.order_by(table.c.number))
+        return [rows.to_edit(row) for row in found]
+
+    def forget_ticks(
+        self, schedule: str, *, before: datetime, keep: int, limit: int = TICKS_BATCH
+    ) -> int:
+        """See `Schedules.forget_ticks`."""
+        of_it = sa.select(tick.c.due_at).where(tick.c.schedule == schedule)
+        newest_first = of_it.order_by(tick.c.due_at.desc())
+        kept = self._db.rows(newest_first.offset(keep - 1).limit(1))
+        if not kept:
+            return 0
+        old = (
+            of_it.where(tick.c.due_at < kept[0]["due_at"], tick.c.at < before)
+            .order_by(tick.c.due_at)
+            .limit(limit)
+        )
+        gone = sa.delete(tick).where(
+            tick.c.schedule == schedule, tick.c.due_at.in_(old)
+        )
+        return self._db.repeated(
+            lambda connection: connection.execute(gone).rowcount, durable=False
+        )
