@@ -22,6 +22,7 @@ from interlock.core.errors import (
     KeyReused,
     LeaseLost,
     NotGuarded,
+    ScheduleNotFound,
     SchemaMismatch,
     StoreUnavailable,
     UnknownJobName,
@@ -31,6 +32,7 @@ from interlock.core.errors import (
 from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause
 from interlock.core.progress import Progress
 from interlock.core.retry import PermanentError, Retry, TransientError
+from interlock.core.schedule import Schedule
 from interlock.jobs.context import Interrupted, JobContext, current_job
 from interlock.jobs.options import Options
 from interlock.jobs.registry import Call, JobFunction, job
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         QueueInfo,
         WorkerInfo,
     )
+    from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick, TickOutcome
     from interlock.worker.loop import Worker
     from interlock.worker.settings import WorkerSettings
 
@@ -105,9 +108,15 @@ __all__ = [
     "Reason",
     "Rejection",
     "Retry",
+    "Schedule",
+    "ScheduleEdit",
+    "ScheduleInfo",
+    "ScheduleNotFound",
     "SchemaMismatch",
     "StopCause",
     "StoreUnavailable",
+    "Tick",
+    "TickOutcome",
     "TransientError",
     "UnknownJobName",
     "VersionChanged",
@@ -127,6 +136,10 @@ _LATER = {
     **dict.fromkeys(
         ("Fault", "LogLine", "LogLines", "Page", "QueueInfo", "WorkerInfo"),
         "interlock.core.records",
+    ),
+    **dict.fromkeys(
+        ("ScheduleEdit", "ScheduleInfo", "Tick", "TickOutcome"),
+        "interlock.core.ticks",
     ),
     "AsyncEngine": "interlock.api.aio",
     "AsyncJobHandle": "interlock.api.handle",

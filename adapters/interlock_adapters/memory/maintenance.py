@@ -48,7 +48,7 @@ class Maintenance:
     def needs(self, *, now: datetime) -> Needs:
         """See `JobStore.needs`."""
         due = self.next_due(now=now)
-        schedules = self._schedules.schedules()
+        schedules = self._schedules.all()
         ticks = [s.next_at for s in schedules if s.next_at and not s.paused]
         return Needs(
             claim=any(job.run_at <= now for job in self._records.select(INITIAL)),

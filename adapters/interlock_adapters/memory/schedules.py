@@ -1,11 +1,11 @@
 """Schedules, their edits and their ticks, in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from interlock.core.errors import DuplicateJob, ScheduleNotFound
-from interlock.core.job import Job, Move, NewJob
+from interlock.core.job import Job
 from interlock.core.ticks import (
     ScheduleEdit,
     ScheduleInfo,
@@ -15,38 +15,33 @@ from interlock.core.ticks import (
     plan,
 )
 from interlock.ports.schedules import TICKS_BATCH
+from interlock.ports.store import JobLifecycle
 from interlock_adapters.memory.records import Records
 
 
 class Schedules:
     """See `interlock.ports.schedules.Schedules`."""
 
-    def __init__(
-        self,
-        records: Records,
-        add: Callable[[NewJob], object],
-        move: Callable[[Move], object],
-    ) -> None:
+    def __init__(self, records: Records, jobs: JobLifecycle) -> None:
         self._records = records
-        self._add = add
-        self._move = move
+        self._jobs = jobs
 
-    def schedules(self) -> list[ScheduleInfo]:
-        """See `Schedules.schedules`."""
+    def all(self) -> list[ScheduleInfo]:
+        """See `Schedules.all`."""
         with self._records.lock:
             return sorted(self._records.schedules.values(), key=lambda s: s.name)
 
-    def schedule(self, name: str) -> ScheduleInfo:
-        """See `Schedules.schedule`."""
+    def get(self, name: str) -> ScheduleInfo:
+        """See `Schedules.get`."""
         try:
             return self._records.schedules[name]
         except KeyError:
             raise ScheduleNotFound(name) from None
 
-    def save_schedule(
+    def save(
         self, info: ScheduleInfo, edit: ScheduleEdit, ticks: Sequence[Tick] = ()
     ) -> bool:
-        """See `Schedules.save_schedule`."""
+        """See `Schedules.save`."""
         with self._records.lock:
             stored = self._records.schedules.get(info.name)
             if (0 if stored is None else stored.version) != info.version - 1:
@@ -57,8 +52,8 @@ class Schedules:
         self._records.wake()
         return True
 
-    def delete_schedule(self, info: ScheduleInfo, edit: ScheduleEdit) -> bool:
-        """See `Schedules.delete_schedule`."""
+    def delete(self, info: ScheduleInfo, edit: ScheduleEdit) -> bool:
+        """See `Schedules.delete`."""
         with self._records.lock:
             stored = self._records.schedules.get(info.name)
             if stored is None or stored.version != info.version:
@@ -80,7 +75,7 @@ class Schedules:
     def fire(self, *, now: datetime) -> bool:
         """See `Schedules.fire`."""
         with self._records.lock:
-            due = [info for info in self.schedules() if self.is_due(info, now)]
+            due = [info for info in self.all() if self.is_due(info, now)]
             if due:
                 with self._records.together():
                     for info in due:
@@ -109,12 +104,11 @@ class Schedules:
                 continue  # the clock was set back
             holder = None
             try:
-                self._add(new)
+                self._jobs.add([new])
             except DuplicateJob as error:
                 holder = error.job_id
             self._keep([fired(info, new, holder=holder)])
-        for job in decided.canceled:
-            self._move(cancellation(info, job, now=now))
+        self._jobs.commit([cancellation(info, j, now=now) for j in decided.canceled])
         self._records.schedules[info.name] = decided.after
 
     def ticks(self, schedule: str, *, limit: int) -> list[Tick]:

@@ -71,18 +71,8 @@ class MemoryStore:
         self.workers = reads.workers
         self.cancels = reads.cancels
         self.check = reads.check
-        schedules = Schedules(
-            records, lambda new: self._add(new), lambda move: self._move(move)
-        )
-        self.schedules = schedules.schedules
-        self.schedule = schedules.schedule
-        self.save_schedule = schedules.save_schedule
-        self.delete_schedule = schedules.delete_schedule
-        self.fire = schedules.fire
-        self.ticks = schedules.ticks
-        self.edits = schedules.edits
-        self.forget_ticks = schedules.forget_ticks
-        maintenance = Maintenance(records, schedules)
+        self.schedules = Schedules(records, self)
+        maintenance = Maintenance(records, self.schedules)
         self.lost = maintenance.lost
         self.overdue = maintenance.overdue
         self.needs = maintenance.needs

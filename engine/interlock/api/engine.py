@@ -16,6 +16,7 @@ from interlock.api.handle import JobHandle
 from interlock.api.job_requests import JobRequests
 from interlock.api.monitor import Monitor
 from interlock.api.results import value_of
+from interlock.api.schedules import Schedules
 from interlock.core.bounds import check_wait
 from interlock.core.errors import (
     DuplicateJob,
@@ -54,6 +55,8 @@ class Engine(Bulk):
         self._clock = clock or SystemClock()
         #: The event feed and statistics, for servers and dashboards.
         self.monitor = Monitor(store)
+        #: Jobs that workers submit by the clock.
+        self.schedules = Schedules(store, self._named, self._submit_one)
         self._url: str | None = None  # that other processes can open it by
 
     @classmethod
@@ -147,11 +150,16 @@ class Engine(Bulk):
     ) -> JobHandle[object]:
         new = new_job(job, params, now=self._clock.now(), parent_id=parent_id)
         try:
-            (stored,) = self._add([new], connection=job.defaults.get("connection"))
+            return self._submit_one(new, connection=job.defaults.get("connection"))
         except DuplicateJob as error:
             if job.defaults.get("on_conflict") != "return" or new.unique_key is None:
                 raise
             return JobHandle(error.job_id, self)
+
+    def _submit_one(
+        self, new: NewJob, *, connection: object = None
+    ) -> JobHandle[object]:
+        (stored,) = self._add([new], connection=connection)
         return JobHandle(stored.id, self)
 
     def submit_many(self, calls: Iterable[Wanted]) -> list[JobHandle[object]]:

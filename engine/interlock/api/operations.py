@@ -53,6 +53,7 @@ class Operations:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         submitted_by: str | None = None,
+        schedule: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -68,6 +69,7 @@ class Operations:
                 database can store.
         """
         check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
+        check_words(schedule=schedule)
         check_json("params", dict(params or {}))
         for option, moment in (
             ("created_after", created_after),
@@ -84,6 +86,7 @@ class Operations:
             created_after=created_after,
             created_before=created_before,
             submitted_by=submitted_by,
+            schedule=schedule,
             limit=limit,
         )
         before = cursors.decode(cursor, wanted)

@@ -32,7 +32,8 @@ _INSTANT: Final = timedelta(microseconds=1)
 _OF_A_TICK: Final = frozenset(
     {
         *("id", "name", "params", "created_at", "run_at", "expires_at"),
-        *("idempotency_key", "rerun_of", "parent_id", "schedule", "scheduled_for"),
+        *("idempotency_key", "submitted_by", "rerun_of", "parent_id"),
+        *("schedule", "scheduled_for"),
     }
 )
 #: The fields of `NewJob` that a schedule keeps for its jobs.
@@ -204,7 +205,7 @@ def _one_at_a_time(
             TickOutcome.SKIPPED,
             now,
             f"job {holder[0].id} of this schedule had not ended",
-            holder[0].id,
+            job_id=holder[0].id,
         )
         for tick in due[len(fired) :]
     ]
@@ -247,9 +248,9 @@ def job_of(
         if name in TEMPLATE and name in info.options:
             kept = info.options[name]
             values[name] = kept if kept is None or reader is None else reader(kept)
-    values["submitted_by"] = by or values.get("submitted_by") or f"schedule:{info.name}"
     return NewJob(
         **values,
+        submitted_by=by or f"schedule:{info.name}",
         id=new_id(now),
         name=info.job,
         params=info.schedule.params,
@@ -272,7 +273,12 @@ def fired(info: ScheduleInfo, job: NewJob, *, holder: str | None = None) -> Tick
         outcome = TickOutcome.SKIPPED
         why = f"duplicate: the unique key belongs to job {holder}"
     return _tick(
-        info, job.scheduled_for, outcome, job.created_at, why, holder or job.id
+        info,
+        job.scheduled_for,
+        outcome,
+        job.created_at,
+        why,
+        job_id=holder or job.id,
     )
 
 
@@ -366,7 +372,7 @@ def declared(
 
 
 def differences(before: ScheduleInfo, after: ScheduleInfo) -> str:
-    """Return what an edit changes, in words; of parameters only that they change."""
+    """Return what an edit changes, in words; without values that may be secret."""
     changes = []
     for name in ("cron", "every", "timezone", "catchup", "overlap"):
         old, new = getattr(before.schedule, name), getattr(after.schedule, name)
@@ -374,11 +380,10 @@ def differences(before: ScheduleInfo, after: ScheduleInfo) -> str:
             changes.append(f"{name} {old} -> {new}")
     if before.schedule.params != after.schedule.params:
         changes.append("params")
-    changes += [
-        f"{name} {before.options.get(name)} -> {after.options.get(name)}"
-        for name in TEMPLATE
-        if before.options.get(name) != after.options.get(name)
-    ]
+    for name in TEMPLATE:
+        old, new = before.options.get(name), after.options.get(name)
+        if old != new:
+            changes.append(name if name == "metadata" else f"{name} {old} -> {new}")
     return ", ".join(changes) or "nothing"
 
 
@@ -388,6 +393,7 @@ def _tick(
     outcome: TickOutcome,
     now: datetime,
     why: str | None,
+    *,
     job_id: str | None = None,
 ) -> Tick:
     return Tick(

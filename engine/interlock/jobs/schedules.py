@@ -35,7 +35,6 @@ _OF_ONE: Final = (
 _FIELDS: Final[Mapping[str, str]] = {
     "timeout": "timeout_s",
     "grace": "grace_s",
-    "by": "submitted_by",
 }
 
 
@@ -92,7 +91,7 @@ def declare(store: JobStore, declaration: Declaration, *, by: str) -> None:
     """Store what a job declares, unless newer code or somebody has said otherwise."""
     while True:
         try:
-            stored = store.schedule(declaration.name)
+            stored = store.schedules.get(declaration.name)
         except ScheduleNotFound:
             stored = None
         now = store.now()
@@ -110,5 +109,5 @@ def declare(store: JobStore, declaration: Declaration, *, by: str) -> None:
         ticks = []
         if stored is not None:
             ticks = given_up(stored, now=now, why="its schedule was declared anew")
-        if store.save_schedule(after, edit, ticks):
+        if store.schedules.save(after, edit, ticks):
             return

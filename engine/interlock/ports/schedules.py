@@ -13,15 +13,15 @@ TICKS_BATCH: Final = 1000
 class Schedules(Protocol):
     """Schedules, their edits and their ticks."""
 
-    def schedules(self) -> list[ScheduleInfo]:
+    def all(self) -> list[ScheduleInfo]:
         """Return every schedule, by name."""
         ...
 
-    def schedule(self, name: str) -> ScheduleInfo:
+    def get(self, name: str) -> ScheduleInfo:
         """Return a schedule. Raises ScheduleNotFound."""
         ...
 
-    def save_schedule(
+    def save(
         self, info: ScheduleInfo, edit: ScheduleEdit, ticks: Sequence[Tick] = ()
     ) -> bool:
         """Store a new version of a schedule, with its edit and what becomes of ticks.
@@ -34,7 +34,7 @@ class Schedules(Protocol):
         """
         ...
 
-    def delete_schedule(self, info: ScheduleInfo, edit: ScheduleEdit) -> bool:
+    def delete(self, info: ScheduleInfo, edit: ScheduleEdit) -> bool:
         """Delete a schedule with its ticks; its edits stay, and `edit` is the last.
 
         Returns:

@@ -247,10 +247,14 @@ class JobStore(
     EventFeed,
     Statistics,
     IdempotencyKeys,
-    Schedules,
     Protocol,
 ):
     """Where jobs are kept. Every method is one durable transaction, thread-safe."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """Schedules, and what becomes of their ticks."""
+        ...
 
     def check(self) -> None:
         """Check that the store can be used and has its guards.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from interlock import hooks
 from interlock.api.engine import Engine, submit_child
 from interlock.api.handle import JobHandle
-from interlock.core.job import Exit, Failure, Job
+from interlock.core.job import Exit, Failure, Job, NewJob
 from interlock.core.lifecycle import Proof, StopCause
 from interlock.core.observations import ExitSeen, Launch, Observation, PidSeen, TreeDead
 from interlock.jobs import context, outcome
@@ -198,13 +198,10 @@ class InlineEngine(Engine):
         self._time = clock
         self._worker_settings = WorkerSettings(concurrency=1)
 
-    def _submit(
-        self,
-        job: JobFunction[..., object],
-        params: Mapping[str, object],
-        parent_id: str | None = None,
+    def _submit_one(
+        self, new: NewJob, *, connection: object = None
     ) -> JobHandle[object]:
-        handle = super()._submit(job, params, parent_id)
+        handle = super()._submit_one(new, connection=connection)
         self.drain()
         return handle
 

@@ -37,14 +37,15 @@ class Scheduling:
 
     def fire(self, now: datetime) -> bool:
         """Decide about what is due; return whether to look again at once."""
-        return self._store.fire(now=now)
+        return self._store.schedules.fire(now=now)
 
     def forget(self) -> None:
         """Delete old ticks, in batches: others can write in between."""
         before = self._store.now() - KEPT
-        for info in self._store.schedules():
+        schedules = self._store.schedules
+        for info in schedules.all():
             deleted = TICKS_BATCH
             while deleted == TICKS_BATCH:
-                deleted = self._store.forget_ticks(
+                deleted = schedules.forget_ticks(
                     info.name, before=before, keep=KEPT_OF_EACH
                 )

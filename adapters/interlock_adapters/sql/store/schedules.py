@@ -89,22 +89,22 @@ class Schedules:
         self._db = database
         self._commit = commit
 
-    def schedules(self) -> list[ScheduleInfo]:
-        """See `Schedules.schedules`."""
+    def all(self) -> list[ScheduleInfo]:
+        """See `Schedules.all`."""
         found = self._db.rows(sa.select(schedule).order_by(schedule.c.name))
         return [rows.to_schedule(row) for row in found]
 
-    def schedule(self, name: str) -> ScheduleInfo:
-        """See `Schedules.schedule`."""
+    def get(self, name: str) -> ScheduleInfo:
+        """See `Schedules.get`."""
         found = self._db.rows(sa.select(schedule).where(schedule.c.name == name))
         if not found:
             raise ScheduleNotFound(name)
         return rows.to_schedule(found[0])
 
-    def save_schedule(
+    def save(
         self, info: ScheduleInfo, edit: ScheduleEdit, ticks: Sequence[Tick] = ()
     ) -> bool:
-        """See `Schedules.save_schedule`."""
+        """See `Schedules.save`."""
         values = rows.schedule_to_row(info)
         if info.version == 1:
             change: Any = self._insert(schedule, [values])
@@ -122,8 +122,8 @@ class Schedules:
 
         return self._db.repeated(write)
 
-    def delete_schedule(self, info: ScheduleInfo, edit: ScheduleEdit) -> bool:
-        """See `Schedules.delete_schedule`."""
+    def delete(self, info: ScheduleInfo, edit: ScheduleEdit) -> bool:
+        """See `Schedules.delete`."""
         same = schedule.c.version == info.version
         change = sa.delete(schedule).where(schedule.c.name == info.name, same)
 

@@ -71,15 +71,7 @@ class SqlStore:
         self.delete = maintenance.delete
         self.purge = maintenance.purge
         self.verify = maintenance.verify
-        schedules = Schedules(database, self._commit)
-        self.schedules = schedules.schedules
-        self.schedule = schedules.schedule
-        self.save_schedule = schedules.save_schedule
-        self.delete_schedule = schedules.delete_schedule
-        self.fire = schedules.fire
-        self.ticks = schedules.ticks
-        self.edits = schedules.edits
-        self.forget_ticks = schedules.forget_ticks
+        self.schedules = Schedules(database, self._commit)
         feed = Feed(database)
         self.history_after = feed.history_after
         self.feed = feed.feed
