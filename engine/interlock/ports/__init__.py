@@ -33,8 +33,10 @@ if TYPE_CHECKING:
         Totals,
         Used,
     )
+    from interlock.core.ticks import Plan
     from interlock.ports.clock import Clock
     from interlock.ports.runner import Execution, Runner, Source, Wakeup
+    from interlock.ports.schedules import Schedules
     from interlock.ports.store import JobStore
 
 __all__ = [
@@ -54,10 +56,12 @@ __all__ = [
     "NewJob",
     "Output",
     "PidSeen",
+    "Plan",
     "ProgressNote",
     "Request",
     "Runner",
     "Running",
+    "Schedules",
     "Search",
     "Source",
     "Started",
@@ -68,8 +72,8 @@ __all__ = [
     "Wakeup",
 ]
 
-_HOMES = ("ports.clock", "ports.runner", "ports.store")
-_VALUES = ("core.job", "core.observations", "core.records")
+_HOMES = ("ports.clock", "ports.runner", "ports.schedules", "ports.store")
+_VALUES = ("core.job", "core.observations", "core.records", "core.ticks")
 
 
 def __getattr__(name: str) -> object:

@@ -107,14 +107,14 @@ class Schedules:
         """See `Schedules.save`."""
         values = rows.schedule_to_row(info)
         if info.version == 1:
-            change: Any = self._insert(schedule, [values])
+            change: Any = self._insert(schedule).values(values)
         else:
             before = schedule.c.version == info.version - 1
             which = schedule.c.name == info.name
             change = sa.update(schedule).where(which, before).values(values)
 
         def write(connection: sa.Connection) -> bool:
-            if not connection.execute(change).rowcount:
+            if connection.execute(change.returning(schedule.c.name)).first() is None:
                 return False
             self._note(connection, edit)
             self._keep(connection, ticks)
@@ -128,7 +128,7 @@ class Schedules:
         change = sa.delete(schedule).where(schedule.c.name == info.name, same)
 
         def write(connection: sa.Connection) -> bool:
-            if not connection.execute(change).rowcount:
+            if connection.execute(change.returning(schedule.c.name)).first() is None:
                 return False
             connection.execute(sa.delete(tick).where(tick.c.schedule == info.name))
             self._note(connection, edit)
@@ -221,13 +221,10 @@ class Schedules:
         values = [{name: getattr(each, name) for name in names} for each in ticks]
         connection.execute(self._insert(tick), values)
 
-    def _insert(
-        self, table: sa.Table, values: Sequence[dict[str, object]] | None = None
-    ) -> sa.Insert:
+    def _insert(self, table: sa.Table) -> sa.Insert:
         """Return the INSERT of rows, without those whose key is taken."""
         insert = postgresql.insert if self._db.flavor.is_postgres else sqlite.insert
-        made = insert(table) if values is None else insert(table).values(values)
-        return made.on_conflict_do_nothing()
+        return insert(table).on_conflict_do_nothing()
 
     def ticks(self, schedule: str, *, limit: int) -> list[Tick]:
         """See `Schedules.ticks`."""

@@ -19,7 +19,7 @@ SUBMITTED: Final = (
     *("id", "name", "queue", "params", "priority", "timeout_s", "grace_s"),
     *("created_at", "expires_at", "max_attempts", "retry_on_timeout", "retry"),
     *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
-    *("rerun_of", "parent_id"),
+    *("rerun_of", "parent_id", "schedule", "scheduled_for"),
 )
 #: Columns that only say how the last write was made, or when the next claim may look.
 FREE: Final = {"held_by", "progress", "event", "event_at", "event_reason", "actor"} | {
