@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from typing import Final, Unpack
 
 from interlock.api.handle import JobHandle
@@ -242,12 +241,9 @@ class Schedules:
             check_instant("after", after)
         start = after or self._store.now()
         if isinstance(which, Schedule):
-            schedule, anchor = which, start.replace(microsecond=0)
-        else:
-            info = self.get(which)
-            schedule, anchor = info.schedule, info.anchor
-        ticks = schedule.ticks(after=start, anchor=anchor)
-        return [schedule.wall_time(tick) for tick in islice(ticks, n)]
+            return which.upcoming(n, after=start)
+        info = self.get(which)
+        return info.schedule.upcoming(n, after=start, anchor=info.anchor)
 
     def ticks(self, name: str, limit: int = 100) -> _Ticks:
         """Return what became of the ticks of a schedule, the newest first.

@@ -128,6 +128,14 @@ class Schedule:
         """Return the first tick after a moment, None if there is none any more."""
         return next(self.ticks(after=after, anchor=anchor), None)
 
+    def upcoming(
+        self, n: int, *, after: datetime, anchor: datetime | None = None
+    ) -> list[datetime]:
+        """Return the next ticks, in the zone; without anchor they count from `after`."""
+        anchor = anchor or after.replace(microsecond=0)
+        ticks = self.ticks(after=after, anchor=anchor)
+        return [self.wall_time(tick) for tick in islice(ticks, n)]
+
     def due(
         self, *, since: datetime, until: datetime, anchor: datetime, limit: int
     ) -> list[datetime]:
