@@ -12,7 +12,7 @@ clocks (DST) means is decided here, as Debian's cron(8) does it:
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -112,8 +112,12 @@ class Schedule:
         return f"{self.cron} {self.timezone}"
 
     def wall_time(self, moment: datetime) -> datetime:
-        """Return a moment as a clock in the schedule's zone shows it."""
-        return moment.astimezone(_zone(self.timezone))
+        """Return a moment as a clock in the schedule's zone shows it, with the offset.
+
+        The offset alone: by PEP 495 a time that comes twice in a zone equals no other.
+        """
+        offset = _offset(_zone(self.timezone), moment)
+        return moment.astimezone(timezone(offset))
 
     def ticks(self, *, after: datetime, anchor: datetime) -> Iterator[datetime]:
         """Yield every tick after a moment, in UTC, in order; without an end.
@@ -131,7 +135,7 @@ class Schedule:
     def upcoming(
         self, n: int, *, after: datetime, anchor: datetime | None = None
     ) -> list[datetime]:
-        """Return the next ticks, in the zone; without anchor they count from `after`."""
+        """Return the next ticks, in the zone; the default of `anchor` is `after`."""
         anchor = anchor or after.replace(microsecond=0)
         ticks = self.ticks(after=after, anchor=anchor)
         return [self.wall_time(tick) for tick in islice(ticks, n)]
