@@ -1,6 +1,7 @@
 """The store contract, ninth part: schedules, and what becomes of their ticks."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -169,6 +170,24 @@ class SchedulesContract:
             )
         ]
         assert scene.store.schedules.get("s").next_at == due_at + MINUTE
+
+    def test_nobody_fires_what_another_one_fires(self, scene: Scenario) -> None:
+        for number in range(4):
+            stored(scene, f"s{number}", every="1m", catchup="all")
+        scene.clock.advance(300)
+        now = scene.clock.now()
+
+        def work() -> None:
+            while scene.store.needs(now=now).fire:
+                scene.store.schedules.fire(now=now)
+
+        with ThreadPoolExecutor(4) as threads:
+            for each in [threads.submit(work) for _ in range(4)]:
+                each.result()
+        for number in range(4):
+            found = [job.scheduled_for for job in jobs_of(scene, f"s{number}")]
+            assert found == [due for due, _ in outcomes(scene, f"s{number}")]
+            assert len(set(found)) == 5
 
     def test_what_a_worker_must_know_of_schedules(self, scene: Scenario) -> None:
         info = stored(scene)

@@ -103,7 +103,7 @@ def test_every_change_of_clocks_in_ten_years_keeps_the_rule(name: str) -> None:
             schedule = Schedule(cron=cron, timezone=name)
             found = _ticks(schedule, start, end)
             assert found == _expected(cron, zone, start, end), (cron, change)
-            inside = rng.choice(found or [start])  # who goes on from a tick finds the others
+            inside = rng.choice(found or [start])  # to go on from one finds the others
             rest = [tick for tick in found if tick > inside]
             assert _ticks(schedule, inside, end) == rest
             odd = inside + timedelta(seconds=rng.random() * 7200)

@@ -14,9 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from interlock.core.errors import DuplicateJob, ScheduleNotFound, StoreUnavailable
-from interlock.core.job import Job, Move
+from interlock.core.job import Job, Move, NewJob
 from interlock.core.ticks import (
-    Plan,
     ScheduleEdit,
     ScheduleInfo,
     Tick,
@@ -138,7 +137,7 @@ class Schedules:
 
     def _note(self, connection: sa.Connection, edit: ScheduleEdit) -> None:
         """Keep an edit, and wake whoever waits: the next tick may come soon."""
-        values = {name: getattr(edit, name) for name in edit.__dataclass_fields__}
+        values = _values(edit)
         last = sa.select(sa.func.max(schedule_edit.c.number)).where(
             schedule_edit.c.schedule == edit.schedule
         )
@@ -182,44 +181,39 @@ class Schedules:
             alive = connection.execute(_live(self._db.flavor), {"name": info.name})
             live = [rows.to_job(row, now=now) for row in alive.mappings()]
         decided = plan(info, now=now, live=live)
-        self._keep(connection, self._started(connection, info, decided, now))
+        self._keep(connection, decided.ticks)
+        for new in decided.fired:
+            self._submit(connection, info, new, now)
         change = {"next_at": decided.after.next_at}
         change["waiting_at"] = decided.after.waiting_at
         which = schedule.c.name == info.name
         connection.execute(sa.update(schedule).where(which).values(change))
         return [cancellation(info, each, now=now) for each in decided.canceled]
 
-    def _started(
-        self, connection: sa.Connection, info: ScheduleInfo, plan: Plan, now: datetime
-    ) -> list[Tick]:
-        """Insert the jobs; return all ticks of a plan that nobody has decided about."""
-        wanted = [new.scheduled_for for new in plan.fired]
-        known: set[datetime | None] = set()
-        if wanted:
-            query = sa.select(tick.c.due_at).where(
-                tick.c.schedule == info.name, tick.c.due_at.in_(wanted)
-            )
-            known = set(connection.scalars(query))
-        ticks = list(plan.ticks)
+    def _submit(
+        self, connection: sa.Connection, info: ScheduleInfo, new: NewJob, now: datetime
+    ) -> None:
+        """Submit the job of a tick, if nobody did: the key of the tick decides.
+
+        It is taken if the clock was set back since.
+        """
+        taken = self._insert(tick).returning(tick.c.due_at)
+        if connection.execute(taken, _values(fired(info, new))).first() is None:
+            return
         is_own_clock = self._db.flavor.now is not None
-        for new in plan.fired:
-            if new.scheduled_for in known:  # the clock was set back
-                continue
-            holder = None
-            try:
-                inserts.add(connection, [new], now=now, is_own_clock=is_own_clock)
-            except DuplicateJob as error:
-                holder = error.job_id
-            ticks.append(fired(info, new, holder=holder))
-        return ticks
+        try:
+            inserts.add(connection, [new], now=now, is_own_clock=is_own_clock)
+        except DuplicateJob as error:
+            which = (tick.c.schedule == info.name) & (
+                tick.c.due_at == new.scheduled_for
+            )
+            skipped = _values(fired(info, new, holder=error.job_id))
+            connection.execute(sa.update(tick).where(which).values(skipped))
 
     def _keep(self, connection: sa.Connection, ticks: Sequence[Tick]) -> None:
         """Store ticks; what is known of one already stays."""
-        if not ticks:
-            return
-        names = Tick.__dataclass_fields__
-        values = [{name: getattr(each, name) for name in names} for each in ticks]
-        connection.execute(self._insert(tick), values)
+        if ticks:
+            connection.execute(self._insert(tick), list(map(_values, ticks)))
 
     def _insert(self, table: sa.Table) -> sa.Insert:
         """Return the INSERT of rows, without those whose key is taken."""
@@ -259,3 +253,8 @@ class Schedules:
         return self._db.repeated(
             lambda connection: connection.execute(gone).rowcount, durable=False
         )
+
+
+def _values(record: Tick | ScheduleEdit) -> dict[str, Any]:
+    """Return the row of a record: its columns are named as its fields."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
