@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from interlock.core.job import HistoryEntry, Job
 from interlock.core.lifecycle import (
@@ -19,6 +20,7 @@ from interlock.core.lifecycle import (
     Who,
     row_of,
 )
+from interlock.core.ticks import ScheduleInfo, Tick, TickOutcome
 
 from .linear import Call, unfit
 
@@ -37,6 +39,8 @@ class Evidence:
     journal: Iterable[str]  # lines: what, id, attempt
     alive: Mapping[str, Sequence[int]]  # processes of each job, seen from outside
     calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
+    schedules: Sequence[ScheduleInfo] = ()  # each is due every second
+    ticks: Mapping[str, Sequence[Tick]] = field(default_factory=dict)  # newest first
 
 
 def judge(evidence: Evidence) -> list[str]:
@@ -55,7 +59,24 @@ def judge(evidence: Evidence) -> list[str]:
             *unfit(entries, evidence.calls.get(job_id, ())),
         ]
         violations += [f"{job_id}: {fault}" for fault in faults]
+    for info in evidence.schedules:
+        faults = [*_of_the_ticks(info, evidence.ticks[info.name], evidence.jobs)]
+        violations += [f"{info.name}: {fault}" for fault in faults]
     return violations
+
+
+def _of_the_ticks(
+    info: ScheduleInfo, ticks: Sequence[Tick], jobs: Mapping[str, Job]
+) -> Iterable[str]:
+    due = [tick.due_at for tick in reversed(ticks)]
+    expected = [info.anchor + timedelta(seconds=n) for n in range(1, len(due) + 1)]
+    if due != expected:
+        yield "a tick is missing, or is there twice"
+    of_it = [job for job in jobs.values() if job.schedule == info.name]
+    made = sorted((job.id, job.scheduled_for or info.anchor) for job in of_it)
+    fired = [tick for tick in ticks if tick.outcome is TickOutcome.FIRED]
+    if made != sorted((tick.job_id or "", tick.due_at) for tick in fired):
+        yield "the jobs are not those of the ticks that were fired"
 
 
 def _of_the_end(

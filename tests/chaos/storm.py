@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from e2e.processes import alive_of, below
-from interlock import Engine, JobStatus, StoreUnavailable
+from interlock import Engine, Job, JobStatus, Schedule, StoreUnavailable
+from interlock.core.schedule import Catchup, Overlap
 from pace import deadline
 
 from . import chaos_jobs
@@ -29,6 +31,11 @@ TIMEOUT_S = 0.3
 NAMES = (*[chaos_jobs.work] * 4, chaos_jobs.exclusive, chaos_jobs.few)
 SIDE = "side"  # a queue that is paused now and then
 SHARE = 0.2  # of the jobs that go there, and of those that are due later
+#: Catchup, overlap, and what its jobs are like.
+SCHEDULES: Final[tuple[tuple[Catchup, Overlap, str], ...]] = (
+    *(("all", "allow", "quick"), ("latest", "skip", "slow")),
+    *(("skip", "allow", "failing"), ("latest", "replace", "hostile")),
+)
 UNUSABLE = 5  # the exit code of a command whose store cannot be used
 
 
@@ -67,6 +74,7 @@ class Storm:
     def blow(self, seconds: float) -> None:
         """Submit and destroy for so long."""
         with Engine.open(self.url) as engine, self.witness:
+            self._schedule(engine)
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 try:
@@ -81,6 +89,17 @@ class Storm:
                 self._mind()
                 time.sleep(self.rng.uniform(0, 0.06))
         self._wake(float("inf"))
+
+    def _schedule(self, engine: Engine) -> None:
+        """Let the workers submit jobs too."""
+        for catchup, overlap, kind in SCHEDULES:
+            params = {"folder": str(self.folder), "kind": kind}
+            engine.schedules.create(
+                f"{catchup}-{overlap}",
+                chaos_jobs.work,
+                {**params, "seconds": 60.0 if kind == "hostile" else 0.5},
+                schedule=Schedule(every="1s", catchup=catchup, overlap=overlap),
+            )
 
     def _mind(self) -> None:
         """Start workers anew that could not start: the database was away just then."""
@@ -171,6 +190,11 @@ class Storm:
         """Let everything end, stop the workers, and return what the judge finds."""
         with Engine.open(self.url) as engine:
             engine.resume(SIDE)
+            for info in engine.schedules.list():
+                engine.schedules.pause(info.name)
+                for job in _scheduled(engine, info.name):
+                    if info.schedule.overlap == "replace" and not job.is_terminal:
+                        engine.cancel(job.id)
             until = time.monotonic() + deadline(patience_s)
             while time.monotonic() < until and not self._ended(engine):
                 self._mind()
@@ -179,6 +203,10 @@ class Storm:
                 worker.terminate()
             for worker in self.workers:
                 worker.wait(deadline(20))
+            schedules = engine.schedules.list()
+            self.ids += [
+                job.id for info in schedules for job in _scheduled(engine, info.name)
+            ]
             jobs = {job_id: engine.get(job_id) for job_id in self.ids}
             evidence = Evidence(
                 acknowledged=self.ids,
@@ -187,7 +215,11 @@ class Storm:
                 journal=(self.folder / "journal").read_text().splitlines(),
                 alive=alive_of(self.ids),
                 calls=self.witness.calls,
+                schedules=schedules,
+                ticks={s.name: engine.schedules.ticks(s.name, 1000) for s in schedules},
             )
+            ticks = [tick for each in evidence.ticks.values() for tick in each]
+            self.done.update(f"ticks {tick.outcome}" for tick in ticks)
             self.done["answers"] = sum(map(len, self.witness.calls.values()))
             self.done["rejections"] = len(engine.rejections())
             self.done.update(str(job.status) for job in jobs.values())
@@ -199,3 +231,15 @@ class Storm:
         return not any(
             count for status, count in counts.items() if not status.is_terminal
         )
+
+
+def _scheduled(engine: Engine, name: str) -> list[Job]:
+    """Return all jobs of a schedule."""
+    found: list[Job] = []
+    cursor = None
+    while True:
+        page = engine.search(schedule=name, limit=1000, cursor=cursor)
+        found += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
