@@ -298,10 +298,12 @@ def _step(every: str) -> timedelta:
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> tzinfo:
     """Return a time zone. Raises InvalidOption."""
+    if name == "UTC":
+        return UTC
     from zoneinfo import ZoneInfo  # noqa: PLC0415  (processes without schedules need none)
 
     try:
-        return UTC if name == "UTC" else ZoneInfo(name)
+        return ZoneInfo(name)
     except (ValueError, TypeError, OSError, LookupError):
         allowed = 'a time zone of the IANA database, such as "Europe/Berlin"'
         raise InvalidOption("timezone", name, allowed) from None

@@ -27,12 +27,12 @@ class Scheduling:
         worker_id: str,
     ) -> None:
         self._store = store
+        self._jobs = jobs
         self._worker_id = worker_id
-        self._declarations = declarations(jobs.values())
 
     def declare(self) -> None:
         """Store what the jobs of this worker declare."""
-        for declaration in self._declarations:
+        for declaration in declarations(self._jobs.values()):
             declare(self._store, declaration, by=self._worker_id)
 
     def fire(self, now: datetime) -> bool:

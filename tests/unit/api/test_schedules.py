@@ -16,10 +16,12 @@ from interlock import (
     Retry,
     Schedule,
     ScheduleNotFound,
+    TickOutcome,
     UnknownJobName,
     job,
 )
 from interlock.core.job import Job
+from interlock.core.records import ClaimRequest
 from interlock.jobs.registry import find
 from interlock.jobs.schedules import declarations, declare
 from interlock.testing.clock import ManualClock
@@ -159,6 +161,36 @@ def test_a_pause_ends_with_the_next_tick_from_then(
         "paused",
         "resumed",
     ]
+
+
+@pytest.mark.parametrize("edit", ["pause", "update"])
+def test_an_edit_gives_up_the_tick_that_waits(
+    engine: Engine, clock: ManualClock, edit: str
+) -> None:
+    hourly = Schedule(every="1h", overlap="replace")
+    engine.schedules.create("r", report, {"days": 1}, schedule=hourly)
+    clock.advance(3600)
+    (made,) = _fire(engine)
+    engine._store.claim(
+        ClaimRequest(
+            worker_id="w",
+            names=frozenset({"tsched.report"}),
+            limit=1,
+            lease=timedelta(days=1),
+            now=clock.now(),
+        )
+    )
+    clock.advance(3600)
+    assert _fire(engine) == [engine.get(made.id)]  # it is asked to end
+    assert engine.schedules.get("r").waiting_at == clock.now()
+    if edit == "pause":
+        engine.schedules.pause("r")
+    else:
+        engine.schedules.update("r", priority=5)
+    assert engine.schedules.get("r").waiting_at is None
+    (given_up, _) = engine.schedules.ticks("r")
+    assert (given_up.due_at, given_up.outcome) == (clock.now(), TickOutcome.SKIPPED)
+    assert given_up.why in {"its schedule was paused", "its schedule was changed"}
 
 
 def test_a_trigger_submits_a_job_at_once(engine: Engine) -> None:

@@ -87,6 +87,7 @@ class Schedules:
     ) -> None:
         self._db = database
         self._commit = commit
+        self._passed_over: set[str] = set()  # told once
 
     def all(self) -> list[ScheduleInfo]:
         """See `Schedules.all`."""
@@ -164,7 +165,11 @@ class Schedules:
             try:
                 info = rows.to_schedule(row)
             except StoreUnavailable as error:  # such as a zone that is not known here
-                _log.error("Schedule %s is passed over here: %s", row["name"], error)
+                if row["name"] not in self._passed_over:
+                    _log.error(
+                        "Schedule %s is passed over here: %s", row["name"], error
+                    )
+                self._passed_over.add(row["name"])
                 continue
             moves += self._decide(connection, info, now)
             has_done = True
