@@ -128,14 +128,17 @@ class SchedulesContract:
         info = stored(scene)
         stored(scene, "other")
         kept = scene.store.schedules
+        scene.clock.advance(60)
         fire(scene)
+        assert len(kept.ticks("s", limit=9)) == 1
         assert kept.delete(info, edit_of(scene, what="deleted"))
         assert not kept.delete(info, edit_of(scene, what="deleted"))
         assert kept.ticks("s", limit=9) == []
         stored(scene)
         found = [(each.number, each.what) for each in kept.edits("s")]
         assert found == [(1, "created"), (2, "deleted"), (3, "created")]
-        assert kept.edits("s")[0] == replace(edit_of(scene), number=1)
+        first = kept.edits("s")[0]
+        assert (first.actor, first.reason, first.at) == ("anna", "why", info.created_at)
         assert kept.edits("nobody") == []
 
     def test_a_tick_is_fired_once_with_a_job_of_its_schedule(
@@ -316,8 +319,25 @@ class SchedulesContract:
         scene.apply(job, Event.FINISH_CANCEL, proof=Proof.INLINE)
         assert scene.store.needs(now=scene.clock.now()).fire
         fire(scene)
+        assert scene.store.rejections(job.id) == []  # a cancel is asked for once
         assert outcomes(scene)[2:] == [(start + 3 * MINUTE, FIRED)]
         assert jobs_of(scene)[1].scheduled_for == start + 3 * MINUTE
+
+    def test_replace_cancels_also_who_came_meanwhile(self, scene: Scenario) -> None:
+        stored(scene, overlap="replace")
+        scene.clock.advance(60)
+        fire(scene)
+        (job,) = scene.claim("f", lease=timedelta(hours=1))
+        scene.clock.advance(60)
+        fire(scene)
+        other = scene.add("other", schedule="s")
+        fire(scene)
+        assert scene.store.get(other.id).status is JobStatus.PENDING
+        scene.apply(job, Event.STOP, stop_cause=StopCause.CANCEL)
+        scene.apply(job, Event.FINISH_CANCEL, proof=Proof.INLINE)
+        fire(scene)
+        assert scene.store.get(other.id).status is JobStatus.CANCELED
+        assert [outcome for _, outcome in outcomes(scene)] == [FIRED, FIRED]
 
     def test_a_tick_that_meets_a_unique_key_is_a_duplicate(
         self, scene: Scenario
