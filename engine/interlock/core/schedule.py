@@ -156,7 +156,7 @@ class Schedule:
     def last_tick(
         self, *, since: datetime, until: datetime, anchor: datetime
     ) -> datetime:
-        """Return the newest tick until a moment; `since` is one of them.
+        """Return the newest tick until a moment, `since` if there is none after it.
 
         It looks at ever longer times before the end, and so never at all ticks.
         """
@@ -170,7 +170,8 @@ class Schedule:
             if last is not None:
                 return last
             span *= 4
-        return self.due(since=since, until=until, anchor=anchor, limit=10**6)[-1]
+        found = self.due(since=since, until=until, anchor=anchor, limit=10**6)
+        return found[-1] if found else since
 
 
 def _counted(step: timedelta, after: datetime, anchor: datetime) -> Iterator[datetime]:

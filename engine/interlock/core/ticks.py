@@ -146,12 +146,15 @@ def plan(info: ScheduleInfo, *, now: datetime, live: Sequence[Job]) -> Plan:
 def _caught_up(
     info: ScheduleInfo, now: datetime
 ) -> tuple[list[datetime], list[Tick], datetime | None]:
-    """Return the ticks to act on, those that were missed, and the last one decided."""
+    """Return the ticks to act on, those that were missed, and the last one decided.
+
+    `next_at` is a tick, also where a newer time zone database has moved it since.
+    """
     if info.next_at is None or info.next_at > now:
         return [], [], None
     since, schedule = info.next_at, info.schedule
     if schedule.catchup == "all":
-        due = _due(info, since, now)
+        due = _due(info, since, now) or [since]
         return due, [], due[-1]
     newest = schedule.last_tick(since=since, until=now, anchor=info.anchor)
     if schedule.catchup == "latest":
@@ -160,6 +163,8 @@ def _caught_up(
     on_time = now - LATE
     why = f"no worker looked within {LATE.total_seconds():g} s"
     due = _due(info, max(since, on_time), now)
+    if not due and newest >= on_time:
+        due = [newest]
     return due, _missed(info, on_time, now, why), newest
 
 

@@ -68,6 +68,15 @@ def test_a_schedule_whose_calendar_ends_is_never_due_again() -> None:
     assert plan(info, now=NOW + HOUR, live=[]).after == info
 
 
+@pytest.mark.parametrize("catchup", ["latest", "skip", "all"])
+def test_a_tick_that_newer_rules_of_a_zone_have_moved_is_due_once(catchup: Any) -> None:
+    moved = NOW + timedelta(minutes=17)
+    info = replace(_info(cron="@hourly", catchup=catchup), next_at=moved)
+    decided = plan(info, now=moved, live=[])
+    assert [job.scheduled_for for job in decided.fired] == [moved]
+    assert decided.after.next_at == NOW + HOUR
+
+
 def test_newer_code_changes_a_declaration_and_older_code_does_not() -> None:
     old, new = _declaration("0 1 * * *", "old"), _declaration("0 2 * * *", "new")
     first = declared(None, old, now=NOW)

@@ -16,6 +16,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from interlock.core.errors import DuplicateJob, ScheduleNotFound, StoreUnavailable
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.ticks import (
+    MOST_FIRED,
+    MOST_MISSED,
+    Plan,
     ScheduleEdit,
     ScheduleInfo,
     Tick,
@@ -159,41 +162,49 @@ class Schedules:
             return False
         if flavor.now is not None:  # the locks are held: what is read now is the last
             now = connection.execute(_CLOCK).scalar_one()
-        moves: list[Move] = []
-        has_done = False
+        plans: list[Plan] = []
         for row in found:
-            try:
-                info = rows.to_schedule(row)
-            except StoreUnavailable as error:  # such as a zone that is not known here
-                if row["name"] not in self._passed_over:
-                    _log.error(
-                        "Schedule %s is passed over here: %s", row["name"], error
-                    )
-                self._passed_over.add(row["name"])
-                continue
-            moves += self._decide(connection, info, now)
-            has_done = True
+            decided = self._decided(connection, row, now)
+            if decided is not None:
+                self._obey(connection, decided, now)
+                plans.append(decided)
+            if _is_much(plans):  # the others are due again at once
+                break
+        moves = [
+            cancellation(decided.after, job, now=now)
+            for decided in plans
+            for job in decided.canceled
+        ]
         if moves:
             self._commit(connection, moves)
-        return has_done
+        return bool(plans)
 
-    def _decide(
-        self, connection: sa.Connection, info: ScheduleInfo, now: datetime
-    ) -> list[Move]:
-        """Decide about one schedule; return what cancels jobs."""
-        live: list[Job] = []
-        if info.schedule.overlap != "allow":
-            alive = connection.execute(_live(self._db.flavor), {"name": info.name})
-            live = [rows.to_job(row, now=now) for row in alive.mappings()]
-        decided = plan(info, now=now, live=live)
-        self._keep(connection, decided.ticks)
-        for new in decided.fired:
-            self._submit(connection, info, new, now)
-        change = {"next_at": decided.after.next_at}
-        change["waiting_at"] = decided.after.waiting_at
-        which = schedule.c.name == info.name
-        connection.execute(sa.update(schedule).where(which).values(change))
-        return [cancellation(info, each, now=now) for each in decided.canceled]
+    def _decided(
+        self, connection: sa.Connection, row: rows.Row, now: datetime
+    ) -> Plan | None:
+        """Return the plan of a schedule; None: it cannot be read here.
+
+        A newer version may have written it, or its time zone is not known here.
+        """
+        try:
+            info, live = rows.to_schedule(row), list[Job]()
+            if info.schedule.overlap != "allow":
+                alive = connection.execute(_live(self._db.flavor), {"name": info.name})
+                live = [rows.to_job(each, now=now) for each in alive.mappings()]
+            return _planned(info, live, now)
+        except StoreUnavailable as error:
+            if row["name"] not in self._passed_over:
+                _log.error("Schedule %s is passed over here: %s", row["name"], error)
+            self._passed_over.add(row["name"])
+            return None
+
+    def _obey(self, connection: sa.Connection, plan: Plan, now: datetime) -> None:
+        self._keep(connection, plan.ticks)
+        for new in plan.fired:
+            self._submit(connection, plan.after, new, now)
+        after = {name: getattr(plan.after, name) for name in ("next_at", "waiting_at")}
+        which = schedule.c.name == plan.after.name
+        connection.execute(sa.update(schedule).where(which).values(after))
 
     def _submit(
         self, connection: sa.Connection, info: ScheduleInfo, new: NewJob, now: datetime
@@ -258,6 +269,18 @@ class Schedules:
         return self._db.repeated(
             lambda connection: connection.execute(gone).rowcount, durable=False
         )
+
+
+@rows.readable
+def _planned(info: ScheduleInfo, live: Sequence[Job], now: datetime) -> Plan:
+    return plan(info, now=now, live=live)
+
+
+def _is_much(plans: Sequence[Plan]) -> bool:
+    """Whether a transaction has enough to do: others wait for it."""
+    fired = sum(len(each.fired) for each in plans)
+    kept = sum(len(each.ticks) for each in plans)
+    return fired >= MOST_FIRED or kept >= MOST_MISSED
 
 
 def _values(record: Tick | ScheduleEdit) -> dict[str, Any]:
