@@ -200,15 +200,3 @@ def test_a_worker_of_an_older_release_changes_nothing(url: str, tmp_path: Path) 
             "0 2 * * *",
         ]
         assert len(engine.schedules.edits("sch.released")) == 2
-
-
-def test_a_job_of_a_process_without_schedules_imports_none_of_them() -> None:
-    code = (
-        "import sys, interlock_adapters.subprocess.zygote.zygote, interlock;"
-        " import interlock_adapters.subprocess.child.fresh;"
-        " print([m for m in ('cronsim', 'zoneinfo') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"

@@ -153,6 +153,8 @@ def test_a_client_has_the_same_schedules(url: str, engine: Engine) -> None:
         with pytest.raises(InvalidParams):
             far.create("c", jobs.add, schedule=NIGHTLY)
         far.update("a", params={"left": 3}, schedule=NIGHTLY, queue="fast", reason="r")
+        with pytest.raises(InvalidOption, match="params"):
+            far.update("a", params={"left": {1}})
         assert far.pause("b").paused
         assert not far.resume("b").paused
         assert far.list() == near.list()
@@ -226,6 +228,9 @@ def test_the_commands(
     assert job_id[:8] in found.stdout
     assert len(run("preview", "nightly", "-n", "3").splitlines()) == 3
     assert run("ticks", "nightly", "--json") == ""
+    if where == "--database":
+        bulk = ["cancel-all", "--schedule", "nightly", "--yes", where, str(target)]
+        assert "1 jobs canceled" in CliRunner().invoke(app, bulk).stdout
     run("delete", "nightly")
     run("show", "nightly", code=3)
     run("preview", "--after", "soon", code=2)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from interlock.core.errors import InvalidOption, ScheduleNotFound
 from interlock.core.schedule import Schedule
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
-from interlock.jobs.options import Options
+from interlock.jobs.options import Options, check_json
 from interlock.jobs.registry import JobFunction
 from interlock_adapters.http.client import calls, values
 from interlock_adapters.http.client.calls import Ask
@@ -73,6 +73,7 @@ def update(
         params = params if params is not None else schedule.params or None
     if params is not None:
         body["params"] = dict(params)
+        check_json("params", body["params"])
     return Ask(method="PATCH", path=_path(name), body=body, read=values.schedule)
 
 
