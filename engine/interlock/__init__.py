@@ -23,6 +23,7 @@ from interlock.core.errors import (
     LeaseLost,
     LimitReached,
     NotGuarded,
+    ScheduleNotFound,
     SchemaMismatch,
     StoreUnavailable,
     UnknownJobName,
@@ -33,6 +34,7 @@ from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause
 from interlock.core.limits import Limit
 from interlock.core.progress import Progress
 from interlock.core.retry import PermanentError, Retry, Snooze, TransientError
+from interlock.core.schedule import Schedule
 from interlock.jobs.context import Interrupted, JobContext, current_job
 from interlock.jobs.options import Options
 from interlock.jobs.registry import Call, JobFunction, job
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
         QueueInfo,
         WorkerInfo,
     )
+    from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick, TickOutcome
     from interlock.worker.loop import Worker
     from interlock.worker.settings import WorkerSettings
 
@@ -113,10 +116,16 @@ __all__ = [
     "Reason",
     "Rejection",
     "Retry",
+    "Schedule",
+    "ScheduleEdit",
+    "ScheduleInfo",
+    "ScheduleNotFound",
     "SchemaMismatch",
     "Snooze",
     "StopCause",
     "StoreUnavailable",
+    "Tick",
+    "TickOutcome",
     "TransientError",
     "UnknownJobName",
     "VersionChanged",
@@ -139,6 +148,10 @@ _LATER = {
             *("QueueInfo", "WorkerInfo"),
         ),
         "interlock.core.records",
+    ),
+    **dict.fromkeys(
+        ("ScheduleEdit", "ScheduleInfo", "Tick", "TickOutcome"),
+        "interlock.core.ticks",
     ),
     "AsyncEngine": "interlock.api.aio",
     "AsyncJobHandle": "interlock.api.handle",

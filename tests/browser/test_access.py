@@ -11,13 +11,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from e2e.processes import until
-from interlock import Engine
+from interlock import Engine, Schedule
 from pace import deadline
 
 from . import shown_jobs
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-PAGES = ("/", "/jobs", "job")
+PAGES = ("/", "/jobs", "job", "/schedules", "/schedules/nightly")
 PICTURED = {"overview-light", "overview-dark", "overview-phone", "jobs-light"}
 PICTURED |= {"job-light"}
 
@@ -37,6 +37,12 @@ def busy(engine: Engine) -> str:
     for number in range(5):
         engine.submit(shown_jobs.render.options(queue="later"), pages=number)
     engine.pause("later")
+    nightly = Schedule(cron="0 2 * * *", timezone="Europe/Berlin")
+    engine.schedules.create(
+        "nightly", shown_jobs.render, {"pages": 9}, schedule=nightly
+    )
+    engine.schedules.trigger("nightly")
+    engine.schedules.pause("nightly", by="anna", reason="holidays")
     return long.id
 
 

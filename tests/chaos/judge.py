@@ -20,6 +20,7 @@ from interlock.core.lifecycle import (
     Who,
     row_of,
 )
+from interlock.core.ticks import ScheduleInfo, Tick, TickOutcome
 
 from .linear import Call, unfit
 
@@ -39,6 +40,8 @@ class Evidence:
     alive: Mapping[str, Sequence[int]]  # processes of each job, seen from outside
     calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
     rates: Mapping[str, tuple[int, float]] = field(default_factory=dict)  # by key
+    schedules: Sequence[ScheduleInfo] = ()  # each is due every second
+    ticks: Mapping[str, Sequence[Tick]] = field(default_factory=dict)  # newest first
 
 
 def judge(evidence: Evidence) -> list[str]:
@@ -59,6 +62,9 @@ def judge(evidence: Evidence) -> list[str]:
             *unfit(entries, evidence.calls.get(job_id, ())),
         ]
         violations += [f"{job_id}: {fault}" for fault in faults]
+    for info in evidence.schedules:
+        faults = [*_of_the_ticks(info, evidence.ticks[info.name], evidence.jobs)]
+        violations += [f"{info.name}: {fault}" for fault in faults]
     return [*violations, *_of_the_rates(evidence)]
 
 
@@ -74,6 +80,20 @@ def _of_the_rates(evidence: Evidence) -> Iterable[str]:
         for first, last in zip(each, each[most:], strict=False):
             if last - first < timedelta(seconds=seconds):
                 yield f"{key}: {most + 1} starts from {first} to {last}"
+
+
+def _of_the_ticks(
+    info: ScheduleInfo, ticks: Sequence[Tick], jobs: Mapping[str, Job]
+) -> Iterable[str]:
+    due = [tick.due_at for tick in reversed(ticks)]
+    expected = [info.anchor + timedelta(seconds=n) for n in range(1, len(due) + 1)]
+    if due != expected:
+        yield "a tick is missing, or is there twice"
+    of_it = [job for job in jobs.values() if job.schedule == info.name]
+    made = sorted((job.id, job.scheduled_for or info.anchor) for job in of_it)
+    fired = [tick for tick in ticks if tick.outcome is TickOutcome.FIRED]
+    if made != sorted((tick.job_id or "", tick.due_at) for tick in fired):
+        yield "the jobs are not those of the ticks that were fired"
 
 
 def _of_the_end(

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ParamSpec, get_args
+from typing import Any, Final, ParamSpec, get_args
 
 from e2e.processes import alive_of, below
 from interlock import (
@@ -22,9 +22,12 @@ from interlock import (
     Engine,
     IllegalTransition,
     InvalidOption,
+    Job,
     JobStatus,
+    Schedule,
     StoreUnavailable,
 )
+from interlock.core.schedule import Catchup, Overlap
 from interlock.jobs.options import OnConflict
 from interlock.jobs.registry import JobFunction
 from pace import deadline
@@ -47,6 +50,11 @@ SIDE = "side"  # a queue that is paused now and then
 SHARE = 0.2  # of the jobs that go there, and of those that are due later
 KEYS = ("left", "right")  # of jobs that may exist once
 ON_CONFLICT: tuple[OnConflict, ...] = get_args(OnConflict)
+#: Catchup, overlap, and what its jobs are like.
+SCHEDULES: Final[tuple[tuple[Catchup, Overlap, str], ...]] = (
+    *(("all", "allow", "quick"), ("latest", "skip", "slow")),
+    *(("skip", "allow", "failing"), ("latest", "replace", "hostile")),
+)
 UNUSABLE = 5  # the exit code of a command whose store cannot be used
 
 
@@ -85,6 +93,7 @@ class Storm:
     def blow(self, seconds: float) -> None:
         """Submit and destroy for so long."""
         with Engine.open(self.url) as engine, self.witness:
+            self._schedule(engine)
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 try:
@@ -99,6 +108,17 @@ class Storm:
                 time.sleep(self.rng.uniform(0, 0.06))
         for timer in self.asleep:
             timer.join()
+
+    def _schedule(self, engine: Engine) -> None:
+        """Let the workers submit jobs too."""
+        for catchup, overlap, kind in SCHEDULES:
+            params = {"folder": str(self.folder), "kind": kind}
+            engine.schedules.create(
+                f"{catchup}-{overlap}",
+                chaos_jobs.work,
+                {**params, "seconds": 60.0 if kind == "hostile" else 0.5},
+                schedule=Schedule(every="1s", catchup=catchup, overlap=overlap),
+            )
 
     def _mind(self) -> None:
         """Start workers anew that could not start: the database was away just then."""
@@ -223,6 +243,11 @@ class Storm:
         """Let everything end, stop the workers, and return what the judge finds."""
         with Engine.open(self.url) as engine:
             engine.resume(SIDE)
+            for info in engine.schedules.list():
+                engine.schedules.pause(info.name)
+                for job in _scheduled(engine, info.name):
+                    if info.schedule.overlap == "replace" and not job.is_terminal:
+                        engine.cancel(job.id)
             until = time.monotonic() + deadline(patience_s)
             while time.monotonic() < until and not self._ended(engine):
                 self._mind()
@@ -231,6 +256,10 @@ class Storm:
                 worker.terminate()
             for worker in self.workers:
                 worker.wait(deadline(20))
+            schedules = engine.schedules.list()
+            self.ids += [
+                job.id for info in schedules for job in _scheduled(engine, info.name)
+            ]
             jobs = {job_id: engine.get(job_id) for job_id in self.ids}
             evidence = Evidence(
                 acknowledged=self.ids,
@@ -240,7 +269,11 @@ class Storm:
                 alive=alive_of(self.ids),
                 calls=self.witness.calls,
                 rates={f"rated:{group}": chaos_jobs.RATE for group in range(RATED)},
+                schedules=schedules,
+                ticks={s.name: engine.schedules.ticks(s.name, 1000) for s in schedules},
             )
+            ticks = [tick for each in evidence.ticks.values() for tick in each]
+            self.done.update(f"ticks {tick.outcome}" for tick in ticks)
             self.done["answers"] = sum(map(len, self.witness.calls.values()))
             self.done["rejections"] = len(engine.rejections())
             self.done.update(str(job.status) for job in jobs.values())
@@ -252,3 +285,15 @@ class Storm:
         return not any(
             count for status, count in counts.items() if not status.is_terminal
         )
+
+
+def _scheduled(engine: Engine, name: str) -> list[Job]:
+    """Return all jobs of a schedule."""
+    found: list[Job] = []
+    cursor = None
+    while True:
+        page = engine.search(schedule=name, limit=1000, cursor=cursor)
+        found += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return found

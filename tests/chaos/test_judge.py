@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from interlock import Schedule
 from interlock.core.job import HistoryEntry, Job
 from interlock.core.lifecycle import JobStatus
+from interlock.core.ticks import Tick, TickOutcome, new_schedule
 
 from .judge import Evidence, judge
 from .linear import Call
@@ -64,6 +66,34 @@ SOUND = Evidence(
         ]
     },
 )
+
+
+SCHEDULED = replace(JOB, schedule="s", scheduled_for=NOW + timedelta(seconds=1))
+SCHEDULE = new_schedule("s", "n", Schedule(every="1s"), {}, now=NOW)
+
+
+def _tick(second: int, outcome: TickOutcome, job_id: str | None = None) -> Tick:
+    due_at = NOW + timedelta(seconds=second)
+    return Tick(
+        schedule="s",
+        due_at=due_at,
+        outcome=outcome,
+        at=NOW,
+        wall_time="",
+        job_id=job_id,
+    )
+
+
+SOUND = replace(
+    SOUND,
+    jobs={"j": SCHEDULED},
+    schedules=[SCHEDULE],
+    ticks={"s": [_tick(2, TickOutcome.MISSED), _tick(1, TickOutcome.FIRED, "j")]},
+)
+
+
+def _ticks(*ticks: Tick) -> dict[str, Any]:
+    return {"ticks": {"s": ticks[::-1]}}
 
 
 def _history(*rows: Told | tuple[*Told, str]) -> dict[str, Any]:
@@ -121,6 +151,20 @@ def test_a_sound_record_has_no_violation() -> None:
             "attempt 1 began after the deadline",
         ),
         ({"calls": {"j": [Call(0, 1, (C, 1, True))]}}, "fits no order"),
+        (
+            _ticks(_tick(1, TickOutcome.FIRED, "j"), _tick(3, TickOutcome.MISSED)),
+            "a tick is missing",
+        ),
+        (
+            _ticks(_tick(1, TickOutcome.FIRED, "j"), _tick(1, TickOutcome.MISSED)),
+            "there twice",
+        ),
+        (_ticks(_tick(1, TickOutcome.SKIPPED, "j")), "the jobs are not those"),
+        (_ticks(_tick(1, TickOutcome.FIRED, "k")), "the jobs are not those"),
+        (
+            {"jobs": {"j": SCHEDULED, "k": replace(SCHEDULED, id="k")}},
+            "the jobs are not those",
+        ),
         (
             {"calls": {"j": [Call(0, 1, (S, 1, False)), Call(2, 3, (R, 1, False))]}},
             "fits no order",

@@ -199,7 +199,7 @@ def test_help_imports_no_database(tmp_path: Path) -> None:
         "import sys; from interlock_adapters.cli.main import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('sqlmodel','sqlalchemy','pydantic','fastapi')"
+        "print([m for m in ('sqlmodel','sqlalchemy','pydantic','fastapi','cronsim')"
         " if m in sys.modules])"
     )
     assert _run(tmp_path, "-c", code).stdout.strip().endswith("[]")
@@ -209,7 +209,7 @@ def test_a_jobs_process_imports_no_database(tmp_path: Path) -> None:
     code = (
         "import sys, interlock_adapters.subprocess.zygote.zygote, interlock_adapters."
         "subprocess.child.fresh; print([m for m in ('sqlmodel','sqlalchemy','pydantic',"
-        "'fastapi','transitions') if m in sys.modules])"
+        "'fastapi','transitions','cronsim','zoneinfo') if m in sys.modules])"
     )
     assert _run(tmp_path, "-c", code).stdout.strip() == "[]"
 

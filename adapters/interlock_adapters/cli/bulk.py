@@ -14,6 +14,9 @@ Status = Annotated[
     list[str] | None, typer.Option(help="Only jobs with this status; repeatable")
 ]
 SubmittedBy = Annotated[str | None, typer.Option(help="Only jobs of this submitter")]
+OfSchedule = Annotated[
+    str | None, typer.Option("--schedule", help="Only jobs of this schedule")
+]
 Reason = Annotated[str | None, typer.Option(help="Why, for the history")]
 By = Annotated[str | None, typer.Option(help="Your name, for the history")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it, only count them")]
@@ -35,12 +38,14 @@ def _filters(
     queue: str | None,
     status: list[str] | None,
     submitted_by: str | None,
+    schedule: str | None,
 ) -> dict[str, Any]:
     return {
         "name": name,
         "queue": queue,
         "statuses": [word.upper() for word in status or ()],
         "submitted_by": submitted_by,
+        "schedule": schedule,
     }
 
 
@@ -49,6 +54,7 @@ def cancel_all(
     queue: Queue = None,
     status: Status = None,
     submitted_by: SubmittedBy = None,
+    schedule: OfSchedule = None,
     reason: Reason = None,
     by: By = None,
     yes: Yes = False,
@@ -56,7 +62,7 @@ def cancel_all(
     as_json: AsJson = False,
 ) -> None:
     """Cancel all pending and running jobs that match; at least one filter."""
-    filters = _filters(name, queue, status, submitted_by)
+    filters = _filters(name, queue, status, submitted_by, schedule)
     with context.errors_as_exit_codes(), context.engine(database) as engine:
         result = engine.cancel_all(reason=reason, by=by, preview=not yes, **filters)
         _told(result, "canceled", is_done=yes, as_json=as_json)
@@ -67,13 +73,14 @@ def rerun_all(
     queue: Queue = None,
     status: Status = None,
     submitted_by: SubmittedBy = None,
+    schedule: OfSchedule = None,
     by: By = None,
     yes: Yes = False,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Run all ended jobs that match again, as new jobs; at least one filter."""
-    filters = _filters(name, queue, status, submitted_by)
+    filters = _filters(name, queue, status, submitted_by, schedule)
     with context.errors_as_exit_codes(), context.engine(database) as engine:
         result = engine.rerun_all(by=by, preview=not yes, **filters)
         _told(result, "submitted again", is_done=yes, as_json=as_json)
@@ -84,12 +91,13 @@ def delete_all(
     queue: Queue = None,
     status: Status = None,
     submitted_by: SubmittedBy = None,
+    schedule: OfSchedule = None,
     yes: Yes = False,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Delete all ended jobs that match, with their history and logs."""
-    filters = _filters(name, queue, status, submitted_by)
+    filters = _filters(name, queue, status, submitted_by, schedule)
     with context.errors_as_exit_codes(), context.engine(database) as engine:
         result = engine.delete_all(preview=not yes, **filters)
         _told(result, "deleted", is_done=yes, as_json=as_json)

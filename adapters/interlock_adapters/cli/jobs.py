@@ -43,7 +43,7 @@ _FOLLOW_S = 0.2
 _SILENT = timedelta(seconds=60)
 
 
-def _params(
+def given_params(
     engine: "Engine | Client", name: str, texts: list[str]
 ) -> dict[str, object]:
     """Return the parameters of the command line: `key=value` each, or `-`.
@@ -231,7 +231,7 @@ def submit(
         options = cast(
             "Options", {k: value for k, value in given.items() if value is not None}
         )
-        values = _params(engine, name, params or [])
+        values = given_params(engine, name, params or [])
         handle = engine.submit(name, values, **options)
         if wait:
             err.print(handle.id)  # at once: whoever stops waiting can come back to it
@@ -257,6 +257,9 @@ def list_(
     queue: Annotated[
         str | None, typer.Option(help="Show only jobs of this queue")
     ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Show only jobs of this schedule")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Jobs per page")] = 20,
     cursor: Annotated[
         str | None,
@@ -270,7 +273,12 @@ def list_(
         context.desk(database, server, module) as engine,
     ):
         page = engine.search(
-            name=name, queue=queue, statuses=status or (), limit=limit, cursor=cursor
+            name=name,
+            queue=queue,
+            schedule=schedule,
+            statuses=status or (),
+            limit=limit,
+            cursor=cursor,
         )
         if as_json:
             for job in page.items:

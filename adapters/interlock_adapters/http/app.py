@@ -24,6 +24,7 @@ from interlock_adapters.http.routes.jobs import Jobs
 from interlock_adapters.http.routes.metrics import Metrics
 from interlock_adapters.http.routes.operate import Operate
 from interlock_adapters.http.routes.records import Records
+from interlock_adapters.http.routes.schedules import Schedules
 from interlock_adapters.http.schemas import problems
 from interlock_adapters.http.schemas.problems import Problem
 from interlock_adapters.http.security.body import Route, StrictRoute
@@ -31,7 +32,9 @@ from interlock_adapters.http.security.middleware import Guard
 from interlock_adapters.http.settings import Settings, Token
 
 #: Each class adds its routes with `add_to(router)`.
-_ROOMS: Final = (Bulk, Jobs, Records, Events, Operate, Health, Metrics, Pages)
+_ROOMS: Final = (
+    *(Bulk, Jobs, Records, Schedules, Events, Operate, Health, Metrics, Pages),
+)
 
 
 def create_app(

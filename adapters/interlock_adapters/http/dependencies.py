@@ -52,7 +52,7 @@ _WITH_BODY: Final = (408, 413, 415)
 _WHAT: Final[Mapping[int, str]] = {
     401: "No token, or a wrong one",
     403: "Wrong host, another site's page, or a token that may not write",
-    404: "No job has this id",
+    404: "No job has this id, or no schedule this name",
     408: "The body did not arrive in time",
     409: "The job's status does not allow it, or a key is taken",
     412: "The job has changed since that ETag",

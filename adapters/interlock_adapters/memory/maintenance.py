@@ -15,6 +15,7 @@ from interlock.core.uniqueness import SPARED
 from interlock.ports.store import PURGE_BATCH
 from interlock_adapters.memory.limits import Limits
 from interlock_adapters.memory.records import Records
+from interlock_adapters.memory.schedules import Schedules
 
 _RUNNING = row_of(Event.CLAIM).target
 
@@ -22,9 +23,10 @@ _RUNNING = row_of(Event.CLAIM).target
 class Maintenance:
     """Lost and overdue jobs, limits, purging, workers."""
 
-    def __init__(self, records: Records, limits: Limits) -> None:
+    def __init__(self, records: Records, limits: Limits, schedules: Schedules) -> None:
         self._records = records
         self._limits = limits
+        self._schedules = schedules
 
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
         """See `JobStore.lost`."""
@@ -50,6 +52,8 @@ class Maintenance:
         due = self.next_due(now=now)
         moments = [due, *(at for at in self._limits.openings(now) if at)]
         due = min((at for at in moments if at is not None), default=None)
+        schedules = self._schedules.all()
+        ticks = [s.next_at for s in schedules if s.next_at and not s.paused]
         return Needs(
             claim=any(job.run_at <= now for job in self._records.select(INITIAL)),
             rescue=bool(self._records.select(_RUNNING)),
@@ -57,6 +61,10 @@ class Maintenance:
             reopen=due is not None and due <= now,
             prune=any(until < now - SPARED for _, until in self._records.keys.values()),
             due_in_s=None if due is None else (due - now).total_seconds(),
+            fire=any(self._schedules.is_due(each, now) for each in schedules),
+            tick_in_s=min(
+                ((tick - now).total_seconds() for tick in ticks), default=None
+            ),
         )
 
     def next_due(self, *, now: datetime) -> datetime | None:

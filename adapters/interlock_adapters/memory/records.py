@@ -12,6 +12,7 @@ from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock.core.limits import Key, Rate, keys_of
 from interlock.core.records import Answer, FeedPosition, Hold, LogLine, WorkerInfo
+from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
 from interlock.ports.clock import Clock
 from interlock_adapters.memory.wakeup import MemoryWakeup
 
@@ -19,7 +20,7 @@ _RUNNING = row_of(Event.CLAIM).target
 _US = 1_000_000
 _UNDOABLE = (
     *("jobs", "unfinished", "history", "attempts", "log", "rejections", "lines"),
-    *("feed", "answers", "starts", "keys"),
+    *("feed", "answers", "starts", "keys", "schedules", "ticks", "edits"),
 )
 
 
@@ -57,6 +58,9 @@ class Records:
         self.feed: list[tuple[FeedPosition, HistoryEntry]] = []
         self.answers: dict[str, Answer] = {}
         self.keys: dict[str, tuple[str, datetime]] = {}  # who keeps a unique key
+        self.schedules: dict[str, ScheduleInfo] = {}
+        self.ticks: dict[tuple[str, datetime], Tick] = {}
+        self.edits: list[ScheduleEdit] = []
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -38,6 +38,7 @@ from interlock_adapters.memory.notes import Notes
 from interlock_adapters.memory.reads import Reads
 from interlock_adapters.memory.records import Records
 from interlock_adapters.memory.rules import as_running, moved, same_call
+from interlock_adapters.memory.schedules import Schedules
 from interlock_adapters.memory.statistics import Statistics
 from interlock_adapters.memory.turns import Turns
 from interlock_adapters.memory.unique_keys import UniqueKeys
@@ -81,7 +82,8 @@ class MemoryStore:
         self.release_hold = limits.release_hold
         self.holds = limits.holds
         self.reopen = limits.reopen
-        maintenance = Maintenance(records, limits)
+        self.schedules = Schedules(records, self)
+        maintenance = Maintenance(records, limits, self.schedules)
         self.lost = maintenance.lost
         self.overdue = maintenance.overdue
         self.needs = maintenance.needs

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock.api.async_monitor import AsyncMonitor
+from interlock.api.async_schedules import AsyncSchedules
 from interlock.api.bulk import BulkResult, Filters
 from interlock.api.engine import Engine
 from interlock.api.handle import AsyncJobHandle, JobHandle
@@ -57,6 +58,10 @@ class AsyncEngine:
         self.monitor = AsyncMonitor(engine.monitor, self._offload)
         #: See `Engine.limits`.
         self.limits = AsyncLimits(engine.limits, self._offload)
+        #: See `Engine.schedules`.
+        self.schedules = AsyncSchedules(
+            engine.schedules, self._offload, lambda job_id: AsyncJobHandle(job_id, self)
+        )
 
     @classmethod
     async def open(
@@ -242,6 +247,7 @@ class AsyncEngine:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         submitted_by: str | None = None,
+        schedule: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -255,6 +261,7 @@ class AsyncEngine:
             created_after=created_after,
             created_before=created_before,
             submitted_by=submitted_by,
+            schedule=schedule,
             limit=limit,
             cursor=cursor,
         )

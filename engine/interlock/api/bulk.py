@@ -26,6 +26,7 @@ class Filters(TypedDict, total=False):
     created_after: datetime | None
     created_before: datetime | None
     submitted_by: str | None
+    schedule: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

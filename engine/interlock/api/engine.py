@@ -17,6 +17,7 @@ from interlock.api.job_requests import JobRequests
 from interlock.api.limits import Limits
 from interlock.api.monitor import Monitor
 from interlock.api.results import value_of
+from interlock.api.schedules import Schedules
 from interlock.core.bounds import check_wait
 from interlock.core.errors import (
     InterlockError,
@@ -57,6 +58,8 @@ class Engine(Bulk):
         self.monitor = Monitor(store)
         #: Limits of keys that are set at run time.
         self.limits = Limits(store)
+        #: Jobs that workers submit by the clock.
+        self.schedules = Schedules(store, self._named, self._submit_one)
         self._url: str | None = None  # that other processes can open it by
 
     @classmethod
@@ -150,11 +153,20 @@ class Engine(Bulk):
         parent_id: str | None = None,
     ) -> JobHandle[object]:
         new = new_job(job, params, now=self._clock.now(), parent_id=parent_id)
-        (stored,) = self._add(
-            [new],
+        return self._submit_one(
+            new,
             unique=policies([new], [job]),
             connection=job.defaults.get("connection"),
         )
+
+    def _submit_one(
+        self,
+        new: NewJob,
+        *,
+        unique: Mapping[str, Unique] = NO_POLICIES,
+        connection: object = None,
+    ) -> JobHandle[object]:
+        (stored,) = self._add([new], unique=unique, connection=connection)
         return JobHandle(stored.id, self)
 
     def submit_many(self, calls: Iterable[Wanted]) -> list[JobHandle[object]]:

@@ -55,6 +55,7 @@ class Operations:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         submitted_by: str | None = None,
+        schedule: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -70,6 +71,7 @@ class Operations:
                 database can store.
         """
         check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
+        check_words(schedule=schedule)
         check_json("params", dict(params or {}))
         for option, moment in (
             ("created_after", created_after),
@@ -86,6 +88,7 @@ class Operations:
             created_after=created_after,
             created_before=created_before,
             submitted_by=submitted_by,
+            schedule=schedule,
             limit=limit,
         )
         before = cursors.decode(cursor, wanted)

@@ -2,6 +2,7 @@
 
 * InterlockError
   - JobNotFound          no job has this id
+  - ScheduleNotFound     no schedule has this name
   - IllegalTransition    the job's status, or a guard, does not allow the event
     - VersionChanged     the job is not in the version that the caller saw
   - LeaseLost            the caller no longer owns the attempt that it writes for
@@ -55,6 +56,17 @@ class JobNotFound(InterlockError):
             "Nothing was changed."
         )
         self.job_id = job_id
+
+
+class ScheduleNotFound(InterlockError):
+    """No schedule has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"No schedule is named {name!r} in this database; it may have been "
+            "deleted. `interlock schedules list` shows them. Nothing was changed."
+        )
+        self.name = name
 
 
 class IllegalTransition(InterlockError):

@@ -89,6 +89,8 @@ class NewJob:
     aging_s: float | None = (
         None  # the priority grows by one each time it waited so long
     )
+    schedule: str | None = None  # the name of the schedule that submitted it
+    scheduled_for: datetime | None = None  # the tick; None: it was wanted at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ class Search:
     created_after: datetime | None = None
     created_before: datetime | None = None
     submitted_by: str | None = None
+    schedule: str | None = None
     limit: int = 50  # 1 to 1000
     before: str | None = None  # the id that the page starts below
 
@@ -151,6 +152,8 @@ class Needs:
         reopen: `JobStore.reopen` has something to do.
         due_in_s: seconds until the next job becomes due, None if none is scheduled. Not
             positive: jobs are due, and the next claim takes notice.
+        fire: `JobStore.fire` may have something to do.
+        tick_in_s: seconds until a schedule is due, None if none will be.
     """
 
     claim: bool
@@ -159,6 +162,8 @@ class Needs:
     reopen: bool
     prune: bool = False
     due_in_s: float | None = None
+    fire: bool = False
+    tick_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

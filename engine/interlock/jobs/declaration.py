@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 
 from interlock.core.errors import InvalidOption
 from interlock.core.limits import check_concurrency, check_parameters, placeholders
+from interlock.core.schedule import Schedule
 from interlock.jobs.annotations import (
     has_names,
     impossible,
@@ -199,6 +200,30 @@ def check_fairness(template: object, secret: Collection[str], function: object) 
         if name in secret:
             allowed = "parameters that are not secret: keys are shown to everybody"
             raise InvalidOption("fairness_key", name, allowed)
+
+
+def check_schedule(schedule: object, function: object, name: str) -> None:
+    """Check that a schedule gives what the function needs. Raises InvalidOption."""
+    if schedule is None:
+        return
+    if not isinstance(schedule, Schedule):
+        allowed = 'a Schedule, such as Schedule(cron="0 2 * * *")'
+        raise InvalidOption("schedule", schedule, allowed)
+    parameters = signature(function).parameters.values()  # type: ignore[arg-type]  # checked
+    missing = [
+        parameter.name
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind is not parameter.VAR_KEYWORD
+        and parameter.name not in schedule.params
+    ]
+    if missing:
+        message = (
+            f"The schedule of job {name} gives no value for {', '.join(missing)}. Add "
+            f"params={{{missing[0]!r}: ...}} to its Schedule, or a default to the "
+            "function. Nothing was declared."
+        )
+        raise InvalidOption.because("schedule", message)
 
 
 def check_function(function: object) -> None:

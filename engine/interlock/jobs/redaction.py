@@ -18,6 +18,13 @@ def declared_anywhere() -> frozenset[str]:
     return frozenset().union(*(job.secret for job in registered().values()))
 
 
+def hidden(name: str, value: object) -> object:
+    """Return a copy of parameters or metadata of a job's name, with secrets hidden."""
+    function = registered().get(name)
+    declared = function.secret if function else frozenset[str]()
+    return _hide(value, declared, set())
+
+
 class Redaction:
     """Hides one job's secrets in its parameters and in texts that repeat them."""
 

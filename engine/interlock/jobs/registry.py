@@ -37,6 +37,7 @@ from interlock.core.retention import Keep
 from interlock.core.retention import read as read_retention
 from interlock.core.retry import MAIN as MAIN  # noqa: PLC0414  (whoever imports it for jobs)
 from interlock.core.retry import Retry
+from interlock.core.schedule import Schedule
 from interlock.jobs import declaration, unique_keys
 from interlock.jobs import options as opts
 from interlock.jobs.annotations import are_plain, signature
@@ -72,6 +73,7 @@ class JobFunction(Generic[P, R_co]):
     retention: Mapping[JobStatus, Keep] = field(default_factory=dict[JobStatus, Keep])
     run_as: str | None = None
     private_tmp: bool = False
+    schedule: Schedule | None = None
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
@@ -230,6 +232,7 @@ def job(
     retention: Mapping[str, str | int] | None = None,
     run_as: str | None = None,
     private_tmp: bool = False,
+    schedule: Schedule | None = None,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
 def job(
     function: Callable[P, R] | None = None,
@@ -261,6 +264,7 @@ def job(
     retention: Mapping[str, str | int] | None = None,
     run_as: str | None = None,
     private_tmp: bool = False,
+    schedule: Schedule | None = None,
 ) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Make a module-level function a job: `@job`, or with options `@job(...)`.
 
@@ -307,6 +311,7 @@ def job(
             The worker must be root, or be this user.
         private_tmp: True gives the job an empty /tmp and /var/tmp of its own. The
             worker needs containment namespace.
+        schedule: when workers submit the job by themselves; None: never.
 
     Raises:
         InvalidOption: a value is out of its range, an annotation can never be stored,
@@ -346,6 +351,7 @@ def job(
         declaration.check_secret(secret, function)
         excluding = declaration.check_keys(concurrency, exclusive, secret, function)
         declaration.check_fairness(fairness_key, secret, function)
+        declaration.check_schedule(schedule, function, _name_of(function, name))
         job_function: JobFunction[P, R] = JobFunction(
             function=function,
             name=_name_of(function, name),
@@ -362,6 +368,7 @@ def job(
             retention=kept,
             run_as=run_as,
             private_tmp=private_tmp,
+            schedule=schedule,
         )
         job_function.check_unique()
         _refuse_taken(job_function)

@@ -11,9 +11,11 @@ from typing import Any
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Reason
 from interlock.core.records import LogLine
-from interlock.jobs.redaction import Redaction
+from interlock.core.ticks import ScheduleInfo
+from interlock.jobs.redaction import Redaction, hidden
 
 _FIELDS = tuple(field.name for field in fields(Job))
+_OF_STORES = ("digest", "replaced")  # of a schedule, for nobody else
 _TEXTS = ("result", "error", "progress", "cancel_reason")
 
 
@@ -76,6 +78,17 @@ def rejection(record: Rejection, hidden: Redaction) -> dict[str, Any]:
     """Return a refused event."""
     values: dict[str, Any] = plain(asdict(record))
     values["why"] = hidden.text(record.why)
+    return values
+
+
+def schedule(record: ScheduleInfo) -> dict[str, Any]:
+    """Return a schedule."""
+    values: dict[str, Any] = plain(asdict(record))
+    for name in _OF_STORES:
+        del values[name]
+    within = values["schedule"]
+    within["params"] = hidden(record.job, within["params"])
+    values["options"] = hidden(record.job, values["options"])
     return values
 
 

@@ -166,6 +166,6 @@ def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
     fields |= {"id": new_id(now), "created_at": now, "run_at": now, "rerun_of": job.id}
     fields |= {"submitted_by": by or job.submitted_by}
     fields |= {"unique_key": None, "idempotency_key": None, "expires_at": None}
-    fields |= {"deadline_at": None}
+    fields |= {"deadline_at": None, "schedule": None, "scheduled_for": None}
     fields |= {"parent_id": None}  # whoever reruns it submits it, and not its parent
     return NewJob(**fields)

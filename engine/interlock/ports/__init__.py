@@ -35,9 +35,11 @@ if TYPE_CHECKING:
         Totals,
         Used,
     )
+    from interlock.core.ticks import Plan
     from interlock.core.uniqueness import OnConflict, Unique
     from interlock.ports.clock import Clock
     from interlock.ports.runner import Execution, Runner, Source, Wakeup
+    from interlock.ports.schedules import Schedules
     from interlock.ports.store import JobStore
 
 __all__ = [
@@ -59,11 +61,13 @@ __all__ = [
     "OnConflict",
     "Output",
     "PidSeen",
+    "Plan",
     "ProgressNote",
     "Rate",
     "Request",
     "Runner",
     "Running",
+    "Schedules",
     "Search",
     "Source",
     "Started",
@@ -75,10 +79,10 @@ __all__ = [
     "Wakeup",
 ]
 
-_HOMES = ("ports.clock", "ports.runner", "ports.store")
+_HOMES = ("ports.clock", "ports.runner", "ports.schedules", "ports.store")
 _VALUES = (
     *("core.job", "core.limits", "core.observations", "core.records"),
-    "core.uniqueness",
+    *("core.ticks", "core.uniqueness"),
 )
 
 

@@ -35,6 +35,7 @@ from interlock.core.uniqueness import NO_POLICIES, Unique
 from interlock.ports.feed import EventFeed, Statistics
 from interlock.ports.idempotency import IdempotencyKeys
 from interlock.ports.runner import Wakeup
+from interlock.ports.schedules import Schedules
 
 #: Jobs that one transaction deletes: other writers wait as long.
 PURGE_BATCH: Final = 100
@@ -337,6 +338,11 @@ class JobStore(
     Protocol,
 ):
     """Where jobs are kept. Every method is one durable transaction, thread-safe."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """Schedules, and what becomes of their ticks."""
+        ...
 
     def check(self) -> None:
         """Check that the store can be used and has its guards.

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from interlock import hooks
 from interlock.api.engine import Engine, submit_child
 from interlock.api.handle import JobHandle
-from interlock.core.job import Exit, Failure, Job
+from interlock.core.job import Exit, Failure, Job, NewJob
 from interlock.core.lifecycle import Proof, StopCause
 from interlock.core.observations import ExitSeen, Launch, Observation, PidSeen, TreeDead
+from interlock.core.uniqueness import NO_POLICIES, Unique
 from interlock.jobs import context, outcome
 from interlock.jobs.annotations import Misfit
 from interlock.jobs.context import JobContext
@@ -198,13 +199,14 @@ class InlineEngine(Engine):
         self._time = clock
         self._worker_settings = WorkerSettings(concurrency=1)
 
-    def _submit(
+    def _submit_one(
         self,
-        job: JobFunction[..., object],
-        params: Mapping[str, object],
-        parent_id: str | None = None,
+        new: NewJob,
+        *,
+        unique: Mapping[str, Unique] = NO_POLICIES,
+        connection: object = None,
     ) -> JobHandle[object]:
-        handle = super()._submit(job, params, parent_id)
+        handle = super()._submit_one(new, unique=unique, connection=connection)
         self.drain()
         return handle
 

@@ -138,7 +138,7 @@ class QueriesContract:
         scene.running("a", name="f", queue="x", submitted_by="anna")
         start = scene.clock.now()
         scene.clock.advance(1)
-        scene.add("b", name="g", queue="y", params={"n": 1})
+        scene.add("b", name="g", queue="y", params={"n": 1}, schedule="nightly")
         cases: dict[str, tuple[Any, str]] = {
             "name": ("f", "a"),
             "queue": ("y", "b"),
@@ -147,6 +147,7 @@ class QueriesContract:
             "created_after": (start, "b"),
             "created_before": (start + timedelta(seconds=1), "a"),
             "submitted_by": ("anna", "a"),
+            "schedule": ("nightly", "b"),
             "limit": (1, "b"),
             "before": ("b", "a"),
         }

@@ -41,6 +41,8 @@ class SubmitsContract:
             metadata={"team": ["a"]},
             rerun_of="j0",
             parent_id="p0",
+            schedule="nightly",
+            scheduled_for=now - LEASE,
         )
         (added,) = scene.store.add([new])
         stored = scene.store.get(new.id)

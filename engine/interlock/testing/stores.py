@@ -27,6 +27,7 @@ from interlock.testing.store_moves import MovesContract
 from interlock.testing.store_outcomes import OutcomesContract
 from interlock.testing.store_queries import QueriesContract
 from interlock.testing.store_records import RecordsContract
+from interlock.testing.store_schedules import SchedulesContract
 from interlock.testing.store_submits import SubmitsContract
 from interlock.testing.store_unique import UniqueContract
 from interlock.testing.store_values import ValuesContract
@@ -43,6 +44,7 @@ class StoreContract(
     QueriesContract,
     FeedContract,
     ValuesContract,
+    SchedulesContract,
 ):
     """Inherit from it, and define a fixture `store` that is empty for each test."""
 

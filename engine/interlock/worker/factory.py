@@ -7,6 +7,7 @@ from pathlib import Path
 
 from interlock.core.errors import InterlockError, InvalidOption
 from interlock.jobs.registry import prepare, refuse_while_importing, registered
+from interlock.jobs.schedules import declarations
 from interlock.ports import discovery
 from interlock.ports.clock import Clock
 from interlock.ports.store import JobStore
@@ -35,6 +36,7 @@ def new_worker(
             "jobs with @job first. No worker was started."
         )
     prepare()  # refuse what no job could be started with
+    declarations(jobs.values())  # and schedules that no job could be submitted for
     _make_room(settings.concurrency)
     names = {job.function.__module__ for job in jobs.values()} | set(modules)
     main = _main() if "__main__" in names else None

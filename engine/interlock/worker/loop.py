@@ -33,6 +33,7 @@ from interlock.worker.registration import Registration, new_worker_id
 from interlock.worker.requests import Answer, answer_some, refuse
 from interlock.worker.retention import PAUSE_S, PERIOD_S, Retention
 from interlock.worker.salvage import store_each
+from interlock.worker.scheduling import Scheduling
 from interlock.worker.settings import WorkerSettings
 from interlock.worker.shutdown import Shutdown, Step
 
@@ -42,6 +43,7 @@ _LOOK_S: Final = 0.03  # between two looks for cancels; our own writes wake us t
 _LOOK_AROUND_S: Final = 1.0  # while jobs run here
 _SOON_S: Final = 0.2  # what is due this soon is done now, to save wake-ups
 _STOCK_S: Final = 10.0  # of events that counts have to read, at most
+_FORGET_S: Final = 3600.0  # between two looks for old ticks
 _STORE_DOWN_S: Final = 0.5
 _GROUP: Final = 4  # ends in one transaction, of four times as many attempts
 _GATHER_S: Final = 0.005
@@ -78,6 +80,7 @@ class Worker:
         self._reaper = Reaper(store, self.id, runner, self._attempts.ended)
         self._answer = answer or refuse
         self._registration = Registration(self.id, store, runner, settings, clock)
+        self._scheduling = Scheduling(store, jobs, self.id)
         self._fit = Fit({})  # until it runs
         self._shutdown = Shutdown(settings.shutdown_grace)
         self._must_leave = False  # whatever still runs, or is not written
@@ -113,6 +116,7 @@ class Worker:
             period_s=PERIOD_S,
             is_needed=lambda: self._retention.is_needed,
         )
+        self._has_fired = False  # a schedule, since it began
         self._reopened_until = ""  # what the store returned last
         self._duties = (  # in the order of a turn
             Duty(
@@ -125,6 +129,12 @@ class Worker:
             self._looking,
             self._stocktaking,
             self._forgetting,
+            Duty(
+                name="forget ticks",
+                run=lambda _now: self._scheduling.forget(),
+                period_s=_FORGET_S,
+                is_needed=lambda: self._has_fired,
+            ),
         )
 
     @property
@@ -181,6 +191,7 @@ class Worker:
     def _begin(self) -> None:
         self._declare_limits()
         self._registration.begin(self._jobs)
+        self._scheduling.declare()
         self._fit = Fit(self._registration.published or {})
         self.ready.set()
 
@@ -259,6 +270,7 @@ class Worker:
         now = self._clock.boot()
         if self._down:  # it may be another database, without what this worker has told
             self._declare_limits(may_change=False)
+            self._scheduling.declare()
         self._changed |= changed
         if changed:
             self._may_find_jobs = True
@@ -367,12 +379,21 @@ class Worker:
         found = self._reaper.reap(self._clock.now(), needs)
         self._attempts.let_go()
         is_more = needs.reopen and self._reopen()
+        is_more |= needs.fire and self._fire()
         wait_s = _LOOK_AROUND_S if found or self._attempts.all else _POLL_S
         if is_more:
             wait_s = 0.0
-        elif needs.due_in_s is not None and needs.due_in_s > 0:
-            wait_s = min(wait_s, needs.due_in_s)
+        for ahead_s in (needs.due_in_s, needs.tick_in_s):
+            if ahead_s is not None and ahead_s > 0:
+                wait_s = min(wait_s, ahead_s)
         self._looking.next_at = now + wait_s
+
+    def _fire(self) -> bool:
+        """Decide about ticks that are due; return whether to look again at once."""
+        has_fired = self._scheduling.fire(self._clock.now())
+        self._has_fired |= has_fired
+        self._may_find_jobs |= has_fired
+        return has_fired
 
     def _reopen(self) -> bool:
         """Open jobs whose cause of waiting is gone; return whether to go on at once."""
@@ -443,14 +464,17 @@ class Worker:
         )
 
     def _await_due(self, now: datetime, claimed: float) -> None:
-        """Look around when the next job becomes due after the claim of `now`.
+        """Look around when the next job or schedule is due after the claim of `now`.
 
         The clock that decides may be another than ours: only differences count.
         """
-        needs = None if self._may_find_jobs else self._store.needs(now=now)
-        if needs is not None and needs.due_in_s is not None:
-            due_at = claimed + needs.due_in_s
-            self._looking.next_at = min(self._looking.next_at, due_at)
+        if self._may_find_jobs:
+            return
+        needs = self._store.needs(now=now)
+        tick_in_s = 0.0 if needs.fire else needs.tick_in_s
+        for ahead_s in (needs.due_in_s, tick_in_s):
+            if ahead_s is not None:
+                self._looking.next_at = min(self._looking.next_at, claimed + ahead_s)
 
     def _start(self, job: Job, claimed: float) -> None:
         lease_deadline = claimed + self._settings.lease - self._settings.margin

@@ -9,13 +9,19 @@ import pytest
 
 from interlock import AsyncEngine, AsyncJobHandle, Engine, JobHandle
 from interlock.api.async_monitor import AsyncMonitor
+from interlock.api.async_schedules import AsyncSchedules
 from interlock.api.monitor import Monitor
+from interlock.api.schedules import Schedules
 
 #: What is entered, not awaited.
 _BLOCKS = {"together", "worker"}
 _PAIRS = [
     (sync, awaited, name)
-    for sync, awaited in ((Engine, AsyncEngine), (Monitor, AsyncMonitor))
+    for sync, awaited in (
+        (Engine, AsyncEngine),
+        (Monitor, AsyncMonitor),
+        (Schedules, AsyncSchedules),
+    )
     for name in dir(sync)
     if not name.startswith("_") and (sync, name) != (Monitor, "close")
 ]

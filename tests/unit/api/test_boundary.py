@@ -20,6 +20,8 @@ _UNNAMED = {
     "JobClient",  # the engine, as a running job has it
     "Keeper",  # an `Engine`, as its handles have it
     "Monitor",  # `Engine.monitor`
+    "Schedules",  # `Engine.schedules`
+    "AsyncSchedules",  # `AsyncEngine.schedules`
     "P",  # a ParamSpec
     "Waiting",  # `Monitor.waiter`
 }

@@ -20,6 +20,7 @@ from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import Wanted
 from interlock_adapters.http.client import calls, errors, values
 from interlock_adapters.http.client.calls import Ask
+from interlock_adapters.http.client.schedules import AsyncSchedules
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,6 +33,10 @@ class AsyncClient:
     def __init__(self, url: str, *, token: str | None = None) -> None:
         """Connect when first used. Raises InvalidOption if `url` is no server's."""
         self._http = httpx.AsyncClient(**calls.prepared(url, token))
+        #: See `AsyncEngine.schedules`.
+        self.schedules = AsyncSchedules(
+            self._send, lambda job_id: AsyncJobHandle(job_id, self)
+        )
 
     @overload
     async def submit(

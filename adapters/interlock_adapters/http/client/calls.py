@@ -121,18 +121,26 @@ def _in_json(name: str, params: Mapping[str, object]) -> Mapping[str, object]:
 
 def _body(call: Submitted) -> dict[str, Any]:
     name, params, options = call
+    return {"name": name, "params": dict(params), "options": in_json(options)}
+
+
+def in_json(options: Mapping[str, object]) -> dict[str, Any]:
+    """Return options as they are sent.
+
+    Raises:
+        InvalidOption: `connection` is one of them.
+    """
     if options.get("connection") is not None:
         message = (
             "connection= cannot be used with a server, which has no part in your "
             "transaction. Leave it out. Nothing was stored."
         )
         raise InvalidOption.because("connection", message)
-    sent = {
+    return {
         option: _plain(value)
         for option, value in options.items()
         if option != "connection"
     }
-    return {"name": name, "params": dict(params), "options": sent}
 
 
 def _plain(value: object) -> object:

@@ -50,6 +50,8 @@ def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  
     match kind:
         case "job-not-found":
             return errors.JobNotFound(body["job_id"])
+        case "schedule-not-found":
+            return errors.ScheduleNotFound(body["name"])
         case "illegal-transition":
             return errors.IllegalTransition(**_transition(body), unmet=body["unmet"])
         case "version-changed":

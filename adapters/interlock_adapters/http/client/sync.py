@@ -20,6 +20,7 @@ from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import Wanted
 from interlock_adapters.http.client import calls, errors, values
 from interlock_adapters.http.client.calls import Ask
+from interlock_adapters.http.client.schedules import Schedules
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,6 +33,8 @@ class Client:
     def __init__(self, url: str, *, token: str | None = None) -> None:
         """Connect when first used. Raises InvalidOption if `url` is no server's."""
         self._http = httpx.Client(**calls.prepared(url, token))
+        #: See `Engine.schedules`.
+        self.schedules = Schedules(self._send, lambda job_id: JobHandle(job_id, self))
 
     @overload
     def submit(

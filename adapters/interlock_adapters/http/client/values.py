@@ -7,6 +7,7 @@ from interlock.core.fields import read
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import LogLine, LogLines, Page, QueueInfo, WorkerInfo
+from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
 
 
 def job(body: Mapping[str, Any]) -> Job:
@@ -70,6 +71,26 @@ def queues(body: Mapping[str, Any]) -> list[QueueInfo]:
 def workers(body: Mapping[str, Any]) -> list[WorkerInfo]:
     """Return the workers."""
     return [read(WorkerInfo, item) for item in body["items"]]
+
+
+def schedule(body: Mapping[str, Any]) -> ScheduleInfo:
+    """Return a schedule; its secrets are hidden, as the server sent it."""
+    return read(ScheduleInfo, body)
+
+
+def schedules(body: Mapping[str, Any]) -> list[ScheduleInfo]:
+    """Return the schedules."""
+    return [schedule(item) for item in body["items"]]
+
+
+def ticks(body: Mapping[str, Any]) -> list[Tick]:
+    """Return ticks of a schedule."""
+    return [read(Tick, item) for item in body["items"]]
+
+
+def edits(body: Mapping[str, Any]) -> list[ScheduleEdit]:
+    """Return the edits of a schedule."""
+    return [read(ScheduleEdit, item) for item in body["items"]]
 
 
 def counts(body: Mapping[str, int]) -> dict[JobStatus, int]:

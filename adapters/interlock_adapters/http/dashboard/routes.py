@@ -1,4 +1,4 @@
-"""The routes of the pages: overview, jobs, one job, and static files."""
+"""The routes of the pages: overview, jobs, schedules, and static files."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
-from interlock.core.errors import JobNotFound
+from interlock.core.errors import JobNotFound, ScheduleNotFound
 from interlock.core.job import HistoryEntry
 from interlock.core.lifecycle import TERMINAL, JobStatus
 from interlock.jobs import serialize
@@ -28,13 +28,15 @@ from interlock_adapters.http.prefix import root_of
 _LINES: Final = 500  # of a log, the last ones
 _RECENT: Final = 2000  # events from which the rates are counted
 _ENDINGS: Final = 20_000  # from which the charts are drawn
+_COMING: Final = 5  # ticks of a schedule
+_TICKS: Final = 50  # that have been
 _MINUTE: Final = timedelta(minutes=1)
 _KINDS: Final = {"css": "text/css", "js": "text/javascript", "txt": "text/plain"}
 _STATIC: Final = files("interlock_adapters.http.dashboard") / "static"
 
 
 class Pages:
-    """`/`, `/jobs`, `/jobs/{id}`: they only read; buttons call the API."""
+    """`/`, `/jobs`, `/schedules`: they only read; buttons call the API."""
 
     def __init__(self, api: Api) -> None:
         self._engine = api.engine
@@ -45,6 +47,8 @@ class Pages:
             ("/", self.overview),
             ("/jobs", self.jobs),
             ("/jobs/{job_id}", self.job),
+            ("/schedules", self.schedules),
+            ("/schedules/{name}", self.schedule),
             ("/static/{name}", self.static),
         ):
             router.add_api_route(path, page, methods=["GET"], include_in_schema=False)
@@ -78,6 +82,7 @@ class Pages:
         name: Annotated[str, Query(max_length=200)] = "",
         queue: Annotated[str, Query(max_length=200)] = "",
         submitted_by: Annotated[str, Query(max_length=200)] = "",
+        schedule: Annotated[str, Query(max_length=200)] = "",
         status: Annotated[list[JobStatus] | None, Query(max_length=20)] = None,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
     ) -> Response:
@@ -87,6 +92,7 @@ class Pages:
             "name": name or None,
             "queue": queue or None,
             "submitted_by": submitted_by or None,
+            "schedule": schedule or None,
             "statuses": chosen,
         }
         page = await self._engine.search(**filters, limit=50, cursor=cursor)
@@ -96,7 +102,12 @@ class Pages:
             "jobs.html",
             now=datetime.now(UTC),
             jobs=page.items,
-            filters={"name": name, "queue": queue, "submitted_by": submitted_by},
+            filters={
+                "name": name,
+                "queue": queue,
+                "submitted_by": submitted_by,
+                "schedule": schedule,
+            },
             chosen=chosen,
             matching=_cancelable(filters, chosen),
             url=_here(request.url),
@@ -136,6 +147,33 @@ class Pages:
             refused=[
                 serialize.rejection(rejection, hidden) for rejection in rejections
             ],
+        )
+
+    async def schedules(self, request: Request) -> Response:
+        """List the schedules."""
+        found = await self._engine.schedules.list()
+        return _page(request, "schedules.html", now=datetime.now(UTC), schedules=found)
+
+    async def schedule(self, request: Request, name: str) -> Response:
+        """Show one schedule."""
+        schedules = self._engine.schedules
+        try:
+            info, coming, ticks, edits = await asyncio.gather(
+                schedules.get(name),
+                schedules.preview(name, _COMING),
+                schedules.ticks(name, _TICKS),
+                schedules.edits(name),
+            )
+        except ScheduleNotFound as error:
+            return _missing(request, "Schedule", error)
+        return _page(
+            request,
+            "schedule.html",
+            info=info,
+            shown=serialize.schedule(info),
+            coming=coming,
+            ticks=ticks,
+            edits=reversed(edits),
         )
 
     async def static(self, request: Request, name: str) -> Response:

@@ -135,6 +135,7 @@ class Jobs:
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         submitted_by: Key | None = None,
+        schedule: Key | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
     ) -> Response:
@@ -147,6 +148,7 @@ class Jobs:
                 created_after=created_after,
                 created_before=created_before,
                 submitted_by=submitted_by,
+                schedule=schedule,
                 limit=limit,
                 cursor=cursor,
             )

@@ -18,6 +18,7 @@ _RETRY_AFTER_S: Final = 5
 #: The status code and the kind of each error; the client reads the kind.
 KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, str]]] = {
     errors.JobNotFound: (404, "job-not-found"),
+    errors.ScheduleNotFound: (404, "schedule-not-found"),
     errors.VersionChanged: (412, "version-changed"),
     errors.IllegalTransition: (409, "illegal-transition"),
     errors.UnknownJobName: (422, "unknown-job-name"),
@@ -75,6 +76,8 @@ def of(error: errors.InterlockError) -> Problem:
                 problem.more["versions"] = list(error.versions)
         case errors.JobNotFound(job_id=job_id) | errors.DuplicateJob(job_id=job_id):
             problem.more = {"job_id": job_id}
+        case errors.ScheduleNotFound(name=name):
+            problem.more = {"name": name}
         case errors.InvalidParams(name=name, problems=problems):
             problem.more = {"name": name, "problems": list(problems)}
         case errors.UnknownJobName(name=name, known=known):

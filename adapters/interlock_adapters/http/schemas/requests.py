@@ -7,6 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from interlock.core.lifecycle import INITIAL, JobStatus
 from interlock.core.retry import Retry
+from interlock.core.schedule import Catchup, Overlap, Schedule
 from interlock.jobs.options import OnConflict, Options
 
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -134,6 +135,7 @@ class FiltersIn(_In):
     created_after: Moment | None = None
     created_before: Moment | None = None
     submitted_by: Key | None = None
+    schedule: Key | None = Field(default=None, description="Name of a schedule")
 
 
 class SearchIn(FiltersIn):
@@ -168,6 +170,72 @@ class RerunIn(_In):
     """By whom."""
 
     by: Key | None = None
+
+
+class RhythmIn(_In):
+    """When: the arguments of `interlock.Schedule`; `cron` or `every`."""
+
+    cron: Key | None = Field(
+        default=None, description="Five fields, or @hourly, @daily, ..."
+    )
+    every: Key | None = Field(default=None, description="Such as 1h30m or 10s")
+    timezone: Key = Field(default="UTC", description="Of the IANA database")
+    catchup: Catchup = "latest"
+    overlap: Overlap = "allow"
+
+    def value(self) -> Schedule:
+        """Return the schedule. Raises InvalidOption."""
+        return Schedule(**self.model_dump())
+
+
+class ScheduleEditIn(_In):
+    """Why, and by whom."""
+
+    reason: Words | None = None
+    by: Key | None = Field(
+        default=None, description="Who it is, if the token has no name"
+    )
+
+
+class ScheduleIn(ScheduleEditIn):
+    """A schedule to create."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "nightly",
+                    "job": "report",
+                    "params": {"days": 1},
+                    "schedule": {"cron": "0 2 * * *", "timezone": "Europe/Berlin"},
+                    "options": {"queue": "slow"},
+                    "by": "anna",
+                }
+            ]
+        },
+    )
+
+    name: Key
+    job: Key = Field(description="Name of a job")
+    params: dict[str, Any] = {}
+    schedule: RhythmIn
+    options: OptionsIn = OptionsIn()
+
+
+class ScheduleUpdateIn(ScheduleEditIn):
+    """What to change of a schedule; what is left out stays as it is."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"schedule": {"every": "2h"}, "reason": "too often"}]
+        },
+    )
+
+    schedule: RhythmIn | None = None
+    params: dict[str, Any] | None = None
+    options: OptionsIn = OptionsIn()
 
 
 class BatchIn(_In):

@@ -1,7 +1,8 @@
 """Models of the responses, for OpenAPI: what `serialize` makes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
+from datetime import datetime
 from types import UnionType
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
@@ -20,18 +21,25 @@ from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.progress import Progress
 from interlock.core.records import LogLine
 from interlock.core.retry import Retry
+from interlock.core.schedule import Schedule
+from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
 
 EXAMPLE_ID: Final = "019aa1b2c3d47e5f8a9b0c1d2e3f4a5b"
 
 
-def _shape(kind: type, name: str, doc: str, **derived: Any) -> Any:
+def _shape(
+    kind: type, name: str, doc: str, *, without: Collection[str] = (), **derived: Any
+) -> Any:
     """Return the JSON of a dataclass as a model: each field required, by its type.
 
-    `derived`: fields that `jobs.serialize` adds or writes in another way.
+    `derived`: fields that `jobs.serialize` adds or writes in another way. `without`:
+    those that it leaves out.
     """
     hints: dict[str, Any] = get_type_hints(kind)
     shape: dict[str, Any] = {
-        field.name: (_in_json(hints[field.name]), ...) for field in fields(kind)
+        field.name: (_in_json(hints[field.name]), ...)
+        for field in fields(kind)
+        if field.name not in without
     }
     for field, hint in derived.items():
         shape[field] = hint if isinstance(hint, tuple) else (hint, ...)
@@ -104,6 +112,23 @@ RejectionOut = _shape(Rejection, "RejectionOut", "An event that was refused, and
 RejectionPageOut = _page(
     RejectionOut, "RejectionPageOut", "The refused events of a job."
 )
+
+
+_SHAPES[Schedule] = _shape(Schedule, "RhythmOut", "When, and with which parameters.")
+ScheduleOut = _shape(
+    ScheduleInfo,
+    "ScheduleOut",
+    "A schedule; `options` are fields of its jobs, secrets are `***`.",
+    without=("digest", "replaced"),
+)
+SchedulePageOut = _page(ScheduleOut, "SchedulePageOut", "The schedules, by name.")
+TickOut = _shape(Tick, "TickOut", "A tick of a schedule, and what became of it.")
+TickPageOut = _page(TickOut, "TickPageOut", "Ticks, the newest first.")
+ScheduleEditOut = _shape(ScheduleEdit, "ScheduleEditOut", "A change of a schedule.")
+ScheduleEditPageOut = _page(
+    ScheduleEditOut, "ScheduleEditPageOut", "The changes of a schedule, in their order."
+)
+PreviewOut = _page(datetime, "PreviewOut", "The next ticks, in the schedule's zone.")
 
 
 class ResultOut(BaseModel):

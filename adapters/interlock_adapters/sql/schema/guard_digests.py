@@ -36,8 +36,8 @@ GUARDS: Final = {
         POSTGRES: "0ff48bb476ed2dde789596fea58f1b08c53c4ce8a227d210256c0cc522618b16",
     },
     "0007": {
-        SQLITE: "c1072de11e5543593d8e2adfed48b4f260816b23b0bab108ba087e5c623a5801",
-        POSTGRES: "7ac32ae0dec4a1d682caff27ee72e8454a551c056d43c9b53d81323b1adf8d91",
+        SQLITE: "f5ccdcf35381cdeb6415264efb9da9a106994eee21b44842c3ebd8dbd38664a0",
+        POSTGRES: "7a2f1d5f6beafe5e329b63989032991cb6917c0b7f0dcb0c322f395708c17c3b",
     },
 }
 HEAD: Final = max(GUARDS)

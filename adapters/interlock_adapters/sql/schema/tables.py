@@ -134,6 +134,12 @@ class JobRow(Base, table=True):
             unique=True,
             where="idempotency_key IS NOT NULL",
         ),
+        partial_index(
+            "ix_interlock_job_schedule",
+            "schedule",
+            "id",
+            where=f"schedule IS NOT NULL AND status IN ({quoted(LIVE)})",
+        ),
         Index("ix_interlock_job_status", "status", "id"),
         Index("ix_interlock_job_name", "name", "id"),
         {"sqlite_with_rowid": False, **_VACUUMED},
@@ -165,6 +171,8 @@ class JobRow(Base, table=True):
     when_full: str | None = None
     fair_key: str | None = None
     aging_s: float | None = None
+    schedule: str | None = None
+    scheduled_for: datetime | None = _when()
 
     status: str
     reason: str | None = None
@@ -421,6 +429,62 @@ class OpeningRow(Base, table=True):
     at: datetime = _when(nullable=False)
 
 
+class ScheduleRow(Base, table=True):
+    """A schedule: the fields of `interlock.ScheduleInfo`."""
+
+    __tablename__ = "interlock_schedule"
+    __table_args__ = (
+        partial_index("ix_interlock_schedule_next", "next_at", where="NOT paused"),
+        partial_index(
+            "ix_interlock_schedule_waiting", "name", where="waiting_at IS NOT NULL"
+        ),
+    )
+
+    name: str = Field(primary_key=True)
+    job: str
+    spec: dict[str, Any] = _json(nullable=False)
+    options: dict[str, Any] = _json(nullable=False)
+    declared: bool
+    edited: bool
+    paused: bool
+    created_at: datetime = _when(nullable=False)
+    anchor: datetime = _when(nullable=False)
+    next_at: datetime | None = _when()
+    waiting_at: datetime | None = _when()
+    version: int
+    digest: str | None = None
+    replaced: list[str] = _json(nullable=False)
+
+
+class ScheduleEditRow(Base, table=True):
+    """Append-only: one change of a schedule."""
+
+    __tablename__ = "interlock_schedule_edit"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    schedule: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: datetime = _when(nullable=False)
+    actor: str
+    what: str
+    reason: str | None = None
+
+
+class TickRow(Base, table=True):
+    """What became of a tick. The key decides that it happens once."""
+
+    __tablename__ = "interlock_tick"
+    __table_args__ = ({"sqlite_with_rowid": False, **_VACUUMED},)
+
+    schedule: str = Field(primary_key=True)
+    due_at: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    outcome: str
+    at: datetime = _when(nullable=False)
+    wall_time: str
+    why: str | None = None
+    job_id: str | None = None
+
+
 class AnswerRow(Base, table=True):
     """The answer to a request with an idempotency key; no text: still running."""
 
@@ -485,6 +549,9 @@ opening = TABLES["interlock_opening"]
 worker = TABLES["interlock_worker"]
 answer = TABLES["interlock_answer"]
 unique = TABLES["interlock_unique"]
+schedule = TABLES["interlock_schedule"]
+schedule_edit = TABLES["interlock_schedule_edit"]
+tick = TABLES["interlock_tick"]
 
 #: What `interlock_feed` holds in a new database.
 FEED_ROW = {"id": 1, "place": None, "base": 0, "tallied": 0}

@@ -25,6 +25,7 @@ from interlock.core.lifecycle import (
     JobStatus,
 )
 from interlock.core.records import EndedJob, LogLine, WorkerInfo
+from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.row_rules import COLUMN_OF, SUBMITTED
 
@@ -148,6 +149,32 @@ def to_line(row: Row) -> LogLine:
 def to_worker(row: Row) -> WorkerInfo:
     """Return the worker of a row."""
     return read(WorkerInfo, row, in_json=False)
+
+
+def schedule_to_row(info: ScheduleInfo) -> dict[str, object]:
+    """Return the row of a schedule."""
+    values = {name: getattr(info, name) for name in ScheduleInfo.__dataclass_fields__}
+    spec = values.pop("schedule").to_json()
+    made = {"options": dict(info.options), "replaced": list(info.replaced)}
+    return {**values, **made, "spec": spec}
+
+
+@readable
+def to_schedule(row: Row) -> ScheduleInfo:
+    """Return the schedule of a row."""
+    return read(ScheduleInfo, {**row, "schedule": row["spec"]}, in_json=False)
+
+
+@readable
+def to_tick(row: Row) -> Tick:
+    """Return the tick of a row."""
+    return read(Tick, row, in_json=False)
+
+
+@readable
+def to_edit(row: Row) -> ScheduleEdit:
+    """Return an edit of a schedule."""
+    return read(ScheduleEdit, row, in_json=False)
 
 
 def same_call(row: Mapping[Any, Any], job: NewJob) -> bool:

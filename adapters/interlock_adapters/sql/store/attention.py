@@ -14,6 +14,7 @@ from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import AGING, DUE, PARKED, is_open
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.store.database import Database
+from interlock_adapters.sql.store.schedules import stoppable
 
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 _SPARED: Final = f"interval '{SPARED.total_seconds():g} seconds'"
@@ -31,6 +32,7 @@ def _query(flavor: Flavor) -> sa.TextualSelect:
         return f"EXISTS (SELECT 1 FROM interlock_job {by} WHERE {where})"
 
     spared = ":spared" if flavor.now is None else f"{now} - {_SPARED}"
+    by_next = flavor.by_index("ix_interlock_schedule_next")
     late = f"status = '{INITIAL}' AND {{0}} IS NOT NULL AND {{0}} < {now}"
     query = sa.text(f"""
 SELECT {any_of("open", is_open("open"))} AS has_open,
@@ -42,12 +44,16 @@ SELECT {any_of("open", is_open("open"))} AS has_open,
    WHERE {DUE}) AS due,
   (SELECT min(at) FROM interlock_opening) AS opening,
   {any_of("aging", f"{AGING} AND next_age_at <= {now}")} AS has_aging,
+  (SELECT min(next_at) FROM interlock_schedule {by_next} WHERE NOT paused) AS tick,
+  EXISTS (SELECT 1 FROM interlock_schedule AS s WHERE {stoppable(flavor)})
+    AS has_waiting,
   {now} AS present,
   EXISTS (SELECT 1 FROM interlock_unique WHERE until < {spared}) AS has_free
 """)
     if flavor.now is None:
         query = query.bindparams(_NOW, _BEFORE)
-    return query.columns(due=UtcDateTime, opening=UtcDateTime, present=UtcDateTime)
+    moments = dict.fromkeys(("due", "opening", "tick", "present"), UtcDateTime)
+    return query.columns(**moments)
 
 
 class Attention:
@@ -61,8 +67,11 @@ class Attention:
         flavor = self._db.flavor
         given = {"now": now, "spared": now - SPARED} if flavor.now is None else None
         (row,) = self._db.rows(_query(flavor), given)
-        moments = (row["due"], row["opening"])
-        waits = [(at - row["present"]).total_seconds() for at in moments if at]
+        due_in_s, opens_in_s, tick_in_s = (
+            None if row[name] is None else (row[name] - row["present"]).total_seconds()
+            for name in ("due", "opening", "tick")
+        )
+        waits = [wait for wait in (due_in_s, opens_in_s) if wait is not None]
         due_in_s = min(waits, default=None)
         is_due = due_in_s is not None and due_in_s <= 0
         return Needs(
@@ -72,4 +81,6 @@ class Attention:
             reopen=bool(row["has_parked"]) or bool(row["has_aging"]) or is_due,
             prune=bool(row["has_free"]),
             due_in_s=due_in_s,
+            fire=bool(row["has_waiting"]) or (tick_in_s is not None and tick_in_s <= 0),
+            tick_in_s=tick_in_s,
         )

@@ -25,6 +25,7 @@ from interlock_adapters.sql.store.limits import Limits
 from interlock_adapters.sql.store.maintenance import Maintenance
 from interlock_adapters.sql.store.notes import store_notes
 from interlock_adapters.sql.store.reads import Reads
+from interlock_adapters.sql.store.schedules import Schedules
 from interlock_adapters.sql.store.statistics import Statistics
 
 _MICROSECONDS = 1_000_000
@@ -76,6 +77,7 @@ class SqlStore:
         self.prune = maintenance.prune
         self.verify = maintenance.verify
         self.forget_ended = Forgetting(database).forget_ended
+        self.schedules = Schedules(database, self._commit)
         feed = Feed(database)
         self.history_after = feed.history_after
         self.feed = feed.feed
@@ -159,7 +161,10 @@ class SqlStore:
         )
 
     def _commit(
-        self, connection: sa.Connection, moves: Sequence[Move], notes: Sequence[Note]
+        self,
+        connection: sa.Connection,
+        moves: Sequence[Move],
+        notes: Sequence[Note] = (),
     ) -> list[Job | InterlockError]:
         causes = moves_of.causes_of(connection, moves, self.database)
         store_notes(connection, notes)

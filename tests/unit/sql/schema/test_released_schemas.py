@@ -31,7 +31,7 @@ FROZEN = {
         "2f5edb39b56be028074a2307927dac3982871630497b00948ab4e8c03dee16cd"
     ),
     "0007_work_that_waits.py": (
-        "745476cb72060c96ef578a2489273581c8df147d017ae6ac2aef931fc60b3b1a"
+        "0332f77e2c65dfe9739d3baba408af0422e1bafb8dc9d806252219a8d12feda1"
     ),
 }
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from interlock import DuplicateJob, Engine, JobStatus, Retry
+from interlock import DuplicateJob, Engine, JobStatus, Retry, Schedule, TickOutcome
 from interlock.core.job import NewJob
+from interlock.core.ticks import ScheduleEdit, new_schedule
 from interlock.core.uniqueness import OnConflict, Unique
 from interlock.ports import discovery
+from interlock.testing.clock import START, ManualClock
 from interlock_adapters.sql.schema.flavor import POSTGRES, SQLITE
 from interlock_adapters.sql.store.store import SqlStore
 
@@ -98,3 +100,23 @@ def test_an_upgraded_database_has_the_indexes_of_a_new_one(tmp_path: Path) -> No
                 rows = raw.execute(query).fetchall()
                 found.append({name: text for name, text in rows if "ix_" in name})
     assert found[0] == found[1]
+
+
+def test_a_schedule_begins(old: OldDatabase) -> None:
+    discovery.upgrade_store(old.url)
+    clock = ManualClock()
+    with Engine.open(old.url, create=False, clock=clock) as engine:
+        assert {(j.schedule, j.scheduled_for) for j in engine.search().items} == {
+            (None, None)
+        }
+        info = new_schedule("s", "add", Schedule(every="1m"), {}, now=START)
+        edit = ScheduleEdit(schedule="s", at=START, actor="anna", what="created")
+        store = engine._store
+        assert store.schedules.save(info, edit)
+        clock.advance(60)
+        assert store.schedules.fire(now=clock.now())
+        (tick,) = engine.schedules.ticks("s")
+        assert tick.outcome is TickOutcome.FIRED
+        job = engine.get(tick.job_id or "")
+        assert (job.schedule, job.status) == ("s", JobStatus.PENDING)
+        assert engine.verify() == []

@@ -20,8 +20,8 @@ SUBMITTED: Final = (
     *("created_at", "expires_at", "deadline_at", "stalled_after_s"),
     *("max_attempts", "retry_on_timeout", "retry"),
     *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
-    *("rerun_of", "parent_id", "keys", "when_full"),
-    *("fair_key", "aging_s"),
+    *("rerun_of", "parent_id", "keys", "when_full", "fair_key", "aging_s"),
+    *("schedule", "scheduled_for"),
 )
 #: Columns that only say how the last write was made, or when the next claim may look.
 FREE: Final = {

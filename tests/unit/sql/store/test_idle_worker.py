@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from interlock import Engine
+from interlock import Engine, TickOutcome
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.testing.inline import InlineRunner
 from interlock.testing.scenario import Scenario
+from interlock.testing.store_schedules import stored
 from interlock.worker.loop import Worker
 from interlock.worker.settings import WorkerSettings
 from interlock_adapters.sql.store.store import SqlStore
@@ -90,6 +91,26 @@ def test_scheduled_jobs_do_not_make_it_look_more_often(
     scene.store.add([scene.new(run_at=later) for _ in range(20)])
     passing(4)
     assert passing(MINUTE_S) <= _most(scene)
+
+
+def test_schedules_do_not_make_it_look_more_often(
+    scene: Scenario, passing: Pass
+) -> None:
+    for number in range(20):
+        stored(scene, f"s{number}", every="1h")
+    passing(4)
+    assert passing(MINUTE_S) <= _most(scene)
+
+
+def test_it_wakes_up_for_the_next_tick(scene: Scenario, passing: Pass) -> None:
+    info = stored(scene, every="7s", catchup="all")
+    began = scene.clock.now()
+    passing(MINUTE_S)
+    ticks = scene.store.schedules.ticks("s", limit=99)
+    assert {tick.outcome for tick in ticks} == {TickOutcome.FIRED}
+    assert len(ticks) == (scene.clock.now() - began) // timedelta(seconds=7)
+    late = max(tick.at - tick.due_at for tick in ticks)
+    assert late <= timedelta(milliseconds=10), info
 
 
 def test_it_finds_without_a_wake_up_what_is_lost_and_what_expires(

@@ -1,0 +1,57 @@
+"""What the contract of stores cannot see of schedules in a SQL database."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import sqlalchemy as sa
+
+from interlock import JobStatus, StoreUnavailable
+from interlock.testing.scenario import Scenario
+from interlock.testing.store_schedules import fire, jobs_of, stored
+from interlock_adapters.sql.schema.tables import schedule
+from interlock_adapters.sql.store.store import SqlStore
+
+
+def _store(scene: Scenario) -> SqlStore:
+    assert isinstance(scene.store, SqlStore)
+    return scene.store
+
+
+def test_one_transaction_does_not_do_everything(scene: Scenario) -> None:
+    for number in range(6):
+        stored(scene, f"s{number}", every="1m", catchup="all")
+    scene.clock.advance(40 * 60)
+    assert scene.store.schedules.fire(now=scene.clock.now())
+    assert scene.store.counts()[JobStatus.PENDING] == 120
+    fire(scene)
+    assert scene.store.counts()[JobStatus.PENDING] == 240
+
+
+def test_a_schedule_that_cannot_be_read_does_not_stop_the_others(
+    scene: Scenario, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as one in a zone that another host's newer time zone database has."""
+    info = stored(scene, "foreign")
+    stored(scene, "plain")
+    spec = {**info.schedule.to_json(), "timezone": "Mars/Olympus"}
+    stored(scene, "newer")
+    changes: dict[str, dict[str, object]] = {
+        "foreign": {"spec": spec},
+        "newer": {"options": {"retry": {"moods": 3}}},
+    }
+    with _store(scene).database.write() as connection:
+        for name, change in changes.items():
+            which = schedule.c.name == name
+            connection.execute(sa.update(schedule).where(which).values(change))
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            scene.clock.advance(60)
+            fire(scene)
+    assert len(jobs_of(scene, "plain")) == 3
+    assert jobs_of(scene, "foreign") == jobs_of(scene, "newer") == []
+    assert caplog.text.count("Schedule newer is passed over here") == 1
+    assert caplog.text.count("Schedule foreign is passed over here") == 1
+    with pytest.raises(StoreUnavailable, match="Mars/Olympus"):
+        scene.store.schedules.get("foreign")
