@@ -66,6 +66,8 @@ def _refuse_secrets(params: Mapping[str, object], secret: Collection[str]) -> No
 def check_together(options: "Options") -> None:
     """Check the options of one submit about its key. Raises InvalidOption."""
     unique, key = options.get("unique"), options.get("unique_key")
+    if unique is False and key is None:
+        return  # what `@job` declares of a key is switched off
     if unique and key is not None:
         message = (
             "unique and unique_key are two keys for one job. Give one of them; "
@@ -106,7 +108,7 @@ def key_of(
         return key
     import hashlib  # noqa: PLC0415  (OpenSSL, which no job needs for this)
 
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(key.encode()).hexdigest()
     return f"{name[:_SHOWN]}:{digest}"
 
 
@@ -114,6 +116,6 @@ def policy_of(options: "Options") -> Unique:
     """Return what a submit does about its key."""
     kept = options.get("unique_for")
     return Unique(
-        on_conflict=OnConflict(options.get("on_conflict", "raise")),
+        on_conflict=OnConflict(options.get("on_conflict") or OnConflict.RAISE),
         kept=None if kept is None else timedelta(seconds=kept),
     )
