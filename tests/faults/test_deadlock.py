@@ -31,6 +31,8 @@ _WAIT = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND wait_event_type = 'Lock'"
 )
+#: One call locks its keys in the order of these.
+_NUMBER = "SELECT hashtextextended('unique:{}', 0)"
 _REPEATED = "the transaction is repeated: "
 _LOCK = sa.text("SELECT FROM interlock_job WHERE id = :id FOR UPDATE")
 
@@ -123,11 +125,12 @@ def test_a_batch_of_submits_that_was_undone_is_repeated(
         own = jobs.add.options(unique_key=key)
         return lambda rival: engine.submit(own.options(connection=rival), 1)
 
-    calls = [jobs.add.options(unique_key=key).call(1) for key in "abc"]
+    keys = sorted("abc", key=lambda key: _ask(url, _NUMBER.format(key)))
+    calls = [jobs.add.options(unique_key=key).call(1) for key in keys]
     handles = _crossed(
-        url, lambda: engine.submit_many(calls), [keyed(key) for key in "abc"]
+        url, lambda: engine.submit_many(calls), [keyed(key) for key in keys]
     )
-    assert [handle.job().unique_key for handle in handles] == ["a", "b", "c"]
+    assert [handle.job().unique_key for handle in handles] == keys
     assert engine.counts()[JobStatus.PENDING] == 3
     assert caplog.text.count(_REPEATED) == 1
 

@@ -17,11 +17,7 @@ _MAX_WORDS = 2000
 _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _MAX_PRIORITY = 2**31 - 1
 WHEN_FULL: Final = ("wait", "cancel_new", "replace", "raise")
-_NEVER_NONE = frozenset(
-    {
-        *("grace", "queue", "priority", "run_at", "max_losses", "on_conflict"),
-    }
-)
+_NEVER_NONE = frozenset({"grace", "queue", "priority", "run_at", "max_losses"})
 _MAX_JSON = 1024 * 1024
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 

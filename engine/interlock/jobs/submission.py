@@ -77,8 +77,9 @@ def new_job(
     unique_keys.check_together(options)
     expires_at = options.get("expires_at")
     unique, deadline = unique_keys.policy_of(options), options.get("deadline")
+    key = unique_keys.key_of(job.name, stored, options, job.secret)
     run_at = options.get("run_at", now)
-    if unique.is_delayed and unique.kept is not None:
+    if key is not None and unique.is_delayed and unique.kept is not None:
         run_at = now + unique.kept
     if expires_at is not None and expires_at < max(now, run_at):
         allowed = "a time later than now and than run_at"
@@ -98,7 +99,7 @@ def new_job(
         stalled_after_s=options.get("stalled_after"),
         retry=options.get("retry") or Retry(),
         max_losses=options.get("max_losses") or 5,
-        unique_key=unique_keys.key_of(job.name, stored, options, job.secret),
+        unique_key=key,
         idempotency_key=options.get("idempotency_key"),
         submitted_by=options.get("by"),
         metadata=dict(options.get("metadata") or {}),

@@ -1,6 +1,5 @@
 """The unique key of a submit: given, or made of the job's name and parameters."""
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -67,6 +66,8 @@ def _refuse_secrets(params: Mapping[str, object], secret: Collection[str]) -> No
 def check_together(options: "Options") -> None:
     """Check the options of one submit about its key. Raises InvalidOption."""
     unique, key = options.get("unique"), options.get("unique_key")
+    if unique is False and key is None:
+        return  # what `@job` declares of a key is switched off
     if unique and key is not None:
         message = (
             "unique and unique_key are two keys for one job. Give one of them; "
@@ -105,7 +106,9 @@ def key_of(
     key = f"{name}:{text}"
     if len(key) <= _MAX_KEY and key.isprintable():
         return key
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    import hashlib  # noqa: PLC0415  (OpenSSL, which no job needs for this)
+
+    digest = hashlib.sha256(key.encode()).hexdigest()
     return f"{name[:_SHOWN]}:{digest}"
 
 
@@ -113,6 +116,6 @@ def policy_of(options: "Options") -> Unique:
     """Return what a submit does about its key."""
     kept = options.get("unique_for")
     return Unique(
-        on_conflict=OnConflict(options.get("on_conflict", "raise")),
+        on_conflict=OnConflict(options.get("on_conflict") or OnConflict.RAISE),
         kept=None if kept is None else timedelta(seconds=kept),
     )

@@ -253,7 +253,7 @@ class ClaimsContract:
     ) -> None:
         now = scene.clock.now()
         late = scene.add(deadline_at=now + LEASE)
-        both = scene.add(deadline_at=now + LEASE, expires_at=now + LEASE)
+        both = scene.add(deadline_at=now + LEASE, expires_at=now + 2 * LEASE)
         scene.running(deadline_at=now + LEASE)
         scene.clock.advance(_LEASE_S)
         assert scene.store.overdue(now=scene.clock.now(), limit=9) == []
@@ -267,6 +267,8 @@ class ClaimsContract:
         missed = scene.apply(late, Event.MISS_DEADLINE, reason=Reason.DEADLINE)
         assert (missed.status, missed.reason) == (JobStatus.CANCELED, Reason.DEADLINE)
         assert missed.duration is None
+        scene.clock.advance(2 * _LEASE_S)
+        assert scene.store.overdue(now=scene.clock.now(), limit=9) == [both]
 
     def test_a_snoozed_job_waits_and_has_spent_nothing(self, scene: Scenario) -> None:
         job = scene.running()

@@ -59,7 +59,8 @@ class UniqueContract:
         snoozed = {"proof": Proof.INLINE, "run_at": again, "error": None}
         scene.apply(old, Event.SNOOZE, **snoozed)
         _add(scene, _REPLACE, "new")
-        assert scene.store.get("old").reason is Reason.REPLACED
+        replaced = scene.store.get("old")
+        assert (replaced.reason, replaced.duration) == (Reason.REPLACED, None)
 
     @pytest.mark.parametrize("wanted", [_REPLACE, _DEBOUNCE])
     def test_a_job_that_runs_does_not_give_way(
@@ -150,6 +151,7 @@ class UniqueContract:
         assert not needs()
         scene.clock.advance(_HOUR.total_seconds() + 60)
         assert not needs()
+        assert scene.store.prune(now=scene.clock.now()) == 0
         scene.clock.advance(1)
         assert needs()
         now = scene.clock.now()

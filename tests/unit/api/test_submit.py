@@ -182,6 +182,19 @@ def test_a_unique_key_is_one_live_job(engine: InlineEngine) -> None:
     assert engine.submit(one, "b").id != first.id
 
 
+def test_a_declared_key_can_be_left_out(engine: InlineEngine) -> None:
+    engine.pause("default")
+    keyed = thumbnails.options(unique=["folder"], unique_for=60, on_conflict="debounce")
+    first = engine.submit(keyed, "a").job()
+    assert first.unique_key == 'check.thumbnails:{"folder":"a"}'
+    assert first.run_at == first.created_at + timedelta(seconds=60)
+    plain = engine.submit(keyed.options(unique=False), "a").job()
+    assert plain.unique_key is None
+    assert plain.run_at == plain.created_at
+    own = keyed.options(unique=False, unique_key="own", on_conflict="return")
+    assert engine.submit(own, "a").id == engine.submit(own, "b").id
+
+
 def test_the_same_idempotent_call_is_the_same_job(engine: InlineEngine) -> None:
     keyed = thumbnails.options(idempotency_key="k")
     first = engine.submit(keyed, "a")

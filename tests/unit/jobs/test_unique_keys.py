@@ -39,6 +39,7 @@ def test_what_is_too_long_or_cannot_be_read_becomes_a_digest(text: str) -> None:
     assert key.startswith("n" * 180 + ":")
     assert key == key_of("n" * 200, {"text": text}, options)
     assert key != key_of("n" * 200, {"text": f"{text}x"}, options)
+    assert key != key_of("n" * 199, {"text": text}, options)
 
 
 def log_in(user: str, password: str) -> None: ...

@@ -27,6 +27,12 @@ _GRANTS: Final = (
     f"GRANT SELECT ON {lifecycle.name}, {VERSION_TABLE}",
     "GRANT USAGE ON SEQUENCE interlock_rejection_id_seq, interlock_log_seq_seq",
 )
+#: Roles that may use the tables; new tables have no grants.
+_GRANTED: Final = sa.text(
+    "SELECT DISTINCT grantee FROM information_schema.role_table_grants"
+    " WHERE table_schema = current_schema() AND table_name = 'interlock_job'"
+    " AND privilege_type = 'INSERT' AND grantee <> current_user"
+)
 _UPGRADE_LOCK: Final = 7_305_102  # one process at a time creates or upgrades a schema
 
 
@@ -138,7 +144,20 @@ def _upgrade(engine: sa.Engine, where: connection.Target) -> list[str]:
         lock = sa.text("SELECT pg_advisory_xact_lock(:key)")
         opened.execute(lock, {"key": _UPGRADE_LOCK})
         now = opened.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
-        return upgrade.upgrade(opened, now=now)  # workers' heartbeats are by this clock
+        weak = upgrade.upgrade(opened, now=now)  # workers' heartbeats are by this clock
+        for role in opened.execute(_GRANTED).scalars():
+            _grant(opened, "PUBLIC" if role == "PUBLIC" else _quoted(engine, role))
+        return weak
+
+
+def _grant(opened: sa.Connection, role: str) -> None:
+    """Let a role, as SQL names it, use all tables."""
+    for statement in _GRANTS:
+        opened.exec_driver_sql(f"{statement} TO {role}")
+
+
+def _quoted(engine: sa.Engine, role: str) -> str:
+    return engine.dialect.identifier_preparer.quote_identifier(role)
 
 
 def _refuse_encoding(opened: sa.Connection, where: connection.Target) -> None:
@@ -188,13 +207,12 @@ class PostgresSchema:
         Raises:
             StoreUnavailable: there is no such role, or it may not be granted.
         """
-        name = self._engine.dialect.identifier_preparer.quote_identifier(role)
+        name = _quoted(self._engine, role)
         with _explained(self._where, self._engine):
             with self._engine.begin() as opened:
                 here = opened.scalar(sa.text("SELECT quote_ident(current_schema())"))
                 opened.exec_driver_sql(f"GRANT USAGE ON SCHEMA {here} TO {name}")
-                for statement in _GRANTS:
-                    opened.exec_driver_sql(f"{statement} TO {name}")
+                _grant(opened, name)
             self._engine.dispose()
 
     def current(self) -> str | None:

@@ -178,6 +178,31 @@ def test_who_replaces_waits_for_what_happens_to_the_job(
     assert store.counts()[JobStatus.CANCELED] == 0
 
 
+def test_a_key_is_kept_by_a_job_that_was_stored_and_ended_meanwhile(
+    store: SqlStore, url: str
+) -> None:
+    refusals: list[str] = []
+
+    def submit() -> None:
+        rival = open_store(url, Wrong())
+        try:
+            _add(rival, "new", Unique())
+        except DuplicateJob as error:
+            refusals.append(error.job_id)
+        finally:
+            rival.close()
+
+    thread = threading.Thread(target=submit)
+    with store.together():
+        store.add([_new(store, "old")], unique={"old": REPLACE})
+        _run_and_end(store)
+        thread.start()
+        with psycopg.connect(url, autocommit=True) as raw:
+            until(lambda: raw.execute(WAITS).fetchone() == (1,))
+    thread.join(deadline(20))
+    assert refusals == ["old"]
+
+
 def test_submits_of_one_key_wait_for_each_other(store: SqlStore, url: str) -> None:
     """Else both would look, and one would act on what the other has changed."""
     ended = threading.Event()

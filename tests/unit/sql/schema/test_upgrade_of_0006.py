@@ -120,3 +120,21 @@ def test_a_schedule_begins(old: OldDatabase) -> None:
         job = engine.get(tick.job_id or "")
         assert (job.schedule, job.status) == ("s", JobStatus.PENDING)
         assert engine.verify() == []
+
+
+def test_a_role_that_could_use_the_store_can_use_the_new_tables(tmp_path: Path) -> None:
+    with old_database(POSTGRES, tmp_path, "0006") as old:
+        role = f"interlock_app_{old.url.rpartition('_')[2]}"
+        old.run(
+            f'CREATE ROLE "{role}"',
+            f'GRANT SELECT, INSERT, UPDATE, DELETE ON interlock_job TO "{role}"',
+        )
+        try:
+            discovery.upgrade_store(old.url)
+            with psycopg.connect(old.url) as raw:
+                raw.execute(f'SET ROLE "{role}"'.encode())
+                raw.execute("DELETE FROM interlock_unique")
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    raw.execute("DELETE FROM interlock_lifecycle")
+        finally:
+            old.run(f'DROP OWNED BY "{role}"', f'DROP ROLE "{role}"')

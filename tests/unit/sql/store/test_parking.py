@@ -14,6 +14,7 @@ from interlock.core.lifecycle import Event, Proof
 from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.sqlite.sqlite import open_store
+from interlock_adapters.sql.store import parking
 from interlock_adapters.sql.store.store import SqlStore
 
 
@@ -93,6 +94,19 @@ def test_what_came_too_late_waits_for_the_reaper_alone(scene: Scenario) -> None:
     assert _parked(scene) == {"expired": 2, "overdue": 3}
     assert scene.store.reopen("", now=scene.clock.now()) == ("", False)
     assert _parked(scene) == {"expired": 2, "overdue": 3}
+
+
+@pytest.mark.parametrize("moment", ["expires_at", "deadline_at"])
+def test_the_claim_itself_judges_what_came_too_late(
+    scene: Scenario, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    soon: dict[str, Any] = {moment: scene.clock.now()}
+    job = scene.add(**soon)
+    monkeypatch.setattr(parking.Facts, "cause", lambda _self, _job: None)
+    assert [claimed.id for claimed in scene.claim(job.name)] == [job.id]
+    late = scene.add(**soon)
+    scene.clock.advance(0.001)
+    assert scene.claim(late.name) == []
 
 
 def test_a_queue_that_goes_on_opens_its_jobs_in_batches(scene: Scenario) -> None:
