@@ -31,10 +31,8 @@ from interlock.core.errors import (
     NotGuarded,
     UnknownJobName,
 )
-from interlock.core.lifecycle import JobStatus
 from interlock.core.limits import Limit
-from interlock.core.retention import Keep
-from interlock.core.retention import read as read_retention
+from interlock.core.retention import read as check_retention
 from interlock.core.retry import MAIN as MAIN  # noqa: PLC0414  (whoever imports it for jobs)
 from interlock.core.retry import Retry
 from interlock.core.schedule import Schedule
@@ -70,7 +68,7 @@ class JobFunction(Generic[P, R_co]):
     concurrency: tuple[Limit, ...] = ()
     exclusive: tuple[str, ...] | None = None  # the names of parameters
     fairness_key: str | None = None
-    retention: Mapping[JobStatus, Keep] = field(default_factory=dict[JobStatus, Keep])
+    retention: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
     run_as: str | None = None
     private_tmp: bool = False
     schedule: Schedule | None = None
@@ -340,7 +338,7 @@ def job(
     declaration.check_max_running(max_running)
     declaration.check_isolation(isolation)
     declaration.check_limits(limits)
-    kept = read_retention(retention)
+    check_retention(retention)
     declaration.check_privileges(privileges)
     declaration.check_pass_env(pass_env, isolation)
     declaration.check_run_as(run_as)
@@ -365,7 +363,7 @@ def job(
             concurrency=tuple(concurrency),
             exclusive=excluding,
             fairness_key=fairness_key,
-            retention=kept,
+            retention=dict(retention or {}),
             run_as=run_as,
             private_tmp=private_tmp,
             schedule=schedule,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Totals,
         Used,
     )
+    from interlock.core.retention import Keep
     from interlock.core.ticks import Plan
     from interlock.core.uniqueness import OnConflict, Unique
     from interlock.ports.clock import Clock
@@ -52,6 +53,7 @@ __all__ = [
     "ExitSeen",
     "FeedPosition",
     "JobStore",
+    "Keep",
     "KillUnconfirmed",
     "Launch",
     "Lost",
@@ -82,7 +84,7 @@ __all__ = [
 _HOMES = ("ports.clock", "ports.runner", "ports.schedules", "ports.store")
 _VALUES = (
     *("core.job", "core.limits", "core.observations", "core.records"),
-    *("core.ticks", "core.uniqueness"),
+    *("core.retention", "core.ticks", "core.uniqueness"),
 )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from interlock.core.lifecycle import JobStatus
-from interlock.core.retention import Keep
+from interlock.core.retention import Keep, read
 from interlock.jobs.registry import JobFunction
 from interlock.ports.store import JobStore
 
@@ -24,7 +24,7 @@ class Retention:
         self._kept: dict[tuple[str, JobStatus], Keep] = {
             (job.name, status): keep
             for job in jobs.values()
-            for status, keep in job.retention.items()
+            for status, keep in read(job.retention).items()
         }
         self._after = ""  # where the next look begins
 

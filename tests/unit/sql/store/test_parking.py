@@ -14,7 +14,7 @@ from interlock.core.lifecycle import Event, Proof
 from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.sqlite.sqlite import open_store
-from interlock_adapters.sql.store import parking
+from interlock_adapters.sql.store import candidates
 from interlock_adapters.sql.store.store import SqlStore
 
 
@@ -102,7 +102,7 @@ def test_the_claim_itself_judges_what_came_too_late(
 ) -> None:
     soon: dict[str, Any] = {moment: scene.clock.now()}
     job = scene.add(**soon)
-    monkeypatch.setattr(parking.Facts, "cause", lambda _self, _job: None)
+    monkeypatch.setattr(candidates.Facts, "cause", lambda _self, _job: None)
     assert [claimed.id for claimed in scene.claim(job.name)] == [job.id]
     late = scene.add(**soon)
     scene.clock.advance(0.001)
