@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from freezegun import freeze_time
 
-from interlock import InvalidOption, JobStatus, Phase, Retry, TransientError, job
+from interlock import (
+    InvalidOption,
+    JobStatus,
+    Phase,
+    Retry,
+    Snooze,
+    TransientError,
+    current_job,
+    job,
+)
 from interlock.testing.inline import inline_engine
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -61,6 +71,54 @@ def test_a_job_that_was_not_started_in_time_expires() -> None:
         "expired",
         0,
     )
+
+
+@job(name="time.patient")
+def patient(ready_at: int) -> int:
+    attempt = current_job().attempt
+    if attempt < ready_at:
+        raise Snooze(60)
+    return attempt
+
+
+def test_a_snoozed_job_goes_on_when_its_time_has_come() -> None:
+    with freeze_time(NOON) as frozen, inline_engine() as engine:
+        handle = engine.submit(patient, 3)
+        snoozed = handle.job()
+        assert (snoozed.phase, snoozed.run_at) == (
+            Phase.SNOOZED,
+            NOON + timedelta(seconds=60),
+        )
+        assert engine.explain(handle.id) == (
+            "Snoozed: its function asked to go on in 60.0 s."
+        )
+        frozen.tick(60)
+        engine.drain()
+        assert (handle.job().phase, handle.job().attempt) == (Phase.SNOOZED, 2)
+        engine.drain(scheduled=True)
+        assert handle.result() == 3
+
+
+def test_a_snooze_past_the_deadline_ends_there() -> None:
+    with freeze_time(NOON) as frozen, inline_engine() as engine:
+        handle = engine.submit(patient.options(deadline=90), 9)
+        assert handle.job().deadline_at == NOON + timedelta(seconds=90)
+        for _ in range(3):
+            frozen.tick(31)
+            engine.drain()
+        job = handle.job()
+    assert (job.status, job.reason, job.attempt) == (
+        JobStatus.CANCELED,
+        "deadline",
+        2,
+    )
+    assert job.duration is None
+
+
+@pytest.mark.parametrize("seconds", [-1, 31_536_001, float("nan"), "60", True, None])
+def test_a_snooze_has_a_number_of_seconds(seconds: Any) -> None:
+    with pytest.raises(InvalidOption, match=r"seconds.*0 to 31,536,000"):
+        Snooze(seconds)
 
 
 def test_a_retry_waits_at_most_its_doubled_backoff() -> None:
