@@ -14,7 +14,7 @@ from interlock.core.records import LogLine
 from interlock.jobs.redaction import Redaction
 
 _FIELDS = tuple(field.name for field in fields(Job))
-_TEXTS = ("result", "error", "progress", "cancel_reason")
+_TEXTS = ("result", "error", "progress", "cancel_reason", "hold_reason")
 
 
 def plain(value: object) -> Any:  # noqa: PLR0911  (one arm a kind)

@@ -65,6 +65,8 @@ def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  
             return errors.InvalidOption.because(body["option"], str(body["detail"]))
         case "duplicate-job":
             return errors.DuplicateJob("a key", "...", body["job_id"], "...")
+        case "limit-reached":
+            return errors.LimitReached(body["key"], 0, 0, body["holders"])
         case "schema-mismatch":
             return errors.SchemaMismatch()
         case _:

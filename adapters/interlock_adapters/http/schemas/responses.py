@@ -18,7 +18,7 @@ from interlock.core.job import (
 )
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.progress import Progress
-from interlock.core.records import LogLine
+from interlock.core.records import Hold, LimitInfo, LogLine
 from interlock.core.retry import Retry
 
 EXAMPLE_ID: Final = "019aa1b2c3d47e5f8a9b0c1d2e3f4a5b"
@@ -106,6 +106,19 @@ RejectionPageOut = _page(
 )
 
 
+LimitOut = _shape(LimitInfo, "LimitOut", "A limit of a key: `interlock.LimitInfo`.")
+LimitPageOut = _page(LimitOut, "LimitPageOut", "The limits, by key.")
+
+HoldOut = _shape(Hold, "HoldOut", "A hold: `interlock.Hold`.")
+HoldPageOut = _page(HoldOut, "HoldPageOut", "The holds, the oldest first.")
+
+
+class DeletedOut(BaseModel):
+    """Whether there was anything to delete."""
+
+    deleted: bool
+
+
 class ResultOut(BaseModel):
     """What the function returned."""
 
@@ -162,3 +175,5 @@ class ProblemOut(BaseModel):
     event: Event | None = None
     legal_events: list[Event] | None = None
     problems: list[str] | None = None
+    key: str | None = None
+    holders: list[str] | None = None
