@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -20,7 +20,7 @@ from interlock.core.job import Job
 from interlock.jobs import published, serialize
 from interlock.jobs.options import Options
 from interlock.jobs.redaction import Redaction
-from interlock.jobs.registry import registered
+from interlock.jobs.registry import WhenFull, registered
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import (
     AsJson,
@@ -184,6 +184,10 @@ def submit(
         str | None,
         typer.Option(help="Refuse if another job that has not ended has this key"),
     ] = None,
+    when_full: Annotated[
+        str | None,
+        typer.Option(help="While a limit is full: wait, cancel_new, replace or raise"),
+    ] = None,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -199,6 +203,8 @@ def submit(
             options["queue"] = queue
         if priority is not None:
             options["priority"] = priority
+        if when_full is not None:
+            options["when_full"] = cast("WhenFull", when_full)  # the submit checks it
         values = _params(engine, name, params or [])
         handle = engine.submit(name, values, **options)
         if wait:
