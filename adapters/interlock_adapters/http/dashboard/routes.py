@@ -50,7 +50,7 @@ class Pages:
             router.add_api_route(path, page, methods=["GET"], include_in_schema=False)
 
     async def overview(self, request: Request) -> Response:
-        """Show the overview: the live diagram, charts, queues, workers."""
+        """Show the overview: the diagram, charts, queues, limits, holds, workers."""
         now = datetime.now(UTC)
         engine = self._engine
         counts, queues, workers, recent, endings = await asyncio.gather(
@@ -60,6 +60,7 @@ class Pages:
             engine.monitor.recent(_RECENT),
             engine.monitor.ended_jobs(since=now - SPAN, limit=_ENDINGS),
         )
+        limits, holds = await asyncio.gather(engine.limits.list(), engine.holds())
         return _page(
             request,
             "overview.html",
@@ -68,6 +69,8 @@ class Pages:
             rates=_per_minute(recent, now),
             charts=charts(endings, now=now),
             queues=queues,
+            limits=limits,
+            holds=holds,
             workers=workers,
             events=recent[:12],
         )
