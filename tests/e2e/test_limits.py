@@ -98,6 +98,14 @@ def test_jobs_and_queues_are_held_and_released(run: Run, engine: Engine) -> None
     run("release-hold", f"job:{job_id}", code=4)
 
 
+def test_a_secret_in_a_reason_is_hidden(run: Run, engine: Engine) -> None:
+    job_id = engine.submit("t.secret", {"password": "hunter2x"}).id
+    run("hold", f"job:{job_id}", "--reason", "hunter2x leaked")
+    (hold,) = run("holds", "--json")
+    assert hold["reason"] == "*** leaked"
+    assert "hunter2x" not in run("show", job_id) + run("history", job_id)
+
+
 def test_a_submit_says_what_to_do_while_a_limit_is_full(
     run: Run, engine: Engine, tmp_path: Path
 ) -> None:

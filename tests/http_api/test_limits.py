@@ -226,10 +226,24 @@ def test_a_secret_in_the_reason_of_a_hold_is_hidden(
 ) -> None:
     job_id = engine.submit("t.secret", {"password": "hunter2x"}).id
     engine.hold(f"job:{job_id}", reason="hunter2x leaked")
-    for path in ("", "/explain", "/history"):
-        text = api.get(f"/v1/jobs/{job_id}{path}").text
+    engine.hold("queue:q", reason="hunter2x is of no job here")
+    job = f"/v1/jobs/{job_id}"
+    for path in (job, f"{job}/explain", f"{job}/history", "/v1/holds", "/", job[3:]):
+        text = api.get(path).text.replace("hunter2x is of no", "")
         assert "*** leaked" in text
         assert "hunter2x" not in text
+
+
+def test_the_overview_shows_fifty_limits_and_holds(
+    api: httpx.Client, engine: Engine
+) -> None:
+    for number in range(52):
+        engine.limits.set(f"k:{number}", max_running=1)
+        engine.hold(f"queue:{number}")
+    page = api.get("/").text
+    assert "2 more limits" in page
+    assert "2 more holds" in page
+    assert (page.count('id="limit-'), page.count('id="hold-')) == (50, 50)
 
 
 def test_the_clients_have_the_names_and_parameters_of_the_engine(

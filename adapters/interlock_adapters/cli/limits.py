@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from interlock.api.holds import shown
 from interlock.core.errors import InvalidOption
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import AsJson, Database, Server, out
@@ -127,7 +128,7 @@ def holds(
     """List the holds, the oldest first."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         columns = ("target", "by", "reason", "at", "until")
-        show.records(engine.holds(), columns, as_json=as_json)
+        show.records(shown(engine.holds(), engine.get), columns, as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

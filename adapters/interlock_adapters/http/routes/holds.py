@@ -1,5 +1,6 @@
 """Routes for holds: of jobs, names, queues and keys."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from interlock.api.holds import shown
 from interlock.jobs import serialize
 from interlock_adapters.http.dependencies import Api, actor, refusals
 from interlock_adapters.http.routes.operate import NAME
@@ -57,9 +59,9 @@ class Holds:
 
     async def holds(self) -> Response:
         """List the holds, the oldest first."""
-        return json_responses.page(
-            serialize.plain(asdict(hold)) for hold in await self._engine.holds()
-        )
+        engine = self._engine.sync
+        holds = await asyncio.to_thread(lambda: shown(engine.holds(), engine.get))
+        return json_responses.page(serialize.plain(asdict(hold)) for hold in holds)
 
     async def hold(
         self, request: Request, target: Target, why: HoldIn | None = None
