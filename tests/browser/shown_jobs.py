@@ -3,7 +3,7 @@
 import sys
 import time
 
-from interlock import Interrupted, Retry, TransientError, current_job, job
+from interlock import Interrupted, Limit, Retry, TransientError, current_job, job
 
 
 @job(name="reports.render", retry=Retry(max_attempts=3, backoff=0.05))
@@ -39,3 +39,14 @@ def train(epochs: int) -> None:
             time.sleep(0.2)
     except Interrupted as stop:
         print(f"leaving, because of a {stop.cause.lower()}")
+
+
+@job(
+    name="shop.sync",
+    queue="shops",
+    concurrency=[Limit("shop:{shop}", max_running=1, rate_limit="100/m", weight=1)],
+)
+def sync(shop: str, seconds: float = 0) -> str:
+    """Ask a shop that allows one call at a time."""
+    time.sleep(seconds)
+    return shop

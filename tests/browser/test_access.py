@@ -17,14 +17,13 @@ from pace import deadline
 from . import shown_jobs
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-PAGES = ("/", "/jobs", "job", "/schedules", "/schedules/nightly")
 PICTURED = {"overview-light", "overview-dark", "overview-phone", "jobs-light"}
 PICTURED |= {"job-light"}
 
 
 @pytest.fixture
-def busy(engine: Engine) -> str:
-    """Fill the store with jobs of every kind; return the id of a canceled one."""
+def busy(engine: Engine) -> dict[str, str]:
+    """Fill the store with jobs of every kind; return the paths of the pages."""
     with engine.worker(concurrency=4):
         ids = [engine.submit(shown_jobs.render, pages=n).id for n in range(24)]
         ids += [engine.submit(shown_jobs.index).id]
@@ -43,17 +42,23 @@ def busy(engine: Engine) -> str:
     )
     engine.schedules.trigger("nightly")
     engine.schedules.pause("nightly", by="anna", reason="holidays")
-    return long.id
+    waits = engine.submit(shown_jobs.sync.options(when_full="cancel_new"), shop="a/b")
+    engine.limits.set("shop:a/b", max_running=2, by="anna")
+    engine.hold("queue:shops", by="anna", reason="the shop has a sale")
+    engine.hold(f"job:{waits.id}", by="bert")
+    shown = {"job": f"/jobs/{long.id}", "held": f"/jobs/{waits.id}"}
+    shown |= {"schedules": "/schedules", "schedule": "/schedules/nightly"}
+    return {"overview": "/", "jobs": "/jobs", **shown}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_serious_is_found(
-    browser: Browser, url: str, busy: str, scheme: Literal["light", "dark"]
+    browser: Browser, url: str, busy: dict[str, str], scheme: Literal["light", "dark"]
 ) -> None:
     context = browser.new_context(base_url=url, color_scheme=scheme)
     page = context.new_page()
-    for path in PAGES:
-        page.goto(f"/jobs/{busy}" if path == "job" else path)
+    for name, path in busy.items():
+        page.goto(path)
         expect(page.locator("#connection")).to_have_text("live")
         violations = Axe().run(page).response["violations"]
         grave = [
@@ -64,18 +69,18 @@ def test_nothing_serious_is_found(
         assert [
             (path, violation["id"], violation["nodes"]) for violation in grave
         ] == []
-        _picture(page, f"{path.strip('/') or 'overview'}-{scheme}")
+        _picture(page, f"{name}-{scheme}")
     context.close()
 
 
-def test_pages_fit_a_phone(browser: Browser, url: str, busy: str) -> None:
+def test_pages_fit_a_phone(browser: Browser, url: str, busy: dict[str, str]) -> None:
     phone = {"width": 390, "height": 844}
     page = browser.new_page(base_url=url, viewport=phone)  # type: ignore[arg-type]  # a TypedDict
-    for path in PAGES:
-        page.goto(f"/jobs/{busy}" if path == "job" else path)
+    for name, path in busy.items():
+        page.goto(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= phone["width"], path
-        _picture(page, f"{path.strip('/') or 'overview'}-phone")
+        _picture(page, f"{name}-phone")
     page.close()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import httpx
 from playwright.sync_api import Browser, Page, Route, expect
 
 from http_api.server import serving
-from interlock import Engine, JobStatus
+from interlock import Engine, Job, JobStatus
 from interlock_adapters.http import create_app
 from pace import deadline
 
@@ -54,6 +55,71 @@ def test_a_queue_is_paused_and_resumed(page: Page, engine: Engine) -> None:
     page.get_by_role("button", name="Resume default").click()
     expect(page.get_by_role("button", name="Pause default")).to_be_visible()
     assert [queue.paused for queue in engine.queues()] == [False]
+
+
+def test_limits_are_shown_and_deleted(page: Page, engine: Engine) -> None:
+    engine.limits.set("shop:a/b", max_running=4, rate_limit="5/30s", by="anna")
+    with engine.worker(concurrency=2):
+        handle = engine.submit(shown_jobs.sync, shop="a/b", seconds=60)
+        _live(page, "/")
+        row = page.get_by_role("row").filter(has_text="shop:a/b")
+        expect(row).to_contain_text("1 of 4", timeout=deadline(15_000))
+        expect(row).to_contain_text("5/30s")
+        expect(row).to_contain_text("anna")
+        taken = page.get_by_label("Slots of shop:a/b that are taken")
+        expect(taken).to_have_attribute("value", "1")
+        code = page.get_by_role("row").filter(has_text="shop:{shop}")
+        expect(code).to_contain_text("1 for each")
+        expect(code).to_contain_text("the code")
+        expect(code.get_by_role("button")).to_have_count(0)
+        page.get_by_role("button", name="Delete shop:a/b").click()
+        expect(row).to_have_count(0)
+        handle.cancel(wait=deadline(20))
+    assert [limit.key for limit in engine.limits.list()] == ["shop:{shop}"]
+
+
+def test_holds_are_shown_and_released(page: Page, engine: Engine) -> None:
+    job_id = engine.submit(shown_jobs.sync, shop="a").id
+    targets = ("queue:mail/out", "key:shop:{a}", f"job:{job_id}")
+    for target in targets:
+        engine.hold(target, by="anna", reason="the disk is full")
+    _live(page, "/")
+    expect(page.get_by_role("link", name=f"job:{job_id}")).to_be_visible()
+    row = page.get_by_role("row").filter(has_text="queue:mail/out")
+    expect(row).to_contain_text("anna")
+    expect(row).to_contain_text("the disk is full")
+    for target in targets:
+        page.get_by_role("button", name=f"Release {target}").click()
+        expect(page.get_by_role("button", name=f"Release {target}")).to_have_count(0)
+    expect(page.get_by_text("Nothing is held.")).to_be_visible()
+    assert engine.holds() == []
+    assert engine.history(job_id)[-1].actor == "dashboard"
+
+
+def test_a_waiting_job_is_held_and_released(page: Page, engine: Engine) -> None:
+    wants = shown_jobs.sync.options(when_full="replace")
+    handle = engine.submit(wants, shop="a/b")
+    _live(page, f"/jobs/{handle.id}")
+    keys = page.get_by_label("Table of keys").get_by_role("row").last
+    expect(keys).to_have_text("shop:a/bshop:{shop}1")
+    expect(page.get_by_text("While a limit is full")).to_contain_text("replace")
+    held: list[Job] = []
+    for until, shown in (("", "Held by dashboard:"), ("2100-01-31T18:30", "18:30:00")):
+        page.get_by_role("button", name="Hold", exact=True).click()
+        page.get_by_role("textbox", name="Reason").fill("not now")
+        page.get_by_label("Until (UTC)").fill(until)
+        page.get_by_role("button", name="Hold the job").click()
+        expect(page.get_by_text("Held by dashboard").last).to_contain_text(shown)
+        expect(page.locator(".why")).to_contain_text("not now")
+        expect(page.locator("#history ~ .scroll")).to_contain_text("not now")
+        held.append(handle.job())
+        page.get_by_role("button", name="Release", exact=True).click()
+        expect(page.get_by_role("button", name="Hold", exact=True)).to_be_visible()
+        assert handle.job().hold_by is None
+    assert [(job.hold_by, job.hold_reason, job.hold_until) for job in held] == [
+        ("dashboard", "not now", None),
+        ("dashboard", "not now", datetime(2100, 1, 31, 18, 30, tzinfo=UTC)),
+    ]
 
 
 def test_filters_are_in_the_address(page: Page, engine: Engine) -> None:
@@ -155,7 +221,7 @@ def test_a_running_job_is_watched_and_canceled(page: Page, engine: Engine) -> No
         page.get_by_role("button", name="Keep it").click()
         assert handle.job().cancel_requested_at is None
         page.get_by_role("button", name="Cancel", exact=True).click()
-        page.get_by_label("Reason").fill("too slow")
+        page.get_by_role("textbox", name="Reason").fill("too slow")
         page.get_by_role("button", name="Cancel the job").click()
         expect(page.locator("h1")).to_contain_text("CANCELED", timeout=deadline(15_000))
     asked = next(e for e in engine.history(handle.id) if e.event == "request_cancel")

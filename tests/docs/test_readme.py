@@ -97,6 +97,8 @@ def test_the_example_runs_as_it_is_printed(tmp_path: Path) -> None:
     looked = _run(tmp_path, "look.py")
     assert looked.returncode == 0, looked.stderr
     assert looked.stdout.endswith("[]\n")
+    (tmp_path / "calls.py").write_text(_block("Limit("))
+    assert _run(tmp_path, "calls.py").returncode == 0
     (tmp_path / "awaits.py").write_text(_block("AsyncEngine.open"))
     awaited = _run(tmp_path, "awaits.py")
     assert (awaited.stdout, awaited.returncode) == ("{'/photos': 128}\n", 0), (

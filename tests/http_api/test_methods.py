@@ -53,6 +53,9 @@ def test_head_of_a_stream_ends(api: httpx.Client) -> None:
         ("/v1/jobs/x", "DELETE, GET, HEAD, OPTIONS"),
         ("/v1/jobs/x/cancel", "OPTIONS, POST"),
         ("/v1/queues/a%2Fb/pause", "OPTIONS, POST"),
+        ("/v1/queues/a%2Fb", "OPTIONS, PATCH"),
+        ("/v1/limits/a%2Fb", "DELETE, OPTIONS, PUT"),
+        ("/v1/holds/queue%3Aa%2Fb", "DELETE, OPTIONS, PUT"),
         ("/healthz", "GET, HEAD, OPTIONS"),
         ("/", "GET, HEAD, OPTIONS"),
     ],
@@ -66,7 +69,9 @@ def test_options_and_405_name_what_is_allowed(
         with client_of(app) as client:
             options = client.options(path)
             assert (options.status_code, options.headers["allow"]) == (204, allowed)
-            for method in ("PUT", "PATCH", "TRACE", "BREW"):
+            has_patch = "/queues/" in path  # a queue may have the name a/b/pause
+            others = {"PUT", "TRACE", "BREW", *(() if has_patch else ("PATCH",))}
+            for method in others - set(allowed.split(", ")):
                 refused = client.request(method, path)
                 assert problem(refused, 405, "method-not-allowed")
                 assert refused.headers["allow"] == allowed

@@ -54,6 +54,8 @@ def test_every_request_body_has_an_example_that_is_accepted(api: httpx.Client) -
     paths = ("/v1/jobs/search", f"/v1/jobs/{job_id}/cancel", "/v1/jobs/cancel")
     for path, example in zip(paths, shown, strict=True):
         assert api.post(path, json=example).status_code == 200
+    for path, name in (("/v1/limits/k", "LimitIn"), ("/v1/holds/queue:q", "HoldIn")):
+        assert api.put(path, json=schemas[name]["examples"][0]).is_success
     for name in ("SubmitIn", "BatchIn", "JobOut"):
         assert schemas[name]["examples"]
 

@@ -25,7 +25,9 @@ from .server import client_of, serving
 from .test_jobs import problem
 
 PREFIXES = ("/jobs", "/tools/v1.x/jobs")
-_LINK = re.compile(r' (?:href|src|action|hx-get|hx-post|data-follow|data-root)="(.*?)"')
+_LINK = re.compile(
+    r' (?:href|src|action|hx-(?:get|post|put|delete)|data-follow|data-root)="(.*?)"'
+)
 _Way = Callable[[Engine, str], AbstractContextManager[str]]
 
 
@@ -97,6 +99,8 @@ def test_every_link_of_every_page_leads_back(
         engine.rerun(first.id).id,
         *(engine.submit(jobs.add, n).id for n in (1, 2, 3)),
     ]
+    engine.limits.set("api:{customer}", max_running=1)
+    engine.hold(f"job:{ids[0]}")
     with way(engine, prefix) as url, httpx.Client(timeout=deadline(30)) as client:
         root, host = urlsplit(url).path, url.removesuffix(urlsplit(url).path)
         pages = ["/", "/jobs", "/jobs?status=PENDING", "/jobs/none", "/static/none.css"]

@@ -213,7 +213,8 @@ def test_the_servers_own_pages_and_named_origins_may_write(engine: Engine) -> No
             assert answer.status_code == 201
 
 
-def test_a_page_of_a_named_origin_may_ask(engine: Engine) -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_page_of_a_named_origin_may_ask(engine: Engine, method: str) -> None:
     settings = Settings(
         origins=frozenset({"https://desk.example"}), tokens=(Token(secret="s"),)
     )
@@ -224,7 +225,7 @@ def test_a_page_of_a_named_origin_may_ask(engine: Engine) -> None:
         ):
             asked = {
                 "Origin": origin,
-                "Access-Control-Request-Method": "DELETE",
+                "Access-Control-Request-Method": method,
                 "Access-Control-Request-Headers": "authorization,if-match",
             }
             answer = client.options("/v1/jobs/x", headers=asked)

@@ -208,6 +208,10 @@ def submit(
     stalled_after: Annotated[
         float | None, typer.Option(help="Seconds without progress, and it is stopped")
     ] = None,
+    when_full: Annotated[
+        str | None,
+        typer.Option(help="While a limit is full: wait, cancel_new, replace or raise"),
+    ] = None,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -223,6 +227,7 @@ def submit(
             "on_conflict": on_conflict,
             "deadline": deadline,
             "stalled_after": stalled_after,
+            "when_full": when_full,
             "timeout": timeout,
             "queue": queue,
             "priority": priority,

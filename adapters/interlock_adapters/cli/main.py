@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 import interlock
-from interlock_adapters.cli import bulk, jobs, operate, schedules, serve, top, work
+from interlock_adapters.cli import (
+    bulk,
+    jobs,
+    limits,
+    operate,
+    schedules,
+    serve,
+    top,
+    work,
+)
 from interlock_adapters.cli.context import EXIT_CODES
 
 _EPILOG = "Exit codes: " + ", ".join(
@@ -38,7 +47,7 @@ def _options(
     """Take the options that stand before a command."""
 
 
-for module in (work, serve, jobs, bulk, schedules, operate, top):
+for module in (work, serve, jobs, bulk, schedules, operate, limits, top):
     module.register(app)
 
 

@@ -79,7 +79,9 @@ def records(items: Sequence[Any], columns: Sequence[str], *, as_json: bool) -> N
         for item in items:
             print_json(asdict(item))
         return
-    table = Table(*columns)
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")  # nothing is cut off: to be copied
     for item in items:
         values = (getattr(item, column) for column in columns)
         table.add_row(*(Text("" if v is None else _short(v)) for v in values))

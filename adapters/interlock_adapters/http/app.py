@@ -20,7 +20,9 @@ from interlock_adapters.http.prefix import Prefix
 from interlock_adapters.http.routes.bulk import Bulk
 from interlock_adapters.http.routes.events import Events
 from interlock_adapters.http.routes.health import Health
+from interlock_adapters.http.routes.holds import Holds
 from interlock_adapters.http.routes.jobs import Jobs
+from interlock_adapters.http.routes.limits import Limits
 from interlock_adapters.http.routes.metrics import Metrics
 from interlock_adapters.http.routes.operate import Operate
 from interlock_adapters.http.routes.records import Records
@@ -33,7 +35,8 @@ from interlock_adapters.http.settings import Settings, Token
 
 #: Each class adds its routes with `add_to(router)`.
 _ROOMS: Final = (
-    *(Bulk, Jobs, Records, Schedules, Events, Operate, Health, Metrics, Pages),
+    *(Bulk, Jobs, Records, Schedules, Events, Operate, Limits, Holds),
+    *(Health, Metrics, Pages),
 )
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from interlock.core.job import Job, Phase
 from interlock.jobs import published
+from interlock.jobs.redaction import Redaction
 from interlock.jobs.registry import registered
 from interlock.ports.store import JobStore
 
@@ -47,7 +48,7 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: C901, 
 
 
 def _held(job: Job) -> str:
-    why = f": {job.hold_reason}" if job.hold_reason else ""
+    why = f": {Redaction(job).text(job.hold_reason)}" if job.hold_reason else ""
     until = f" until {job.hold_until:%F %T} UTC" if job.hold_until else ""
     return (
         f"Held by {job.hold_by}{until}{why}. Release it: "

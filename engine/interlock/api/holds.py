@@ -1,14 +1,17 @@
 """Holds: of a job, or of all jobs of a name, a queue or a key."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from interlock.core.errors import InvalidOption
+from interlock.core.errors import InvalidOption, JobNotFound
 from interlock.core.ids import refuse_malformed
-from interlock.core.job import Move
+from interlock.core.job import Job, Move
 from interlock.core.lifecycle import Event
 from interlock.core.records import Hold
 from interlock.jobs.options import check_instant, check_words
+from interlock.jobs.redaction import HIDDEN, Redaction
 from interlock.ports.clock import Clock
 from interlock.ports.store import JobStore
 
@@ -67,6 +70,22 @@ def release(store: JobStore, clock: Clock, target: str, *, by: str | None) -> No
     elif not store.release_hold(target, by=by):
         message = f"Nobody holds {target}. See `interlock holds`. Nothing was changed."
         raise InvalidOption.because("target", message)
+
+
+def shown(holds: Iterable[Hold], get: Callable[[str], Job]) -> list[Hold]:
+    """Return holds as people see them: a reason may repeat the secrets of its job."""
+    return [
+        _hidden(hold, get) if hold.reason and hold.target.startswith(JOB) else hold
+        for hold in holds
+    ]
+
+
+def _hidden(hold: Hold, get: Callable[[str], Job]) -> Hold:
+    try:
+        job = get(hold.target.removeprefix(JOB))
+    except JobNotFound:  # deleted meanwhile: nobody can tell what is secret
+        return replace(hold, reason=HIDDEN)
+    return replace(hold, reason=Redaction(job).text(hold.reason or ""))
 
 
 def check_target(target: object) -> None:

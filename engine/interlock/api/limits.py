@@ -35,15 +35,12 @@ class Limits:
         Raises:
             InvalidOption: a value is out of its range. Nothing was changed.
         """
-        _check(key)
-        check_words(by=by)
-        limits.check_max_running(max_running)
-        rate = limits.rate(rate_limit)
+        rate = checked(key, max_running, rate_limit, by)
         self._store.set_limit(key, max_running, rate, by=by or "client")
 
     def delete(self, key: str) -> bool:
         """Undo `set`: what the code declares holds again. Return if there was any."""
-        _check(key)
+        check_key(key)
         return self._store.unset_limit(key)
 
     def list(self) -> list[LimitInfo]:
@@ -84,7 +81,18 @@ class AsyncLimits:
         return await self._call(self._limits.list)
 
 
-def _check(key: object) -> None:
+def checked(
+    key: object, max_running: object, rate_limit: object, by: str | None
+) -> limits.Rate | None:
+    """Check the arguments of `Limits.set`; return the rate. Raises InvalidOption."""
+    check_key(key)
+    check_words(by=by)
+    limits.check_max_running(max_running)
+    return limits.rate(rate_limit)
+
+
+def check_key(key: object) -> None:
+    """Check a key that a limit may be set for. Raises InvalidOption."""
     fits = isinstance(key, str) and key.isprintable() and 0 < len(key) <= limits.MAX_KEY
     if not fits:
         allowed = f"the key of a limit, 1 to {limits.MAX_KEY} printable characters"

@@ -16,7 +16,7 @@ from interlock.jobs.redaction import Redaction, hidden
 
 _FIELDS = tuple(field.name for field in fields(Job))
 _OF_STORES = ("digest", "replaced")  # of a schedule, for nobody else
-_TEXTS = ("result", "error", "progress", "cancel_reason")
+_TEXTS = ("result", "error", "progress", "cancel_reason", "hold_reason")
 
 
 def plain(value: object) -> Any:  # noqa: PLR0911  (one arm a kind)

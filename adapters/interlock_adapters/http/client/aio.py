@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
@@ -14,12 +15,13 @@ from interlock.core.bounds import check_wait, check_whole
 from interlock.core.errors import StoreUnavailable, WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
-from interlock.core.records import LogLines, Page, QueueInfo, WorkerInfo
+from interlock.core.records import Hold, LogLines, Page, QueueInfo, WorkerInfo
 from interlock.jobs.options import Options
 from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import Wanted
 from interlock_adapters.http.client import calls, errors, values
 from interlock_adapters.http.client.calls import Ask
+from interlock_adapters.http.client.limits import AsyncLimits
 from interlock_adapters.http.client.schedules import AsyncSchedules
 
 P = ParamSpec("P")
@@ -37,6 +39,8 @@ class AsyncClient:
         self.schedules = AsyncSchedules(
             self._send, lambda job_id: AsyncJobHandle(job_id, self)
         )
+        #: See `Engine.limits`.
+        self.limits = AsyncLimits(self._send)
 
     @overload
     async def submit(
@@ -184,6 +188,38 @@ class AsyncClient:
     async def resume(self, queue: str) -> None:
         """See `Engine.resume`."""
         await self._send(calls.turn(queue, "resume"))
+
+    async def set_queue(
+        self,
+        queue: str,
+        *,
+        max_running: int | None = None,
+        rate_limit: str | None = None,
+        by: str | None = None,
+    ) -> None:
+        """See `Engine.set_queue`."""
+        await self.limits.set(
+            f"queue:{queue}", max_running=max_running, rate_limit=rate_limit, by=by
+        )
+
+    async def hold(
+        self,
+        target: str,
+        *,
+        by: str | None = None,
+        reason: str | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """See `Engine.hold`."""
+        await self._send(calls.hold(target, by=by, reason=reason, until=until))
+
+    async def release_hold(self, target: str, *, by: str | None = None) -> None:
+        """See `Engine.release_hold`."""
+        await self._send(calls.release_hold(target, by=by))
+
+    async def holds(self) -> list[Hold]:
+        """See `Engine.holds`."""
+        return await self._send(calls.holds())
 
     async def workers(self) -> list[WorkerInfo]:
         """See `Engine.workers`."""

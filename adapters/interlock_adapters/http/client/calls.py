@@ -9,13 +9,22 @@ from urllib.parse import quote
 
 import httpx
 
+from interlock.api.holds import check_target
+from interlock.api.limits import check_key, checked
 from interlock.core.bounds import check_whole
 from interlock.core.errors import InvalidOption, InvalidParams, JobNotFound
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
-from interlock.core.records import LogLines, Page, QueueInfo, WorkerInfo
+from interlock.core.records import (
+    Hold,
+    LimitInfo,
+    LogLines,
+    Page,
+    QueueInfo,
+    WorkerInfo,
+)
 from interlock.core.retry import Retry
-from interlock.jobs.options import check
+from interlock.jobs.options import check, check_instant, check_words
 from interlock.jobs.registry import Call, JobFunction, registered
 from interlock.jobs.submission import Wanted, encoded
 from interlock.ports.tracing import tracer
@@ -255,6 +264,74 @@ def turn(queue: str, switch: str) -> Ask[None]:
     """Pause or resume a queue. In a path, the names `.` and `..` would be lost."""
     path, query = f"/v1/queues/{switch}", {"queue": queue}
     return Ask(method="POST", path=path, query=query, read=lambda _body: None)
+
+
+def limits() -> Ask[list[LimitInfo]]:
+    """Read the limits."""
+    return Ask(method="GET", path="/v1/limits", read=values.limits)
+
+
+def set_limit(
+    key: str, *, max_running: int | None, rate_limit: str | None, by: str | None
+) -> Ask[None]:
+    """Set a limit. Raises InvalidOption if a value is out of its range."""
+    checked(key, max_running, rate_limit, by)
+    return Ask(
+        method="PUT",
+        path=_of_limit(key),
+        body={"max_running": max_running, "rate_limit": rate_limit, "by": by},
+        read=lambda _body: None,
+    )
+
+
+def delete_limit(key: str) -> Ask[bool]:
+    """Undo what was set; the answer is whether there was anything."""
+    path = _of_limit(key)
+    return Ask(method="DELETE", path=path, read=lambda body: bool(body["deleted"]))
+
+
+def _of_limit(key: str) -> str:
+    """Return the path of a limit. Raises InvalidOption if no limit has such a key."""
+    check_key(key)
+    # A segment of dots alone is another path, unless they are escaped.
+    escaped = quote(key, safe="") if key.strip(".") else key.replace(".", "%2E")
+    return f"/v1/limits/{escaped}"
+
+
+def holds() -> Ask[list[Hold]]:
+    """Read the holds."""
+    return Ask(method="GET", path="/v1/holds", read=values.holds)
+
+
+def hold(
+    target: str, *, by: str | None, reason: str | None, until: datetime | None
+) -> Ask[None]:
+    """Hold a job, a name, a queue or a key. Raises InvalidOption."""
+    check_words(by=by, reason=reason)
+    if until is not None:
+        check_instant("until", until)
+    return Ask(
+        method="PUT",
+        path=_of_hold(target),
+        body={"by": by, "reason": reason, "until": until and until.isoformat()},
+        read=lambda _body: None,
+    )
+
+
+def release_hold(target: str, *, by: str | None) -> Ask[None]:
+    """Release what is held. Raises InvalidOption."""
+    check_words(by=by)
+    return Ask(
+        method="DELETE",
+        path=_of_hold(target),
+        query={} if by is None else {"by": by},
+        read=lambda _body: None,
+    )
+
+
+def _of_hold(target: str) -> str:
+    check_target(target)
+    return f"/v1/holds/{quote(target, safe='')}"
 
 
 def workers() -> Ask[list[WorkerInfo]]:

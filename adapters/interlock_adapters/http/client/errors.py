@@ -46,7 +46,7 @@ def of(response: httpx.Response) -> errors.InterlockError:
     return error
 
 
-def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  # noqa: PLR0911  (one arm a kind)
+def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  # noqa: C901, PLR0911  (one arm a kind)
     match kind:
         case "job-not-found":
             return errors.JobNotFound(body["job_id"])
@@ -67,6 +67,8 @@ def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  
             return errors.InvalidOption.because(body["option"], str(body["detail"]))
         case "duplicate-job":
             return errors.DuplicateJob("a key", "...", body["job_id"], "...")
+        case "limit-reached":
+            return errors.LimitReached(body["key"], 0, 0, body["holders"])
         case "schema-mismatch":
             return errors.SchemaMismatch()
         case _:

@@ -6,7 +6,15 @@ from typing import Any
 from interlock.core.fields import read
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
-from interlock.core.records import LogLine, LogLines, Page, QueueInfo, WorkerInfo
+from interlock.core.records import (
+    Hold,
+    LimitInfo,
+    LogLine,
+    LogLines,
+    Page,
+    QueueInfo,
+    WorkerInfo,
+)
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
 
 
@@ -66,6 +74,16 @@ def queues(body: Mapping[str, Any]) -> list[QueueInfo]:
         )
         for item in body["items"]
     ]
+
+
+def limits(body: Mapping[str, Any]) -> list[LimitInfo]:
+    """Return the limits."""
+    return [read(LimitInfo, item) for item in body["items"]]
+
+
+def holds(body: Mapping[str, Any]) -> list[Hold]:
+    """Return the holds."""
+    return [read(Hold, item) for item in body["items"]]
 
 
 def workers(body: Mapping[str, Any]) -> list[WorkerInfo]:

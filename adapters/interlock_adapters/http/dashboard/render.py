@@ -7,7 +7,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from interlock.core.lifecycle import Event, JobStatus, row_of
+from interlock.core.lifecycle import INITIAL, Event, JobStatus, row_of
 from interlock_adapters.http.dashboard import charts, state_diagram, timeline
 
 _STEPS: Final = (("d", 86_400), ("h", 3600), ("min", 60))
@@ -70,6 +70,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "statuses": list(JobStatus),
+        "initial": INITIAL,
         "succeeded": row_of(Event.SUCCEED).target,
         "picture": state_diagram,
         "charts_size": (charts.WIDTH, charts.HEIGHT, charts.MINUTES),

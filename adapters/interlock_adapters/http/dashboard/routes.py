@@ -13,6 +13,7 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
+from interlock.api.holds import shown
 from interlock.core.errors import JobNotFound, ScheduleNotFound
 from interlock.core.job import HistoryEntry
 from interlock.core.lifecycle import TERMINAL, JobStatus
@@ -26,6 +27,7 @@ from interlock_adapters.http.dependencies import Api
 from interlock_adapters.http.prefix import root_of
 
 _LINES: Final = 500  # of a log, the last ones
+_MOST: Final = 50  # limits, and holds
 _RECENT: Final = 2000  # events from which the rates are counted
 _ENDINGS: Final = 20_000  # from which the charts are drawn
 _COMING: Final = 5  # ticks of a schedule
@@ -54,7 +56,7 @@ class Pages:
             router.add_api_route(path, page, methods=["GET"], include_in_schema=False)
 
     async def overview(self, request: Request) -> Response:
-        """Show the overview: the live diagram, charts, queues, workers."""
+        """Show the overview: the diagram, charts, queues, limits, holds, workers."""
         now = datetime.now(UTC)
         engine = self._engine
         counts, queues, workers, recent, endings = await asyncio.gather(
@@ -64,6 +66,7 @@ class Pages:
             engine.monitor.recent(_RECENT),
             engine.monitor.ended_jobs(since=now - SPAN, limit=_ENDINGS),
         )
+        limits, holds = await asyncio.gather(engine.limits.list(), engine.holds())
         return _page(
             request,
             "overview.html",
@@ -72,6 +75,10 @@ class Pages:
             rates=_per_minute(recent, now),
             charts=charts(endings, now=now),
             queues=queues,
+            limits=limits[:_MOST],
+            more_limits=len(limits[_MOST:]),
+            holds=await asyncio.to_thread(shown, holds[:_MOST], engine.sync.get),
+            more_holds=len(holds[_MOST:]),
             workers=workers,
             events=recent[:12],
         )

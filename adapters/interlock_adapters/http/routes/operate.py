@@ -19,9 +19,9 @@ from interlock_adapters import diagrams
 from interlock_adapters.http.dependencies import Api, refusals
 from interlock_adapters.http.schemas import json_responses, overview
 
-_NAME: Final = r"^[^\x00-\x1f\ufffd]+$"
-QueueName = Annotated[str, Path(min_length=1, max_length=255, pattern=_NAME)]
-QueueQuery = Annotated[str, Query(min_length=1, max_length=255, pattern=_NAME)]
+NAME: Final = r"^[^\x00-\x1f\ufffd]+$"
+QueueName = Annotated[str, Path(min_length=1, max_length=255, pattern=NAME)]
+QueueQuery = Annotated[str, Query(min_length=1, max_length=255, pattern=NAME)]
 
 
 class Operate:

@@ -25,6 +25,7 @@ KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, str]]] = {
     errors.InvalidParams: (422, "invalid-params"),
     errors.InvalidOption: (422, "invalid-option"),
     errors.DuplicateJob: (409, "duplicate-job"),
+    errors.LimitReached: (409, "limit-reached"),
     errors.KeyReused: (422, "idempotency-key-reused"),
     errors.InFlight: (409, "in-flight"),
     errors.SchemaMismatch: (503, "schema-mismatch"),
@@ -78,6 +79,8 @@ def of(error: errors.InterlockError) -> Problem:
             problem.more = {"job_id": job_id}
         case errors.ScheduleNotFound(name=name):
             problem.more = {"name": name}
+        case errors.LimitReached(key=key, holders=holders):
+            problem.more = {"key": key, "holders": list(holders)}
         case errors.InvalidParams(name=name, problems=problems):
             problem.more = {"name": name, "problems": list(problems)}
         case errors.UnknownJobName(name=name, known=known):

@@ -1,11 +1,12 @@
 """Models of the requests, for validation and OpenAPI."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from interlock.core.lifecycle import INITIAL, JobStatus
+from interlock.core.limits import MAX_RUNNING
 from interlock.core.retry import Retry
 from interlock.core.schedule import Catchup, Overlap, Schedule
 from interlock.jobs.options import OnConflict, Options
@@ -91,6 +92,13 @@ class OptionsIn(_In):
         default=None, description="Who submits, if the token has no name"
     )
     metadata: dict[str, Any] = {}
+    when_full: Literal["wait", "cancel_new", "replace", "raise"] = Field(
+        default="wait", description="What to do while a limit of the job is full"
+    )
+    aging: Annotated[float, Field(ge=1)] | None = Field(
+        default=None,
+        description="Seconds of waiting after which the priority is one higher",
+    )
 
     def given(self) -> Options:
         """Return the options that were given, for the engine."""
@@ -163,6 +171,40 @@ class CancelIn(_In):
     reason: Words | None = None
     by: Key | None = Field(
         default=None, description="Who cancels, if the token has no name"
+    )
+
+
+class LimitIn(_In):
+    """How many jobs may run at once, and start within a time; null: any number."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"max_running": 3, "rate_limit": "100/m"}]},
+    )
+
+    max_running: int | None = Field(default=None, ge=1, le=MAX_RUNNING)
+    rate_limit: str | None = Field(
+        default=None, max_length=40, description='Such as "100/m", "5/30s"; s, m, h, d'
+    )
+    by: Key | None = Field(
+        default=None, description="Who sets it, if the token has no name"
+    )
+
+
+class HoldIn(_In):
+    """Why to hold, until when, and by whom."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"reason": "the disk is full", "by": "anna"}]},
+    )
+
+    reason: Words | None = None
+    until: Moment | None = Field(
+        default=None, description="When it is released by itself; null: by somebody"
+    )
+    by: Key | None = Field(
+        default=None, description="Who holds it, if the token has no name"
     )
 
 

@@ -19,7 +19,7 @@ from interlock.core.job import (
 )
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.progress import Progress
-from interlock.core.records import LogLine
+from interlock.core.records import Hold, LimitInfo, LogLine
 from interlock.core.retry import Retry
 from interlock.core.schedule import Schedule
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
@@ -130,6 +130,18 @@ ScheduleEditPageOut = _page(
 )
 PreviewOut = _page(datetime, "PreviewOut", "The next ticks, in the schedule's zone.")
 
+LimitOut = _shape(LimitInfo, "LimitOut", "A limit of a key: `interlock.LimitInfo`.")
+LimitPageOut = _page(LimitOut, "LimitPageOut", "The limits, by key.")
+
+HoldOut = _shape(Hold, "HoldOut", "A hold: `interlock.Hold`.")
+HoldPageOut = _page(HoldOut, "HoldPageOut", "The holds, the oldest first.")
+
+
+class DeletedOut(BaseModel):
+    """Whether there was anything to delete."""
+
+    deleted: bool
+
 
 class ResultOut(BaseModel):
     """What the function returned."""
@@ -187,3 +199,5 @@ class ProblemOut(BaseModel):
     event: Event | None = None
     legal_events: list[Event] | None = None
     problems: list[str] | None = None
+    key: str | None = None
+    holders: list[str] | None = None

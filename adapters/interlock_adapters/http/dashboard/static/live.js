@@ -50,6 +50,13 @@
     refresh();
   });
 
+  document.addEventListener("htmx:configRequest", (event) => {  // fields without a time zone are in UTC
+    const { elt, parameters } = event.detail;
+    for (const field of elt.querySelectorAll("[type=datetime-local]")) {
+      if (field.value) parameters[field.name] = `${field.value}Z`;
+      else delete parameters[field.name];
+    }
+  });
   document.addEventListener("click", (event) => {
     const { open, shut, matching } = event.target.dataset;
     if (open) element(open).showModal();
