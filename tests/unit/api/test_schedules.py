@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from interlock import (
+    AsyncEngine,
     DuplicateJob,
     Engine,
     InvalidOption,
@@ -265,6 +267,27 @@ def test_a_declaration_gives_what_the_function_needs() -> None:
         job(name="tsched.bad", schedule=HOURLY)(report.function)
     with pytest.raises(InvalidOption, match="a Schedule, such as"):
         job(name="tsched.bad", schedule="@daily")(report.function)  # type: ignore[call-overload]  # refused
+
+
+def test_an_async_engine_has_the_same_schedules() -> None:
+    async def use() -> None:
+        async with await AsyncEngine.open("memory:") as engine:
+            schedules = engine.schedules
+            made = await schedules.create("r", report, {"days": 4}, schedule=HOURLY)
+            assert await schedules.list() == [made]
+            await schedules.update("r", params={"days": 5}, by="anna")
+            await schedules.pause("r", reason="holidays")
+            assert not (await schedules.resume("r")).paused
+            handle = await schedules.trigger("r")
+            assert (await handle.job()).params == {"days": 5}
+            assert len(await schedules.preview("r", 3)) == 3
+            assert await schedules.ticks("r") == []
+            assert len(await schedules.edits("r")) == 4
+            await schedules.delete("r")
+            with pytest.raises(ScheduleNotFound):
+                await schedules.get("r")
+
+    asyncio.run(use())
 
 
 def test_an_inline_engine_runs_what_is_triggered_and_due() -> None:
