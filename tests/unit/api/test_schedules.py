@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -260,6 +261,19 @@ def test_code_declares_a_schedule_of_the_name_of_its_job(engine: Engine) -> None
     engine.schedules.delete("tsched.nightly")
     declare(engine._store, declaration, by="w")
     assert engine.schedules.get("tsched.nightly").schedule.cron == "0 2 * * *"
+
+
+def test_code_whose_declaration_was_replaced_says_so(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    (newer,) = declarations([find("tsched.nightly")])
+    older = replace(newer, schedule=HOURLY, digest="older")
+    for declaration in (older, newer, newer):
+        declare(engine._store, declaration, by="w")
+    assert caplog.text == ""
+    declare(engine._store, older, by="w")
+    assert engine.schedules.get("tsched.nightly").schedule.cron == "0 2 * * *"
+    assert "newer code has replaced the declaration" in caplog.text
 
 
 def test_a_declaration_gives_what_the_function_needs() -> None:
