@@ -41,6 +41,7 @@ bench: $(BIN)/interlock $(SCIENCE)/interlock
 	$(BIN)/python bench/throughput.py
 	$(SCIENCE)/python bench/science.py
 	$(BIN)/python bench/claims.py
+	$(BIN)/python bench/ticks.py
 	$(BIN)/python bench/web.py
 
 chaos: $(BIN)/interlock

@@ -7,7 +7,7 @@ from pathlib import Path
 from mypy import api
 
 HEAD = """
-from interlock import AsyncEngine, AsyncJobHandle, Engine, JobHandle, job
+from interlock import AsyncEngine, AsyncJobHandle, Engine, JobHandle, Schedule, job
 
 @job(name="typed.f")
 def f(folder: str, size: int = 1) -> dict[str, int]:
@@ -17,6 +17,12 @@ def f(folder: str, size: int = 1) -> dict[str, int]:
 def bare(size: int = 1) -> str:
     return str(size)
 
+hourly = Schedule(every="1h")
+
+@job(schedule=hourly)
+def scheduled(size: int = 1) -> str:
+    return str(size)
+
 engine: Engine
 awaited: AsyncEngine
 """
@@ -24,6 +30,10 @@ SYNC: dict[str, str | None] = {
     'h: JobHandle[dict[str, int]] = engine.submit(f, folder="a", size=2)': None,
     'engine.submit(f.options(timeout=5, by="anna"), "a")': None,
     'engine.submit("typed.f", {"folder": "a"}, priority=3)': None,
+    "made: JobHandle[str] = engine.submit(scheduled, 2)": None,
+    'engine.schedules.create("s", f, {"folder": "a"}, schedule=hourly, by="b")': None,
+    'engine.schedules.create("s", f, schedule=hourly, queues="q")': "call-arg",
+    'engine.schedules.create("s", f, schedule="@daily")': "arg-type",
     "engine.submit(f, folder=1)": "arg-type",
     "engine.submit(f)": "call-overload",
     'engine.submit(f, folder="a", colour=2)': "call-overload",

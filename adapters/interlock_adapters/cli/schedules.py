@@ -1,4 +1,7 @@
-"""Commands for schedules: `interlock schedules list`, create, pause, ..."""
+"""Commands for schedules: `interlock schedules list`, create, pause, ...
+
+One file, because it is a list of small commands; most lines declare their options.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime

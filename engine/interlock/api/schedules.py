@@ -1,4 +1,7 @@
-"""`Engine.schedules`: jobs that workers submit by the clock."""
+"""`Engine.schedules`: jobs that workers submit by the clock.
+
+One file, because it is one public class, whose docstrings are its reference.
+"""
 
 import re
 from collections.abc import Callable, Mapping

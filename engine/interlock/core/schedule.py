@@ -7,6 +7,8 @@ clocks (DST) means is decided here, as Debian's cron(8) does it:
   it happens when the clocks have been put forward; if it comes twice, the first time.
 * Any other (`*` begins its minute or hour) happens whenever a clock on the wall shows a
   time that fits: as often as there are such minutes in that day.
+
+One file, because what a schedule says and how its ticks are found are read together.
 """
 
 import re

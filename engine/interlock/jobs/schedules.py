@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +24,12 @@ from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import new_job
 from interlock.ports.store import JobStore
 
+_log: Final = logging.getLogger("interlock.worker")
+_OLDER: Final = (
+    "The schedule %s stays as it is: newer code has replaced the declaration that is "
+    "here. If this is the newer code, delete the schedule; the next worker that starts "
+    "declares it anew."
+)
 _SOME_TIME: Final = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 #: Options that belong to one job.
 _OF_ONE: Final = (
@@ -102,6 +109,8 @@ def declare(store: JobStore, declaration: Declaration, *, by: str) -> None:
         now = store.now()
         after = declared(stored, declaration, now=now)
         if after is None:
+            if stored is not None and declaration.digest in stored.replaced:
+                _log.warning(_OLDER, declaration.name)
             return
         what = "declared" if stored is None else differences(stored, after)
         edit = ScheduleEdit(

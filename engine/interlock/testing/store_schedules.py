@@ -1,4 +1,7 @@
-"""The store contract, ninth part: schedules, and what becomes of their ticks."""
+"""The store contract, ninth part: schedules, and what becomes of their ticks.
+
+One file, because each test is read beside the others of one decision.
+"""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from interlock import (
+    AsyncEngine,
     DuplicateJob,
     Engine,
     InvalidOption,
@@ -260,11 +263,45 @@ def test_code_declares_a_schedule_of_the_name_of_its_job(engine: Engine) -> None
     assert engine.schedules.get("tsched.nightly").schedule.cron == "0 2 * * *"
 
 
+def test_code_whose_declaration_was_replaced_says_so(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    (newer,) = declarations([find("tsched.nightly")])
+    older = replace(newer, schedule=HOURLY, digest="older")
+    for declaration in (older, newer, newer):
+        declare(engine._store, declaration, by="w")
+    assert caplog.text == ""
+    declare(engine._store, older, by="w")
+    assert engine.schedules.get("tsched.nightly").schedule.cron == "0 2 * * *"
+    assert "newer code has replaced the declaration" in caplog.text
+
+
 def test_a_declaration_gives_what_the_function_needs() -> None:
     with pytest.raises(InvalidOption, match="gives no value for days"):
         job(name="tsched.bad", schedule=HOURLY)(report.function)
     with pytest.raises(InvalidOption, match="a Schedule, such as"):
         job(name="tsched.bad", schedule="@daily")(report.function)  # type: ignore[call-overload]  # refused
+
+
+def test_an_async_engine_has_the_same_schedules() -> None:
+    async def use() -> None:
+        async with await AsyncEngine.open("memory:") as engine:
+            schedules = engine.schedules
+            made = await schedules.create("r", report, {"days": 4}, schedule=HOURLY)
+            assert await schedules.list() == [made]
+            await schedules.update("r", params={"days": 5}, by="anna")
+            await schedules.pause("r", reason="holidays")
+            assert not (await schedules.resume("r")).paused
+            handle = await schedules.trigger("r")
+            assert (await handle.job()).params == {"days": 5}
+            assert len(await schedules.preview("r", 3)) == 3
+            assert await schedules.ticks("r") == []
+            assert len(await schedules.edits("r")) == 4
+            await schedules.delete("r")
+            with pytest.raises(ScheduleNotFound):
+                await schedules.get("r")
+
+    asyncio.run(use())
 
 
 def test_an_inline_engine_runs_what_is_triggered_and_due() -> None:

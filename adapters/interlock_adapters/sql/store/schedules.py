@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from interlock.core.errors import DuplicateJob, ScheduleNotFound, StoreUnavailable
-from interlock.core.job import Job, Move, NewJob
+from interlock.core.job import Job, Move
 from interlock.core.ticks import (
     MOST_FIRED,
     MOST_MISSED,
@@ -41,6 +41,14 @@ _SOME: Final = 50  # schedules that one transaction decides about
 _MOST_LIVE: Final = 100  # jobs that one tick cancels
 _CLOCK: Final = sa.text("SELECT clock_timestamp() AS now").columns(now=UtcDateTime)
 _WAKE: Final = sa.text("SELECT pg_notify(:channel, '')")
+_AFTER: Final = (
+    sa.update(schedule)
+    .where(schedule.c.name == sa.bindparam("p_name"))
+    .values(
+        next_at=sa.bindparam("p_next_at", type_=UtcDateTime()),
+        waiting_at=sa.bindparam("p_waiting_at", type_=UtcDateTime()),
+    )
+)
 _LIVE: Final = f"j.schedule IS NOT NULL AND j.status IN ({quoted(LIVE)})"
 
 
@@ -166,17 +174,11 @@ class Schedules:
         for row in found:
             decided = self._decided(connection, row, now)
             if decided is not None:
-                self._obey(connection, decided, now)
                 plans.append(decided)
             if _is_much(plans):  # the others are due again at once
                 break
-        moves = [
-            cancellation(decided.after, job, now=now)
-            for decided in plans
-            for job in decided.canceled
-        ]
-        if moves:
-            self._commit(connection, moves)
+        if plans:
+            self._obey(connection, plans, now)
         return bool(plans)
 
     def _decided(
@@ -198,32 +200,62 @@ class Schedules:
             self._passed_over.add(row["name"])
             return None
 
-    def _obey(self, connection: sa.Connection, plan: Plan, now: datetime) -> None:
-        self._keep(connection, plan.ticks)
-        for new in plan.fired:
-            self._submit(connection, plan.after, new, now)
-        after = {name: getattr(plan.after, name) for name in ("next_at", "waiting_at")}
-        which = schedule.c.name == plan.after.name
-        connection.execute(sa.update(schedule).where(which).values(after))
+    def _obey(
+        self, connection: sa.Connection, plans: Sequence[Plan], now: datetime
+    ) -> None:
+        self._keep(connection, [each for plan in plans for each in plan.ticks])
+        self._submit(connection, plans, now)
+        after = [
+            {
+                "p_name": plan.after.name,
+                "p_next_at": plan.after.next_at,
+                "p_waiting_at": plan.after.waiting_at,
+            }
+            for plan in plans
+        ]
+        connection.execute(_AFTER, after)
+        moves = [
+            cancellation(plan.after, job, now=now)
+            for plan in plans
+            for job in plan.canceled
+        ]
+        if moves:
+            self._commit(connection, moves)
 
     def _submit(
-        self, connection: sa.Connection, info: ScheduleInfo, new: NewJob, now: datetime
+        self, connection: sa.Connection, plans: Sequence[Plan], now: datetime
     ) -> None:
-        """Submit the job of a tick, if nobody did: the key of the tick decides.
+        """Submit the jobs of ticks that nobody has submitted: their keys decide.
 
-        It is taken if the clock was set back since.
+        A key is taken if the clock was set back since.
         """
-        taken = self._insert(tick).returning(tick.c.due_at)
-        if connection.execute(taken, _values(fired(info, new))).first() is None:
+        wanted = {
+            (new.schedule, new.scheduled_for): (plan.after, new)
+            for plan in plans
+            for new in plan.fired
+        }
+        if not wanted:
             return
-        try:
-            inserts.add(connection, [new], self._db.flavor, now=now)
-        except DuplicateJob as error:
-            which = (tick.c.schedule == info.name) & (
-                tick.c.due_at == new.scheduled_for
-            )
-            skipped = _values(fired(info, new, holder=error.job_id))
-            connection.execute(sa.update(tick).where(which).values(skipped))
+        ticks = [_values(fired(info, new)) for info, new in wanted.values()]
+        insert = self._insert(tick).returning(tick.c.schedule, tick.c.due_at)
+        own = [
+            wanted[row.schedule, row.due_at]
+            for row in connection.execute(insert, ticks)
+        ]
+
+        def add(jobs: list[NewJob]) -> None:
+            inserts.add(connection, jobs, self._db.flavor, now=now)
+
+        add([new for _, new in own if new.unique_key is None])
+        for info, new in own:
+            if new.unique_key is None:
+                continue
+            try:
+                add([new])
+            except DuplicateJob as error:
+                skipped = _values(fired(info, new, holder=error.job_id))
+                which = [tick.c[key] == skipped[key] for key in ("schedule", "due_at")]
+                connection.execute(sa.update(tick).where(*which).values(skipped))
 
     def _keep(self, connection: sa.Connection, ticks: Sequence[Tick]) -> None:
         """Store ticks; what is known of one already stays."""

@@ -84,20 +84,28 @@ def test_it_goes_on_to_renew_its_heartbeat(
         assert scene.clock.now() - seen.seen_at <= timedelta(seconds=10)
 
 
+def _hear(worker: Worker) -> None:
+    """Take what is announced late: this machine may be busy."""
+    while worker._wakeup.wait(0.2):
+        pass
+
+
 def test_scheduled_jobs_do_not_make_it_look_more_often(
-    scene: Scenario, passing: Pass
+    scene: Scenario, worker: Worker, passing: Pass
 ) -> None:
     later = scene.clock.now() + timedelta(hours=1)
     scene.store.add([scene.new(run_at=later) for _ in range(20)])
+    _hear(worker)
     passing(4)
     assert passing(MINUTE_S) <= _most(scene)
 
 
 def test_schedules_do_not_make_it_look_more_often(
-    scene: Scenario, passing: Pass
+    scene: Scenario, worker: Worker, passing: Pass
 ) -> None:
     for number in range(20):
         stored(scene, f"s{number}", every="1h")
+    _hear(worker)
     passing(4)
     assert passing(MINUTE_S) <= _most(scene)
 

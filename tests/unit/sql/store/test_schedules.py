@@ -12,6 +12,7 @@ from interlock.testing.scenario import Scenario
 from interlock.testing.store_schedules import fire, jobs_of, stored
 from interlock_adapters.sql.schema.tables import schedule
 from interlock_adapters.sql.store.store import SqlStore
+from pace import deadline
 
 
 def _store(scene: Scenario) -> SqlStore:
@@ -27,6 +28,16 @@ def test_one_transaction_does_not_do_everything(scene: Scenario) -> None:
     assert scene.store.counts()[JobStatus.PENDING] == 120
     fire(scene)
     assert scene.store.counts()[JobStatus.PENDING] == 240
+
+
+def test_who_waits_is_woken_by_an_edit(scene: Scenario) -> None:
+    """Its first tick may come before a worker that polls looks again."""
+    wakeup = scene.store.watch()
+    while wakeup.wait(0.2):  # what was written before, and that it listens
+        pass
+    stored(scene, every="1s")
+    assert wakeup.wait(deadline(10))
+    wakeup.close()
 
 
 def test_a_schedule_that_cannot_be_read_does_not_stop_the_others(
