@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from interlock.core.errors import DuplicateJob, ScheduleNotFound, StoreUnavailable
-from interlock.core.job import Job, Move
+from interlock.core.job import Job, Move, NewJob
 from interlock.core.ticks import (
     MOST_FIRED,
     MOST_MISSED,
