@@ -54,6 +54,8 @@ if TYPE_CHECKING:
         Rejection,
     )
     from interlock.core.records import (
+        Blocker,
+        Explanation,
         Fault,
         Hold,
         LimitInfo,
@@ -71,12 +73,14 @@ __all__ = [
     "AsyncEngine",
     "AsyncJobHandle",
     "Attempt",
+    "Blocker",
     "BulkResult",
     "Call",
     "DuplicateJob",
     "Engine",
     "Event",
     "Exit",
+    "Explanation",
     "Failure",
     "Fault",
     "Filters",
@@ -144,7 +148,16 @@ _LATER = {
     ),
     **dict.fromkeys(
         (
-            *("Fault", "Hold", "LimitInfo", "LogLine", "LogLines", "Page"),
+            *(
+                "Blocker",
+                "Explanation",
+                "Fault",
+                "Hold",
+                "LimitInfo",
+                "LogLine",
+                "LogLines",
+                "Page",
+            ),
             *("QueueInfo", "WorkerInfo"),
         ),
         "interlock.core.records",

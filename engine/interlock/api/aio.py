@@ -22,6 +22,7 @@ from interlock.core.errors import WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
+    Explanation,
     Fault,
     Hold,
     LogLines,
@@ -295,7 +296,7 @@ class AsyncEngine:
         """See `Engine.rejections`."""
         return await self._call(self.sync.rejections, job_id)
 
-    async def explain(self, job_id: str) -> str:
+    async def explain(self, job_id: str) -> Explanation:
         """See `Engine.explain`."""
         return await self._call(self.sync.explain, job_id)
 

@@ -1,38 +1,61 @@
-"""Explains in a sentence what a job is doing, or why it does not run."""
+"""Explains what a job is doing: every reason why it does not run, or how it ended.
 
+What the claim decides is asked of the store by the claim's own query
+(`JobStore.blockers`), so that what is said cannot drift from what is done.
+"""
+
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Final
 
 from interlock.core.job import Job, Phase
+from interlock.core.lifecycle import INITIAL, Reason
+from interlock.core.records import Blocker, Explanation, Hold, WorkerInfo
 from interlock.jobs import published
 from interlock.jobs.redaction import Redaction
 from interlock.jobs.registry import registered
 from interlock.ports.store import JobStore
 
-_SHOWN = 3  # of the jobs that hold a limit
+_SHOWN: Final = 3  # of the jobs that hold a limit
+#: Causes whose sentence says that the job waits.
+_SAY_SO: Final = {"held", "scheduled", "retry_wait", "snoozed", "busy"}
+_Because = tuple[Blocker, str]  # a reason, and its sentence
 
 
-def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: C901, PLR0911  (one arm a phase)
-    """Return a sentence about a job. Raises JobNotFound."""
+def explain(store: JobStore, job_id: str, now: datetime) -> Explanation:
+    """Return what is to be said of a job. Raises JobNotFound."""
     job = store.get(job_id)
+    if job.is_terminal:
+        return Explanation(_ended(store, job))
+    if job.status is not INITIAL:
+        return Explanation(_running(job))
+    because = list(_waiting(store, job, now))
+    text = " Also: ".join(sentence for _, sentence in because)
+    reasons = [blocker for blocker, _ in because]
+    if reasons[0].cause not in _SAY_SO:
+        text = f"Waiting: {text}"
+    return Explanation(text, reasons)
+
+
+def _ended(store: JobStore, job: Job) -> str:
+    told = (
+        f"{job.status} ({job.reason}) since {job.finished_at:%F %T} UTC, "
+        f"after {job.attempt} attempt(s)."
+    )
+    why = None
+    if job.error is not None:
+        kind = f"{job.error.type}: " if job.error.type else ""
+        why = kind + job.error.message.partition("\n")[0]
+    elif job.cancel_requested_by is not None:
+        reason = f": {job.cancel_reason}" if job.cancel_reason else ""
+        why = f"canceled by {job.cancel_requested_by}{reason}"
+    elif job.reason in (Reason.FULL, Reason.REPLACED):
+        why = store.history(job.id)[-1].reason
+    return told if why is None else f"{told} {Redaction(job).text(why)}"
+
+
+def _running(job: Job) -> str:
     match job.phase:
-        case Phase.DONE:
-            return (
-                f"{job.status} ({job.reason}) since {job.finished_at:%F %T} UTC, "
-                f"after {job.attempt} attempt(s)."
-            )
-        case Phase.HELD:
-            return _held(job)
-        case Phase.SCHEDULED:
-            return f"Scheduled for {job.run_at:%F %T} UTC, in {_in(job.run_at, now)}."
-        case Phase.RETRY_WAIT:
-            failed = f"Failed {job.failures} time(s)"
-            return f"{failed}. The next attempt starts in {_in(job.run_at, now)}."
-        case Phase.SNOOZED:
-            return f"Snoozed: its function asked to go on in {_in(job.run_at, now)}."
-        case Phase.QUEUED:
-            return _queued(store, job, now)
-        case Phase.EXECUTING:
-            return f"Attempt {job.attempt} is running on worker {job.worker_id}."
         case Phase.CANCEL_REQUESTED:
             requester = job.cancel_requested_by
             return (
@@ -45,6 +68,26 @@ def explain(store: JobStore, job_id: str, now: datetime) -> str:  # noqa: C901, 
                 f"Worker {job.worker_id} has killed it, but the kernel has not "
                 "confirmed its death (uninterruptible sleep?). It keeps its slot."
             )
+        case _:
+            return f"Attempt {job.attempt} is running on worker {job.worker_id}."
+
+
+def _waiting(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
+    """Yield every reason why a job waits; there is at least one."""
+    if job.hold_by is not None:
+        yield Blocker(cause="held", until=job.hold_until), _held(job)
+    if job.run_at > now:
+        yield _not_due(job, now)
+    blocked = list(_blocked(store, job, now))
+    yield from blocked
+    if job.run_at > now:
+        return
+    lacking = _lacking(job, published.live(store.workers(), now))
+    if lacking is not None:
+        yield lacking
+    elif not blocked and job.hold_by is None:
+        sentence = f"Waiting for a free slot of a worker that knows {job.name!r}."
+        yield Blocker(cause="busy"), sentence
 
 
 def _held(job: Job) -> str:
@@ -56,22 +99,33 @@ def _held(job: Job) -> str:
     )
 
 
-def _blocked(store: JobStore, job: Job, now: datetime) -> list[str]:
-    """Return what keeps a job from being claimed, a sentence each."""
-    held = {f"hold:{hold.target}": hold for hold in store.holds()}
-    sentences = []
-    for blocker in store.blockers(job.id, now=now):
+def _not_due(job: Job, now: datetime) -> _Because:
+    wait = _in(job.run_at, now)
+    if job.reason is Reason.SNOOZED:
+        cause, text = "snoozed", f"Snoozed: its function asked to go on in {wait}."
+    elif job.failures:
+        cause = "retry_wait"
+        text = f"Failed {job.failures} time(s). The next attempt starts in {wait}."
+    else:
+        cause = "scheduled"
+        text = f"Scheduled for {job.run_at:%F %T} UTC, in {wait}."
+    return Blocker(cause=cause, until=job.run_at), text
+
+
+def _blocked(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
+    """Yield what keeps a job from being claimed."""
+    blockers = store.blockers(job.id, now=now)
+    needs_holds = any(blocker.cause.startswith("hold:") for blocker in blockers)
+    holds = {hold.target: hold for hold in store.holds()} if needs_holds else {}
+    for blocker in blockers:
         kind, _, name = blocker.cause.partition(":")
         match kind:
+            case "due":  # it is said already
+                continue
             case "paused":
                 text = f"queue {name!r} is paused. Resume it: interlock resume {name}"
-            case "hold" if blocker.cause in held:
-                hold = held[blocker.cause]
-                why = f" ({hold.reason})" if hold.reason else ""
-                text = (
-                    f"{hold.by} holds {name}{why}. Release it: "
-                    f"interlock release-hold {name}"
-                )
+            case "hold":
+                text = _of_hold(name, holds.get(name))
             case "key":
                 shown = ", ".join(blocker.holders[:_SHOWN]) or "fewer than it needs"
                 text = (
@@ -83,39 +137,47 @@ def _blocked(store: JobStore, job: Job, now: datetime) -> list[str]:
                     f"the rate of {name!r} is used up: {blocker.allowed} starts; the "
                     f"next one in {_in(blocker.until or now, now)}."
                 )
-            case _:
-                continue
-        sentences.append(text)
-    return sentences
+            case _:  # its time is over: `expired`, `overdue`
+                text = f"it is {kind}, and is about to be canceled."
+        yield blocker, text
+
+
+def _of_hold(target: str, hold: Hold | None) -> str:
+    by = "somebody" if hold is None else hold.by
+    why = f" ({hold.reason})" if hold is not None and hold.reason else ""
+    return f"{by} holds {target}{why}. Release it: interlock release-hold {target}"
+
+
+def _lacking(job: Job, workers: Sequence[WorkerInfo]) -> _Because | None:
+    """Return why no worker would start the job; None: one would."""
+    if not workers:
+        module_hint = "" if job.name in registered() else ", with the job's module"
+        return Blocker(cause="no_worker"), (
+            f"no worker is running. Start one{module_hint}: interlock worker MODULE"
+        )
+    if not published.is_known(job.name, workers):
+        return Blocker(cause="unknown_name"), (
+            f"no running worker knows the job name {job.name!r}. Start one "
+            "with the job's module: interlock worker MODULE"
+        )
+    if all(w.queues is not None and job.queue not in w.queues for w in workers):
+        return Blocker(cause="unserved_queue"), (
+            f"no running worker serves the queue {job.queue!r}. Start one: "
+            f"interlock worker MODULE --queues {job.queue}"
+        )
+    if all(worker.trouble for worker in workers):
+        return Blocker(cause="trouble"), (
+            f"worker {workers[0].id} cannot start it: {workers[0].trouble}."
+        )
+    misfit = published.misfit_everywhere(job, workers)
+    if misfit is None:
+        return None
+    return Blocker(cause="misfit"), (
+        f"the code of no running worker fits its parameters ({misfit}). "
+        "Start a worker with the release that it was submitted for, or cancel it: "
+        f"interlock cancel {job.id}"
+    )
 
 
 def _in(moment: datetime, now: datetime) -> str:
     return f"{max(0.0, (moment - now).total_seconds()):.1f} s"
-
-
-def _queued(store: JobStore, job: Job, now: datetime) -> str:
-    blocked = _blocked(store, job, now)
-    if blocked:
-        return "Waiting: " + " Also: ".join(blocked)
-    workers = published.live(store.workers(), now)
-    if workers and not published.is_known(job.name, workers):
-        return (
-            f"Waiting: no running worker knows the job name {job.name!r}. Start one "
-            "with the job's module: interlock worker MODULE"
-        )
-    if not workers:
-        module_hint = "" if job.name in registered() else ", with the job's module"
-        return (
-            f"Waiting: no worker is running. Start one{module_hint}: "
-            "interlock worker MODULE"
-        )
-    if workers and all(worker.trouble for worker in workers):
-        return f"Waiting: worker {workers[0].id} cannot start it: {workers[0].trouble}."
-    misfit = published.misfit_everywhere(job, workers)
-    if misfit is not None:
-        return (
-            f"Waiting: the code of no running worker fits its parameters ({misfit}). "
-            "Start a worker with the release that it was submitted for, or cancel it: "
-            f"interlock cancel {job.id}"
-        )
-    return f"Waiting for a free slot of a worker that knows {job.name!r}."

@@ -17,6 +17,7 @@ from interlock.core.ids import refuse_malformed
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.records import (
+    Explanation,
     Fault,
     Hold,
     LogLines,
@@ -149,8 +150,11 @@ class Operations:
             refuse_malformed(job_id)
         return self._store.rejections(job_id)
 
-    def explain(self, job_id: str) -> str:
-        """Return a sentence that says what a job is doing, or why it does not run."""
+    def explain(self, job_id: str) -> Explanation:
+        """Return what a job is doing, or every reason why it does not run.
+
+        It is a text, with the reasons as data. Raises JobNotFound.
+        """
         refuse_malformed(job_id)
         return explain.explain(self._store, job_id, self._clock.now())
 

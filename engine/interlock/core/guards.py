@@ -61,9 +61,11 @@ def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911,
         case Guard.DUE:
             return job.run_at <= facts.now
         case Guard.FRESH:
-            return job.expires_at is None or job.expires_at >= facts.now
+            expires_at = job.expires_at if job.attempt == 0 else None
+            return expires_at is None or expires_at >= facts.now
         case Guard.OVERDUE:
-            return job.expires_at is not None and job.expires_at < facts.now
+            expires_at = job.expires_at if job.attempt == 0 else None
+            return expires_at is not None and expires_at < facts.now
         case Guard.BEFORE_DEADLINE:
             return job.deadline_at is None or job.deadline_at >= facts.now
         case Guard.DEADLINE_MISSED:

@@ -106,7 +106,7 @@ class Guard(StrEnum):
     """Conditions, checked in the same UPDATE as the source status. Values are texts."""
 
     DUE = "`run_at <= now`"
-    FRESH = "not expired"
+    FRESH = "not expired, or it has had an attempt"
     QUEUE_OPEN = "its queue is not paused"
     NOT_ON_HOLD = "nobody holds it"
     ON_HOLD = "somebody holds it"
@@ -114,7 +114,7 @@ class Guard(StrEnum):
     SLOT_FREE = "a slot of each limit is free: of its name, its queue, its keys"
     RATE_FREE = "the rate of each limit allows one more start"
     MAY_DROP = "`when_full` is cancel_new or replace"
-    OVERDUE = "`expires_at < now`"
+    OVERDUE = "`expires_at < now`, and it has had no attempt"
     BEFORE_DEADLINE = "before its deadline"
     DEADLINE_MISSED = "`deadline_at < now`"
     RETRY_IN_TIME = "the next attempt would start before its deadline"

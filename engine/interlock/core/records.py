@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from interlock.core.errors import Misfits
 from interlock.core.job import Job
@@ -327,6 +327,31 @@ class Blocker:
     allowed: int | None = None
     holders: tuple[str, ...] = ()
     until: datetime | None = None
+
+
+class Explanation(str):
+    """Sentences about a job, and the reasons why it waits as data.
+
+    Attributes:
+        reasons: why it does not run, none if it runs or has ended. The `cause` of each
+            is a stable code: `scheduled`, `retry_wait`, `snoozed`, `held`, `no_worker`,
+            `unknown_name`, `unserved_queue`, `trouble`, `misfit`, `busy`, and those of
+            `Blocker`.
+    """
+
+    __slots__ = ("reasons",)
+    reasons: tuple[Blocker, ...]
+
+    def __new__(cls, text: str, reasons: Sequence[Blocker] = ()) -> Self:
+        """Return an explanation."""
+        made = super().__new__(cls, text)
+        made.reasons = tuple(reasons)
+        return made
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """The ids of the jobs that have what this one waits for."""
+        return tuple(dict.fromkeys(i for each in self.reasons for i in each.holders))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     )
     from interlock.core.records import (
         Answer,
-        Blocker,
         ClaimRequest,
         EndedJob,
         FeedPosition,
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
-    "Blocker",
     "ClaimRequest",
     "Clock",
     "EndedJob",

@@ -14,6 +14,7 @@ from interlock.core.errors import IllegalTransition, LeaseLost, Misfits
 from interlock.core.job import Job, Phase
 from interlock.core.lifecycle import INITIAL, Event, JobStatus, Proof, Reason, StopCause
 from interlock.core.records import ClaimRequest, KillUnconfirmed, Needs, Running
+from interlock.core.retry import Retry
 from interlock.testing.guard_cases import LEASE
 from interlock.testing.scenario import Scenario
 
@@ -80,6 +81,20 @@ class ClaimsContract:
             JobStatus.RUNNING: 4,
         }
         assert scene.store.verify() == []
+
+    def test_only_a_first_start_can_come_too_late(self, scene: Scenario) -> None:
+        soon = scene.clock.now() + timedelta(seconds=5)
+        how = {"name": "f", "expires_at": soon, "retry": Retry(max_attempts=2)}
+        job = scene.running("a", **how)
+        scene.apply(job, Event.RETRY, proof=Proof.INLINE)
+        scene.add("b", **how)
+        scene.clock.advance(6)
+        now = scene.clock.now()
+        assert [late.id for late in scene.store.overdue(now=now, limit=9)] == ["b"]
+        assert scene.store.needs(now=now).expire
+        assert [job.id for job in scene.claim("f")] == ["a"]
+        scene.apply(scene.store.get("b"), Event.EXPIRE)
+        assert not scene.store.needs(now=now).expire
 
     def test_only_the_names_and_queues_asked_for_are_claimed(
         self, scene: Scenario

@@ -15,7 +15,14 @@ from interlock.core.bounds import check_wait, check_whole
 from interlock.core.errors import StoreUnavailable, WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
-from interlock.core.records import Hold, LogLines, Page, QueueInfo, WorkerInfo
+from interlock.core.records import (
+    Explanation,
+    Hold,
+    LogLines,
+    Page,
+    QueueInfo,
+    WorkerInfo,
+)
 from interlock.jobs.options import Options
 from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import Wanted
@@ -173,7 +180,7 @@ class AsyncClient:
             lines = LogLines([*lines, *page], next_after=page.next_after)
         return lines
 
-    async def explain(self, job_id: str) -> str:
+    async def explain(self, job_id: str) -> Explanation:
         """See `Engine.explain`."""
         return await self._send(calls.explain(job_id))
 

@@ -16,6 +16,7 @@ from interlock.core.errors import InvalidOption, InvalidParams, JobNotFound
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
+    Explanation,
     Hold,
     LimitInfo,
     LogLines,
@@ -249,10 +250,10 @@ def log_tail(job_id: str, *, after: int, tail: int) -> Ask[LogLines]:
     return Ask(method="GET", path=path, query=query, read=values.lines)
 
 
-def explain(job_id: str) -> Ask[str]:
-    """Read a sentence about a job."""
+def explain(job_id: str) -> Ask[Explanation]:
+    """Read what is to be said of a job."""
     path = of_job(job_id, "/explain")
-    return Ask(method="GET", path=path, read=lambda body: str(body["explanation"]))
+    return Ask(method="GET", path=path, read=values.explanation)
 
 
 def queues() -> Ask[list[QueueInfo]]:

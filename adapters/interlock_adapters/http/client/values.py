@@ -7,6 +7,8 @@ from interlock.core.fields import read
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
+    Blocker,
+    Explanation,
     Hold,
     LimitInfo,
     LogLine,
@@ -84,6 +86,12 @@ def limits(body: Mapping[str, Any]) -> list[LimitInfo]:
 def holds(body: Mapping[str, Any]) -> list[Hold]:
     """Return the holds."""
     return [read(Hold, item) for item in body["items"]]
+
+
+def explanation(body: Mapping[str, Any]) -> Explanation:
+    """Return what is to be said of a job; older servers give no reasons."""
+    reasons = [read(Blocker, each) for each in body.get("reasons", ())]
+    return Explanation(body["explanation"], reasons)
 
 
 def workers(body: Mapping[str, Any]) -> list[WorkerInfo]:

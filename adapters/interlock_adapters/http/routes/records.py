@@ -1,6 +1,7 @@
 """Routes for the records of a job: history, attempts, log, result, explanation."""
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -94,7 +95,9 @@ class Records:
 
     async def explain(self, job_id: JobId) -> Response:
         """Return a sentence that says what a job is doing, or why it does not run."""
-        return JSONResponse({"explanation": await self._engine.explain(job_id)})
+        said = await self._engine.explain(job_id)
+        reasons = [serialize.plain(asdict(each)) for each in said.reasons]
+        return JSONResponse({"explanation": said, "reasons": reasons})
 
     async def log(
         self,

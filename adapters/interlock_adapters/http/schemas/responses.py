@@ -19,7 +19,7 @@ from interlock.core.job import (
 )
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.progress import Progress
-from interlock.core.records import Hold, LimitInfo, LogLine
+from interlock.core.records import Blocker, Hold, LimitInfo, LogLine
 from interlock.core.retry import Retry
 from interlock.core.schedule import Schedule
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
@@ -149,10 +149,14 @@ class ResultOut(BaseModel):
     result: Any
 
 
+BlockerOut: Any = _shape(Blocker, "BlockerOut", "Why a job waits.")
+
+
 class ExplanationOut(BaseModel):
-    """A sentence that says what a job is doing, or why it does not run."""
+    """What a job is doing, or every reason why it does not run."""
 
     explanation: str
+    reasons: list[BlockerOut]
 
 
 BatchItemOut: Any = create_model(

@@ -67,8 +67,8 @@ TRIGGER_FACTS: Final = {
 
 SQL: Final = {
     Guard.DUE: "{o}run_at <= {now}",
-    Guard.FRESH: "({o}expires_at IS NULL OR {o}expires_at >= {now})",
-    Guard.OVERDUE: "{o}expires_at < {now}",
+    Guard.FRESH: "({o}attempt > 0 OR {o}expires_at IS NULL OR {o}expires_at >= {now})",
+    Guard.OVERDUE: "{o}attempt = 0 AND {o}expires_at < {now}",
     Guard.BEFORE_DEADLINE: "({o}deadline_at IS NULL OR {o}deadline_at >= {now})",
     Guard.DEADLINE_MISSED: "{o}deadline_at < {now}",
     Guard.RETRY_IN_TIME: "({o}deadline_at IS NULL OR {o}deadline_at >= {run_at})",

@@ -18,6 +18,9 @@ DUE: Final = f"status = '{INITIAL}' AND held_by = 'due'"
 PARKED: Final = f"status = '{INITIAL}' AND held_by IS NOT NULL AND held_by <> 'due'"
 #: Jobs with a fairness key whose turn may come: at most a few of each key.
 RANKED: Final = f"status = '{INITIAL}' AND fair_key IS NOT NULL AND held_by IS NULL"
+#: Jobs that are not to start after a moment, and that are to end by one.
+EXPIRING: Final = f"status = '{INITIAL}' AND attempt = 0 AND expires_at IS NOT NULL"
+ENDING: Final = f"status = '{INITIAL}' AND deadline_at IS NOT NULL"
 #: Jobs whose urgency grows while they wait.
 AGING: Final = f"status = '{INITIAL}' AND next_age_at IS NOT NULL"
 

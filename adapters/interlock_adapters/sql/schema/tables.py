@@ -14,6 +14,7 @@ from interlock_adapters.sql.schema.column_types import JsonText, UtcDateTime
 from interlock_adapters.sql.schema.held import (
     AGING,
     DUE,
+    EXPIRING,
     OPEN_INDEXES,
     ORDER,
     PARKED,
@@ -103,7 +104,7 @@ class JobRow(Base, table=True):
         partial_index(
             "ix_interlock_job_expiry",
             "expires_at",
-            where=f"status = '{INITIAL}' AND expires_at IS NOT NULL",
+            where=EXPIRING,
         ),
         partial_index(
             "ix_interlock_job_deadline",

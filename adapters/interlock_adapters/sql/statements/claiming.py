@@ -30,8 +30,8 @@ from interlock_adapters.sql.schema.row_rules import RUNNING
 BARRIER: Final = 7_305_103  # held shared by claims: who changes a limit waits for them
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 _ROW: Final = (
-    "id, name, queue, urgency, run_at, expires_at, deadline_at, keys, when_full,"
-    " fair_key, turn"
+    "id, name, queue, urgency, attempt, run_at, expires_at, deadline_at, keys,"
+    " when_full, fair_key, turn"
 )
 _BEST: Final = f"ORDER BY {', '.join(ORDER)}"
 #: A claim's statements must stay on their indexes, with statistics or without. A
@@ -128,7 +128,8 @@ WITH candidate AS MATERIALIZED ({jobs}),
 limited (key) AS MATERIALIZED ({limited})
 SELECT 'job' AS kind, id, name, queue, urgency,
   CASE WHEN run_at > :now THEN 1 ELSE 0 END AS early,
-  CASE WHEN expires_at < :now THEN 1 WHEN deadline_at < :now THEN 2 ELSE 0 END AS late,
+  CASE WHEN attempt = 0 AND expires_at < :now THEN 1
+    WHEN deadline_at < :now THEN 2 ELSE 0 END AS late,
   CAST(keys AS TEXT), when_full, fair_key, turn FROM candidate
 UNION ALL SELECT 'paused', name, {none} FROM interlock_queue
   WHERE paused AND name IN (SELECT queue FROM candidate)

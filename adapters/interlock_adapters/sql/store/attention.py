@@ -6,12 +6,18 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from interlock.core.lifecycle import INITIAL
 from interlock.core.records import Needs
 from interlock.core.uniqueness import SPARED
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.schema.held import AGING, DUE, PARKED, is_open
+from interlock_adapters.sql.schema.held import (
+    AGING,
+    DUE,
+    ENDING,
+    EXPIRING,
+    PARKED,
+    is_open,
+)
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.schedules import stoppable
@@ -33,12 +39,11 @@ def _query(flavor: Flavor) -> sa.TextualSelect:
 
     spared = ":spared" if flavor.now is None else f"{now} - {_SPARED}"
     by_next = flavor.by_index("ix_interlock_schedule_next")
-    late = f"status = '{INITIAL}' AND {{0}} IS NOT NULL AND {{0}} < {now}"
     query = sa.text(f"""
 SELECT {any_of("open", is_open("open"))} AS has_open,
   {any_of("running", f"status = '{RUNNING}' AND NOT kill_unconfirmed")} AS has_running,
-  {any_of("expiry", late.format("expires_at"))} AS has_expired,
-  {any_of("deadline", late.format("deadline_at"))} AS has_overdue,
+  {any_of("expiry", f"{EXPIRING} AND expires_at < {now}")} AS has_expired,
+  {any_of("deadline", f"{ENDING} AND deadline_at < {now}")} AS has_overdue,
   {any_of("held", PARKED)} AS has_parked,
   (SELECT min(run_at) FROM interlock_job {flavor.by_index("ix_interlock_job_due")}
    WHERE {DUE}) AS due,

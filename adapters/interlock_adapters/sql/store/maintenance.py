@@ -17,7 +17,7 @@ from interlock.ports.store import PRUNE_BATCH, PURGE_BATCH
 from interlock_adapters.sql.schema import guard_sql, tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.schema.held import AGING, DUE, PARKED
+from interlock_adapters.sql.schema.held import AGING, DUE, ENDING, EXPIRING, PARKED
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
@@ -81,10 +81,12 @@ class Maintenance:
         """See `JobStore.overdue`."""
         moment = self._db.flavor.moment(":now")
         found: list[sa.RowMapping] = []
-        for column, index in (("expires_at", "expiry"), ("deadline_at", "deadline")):
+        for which, column, index in (
+            (EXPIRING, "expires_at", "expiry"),
+            (ENDING, "deadline_at", "deadline"),
+        ):
             query = self._jobs(
-                f"status = '{INITIAL}' AND {column} IS NOT NULL"
-                f" AND {column} < {moment} LIMIT :limit",
+                f"{which} AND {column} < {moment} LIMIT :limit",
                 by=f"ix_interlock_job_{index}",
             )
             found += self._rows_at(query, now, limit=limit)

@@ -31,7 +31,7 @@ FROZEN = {
         "2f5edb39b56be028074a2307927dac3982871630497b00948ab4e8c03dee16cd"
     ),
     "0007_work_that_waits.py": (
-        "0332f77e2c65dfe9739d3baba408af0422e1bafb8dc9d806252219a8d12feda1"
+        "1ea58f4847836f54d933399ccd8842e37f4a610c335d0d3d9d0f06a39ca0540d"
     ),
 }
 

@@ -165,6 +165,9 @@ def _add_deadlines_and_unique_keys() -> None:
     op.add_column(
         "interlock_job", sa.Column("stalled_after_s", sa.Float(), nullable=True)
     )
+    op.execute("DROP INDEX ix_interlock_job_expiry")
+    first = "status = 'PENDING' AND attempt = 0 AND expires_at IS NOT NULL"
+    _index("expiry", "expires_at", first)
     _index("deadline", "deadline_at", "status = 'PENDING' AND deadline_at IS NOT NULL")
     op.create_table(
         "interlock_unique",
