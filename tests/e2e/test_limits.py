@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 import postgres
-from interlock import Engine, IllegalTransition, JobStatus, LimitReached, Reason
+from interlock import (
+    Engine,
+    IllegalTransition,
+    InvalidOption,
+    JobStatus,
+    LimitReached,
+    Reason,
+    Schedule,
+    ScheduleNotFound,
+)
 from pace import deadline
 
 from . import limited_jobs as jobs
@@ -136,3 +145,19 @@ def test_a_worker_keeps_as_many_ended_jobs_as_it_is_told(engine: Engine) -> None
         until(lambda: engine.counts()[S] == 9)
     with engine.worker(concurrency=1):
         until(lambda: engine.counts()[S] == 3)
+
+
+def test_a_schedule_that_is_held_is_paused(engine: Engine) -> None:
+    engine.schedules.create(
+        "s", jobs.short, {"number": 1}, schedule=Schedule(every="1h")
+    )
+    engine.hold("schedule:s", by="anna", reason="holidays")
+    assert engine.schedules.get("s").paused
+    edit = engine.schedules.edits("s")[-1]
+    assert (edit.actor, edit.reason) == ("anna", "holidays")
+    engine.release_hold("schedule:s", by="bob")
+    assert not engine.schedules.get("s").paused
+    with pytest.raises(ScheduleNotFound):
+        engine.hold("schedule:nobody")
+    with pytest.raises(InvalidOption, match="no end for a schedule"):
+        engine.hold("schedule:s", until=datetime.now(UTC) + timedelta(hours=1))

@@ -60,6 +60,7 @@ class Engine(Bulk):
         self.limits = Limits(store)
         #: Jobs that workers submit by the clock.
         self.schedules = Schedules(store, self._named, self._submit_one)
+        self._schedules = self.schedules
         self._url: str | None = None  # that other processes can open it by
 
     @classmethod

@@ -17,6 +17,7 @@ from interlock.ports.store import JobStore
 
 JOB: Final = "job:"
 _KINDS: Final = ("name:", "queue:", "key:")
+_SCHEDULE: Final = "schedule:"
 _MAX_TARGET: Final = 300
 
 
@@ -88,6 +89,20 @@ def _hidden(hold: Hold, get: Callable[[str], Job]) -> Hold:
     return replace(hold, reason=Redaction(job).text(hold.reason or ""))
 
 
+def schedule_of(target: object, until: datetime | None = None) -> str | None:
+    """Return the name of the schedule that a target is, None if it is another one.
+
+    Raises:
+        InvalidOption: it is one, and there is an end.
+    """
+    if not isinstance(target, str) or not target.startswith(_SCHEDULE):
+        return None
+    if until is not None:
+        allowed = "no end for a schedule: it is paused until `release_hold`"
+        raise InvalidOption("until", until, allowed)
+    return target.removeprefix(_SCHEDULE)
+
+
 def check_target(target: object) -> None:
     """Check the target of a hold. Raises InvalidOption."""
     fits = isinstance(target, str) and target.isprintable()
@@ -96,5 +111,5 @@ def check_target(target: object) -> None:
         str(target).startswith(kind) and len(kind) < len(str(target)) <= _MAX_TARGET
         for kind in kinds
     ):
-        allowed = '"job:ID", "name:N", "queue:Q" or "key:K"'
+        allowed = '"job:ID", "name:N", "queue:Q", "key:K" or "schedule:S"'
         raise InvalidOption("target", target, allowed)

@@ -10,6 +10,7 @@ from interlock.api import cursors, explain, holds
 from interlock.api.cancel import refuse_changed
 from interlock.api.idempotency import IdempotentRequest, once
 from interlock.api.limits import Limits
+from interlock.api.schedules import Schedules
 from interlock.core.bounds import age, check_whole
 from interlock.core.errors import InvalidOption
 from interlock.core.guards import undeletable
@@ -40,6 +41,7 @@ class Operations:
 
     _store: JobStore
     _clock: Clock
+    _schedules: Schedules
 
     def get(self, job_id: str) -> Job:
         """Return the job as it stands. Raises JobNotFound."""
@@ -193,20 +195,26 @@ class Operations:
     ) -> None:
         """Hold a job, or all jobs of a name, a queue or a key: they do not start.
 
-        Jobs that run go on.
+        Jobs that run go on. A schedule that is held is paused: `schedules.pause`.
 
         Args:
-            target: "job:ID", "name:N", "queue:Q" or "key:K" (the key of a `Limit`).
+            target: "job:ID", "name:N", "queue:Q", "key:K" (the key of a `Limit`) or
+                "schedule:S".
             by: who holds it.
             reason: why; both are kept and shown.
             until: when it is released by itself; None: by `release_hold`.
 
         Raises:
-            JobNotFound: no job has this id.
+            JobNotFound, ScheduleNotFound: there is none.
             IllegalTransition: the job is not waiting, or is held already.
             InvalidOption: the target is held already, or a value is out of its range.
                 Nothing was changed.
         """
+        schedule = holds.schedule_of(target, until)
+        if schedule is not None:
+            check_words(by=by, reason=reason)
+            self._schedules.pause(schedule, by=by, reason=reason)
+            return
         holds.hold(self._store, self._clock, target, by=by, reason=reason, until=until)
 
     def release_hold(self, target: str, *, by: str | None = None) -> None:
@@ -215,6 +223,11 @@ class Operations:
         Raises:
             JobNotFound, IllegalTransition, InvalidOption: nobody holds it.
         """
+        schedule = holds.schedule_of(target)
+        if schedule is not None:
+            check_words(by=by)
+            self._schedules.resume(schedule, by=by)
+            return
         holds.release(self._store, self._clock, target, by=by)
 
     def holds(self) -> list[Hold]:
