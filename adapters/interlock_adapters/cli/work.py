@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from interlock.core.errors import InvalidOption
 from interlock.worker.settings import WorkerSettings
 from interlock_adapters.cli import context, logs
 from interlock_adapters.cli.context import Database, err
@@ -37,7 +38,10 @@ def worker(
     ] = 30.0,
     queues: Annotated[
         str | None,
-        typer.Option(help="Run only jobs of these queues, separated by commas"),
+        typer.Option(
+            help="Run only jobs of these queues, separated by commas; with weights: "
+            "fast=3,slow=1"
+        ),
     ] = None,
     shutdown_grace: Annotated[
         float, typer.Option(help="Seconds to let running jobs finish at shutdown")
@@ -69,7 +73,7 @@ def worker(
         settings = WorkerSettings(
             **options,
             lease=lease,
-            queues=frozenset(queues.split(",")) if queues else None,
+            queues=_queues(queues),
             shutdown_grace=shutdown_grace,
             privileges=privileges,
         )
@@ -83,6 +87,23 @@ def worker(
         kind = running.containment
         err.print(f"worker {running.id} ({kind}) runs {settings.concurrency} at once")
         running.run()
+
+
+def _queues(text: str | None) -> frozenset[str] | dict[str, int] | None:
+    """Return the queues that `--queues` names, and their weights if it gives any.
+
+    Raises:
+        InvalidOption: only some have a weight, or it is none.
+    """
+    if not text:
+        return None
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    if all(not separator for _, separator, _ in pairs):
+        return frozenset(name for _, _, name in pairs)
+    if not all(name and weight.isdecimal() for name, _, weight in pairs):
+        allowed = "names alone (a,b), or each with a weight (a=3,b=1)"
+        raise InvalidOption("--queues", text, allowed)
+    return {name: int(weight) for name, _, weight in pairs}
 
 
 def without_database(arguments: Sequence[str]) -> list[str]:

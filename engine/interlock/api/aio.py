@@ -403,7 +403,7 @@ class AsyncEngine:
         *,
         concurrency: int | None = None,
         lease: float = 30.0,
-        queues: Iterable[str] | None = None,
+        queues: Iterable[str] | Mapping[str, int] | None = None,
         shutdown_grace: float = 5.0,
         containment: str = "auto",
     ) -> AsyncIterator[Worker]:

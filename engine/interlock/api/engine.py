@@ -334,7 +334,7 @@ class Engine(Bulk):
         *,
         concurrency: int | None = None,
         lease: float = 30.0,
-        queues: Iterable[str] | None = None,
+        queues: Iterable[str] | Mapping[str, int] | None = None,
         shutdown_grace: float = 5.0,
         containment: str = "auto",
     ) -> Iterator[Worker]:
@@ -352,7 +352,7 @@ class Engine(Bulk):
         settings = WorkerSettings(
             **concurrency_option,
             lease=lease,
-            queues=None if queues is None else frozenset(queues),
+            queues=_queues(queues),
             shutdown_grace=shutdown_grace,
         )
         worker = self.new_worker(settings=settings, containment=containment)
@@ -388,6 +388,14 @@ class Engine(Bulk):
 
     def __exit__(self, *_raised: object) -> None:
         self.close()
+
+
+def _queues(
+    queues: Iterable[str] | Mapping[str, int] | None,
+) -> frozenset[str] | Mapping[str, int] | None:
+    return (
+        queues if queues is None or isinstance(queues, Mapping) else frozenset(queues)
+    )
 
 
 def submit_child(

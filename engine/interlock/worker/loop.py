@@ -28,6 +28,7 @@ from interlock.worker.attempts import Attempts
 from interlock.worker.duties import Duty
 from interlock.worker.fit import Fit
 from interlock.worker.launching import launch
+from interlock.worker.queue_turns import QueueTurns
 from interlock.worker.reaper import Reaper
 from interlock.worker.registration import Registration, new_worker_id
 from interlock.worker.requests import Answer, answer_some, refuse
@@ -117,6 +118,8 @@ class Worker:
             is_needed=lambda: self._retention.is_needed,
         )
         self._has_fired = False  # a schedule, since it began
+        weights = settings.queue_weights
+        self._queue_turns = QueueTurns(weights) if weights else None
         self._reopened_until = ""  # what the store returned last
         self._duties = (  # in the order of a turn
             Duty(
@@ -450,6 +453,25 @@ class Worker:
         self._attend(now, needs)
 
     def _claim(self, limit: int, now: datetime) -> list[Job]:
+        """Claim jobs: with weights first each queue's share, then whatever is there."""
+        names, turns = self._settings.queue_names, self._queue_turns
+        if turns is None:
+            return self._claim_of(names, limit, now)
+        claimed = list[Job]()
+        with self._store.together():  # all of it, or nothing
+            for queue, share in turns.shares(limit).items():
+                some = self._claim_of(frozenset({queue}), share, now)
+                if len(some) < share:
+                    turns.had_nothing(queue)
+                claimed += some
+            if len(claimed) < limit:
+                claimed += self._claim_of(names, limit - len(claimed), now)
+        turns.started(job.queue for job in claimed)
+        return claimed
+
+    def _claim_of(
+        self, queues: frozenset[str] | None, limit: int, now: datetime
+    ) -> list[Job]:
         return self._store.claim(
             ClaimRequest(
                 worker_id=self.id,
@@ -457,7 +479,7 @@ class Worker:
                 limit=limit,
                 lease=timedelta(seconds=self._settings.lease),
                 now=now,
-                queues=self._settings.queues,
+                queues=queues,
                 without=self._fit.passed_over,
                 fits=self._fit.fits,
             )

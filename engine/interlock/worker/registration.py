@@ -58,7 +58,7 @@ class Registration:
 
     def beat(self) -> None:
         """Tell that the worker is alive, and what has changed."""
-        queues = self._settings.queues
+        queues = self._settings.queue_names
         trouble = self._runner.trouble
         self._store.see_worker(
             WorkerInfo(
