@@ -25,7 +25,8 @@ _GRANTS: Final = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON "
     + ", ".join(name for name in TABLES if name != lifecycle.name),
     f"GRANT SELECT ON {lifecycle.name}, {VERSION_TABLE}",
-    "GRANT USAGE ON SEQUENCE interlock_rejection_id_seq, interlock_log_seq_seq",
+    "GRANT USAGE ON SEQUENCE interlock_rejection_id_seq, interlock_log_seq_seq,"
+    " interlock_hold_id_seq",
 )
 #: Roles that may use the tables; new tables have no grants.
 _GRANTED: Final = sa.text(
