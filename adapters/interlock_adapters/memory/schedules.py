@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from interlock.core.errors import DuplicateJob, ScheduleNotFound
+from interlock.core.errors import InterlockError, ScheduleNotFound
 from interlock.core.job import Job
 from interlock.core.ticks import (
     ScheduleEdit,
@@ -13,6 +13,7 @@ from interlock.core.ticks import (
     cancellation,
     fired,
     plan,
+    refused,
 )
 from interlock.ports.schedules import TICKS_BATCH
 from interlock.ports.store import JobLifecycle
@@ -102,12 +103,12 @@ class Schedules:
         for new in decided.fired:
             if (info.name, new.scheduled_for) in self._records.ticks:
                 continue  # the clock was set back
-            holder = None
+            tick = fired(info, new)
             try:
                 self._jobs.add([new])
-            except DuplicateJob as error:
-                holder = error.job_id
-            self._keep([fired(info, new, holder=holder)])
+            except InterlockError as error:
+                tick = refused(info, new, error)
+            self._keep([tick])
         self._jobs.commit([cancellation(info, j, now=now) for j in decided.canceled])
         self._records.schedules[info.name] = decided.after
 

@@ -220,7 +220,8 @@ def _by_the_clock(expression: str, zone: tzinfo, after: datetime) -> Iterator[da
             yield tick
         else:  # no day of the next fifty years fits
             return
-        start = end - _SECOND  # a tick may be at the very end
+        # A tick may be at the very end; none is long before what the calendar shows.
+        start = max(end, tick - 2 * _DAY) - _SECOND
 
 
 def _stretch(zone: tzinfo, start: datetime) -> tuple[timedelta, datetime]:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from interlock.core.errors import DuplicateJob, InterlockError
 from interlock.core.fields import readers
 from interlock.core.ids import new_id
 from interlock.core.job import Job, Move, NewJob
@@ -271,24 +272,26 @@ def job_of(
     )
 
 
-def fired(info: ScheduleInfo, job: NewJob, *, holder: str | None = None) -> Tick:
-    """Return the tick of a job that was submitted.
-
-    `holder` is the job that has its unique key, if it was not.
-    """
-    assert job.scheduled_for is not None  # noqa: S101  (the job of a tick)
-    if holder is None:
-        outcome, why = TickOutcome.FIRED, None
-    else:
-        outcome = TickOutcome.SKIPPED
-        why = f"duplicate: the unique key belongs to job {holder}"
+def fired(info: ScheduleInfo, job: NewJob) -> Tick:
+    """Return the tick of a job that is submitted."""
     return _tick(
         info,
-        job.scheduled_for,
-        outcome,
+        job.scheduled_for or job.run_at,
+        TickOutcome.FIRED,
         job.created_at,
-        why,
-        job_id=holder or job.id,
+        None,
+        job_id=job.id,
+    )
+
+
+def refused(info: ScheduleInfo, job: NewJob, error: InterlockError) -> Tick:
+    """Return the tick of a job that was refused, such as for its unique key."""
+    holder, why = None, str(error)
+    if isinstance(error, DuplicateJob):
+        holder = error.job_id
+        why = f"duplicate: the unique key belongs to job {holder}"
+    return replace(
+        fired(info, job), outcome=TickOutcome.SKIPPED, why=why, job_id=holder
     )
 
 

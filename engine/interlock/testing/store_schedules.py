@@ -358,6 +358,15 @@ class SchedulesContract:
         fire(scene)
         assert outcomes(scene)[-1][1] is FIRED
 
+    def test_one_of_two_schedules_takes_their_unique_key(self, scene: Scenario) -> None:
+        for name in ("a", "b"):
+            stored(scene, name, options={"unique_key": "u"})
+        scene.clock.advance(60)
+        fire(scene)
+        found = {outcomes(scene, name)[0][1] for name in ("a", "b")}
+        assert found == {FIRED, SKIPPED}
+        assert scene.store.counts()[JobStatus.PENDING] == 1
+
     def test_old_ticks_are_forgotten_but_the_newest_stay(self, scene: Scenario) -> None:
         stored(scene, catchup="all")
         scene.clock.advance(600)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import zoneinfo
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import count
 from typing import Any
 
 import pytest
 
 from interlock import InvalidOption, Schedule
+from interlock.core import schedule as schedules
 from pace import THOROUGH
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -226,6 +228,30 @@ def test_the_last_tick_of_a_long_time_is_found_from_its_end() -> None:
     since = datetime(2024, 2, 29, tzinfo=UTC)
     until = datetime(2028, 2, 28, tzinfo=UTC)
     assert leap.last_tick(since=since, until=until, anchor=since) == since
+
+
+def test_long_times_without_a_tick_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A Monday that is a 29th of February comes each 28 years."""
+    walked = count()
+    stretch = schedules._stretch
+
+    def counted(zone: tzinfo, start: datetime) -> tuple[timedelta, datetime]:
+        next(walked)
+        return stretch(zone, start)
+
+    monkeypatch.setattr(schedules, "_stretch", counted)
+    rare = Schedule(cron="*/30 0 * 2 MON#5", timezone="Europe/Berlin")
+    found = [tick.isoformat() for tick in rare.upcoming(5, after=START)]
+    assert found == [
+        "2044-02-29T00:00:00+01:00",
+        "2044-02-29T00:30:00+01:00",
+        "2072-02-29T00:00:00+01:00",
+        "2072-02-29T00:30:00+01:00",
+        "2112-02-29T00:00:00+01:00",
+    ]
+    assert next(walked) < 20
 
 
 def test_the_calendar_ends_and_so_do_the_ticks() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from interlock.core.errors import DuplicateJob, ScheduleNotFound, StoreUnavailable
+from interlock.core.errors import InterlockError, ScheduleNotFound, StoreUnavailable
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.ticks import (
     MOST_FIRED,
@@ -25,6 +25,7 @@ from interlock.core.ticks import (
     cancellation,
     fired,
     plan,
+    refused,
 )
 from interlock.ports.schedules import TICKS_BATCH
 from interlock_adapters.sql.schema.column_types import UtcDateTime
@@ -246,16 +247,30 @@ class Schedules:
         def add(jobs: list[NewJob]) -> None:
             inserts.add(connection, jobs, self._db.flavor, now=now)
 
-        add([new for _, new in own if new.unique_key is None])
-        for info, new in own:
-            if new.unique_key is None:
-                continue
-            try:
-                add([new])
-            except DuplicateJob as error:
-                skipped = _values(fired(info, new, holder=error.job_id))
-                which = [tick.c[key] == skipped[key] for key in ("schedule", "due_at")]
-                connection.execute(sa.update(tick).where(*which).values(skipped))
+        try:
+            add([new for _, new in own])
+        except StoreUnavailable:
+            raise
+        except InterlockError:  # of one: nothing is written yet
+            for info, new in own:
+                self._submit_one(connection, info, new, add)
+
+    def _submit_one(
+        self,
+        connection: sa.Connection,
+        info: ScheduleInfo,
+        new: NewJob,
+        add: Callable[[list[NewJob]], object],
+    ) -> None:
+        """Submit a job, or note why it was refused."""
+        try:
+            add([new])
+        except StoreUnavailable:
+            raise
+        except InterlockError as error:
+            skipped = _values(refused(info, new, error))
+            which = [tick.c[key] == skipped[key] for key in ("schedule", "due_at")]
+            connection.execute(sa.update(tick).where(*which).values(skipped))
 
     def _keep(self, connection: sa.Connection, ticks: Sequence[Tick]) -> None:
         """Store ticks; what is known of one already stays."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from interlock import JobStatus, StoreUnavailable
+from interlock import InterlockError, JobStatus, StoreUnavailable, TickOutcome
+from interlock.core.job import NewJob
 from interlock.testing.scenario import Scenario
 from interlock.testing.store_schedules import fire, jobs_of, stored
 from interlock_adapters.sql.schema.tables import schedule
+from interlock_adapters.sql.store import inserts
 from interlock_adapters.sql.store.store import SqlStore
 from pace import deadline
 
@@ -28,6 +31,28 @@ def test_one_transaction_does_not_do_everything(scene: Scenario) -> None:
     assert scene.store.counts()[JobStatus.PENDING] == 120
     fire(scene)
     assert scene.store.counts()[JobStatus.PENDING] == 240
+
+
+def test_a_job_that_is_refused_skips_its_own_tick_alone(
+    scene: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the reason: a schedule may not keep the others from their ticks."""
+    for name in ("a", "b", "c"):
+        stored(scene, name)
+    add = inserts.add
+
+    def refusing(connection: Any, jobs: list[NewJob], *args: Any, **facts: Any) -> Any:
+        if any(job.schedule == "b" for job in jobs):
+            raise InterlockError("no room for b")
+        return add(connection, jobs, *args, **facts)
+
+    monkeypatch.setattr(inserts, "add", refusing)
+    scene.clock.advance(60)
+    fire(scene)
+    assert [len(jobs_of(scene, name)) for name in ("a", "b", "c")] == [1, 0, 1]
+    (tick,) = scene.store.schedules.ticks("b", limit=9)
+    assert (tick.outcome, tick.why) == (TickOutcome.SKIPPED, "no room for b")
+    assert tick.job_id is None
 
 
 def test_who_waits_is_woken_by_an_edit(scene: Scenario) -> None:
