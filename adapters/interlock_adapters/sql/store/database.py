@@ -244,8 +244,14 @@ class Database:
     def upsert(
         self, table: sa.Table, key: dict[str, object], values: dict[str, object]
     ) -> None:
-        """Insert or change a row in one statement: somebody else may insert it too."""
+        """Insert or change a row in one transaction."""
+        made = self.put(table, key, values)
+        self.repeated(lambda connection: connection.execute(made))
+
+    def put(
+        self, table: sa.Table, key: Mapping[str, object], values: Mapping[str, object]
+    ) -> sa.Insert:
+        """Return what inserts or changes a row: somebody else may insert it too."""
         insert = postgresql.insert if self.flavor.is_postgres else sqlite.insert
         new = insert(table).values({**key, **values})
-        made = new.on_conflict_do_update(index_elements=list(key), set_=values)
-        self.repeated(lambda connection: connection.execute(made))
+        return new.on_conflict_do_update(index_elements=list(key), set_=values)

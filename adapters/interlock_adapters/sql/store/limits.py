@@ -59,11 +59,12 @@ class Limits:
             changed = change(row)
             if changed == (None if row is None else dict(row)):
                 return False
-            connection.execute(sa.delete(tables.limit).where(_LIMIT.key == key))
-            if changed is not None:
-                values = {**changed, "key": key}
-                connection.execute(sa.insert(tables.limit).values(values))
-                if values["max_running"] is not None:
+            if changed is None:
+                connection.execute(sa.delete(tables.limit).where(_LIMIT.key == key))
+            else:
+                put = self._db.put(tables.limit, {"key": key}, changed)
+                connection.execute(put)
+                if changed["max_running"] is not None:
                     _give_slots(connection, key, flavor)
             now = self._db.present(connection)
             rooms = reopening.rooms_of(connection, causes, flavor, now)
