@@ -1,4 +1,4 @@
-"""The blocks of the page about limits run, and print what it says."""
+"""The blocks of the pages about limits, turns and retention print what they say."""
 
 from __future__ import annotations
 
@@ -11,13 +11,23 @@ import pytest
 
 from pace import deadline
 
-PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, flags=re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {
+    name: (DOCS / name).read_text()
+    for name in ("limits.md", "fairness.md", "retention.md")
+}
+BLOCKS = [
+    (name, code, printed)
+    for name, page in PAGES.items()
+    for code, printed in re.findall(
+        r"```python\n(.*?)```\n\n```text\n(.*?)```", page, flags=re.DOTALL
+    )
+]
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_a_block_prints_what_the_page_says(tmp_path: Path, number: int) -> None:
-    code, printed = BLOCKS[number]
+    _, code, printed = BLOCKS[number]
     (tmp_path / "shop.py").write_text(code)
     done = subprocess.run(
         [sys.executable, "shop.py"],
@@ -30,10 +40,12 @@ def test_a_block_prints_what_the_page_says(tmp_path: Path, number: int) -> None:
     assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
 
 
-def test_every_block_has_its_output() -> None:
-    assert len(BLOCKS) == PAGE.count("```python\n") == PAGE.count("```text\n")
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_has_its_output(name: str) -> None:
+    many = sum(page == name for page, _, _ in BLOCKS)
+    assert many == PAGES[name].count("```python\n") == PAGES[name].count("```text\n")
 
 
 def test_the_client_of_a_limited_api_has_fifteen_lines_at_most() -> None:
-    code, _ = BLOCKS[0]
+    _, code, _ = BLOCKS[0]
     assert sum(bool(line.strip()) for line in code.splitlines()) <= 15
