@@ -102,7 +102,7 @@ class _Claim:
                 heads = self._heads(likely, facts)
                 heads = fairness.rank(self._connection, heads, self._flavor)
                 likely = _plan(heads, facts)
-                window = [*{*window, *heads}]
+                window = [*{job.id: job for job in (*window, *heads)}.values()]
             started = self._start(likely, facts)
             # `_start` took its slots out of `facts`: what finds none left is parked.
             ids = {job.id for job in started}
