@@ -124,8 +124,8 @@ def _never(jobs: Iterable[Job], course: Course) -> Iterator[Never]:
     found: dict[tuple[str, str], list[str]] = {}
     for job in jobs:
         if job.id in course.dropped:
-            why = f"A limit is full, and its when_full is {job.when_full!r}."
-            found.setdefault((job.name, "full"), []).append(why)
+            dropped = f"A limit is full, and its when_full is {job.when_full!r}."
+            found.setdefault((job.name, "full"), []).append(dropped)
         elif job.id in course.waits:
             explanation = course.waits[job.id]
             cause = explanation.reasons[0].cause
@@ -154,10 +154,8 @@ def _assumptions(start: Snapshot) -> Iterator[str]:
     if start.schedules:
         yield f"{_many(start.schedules, 'schedule')} left out: no tick submits a job."
     if start.left_out:
-        yield (
-            f"{_many(start.left_out, 'job')} left out: only the {snapshot.MOST_JOBS} newest "
-            "are looked at. All take longer."
-        )
+        many, most = _many(start.left_out, "job"), snapshot.MOST_JOBS
+        yield f"{many} left out, the oldest: at most {most} are read. Expect a later end."
 
 
 def _print(found: Forecast) -> None:
@@ -166,10 +164,8 @@ def _print(found: Forecast) -> None:
         out.print(_names(found))
     if found.never:
         out.print(f"Not started within {_DAYS} days:")
-        table = Table("name", "jobs", "why")
-        for each in found.never:
-            table.add_row(each.name, str(each.jobs), Text(each.why))
-        out.print(table)
+    for each in found.never:  # no table: commands are to be copied
+        out.print(f"- {_many(each.jobs, 'job')} {each.name}: {each.why}", markup=False)
     for sentence in found.assumptions if found.names else ():
         out.print(f"- {sentence}", markup=False)
 
@@ -177,7 +173,8 @@ def _print(found: Forecast) -> None:
 def _headline(found: Forecast) -> str:
     if not found.names:
         return "The queue is empty now."
-    who = f"with {_many(found.workers, 'worker')} for {_many(found.places, 'job')} at once"
+    workers, places = _many(found.workers, "worker"), _many(found.places, "job")
+    who = f"with {workers} for {places} at once"
     if not found.workers:
         who = (
             "because no worker is running. Start one: interlock worker MODULE. Or "
@@ -223,7 +220,8 @@ def span(seconds: float) -> str:
     """Return a time in its two largest units."""
     if seconds < _SHORT_S:
         return f"{seconds:.1f} s"
-    left, parts = round(seconds), []
+    left = round(seconds)
+    parts: list[tuple[int, str]] = []
     for size, unit in _UNITS:
         many, left = divmod(left, size)
         if many or parts:

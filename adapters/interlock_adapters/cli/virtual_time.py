@@ -248,7 +248,7 @@ class _Run:
                 return found
 
     def _explained(self, waiting: Iterable[Job]) -> dict[str, Explanation]:
-        """Return why jobs wait, as the engine explains it; equal ones are asked once."""
+        """Return why jobs wait, as the engine explains it; once for equal ones."""
         now = self._clock.now()
         for worker in self._workers.values():
             self._store.see_worker(replace(worker.info, seen_at=now))
@@ -280,10 +280,15 @@ def _copied(job: Job) -> NewJob:
 
 def _unconditional(job: Job) -> NewJob:
     """Return a job that runs already: nothing keeps it from its start."""
-    values = {"expires_at": None, "deadline_at": None, "when_full": None}
-    started_at = job.started_at or job.created_at
-    run_at = min(job.run_at, started_at)
-    return replace(_copied(job), **values, fair_key=None, aging_s=None, run_at=run_at)
+    return replace(
+        _copied(job),
+        run_at=min(job.run_at, job.started_at or job.created_at),
+        expires_at=None,
+        deadline_at=None,
+        when_full=None,
+        fair_key=None,
+        aging_s=None,
+    )
 
 
 def _end_of(job: Job, now: datetime) -> Move:
