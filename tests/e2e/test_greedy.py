@@ -28,6 +28,7 @@ ENGINES_OWN = set(Reason) - {
     Reason.EXIT_CODE,
     Reason.OUT_OF_MEMORY,
     Reason.BAD_RESULT,
+    Reason.SNOOZED,
 }
 
 

@@ -7,6 +7,7 @@ import typer
 import interlock
 from interlock_adapters.cli import (
     bulk,
+    forecast,
     jobs,
     limits,
     operate,
@@ -47,7 +48,7 @@ def _options(
     """Take the options that stand before a command."""
 
 
-for module in (work, serve, jobs, bulk, schedules, operate, limits, top):
+for module in (work, serve, jobs, bulk, schedules, operate, limits, forecast, top):
     module.register(app)
 
 

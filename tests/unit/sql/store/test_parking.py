@@ -85,6 +85,17 @@ def test_a_cancel_of_the_job_that_was_opened_opens_the_next(scene: Scenario) -> 
     assert [job.id for job in scene.claim("f")] == ["j3"]
 
 
+def test_a_claim_takes_jobs_from_behind_a_long_queue_of_a_limit(
+    scene: Scenario,
+) -> None:
+    """Its first look is full, and finds fewer jobs than the claim may start."""
+    scene.store.set_limit("name:f", 2)
+    _add(scene, 80, name="f")
+    _add(scene, 1, name="g")
+    claimed = scene.claim("f", "g", limit=3)
+    assert [job.name for job in claimed] == ["f", "f", "g"]
+
+
 def test_what_came_too_late_waits_for_the_reaper_alone(scene: Scenario) -> None:
     soon = scene.clock.now() + timedelta(seconds=1)
     _add(scene, 2, name="f", expires_at=soon)
