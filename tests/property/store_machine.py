@@ -246,7 +246,7 @@ class StoreMachine(RuleBasedStateMachine):
         changes: dict[str, Any] = {}
         if event is Event.STOP:
             changes = {"stop_cause": f["stop_cause"]}
-        elif row_of(event).target is INITIAL:
+        elif row_of(event).target is INITIAL and not row_of(event).is_internal:
             changes = {"run_at": run_at}
         self.change(job, event, **changes)
         if after.is_terminal:

@@ -50,14 +50,14 @@ def test_weights_are_checked() -> None:
 
 def test_a_worker_starts_by_weights(tmp_path: Path) -> None:
     from e2e import sample_jobs as jobs  # noqa: PLC0415  (registers its jobs)
+    from e2e.processes import until  # noqa: PLC0415  (the same)
 
     with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine:
         for queue in "ab":
             for number in range(20):
                 engine.submit(jobs.add.options(queue=queue), number)
         with engine.worker(concurrency=1, queues={"a": 3, "b": 1}):
-            while engine.counts()[JobStatus.PENDING]:
-                pass
+            until(lambda: not engine.counts()[JobStatus.PENDING])
         ended = sorted(
             engine.search(limit=100).items, key=lambda job: job.started_at or job.run_at
         )
