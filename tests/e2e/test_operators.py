@@ -1,4 +1,4 @@
-"""What operators look at: `interlock top`, and a log that machines can read."""
+"""What operators look at: `interlock top`, `forecast`, a log that machines can read."""
 
 from __future__ import annotations
 
@@ -45,6 +45,34 @@ def test_top_shows_states_queues_workers_and_what_runs(
     assert "paused" in screen
     assert worker.id in screen
     assert handle.id in screen
+
+
+def test_a_forecast_knows_the_jobs_and_places_of_a_worker(
+    engine: Engine, tmp_path: Path
+) -> None:
+    command = [*PROGRAM, "forecast", "--json", "--if", "concurrency=5"]
+    with engine.worker(concurrency=3):
+        engine.submit(jobs.add, 1).result(timeout=deadline(20))
+        running = engine.submit(jobs.journal, str(tmp_path / "j"), 60)
+        until(lambda: engine.attempts(running.id))
+        engine.pause("slow")
+        engine.submit(jobs.add.options(queue="slow"), 1)
+        before = engine.history(running.id)
+        told = subprocess.run(
+            [*command, "--database", f"sqlite:///{tmp_path}/jobs.db"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+        )
+        assert engine.history(running.id) == before
+        engine.cancel(running.id, wait=deadline(20))
+    found = json.loads(told.stdout)
+    assert (found["workers"], found["places"], told.stderr) == (1, 5, "")
+    names = {each["name"]: each for each in found["names"]}
+    assert (names["t.add"]["is_guess"], names["t.add"]["never"]) == (False, 1)
+    assert (names["t.journal"]["is_guess"], names["t.journal"]["running"]) == (True, 1)
+    assert [each["cause"] for each in found["never"]] == ["paused:slow"]
 
 
 def test_a_log_in_json_names_job_attempt_and_event(

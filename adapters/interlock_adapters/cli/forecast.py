@@ -52,6 +52,7 @@ class Forecast:
     empty_at: datetime | None  # None: it does not become empty
     empty_in_s: float | None
     last_end_at: datetime | None  # of the jobs that end
+    lasting: int  # jobs that do not end within the horizon
     places: int  # jobs that the workers run at once
     workers: int
     left_out: int
@@ -86,14 +87,17 @@ def forecast(
 
 def judged(start: Snapshot, course: Course) -> Forecast:
     """Return what the course of a snapshot means."""
-    lasting = {job.id for job in start.jobs} - set(course.ends) - course.dropped
+    ended = {*course.ends, *course.lapses, *course.dropped}
+    lasting = {job.id for job in start.jobs} - ended
     last_end_at = max(course.ends.values(), default=None)
-    empty_at = None if lasting else last_end_at or start.at
+    over = max([start.at, *course.ends.values(), *course.lapses.values()])
+    empty_at = None if lasting else over
     return Forecast(
         at=start.at,
         empty_at=empty_at,
         empty_in_s=None if empty_at is None else (empty_at - start.at).total_seconds(),
         last_end_at=last_end_at,
+        lasting=len(lasting),
         places=sum(worker.concurrency for worker in start.workers),
         workers=len(start.workers),
         left_out=start.left_out,
@@ -154,8 +158,10 @@ def _assumptions(start: Snapshot) -> Iterator[str]:
     if start.schedules:
         yield f"{_many(start.schedules, 'schedule')} left out: no tick submits a job."
     if start.left_out:
-        many, most = _many(start.left_out, "job"), snapshot.MOST_JOBS
-        yield f"{many} left out, the oldest: at most {most} are read. Expect a later end."
+        yield (
+            f"{_many(start.left_out, 'job')} left out, the oldest: at most "
+            f"{snapshot.MOST_JOBS} are read. Expect a later end."
+        )
 
 
 def _print(found: Forecast) -> None:
@@ -186,10 +192,8 @@ def _headline(found: Forecast) -> str:
         return f"No job ends within {_DAYS} days, {who}."
     if not found.workers:
         return f"No job starts, {who}."
-    return (
-        f"The queue is not empty within {_DAYS} days, {who}. The last job that ends "
-        f"ends {_moment(found.last_end_at, found.at)}."
-    )
+    lasting = _many(found.lasting, "job")
+    return f"All but {lasting} end {_moment(found.last_end_at, found.at)}, {who}."
 
 
 def _many(number: int, noun: str) -> str:

@@ -5,7 +5,7 @@ event to the next.
 """
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -37,6 +37,7 @@ class Course:
     starts: Mapping[str, datetime]  # also of those that run already
     ends: Mapping[str, datetime]  # up to the horizon
     waits: Mapping[str, Explanation]  # why jobs have not started
+    lapses: Mapping[str, datetime]  # when some of these end without a start
     dropped: frozenset[str]  # ended by a full limit, without a start
 
 
@@ -99,6 +100,7 @@ class _Run:
             starts=self._starts,
             ends=self._ends,
             waits=self._explained(waiting),
+            lapses=dict(self._lapses(waiting)),
             dropped=frozenset(gone - {job.id for job in waiting}),
         )
 
@@ -135,9 +137,7 @@ class _Run:
         before = {job.id: job for job in jobs}
         for job in self._store.claim(request):
             was = before[job.id]
-            passed = was.duration or timedelta()
-            left = self._takes(job) - passed
-            self._begin(job, max(timedelta(), left))
+            self._begin(job, self._takes(job) - (was.duration or timedelta()))
             self._starts[job.id] = was.started_at or self._snapshot.at
 
     def _hold(
@@ -247,6 +247,12 @@ class _Run:
             if cursor is None:
                 return found
 
+    def _lapses(self, waiting: Iterable[Job]) -> Iterator[tuple[str, datetime]]:
+        for job in waiting:
+            moments = [at for at in (job.expires_at, job.deadline_at) if at is not None]
+            if moments and min(moments) <= self._until:
+                yield job.id, min(moments)
+
     def _explained(self, waiting: Iterable[Job]) -> dict[str, Explanation]:
         """Return why jobs wait, as the engine explains it; once for equal ones."""
         now = self._clock.now()
@@ -275,6 +281,8 @@ def _copied(job: Job) -> NewJob:
     for name in ("parent_id", "schedule", "scheduled_for"):
         values[name] = None
     values |= {"params": dict.fromkeys(job.params), "metadata": {}}
+    if job.attempt:  # what has had an attempt does not expire
+        values["expires_at"] = None
     return NewJob(**values)
 
 

@@ -138,6 +138,7 @@ def test_jobs_start_and_end_as_priorities_limits_and_places_let_them(
         "empty_at": after(busy, 20),
         "empty_in_s": 20.0,
         "last_end_at": after(busy, 20),
+        "lasting": 0,
         "places": 2,
         "workers": 2,
         "left_out": 0,
@@ -278,14 +279,16 @@ def test_what_does_not_start_is_told_with_the_reason(scene: Scenario, run: Run) 
     ]
     assert [each["never"] for each in found["names"]] == [5, 1, 1]
     assert (found["empty_at"], found["empty_in_s"]) == (None, None)
-    assert found["last_end_at"] == after(scene, 2)
+    assert (found["last_end_at"], found["lasting"]) == (after(scene, 2), 7)
     told = run(text=True)
-    assert "The queue is not empty within 30 days" in told
+    assert "All but 7 jobs end in 2.0 s, at " in told
     assert "- 2 jobs f: Waiting: queue 'off' is paused. Resume it: interlock " in told
     assert "interlock release-hold name:held" in told
 
 
-def test_what_expires_or_is_dropped_does_not_start(scene: Scenario, run: Run) -> None:
+def test_what_expires_or_is_dropped_ends_without_a_start(
+    scene: Scenario, run: Run
+) -> None:
     took(scene, "f", 2)
     took(scene, "g", 5)
     now = scene.clock.now()
@@ -302,6 +305,23 @@ def test_what_expires_or_is_dropped_does_not_start(scene: Scenario, run: Run) ->
         ("g", "expired"),
     ]
     assert times(scene, found) == {"f": (0, 2), "g": (0, 5)}
+    assert (found["empty_in_s"], found["lasting"]) == (5.0, 0)
+    scene.store.set_paused("off", paused=True)
+    waits(scene, "e", "g", queue="off", deadline_at=now + HOUR)
+    assert (run()["empty_in_s"], run()["lasting"]) == (3600.0, 0)
+
+
+def test_a_job_that_has_had_an_attempt_does_not_expire(
+    scene: Scenario, run: Run
+) -> None:
+    took(scene, "f", 10)
+    soon = scene.clock.now() + timedelta(seconds=5)
+    job = scene.running("1", name="f", queue="q", expires_at=soon)
+    later = scene.clock.now() + HOUR
+    asked = {"run_at": later, "proof": Proof.CGROUP, "reason": Reason.SNOOZED}
+    scene.apply(job, Event.SNOOZE, **asked)
+    work(scene, "f")
+    assert times(scene, run()) == {"f": (3600, 3610)}
 
 
 def test_a_job_that_replaces_another_ends_it(scene: Scenario, run: Run) -> None:
@@ -415,6 +435,7 @@ def test_a_change_of_all_names_needs_one_with_a_limit(
     scene: Scenario, run: Run
 ) -> None:
     waits(scene, "1", "f")
+    scene.store.set_limit("name:f", None, Rate(1, 10))
     assert "--if name:f=8" in run("max_running=8", code=2)
 
 
