@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,15 @@ def test_a_worker_may_keep_its_database_to_itself(engine: Engine) -> None:
     worker.stop()
     worker.run()
     assert "does not let its jobs open its database" in str(handle.result(0))
+
+
+def test_the_command_line_can_tell_a_worker_so(engine: Engine, tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker"]
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    options = ["--database", url, "--no-job-engine"]
+    with subprocess.Popen(
+        [*program, "e2e.family_jobs", *options], cwd=Path(__file__).parents[1]
+    ) as worker:
+        said = engine.submit(jobs.refused).result(deadline(30))
+        worker.terminate()
+    assert "does not let its jobs open its database" in str(said)

@@ -61,6 +61,10 @@ def worker(
             "capabilities",
         ),
     ] = False,
+    job_engine: Annotated[
+        bool,
+        typer.Option(help="Let jobs open the worker's database: current_job().engine"),
+    ] = True,
     log_format: LogOption = LogFormat.TEXT,
 ) -> None:
     """Run jobs until SIGTERM, SIGHUP or Ctrl-C. A second one stops jobs at once."""
@@ -75,6 +79,7 @@ def worker(
             lease=lease,
             queues=_queues(queues),
             shutdown_grace=shutdown_grace,
+            job_engine=job_engine,
             privileges=privileges,
         )
         sys.argv[:] = without_database(sys.argv)  # jobs get a copy
