@@ -15,7 +15,7 @@ from freezegun import freeze_time
 from typer.testing import CliRunner
 
 import interlock.jobs.codecs  # noqa: F401  (takes the real datetime before it is frozen)
-from interlock import Engine, Schedule
+from interlock import Engine, JobStatus, Schedule
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, Proof, Reason, StopCause
 from interlock.core.limits import Rate
@@ -309,6 +309,8 @@ def test_what_expires_or_is_dropped_ends_without_a_start(
     scene.store.set_paused("off", paused=True)
     waits(scene, "e", "g", queue="off", deadline_at=now + HOUR)
     assert (run()["empty_in_s"], run()["lasting"]) == (3600.0, 0)
+    waits(scene, "f", "g", queue="off", deadline_at=now + timedelta(days=31))
+    assert (run()["empty_in_s"], run()["lasting"]) == (None, 1)
 
 
 def test_a_job_that_has_had_an_attempt_does_not_expire(
@@ -399,6 +401,22 @@ def test_only_the_newest_jobs_are_looked_at(
     assert found["left_out"] == 2
     assert times(busy, found) == {"fast": (4, 8)}
     assert "2 jobs left out" in found["assumptions"][-1]
+
+
+def test_a_job_that_starts_while_the_snapshot_is_read_counts_once(
+    scene: Scenario, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = snapshot._newest
+
+    def start_after_the_first(engine: Engine, status: JobStatus) -> list[Job]:
+        found = newest(engine, status)
+        scene.claim("f")
+        return found
+
+    monkeypatch.setattr(snapshot, "_newest", start_after_the_first)
+    waits(scene, "1", "f")
+    (name,) = run()["names"]
+    assert (name["jobs"], name["running"]) == (1, 1)
 
 
 def test_schedules_are_left_out(busy: Scenario, run: Run) -> None:
