@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -161,3 +162,14 @@ def test_a_schedule_that_is_held_is_paused(engine: Engine) -> None:
         engine.hold("schedule:nobody")
     with pytest.raises(InvalidOption, match="no end for a schedule"):
         engine.hold("schedule:s", until=datetime.now(UTC) + timedelta(hours=1))
+
+
+def test_the_queues_of_a_worker_share_its_starts_by_weight(engine: Engine) -> None:
+    for queue in "ab":
+        for number in range(12):
+            engine.submit(jobs.call.options(queue=queue), f"{queue}{number}")
+    with engine.worker(concurrency=1, queues={"a": 3, "b": 1}):
+        until(lambda: engine.counts()[S] == 24)
+    ended = list(engine.search(limit=100).items)
+    ended.sort(key=lambda job: job.started_at or job.run_at)
+    assert Counter(job.queue for job in ended[:16]) == {"a": 12, "b": 4}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from interlock import Engine, InvalidOption, JobStatus, WorkerSettings
+from interlock import InvalidOption, WorkerSettings
 from interlock.worker.queue_turns import QueueTurns
 
 
@@ -46,19 +45,3 @@ def test_weights_are_checked() -> None:
     for weight in (0, 1001, 1.5, True):
         with pytest.raises(InvalidOption, match=r"queues\['a'\]"):
             WorkerSettings(queues={"a": weight})  # type: ignore[dict-item]  # wrong on purpose
-
-
-def test_a_worker_starts_by_weights(tmp_path: Path) -> None:
-    from e2e import sample_jobs as jobs  # noqa: PLC0415  (registers its jobs)
-    from e2e.processes import until  # noqa: PLC0415  (the same)
-
-    with Engine.open(f"sqlite:///{tmp_path}/jobs.db") as engine:
-        for queue in "ab":
-            for number in range(20):
-                engine.submit(jobs.add.options(queue=queue), number)
-        with engine.worker(concurrency=1, queues={"a": 3, "b": 1}):
-            until(lambda: not engine.counts()[JobStatus.PENDING])
-        ended = sorted(
-            engine.search(limit=100).items, key=lambda job: job.started_at or job.run_at
-        )
-        assert Counter(job.queue for job in ended[:16]) == {"a": 12, "b": 4}
