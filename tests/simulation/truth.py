@@ -124,7 +124,8 @@ class Truth:
             self._violate(job.id, "started from a paused queue")
         if job.run_at > started:
             self._violate(job.id, "started before it was due")
-        if job.expires_at is not None and job.expires_at < started:
+        is_first = job.attempt == 1  # `expires_at` counts only until it has started
+        if is_first and job.expires_at is not None and job.expires_at < started:
             self._violate(job.id, "started after it had expired")
         if job.deadline_at is not None and job.deadline_at < started:
             self._violate(job.id, "started after its deadline")
