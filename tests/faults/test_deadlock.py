@@ -212,6 +212,30 @@ def test_a_claim_waits_for_a_limit_that_is_being_changed(
         assert [job.id for job in claimed.result(deadline(20))] == ["j1"]
 
 
+def test_a_start_that_is_just_taken_is_not_forgotten(url: str, store: SqlStore) -> None:
+    """Else its rate allows one more in the same window."""
+    scene = Scenario(store, ManualClock())
+    parked = scene.add(name="f")
+    take = "UPDATE interlock_rate SET free_at = now() + interval '1 hour'"
+    with _rival(url) as claim, ThreadPoolExecutor(1) as pool:
+        park = "UPDATE interlock_job SET held_by = 'key:name:f' WHERE id = :id"
+        claim.execute(sa.text(park), {"id": parked.id})
+        starts = (
+            "INSERT INTO interlock_rate (key, number, base, job_id, attempt, at,"
+            " free_at) SELECT 'k', n, 'k', 'j', 1, now() - interval '2 hours',"
+            " now() - interval '1 hour' FROM generate_series(1, 2) AS n"
+        )
+        claim.execute(sa.text(starts))
+        claim.commit()
+        claim.execute(claiming.begin_claim())
+        claim.execute(sa.text(f"{take} WHERE number = 1"))
+        duty = pool.submit(store.reopen, "", now=scene.clock.now())
+        until(lambda: _ask(url, _WAIT))
+        claim.commit()
+        duty.result(deadline(20))
+    assert _ask(url, "SELECT count(*) FROM interlock_rate") == 2
+
+
 def test_two_claims_at_once_share_the_slots(url: str, store: SqlStore) -> None:
     scene = Scenario(store, ManualClock())
     scene.store.set_limit("name:f", 1)

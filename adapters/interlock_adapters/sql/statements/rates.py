@@ -84,11 +84,23 @@ def give_back() -> sa.TextClause:
     ).bindparams(_NOW, sa.bindparam("ids", expanding=True))
 
 
+_UNUSED = (
+    "SELECT key FROM interlock_rate GROUP BY key HAVING max(free_at) < :now LIMIT :many"
+)
+
+
 @cache
-def forget(flavor: Flavor) -> sa.TextClause:
-    """Return the DELETE of the starts of up to `:many` keys that have no recent one."""
-    del flavor
+def unused() -> sa.TextClause:
+    """Return the query of up to `:many` keys that have no recent start."""
+    return sa.text(_UNUSED).bindparams(_NOW)
+
+
+@cache
+def forget() -> sa.TextClause:
+    """Return the DELETE of the starts of up to `:many` keys without a recent one.
+
+    It keeps none of a key or all: numbers are counted on from the last.
+    """
     return sa.text(
-        "DELETE FROM interlock_rate WHERE key IN (SELECT key FROM interlock_rate"
-        " GROUP BY key HAVING max(free_at) < :now LIMIT :many)"
+        f"DELETE FROM interlock_rate WHERE key IN ({_UNUSED})"
     ).bindparams(_NOW)

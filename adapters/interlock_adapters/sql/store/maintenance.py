@@ -21,7 +21,7 @@ from interlock_adapters.sql.schema.held import AGING, DUE, ENDING, EXPIRING, PAR
 from interlock_adapters.sql.schema.row_rules import RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
-from interlock_adapters.sql.store import holds, reopening, tally, unique_keys
+from interlock_adapters.sql.store import holds, rates, reopening, tally, unique_keys
 from interlock_adapters.sql.store import moves as moves_of
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.holds import JOB
@@ -131,6 +131,7 @@ class Maintenance:
         has_held = sa.text(_HAS_HELD.format(now=self._db.flavor.moment(":now")))
         if self._rows_at(has_held, now)[0]["many"] == 0:
             return "", False
+        rates.forget(self._db)
         return self._db.repeated(lambda connection: self._reopen(connection, after))
 
     def _reopen(self, connection: sa.Connection, after: str) -> tuple[str, bool]:

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from interlock.core.limits import Rate
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.statements import rates
+from interlock_adapters.sql.statements import claiming, rates
 from interlock_adapters.sql.store import openings as moments
 from interlock_adapters.sql.store.candidates import RATE, Candidate, Facts, Starts
+from interlock_adapters.sql.store.database import Database
 
 _MANY: Final = 1000  # the most starts of a key that one claim takes
 _FORGOTTEN: Final = 100  # keys at a time
@@ -138,7 +139,22 @@ def give_back(connection: sa.Connection, ids: Collection[str], now: datetime) ->
         connection.execute(rates.give_back(), given)
 
 
-def forget(connection: sa.Connection, flavor: Flavor, now: datetime) -> int:
-    """Delete starts of keys that were not used for a period; return how many."""
-    values = {"now": now, "many": _FORGOTTEN}
-    return connection.execute(rates.forget(flavor), values).rowcount
+def forget(database: Database) -> None:
+    """Delete starts of keys that were not used for a period.
+
+    In a transaction of its own, that waits for the claims under way: one of them may
+    just take a start that was free, and its row must stay.
+    """
+    flavor = database.flavor
+
+    def delete(connection: sa.Connection) -> None:
+        if flavor.is_postgres:
+            connection.execute(claiming.barrier())
+        now = database.present(connection)
+        connection.execute(rates.forget(), {"now": now, "many": _FORGOTTEN})
+
+    with database.read() as connection:
+        given = {"now": database.present(connection), "many": 1}
+        is_any = connection.execute(rates.unused(), given).first() is not None
+    if is_any:
+        database.repeated(delete)

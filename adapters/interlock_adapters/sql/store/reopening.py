@@ -45,7 +45,6 @@ def reopen(
     opened = parking.open_some(connection, rooms, flavor)
     is_through = len(causes) < _CAUSES
     is_more |= opened >= BATCH or not is_through or len(due) == _CAUSES
-    rates.forget(connection, flavor, now)
     aged = connection.execute(claiming.age(flavor), {"now": now, "many": BATCH})
     is_more |= aged.rowcount == BATCH
     return Reopened("" if is_through else causes[-1], is_more, over)
