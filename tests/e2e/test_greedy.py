@@ -42,7 +42,7 @@ def crowded(
         if request.param == "postgres":
             url = stack.enter_context(database())
         engine = stack.enter_context(Engine.open(url))
-        with engine.worker(concurrency=4, lease=3):
+        with engine.worker(concurrency=4, lease=5):
             yield engine
         assert engine.verify() == []
 
@@ -51,8 +51,8 @@ def crowded(
 def test_a_job_that_says_too_much_costs_no_neighbor_its_lease(
     crowded: Engine, greedy: JobFunction[..., Any]
 ) -> None:
-    loud = [crowded.submit(greedy, 5.0) for _ in range(3)]
-    quiet = crowded.submit(jobs.sleeps, 6.0)
+    loud = [crowded.submit(greedy, 7.0) for _ in range(3)]
+    quiet = crowded.submit(jobs.sleeps, 8.0)
     assert quiet.result(deadline(60)) == "slept"
     for handle in loud:
         job = handle.wait(deadline(60))

@@ -101,6 +101,6 @@ def forget() -> sa.TextClause:
 
     It keeps none of a key or all: numbers are counted on from the last.
     """
-    return sa.text(
-        f"DELETE FROM interlock_rate WHERE key IN ({_UNUSED})"
-    ).bindparams(_NOW)
+    return sa.text(f"DELETE FROM interlock_rate WHERE key IN ({_UNUSED})").bindparams(
+        _NOW
+    )
