@@ -130,5 +130,6 @@ def prune(
     """Delete keys that have been free for a while. See `JobStore.prune`."""
     past = unique.c.until < _in(-SPARED, flavor, now)
     free = sa.select(unique.c.key).where(past).limit(limit)
-    gone = sa.delete(unique).where(unique.c.key.in_(free))
+    # `past` twice: the database judges it anew of a row that another changed meanwhile.
+    gone = sa.delete(unique).where(past, unique.c.key.in_(free))
     return connection.execute(gone).rowcount

@@ -116,6 +116,29 @@ def test_a_key_is_kept_and_pruned_by_the_clock_of_the_database(
     assert store.prune(now=now) == 1
 
 
+def test_a_key_that_is_just_taken_again_is_not_pruned(
+    store: SqlStore, url: str
+) -> None:
+    """Else two jobs could have it within its time."""
+    now = store.database.clock.now()
+    _add(store, "a", REPLACE)
+    pruned: list[int] = []
+    past, again = (
+        f"UPDATE interlock_unique SET until = now() {delay}"
+        for delay in ("- interval '1 hour'", "+ interval '1 hour'")
+    )
+    with psycopg.connect(url) as raw, psycopg.connect(url, autocommit=True) as looker:
+        raw.execute(past)
+        raw.commit()
+        raw.execute(again)
+        pruning = threading.Thread(target=lambda: pruned.append(store.prune(now=now)))
+        pruning.start()
+        until(lambda: looker.execute(WAITS).fetchone() == (1,))
+        raw.commit()
+        pruning.join(deadline(20))
+    assert pruned == [0]
+
+
 def test_a_retry_is_too_late_by_the_clock_of_the_database(store: SqlStore) -> None:
     now = store.database.clock.now()
     retry = Retry(max_attempts=2)
