@@ -125,6 +125,21 @@ def meddles(how: str) -> str:
     return how
 
 
+@job(name="t.stops_forks")
+def stops_forks(many: int) -> list[int]:
+    """Stop processes while they are being made; return which signals ended them."""
+    ended = []
+    for _ in range(many):
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(5)
+            os._exit(0)
+        os.kill(pid, signal.SIGTERM)
+        _, status = os.waitpid(pid, 0)
+        ended.append(-os.waitstatus_to_exitcode(status))
+    return sorted(set(ended))
+
+
 def dawdle() -> None:
     time.sleep(600)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,13 @@ def test_what_a_job_has_begun_is_done_before_its_result_is_told(
     folder = working.submit(jobs.ends, how, str(tmp_path)).result(deadline(30))
     assert Path(tmp_path, how).read_text().strip() == "late"
     assert Path(folder).is_dir()  # what the module asked for at exit is not the job's
+
+
+def test_a_signal_ends_a_process_of_a_job_that_is_just_being_made(
+    working: Engine,
+) -> None:
+    ended = working.submit(jobs.stops_forks, 50).result(deadline(60))
+    assert ended == [signal.SIGTERM]
 
 
 @pytest.mark.parametrize("how", ["exit", "exit 0"])

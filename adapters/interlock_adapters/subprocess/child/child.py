@@ -25,7 +25,7 @@ from interlock.jobs import context, outcome, registry
 from interlock.jobs.annotations import Misfit
 from interlock.jobs.context import Interrupted, JobContext
 from interlock.ports.tracing import tracer
-from interlock_adapters.subprocess.child import interpreter_end, stacks
+from interlock_adapters.subprocess.child import interpreter_end, sigterm, stacks
 from interlock_adapters.subprocess.child.job_link import JobLink, interrupted
 from interlock_adapters.subprocess.child.stacks import OURS
 from interlock_adapters.subprocess.launch_order import LaunchOrder
@@ -49,41 +49,6 @@ _LIMITS: Final = {
 
 
 _callbacks: Final[Callable[[], int]] = atexit._ncallbacks
-
-
-class _SigtermHandler:
-    """The handler of SIGTERM: set once in a shim, whose forks inherit it."""
-
-    def __init__(self) -> None:
-        self.job: JobLink | None = None  # None in the shim, and until the job runs
-        self.missed = False
-
-    def __call__(self, _signum: int, _frame: object) -> None:
-        if self.job is None:
-            self.missed = True
-        else:
-            self.job.on_sigterm()
-
-
-_ear = _SigtermHandler()
-
-
-def listen() -> None:
-    """Unblock signals for the jobs that this process, or a fork of it, will run.
-
-    SIGTERM interrupts the function. SIGURG, which a program that the job executes
-    ignores, writes the stacks of all threads to the job's log: the handler is C and
-    needs no lock, so it works where the interpreter is blocked.
-    """
-    signal.signal(signal.SIGTERM, _ear)
-    faulthandler.register(signal.SIGURG, file=2, all_threads=True, chain=False)
-
-
-def stop_listening() -> None:
-    """Let SIGTERM end this process, even if it has arrived already."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if _ear.missed:
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Main:
@@ -133,7 +98,9 @@ class Main:
         Raises:
             UnknownJobName: no job module has declared it.
         """
-        _ear.missed = False  # one that was sent to the shim is not for this job
+        sigterm.handler.missed = (
+            False  # one that was sent to the shim is not for this job
+        )
         self._order = order
         self._link.result_fd = result_fd
         self._link.notice_fd = notice_fd
@@ -182,8 +149,8 @@ class Main:
         order, link = self._order, self._link
         try:
             link.begin()
-            _ear.job = link
-            if _ear.missed:
+            sigterm.handler.job = link
+            if sigterm.handler.missed:
                 link.on_sigterm()
             if order.limits:
                 _limit(order.limits)
@@ -326,7 +293,7 @@ def rehearse() -> None:
         job.call()
         _flush()
     os.close(null)
-    _ear.job = None
+    sigterm.handler.job = None
 
 
 def _finish() -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 
 from interlock.core.lifecycle import Reason
-from interlock_adapters.subprocess.child import child, job_modules, log_output
+from interlock_adapters.subprocess.child import child, job_modules, log_output, sigterm
 from interlock_adapters.subprocess.launch_order import LaunchOrder
 from interlock_adapters.subprocess.protocol import GarbledError, Kind, frame
 
@@ -23,7 +23,7 @@ def main() -> None:
         os.write(result_fd, frame(Kind.FAILURE, failure))
         sys.exit(os.EX_SOFTWARE)
     child.print_lines()
-    child.listen()
+    sigterm.listen()
     job_modules.load(config["path"], config["modules"], config["main"], config["argv"])
     log_output.show()
     job = child.Main()

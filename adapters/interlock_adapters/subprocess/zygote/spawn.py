@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from interlock.core.errors import UnknownJobName
 from interlock.jobs import registry
-from interlock_adapters.subprocess.child import child
+from interlock_adapters.subprocess.child import child, sigterm
 from interlock_adapters.subprocess.kernel import kill_domain, linux
 from interlock_adapters.subprocess.kernel.leftovers import PLACE, process_name
 from interlock_adapters.subprocess.launch_order import LaunchOrder
@@ -163,7 +163,7 @@ def _as_interpreter(
     def execute() -> NoReturn:
         from tempfile import TemporaryFile  # noqa: PLC0415  (imports random, see retry)
 
-        child.stop_listening()
+        sigterm.stop_listening()
         with TemporaryFile() as file:  # has no name: nobody else can open it
             file.write(
                 json.dumps({"config": config, "order": order.to_json()}).encode()

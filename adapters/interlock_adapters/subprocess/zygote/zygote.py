@@ -30,6 +30,7 @@ from interlock_adapters.subprocess.child import (
     interpreter_end,
     job_modules,
     log_output,
+    sigterm,
 )
 from interlock_adapters.subprocess.kernel import kill_domain, linux
 from interlock_adapters.subprocess.launch_order import FIELDS, mismatch
@@ -214,7 +215,7 @@ class Zygote:
                 os.setsid()
                 if self._containment == kill_domain.SUBREAPER:
                     linux.become_subreaper()
-            child.listen()
+            sigterm.listen()
             path = os.path.join(self._config["scratch"], f"{self._number % _NUMBERS:x}")
             folder = JobFolder(path, own_memory=has_own_memory)
             use(folder.path)
