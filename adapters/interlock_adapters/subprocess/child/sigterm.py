@@ -32,6 +32,8 @@ class _Handler:
 
     def before_fork(self) -> None:
         """Hold SIGTERM up in the thread that forks."""
+        if self.job is None:
+            return
         is_ours = signal.getsignal(signal.SIGTERM) is self
         if is_ours:
             blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGTERM)
@@ -40,15 +42,15 @@ class _Handler:
 
     def after_fork(self) -> None:
         """Let it come."""
-        if _thread.get_ident() in self._forking:
+        if self._forking and _thread.get_ident() in self._forking:
             self._forking.remove(_thread.get_ident())
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGTERM)
 
     def after_fork_in_child(self) -> None:
         """Let it end a process that is not the main one of its job."""
-        if self.job is not None and _thread.get_ident() in self._forking:
+        if self._forking and _thread.get_ident() in self._forking:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        self.after_fork()
+            self.after_fork()
 
 
 handler = _Handler()
