@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from string import Formatter
 from typing import Any, Final, NamedTuple
 
@@ -211,11 +212,16 @@ class Key(NamedTuple):
 
 def keys_of(name: str, queue: str, stored: Mapping[str, Any] | None) -> tuple[Key, ...]:
     """Return the keys of a job: of its name, of its queue, and those stored with it."""
-    implicit = (Key(NAME + name, NAME + name), Key(QUEUE + queue, QUEUE + queue))
+    implicit = _implicit(name, queue)
     if not stored:
         return implicit
     own = (Key(key, each["limit"], each["weight"]) for key, each in stored.items())
     return (*implicit, *own)
+
+
+@lru_cache(1024)
+def _implicit(name: str, queue: str) -> tuple[Key, Key]:
+    return Key(NAME + name, NAME + name), Key(QUEUE + queue, QUEUE + queue)
 
 
 def targets(keys: Iterable[Key]) -> Iterator[str]:

@@ -39,6 +39,10 @@ GUARDS: Final = {
         SQLITE: "f5ccdcf35381cdeb6415264efb9da9a106994eee21b44842c3ebd8dbd38664a0",
         POSTGRES: "7a2f1d5f6beafe5e329b63989032991cb6917c0b7f0dcb0c322f395708c17c3b",
     },
+    "0008": {
+        SQLITE: "f833921978413e18c81fbabfac7a6051e2143e8228c539c5491f38a0b27adc59",
+        POSTGRES: "826dda1de2d2dcba1588e23dd7b24dcd3c1d0bc22d3a8a79e7dac12dcbe88a45",
+    },
 }
 HEAD: Final = max(GUARDS)
 #: Of the names of our tables, so that they live in an application's database.

@@ -10,7 +10,7 @@ from typing import Final
 from interlock.core.guards import MAY_DROP
 from interlock.core.lifecycle import Event, Guard, Reason, StopCause, row_of
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.schema.row_rules import quoted
+from interlock_adapters.sql.schema.row_rules import found_in, quoted
 
 _STOP = StopCause
 
@@ -43,6 +43,16 @@ def has_all(column: str, table: str, attempt: str = "{o}attempt + 1") -> str:
         f" AND s.job_id = {{o}}id AND s.attempt = {attempt}) < k.weight)"
     )
 
+
+#: Of each guard that asks tables: it is kept where this is not so, and that is cheap.
+ASKED_IF: Final = {
+    Guard.QUEUE_OPEN: (),
+    Guard.GROUP_FREE: (
+        "EXISTS (SELECT 1 FROM interlock_hold WHERE released_at IS NULL)",
+    ),
+    Guard.SLOT_FREE: ("EXISTS (SELECT 1 FROM interlock_limit)",),
+    Guard.RATE_FREE: ("EXISTS (SELECT 1 FROM interlock_limit)",),
+}
 
 #: The facts that a guard needs from the caller, in the UPDATE of a move.
 MOVE_FACTS: Final = {
@@ -123,20 +133,28 @@ def spoken(sql: str, flavor: Flavor) -> str:
 def where(event: Event, facts: Mapping[str, str], flavor: Flavor) -> str:
     """Return the WHERE of a statement that applies `event`: source and all guards."""
     row = row_of(event)
-    # The cast keeps SQLite from walking all jobs of the status to look for the ids.
-    conditions = [f"CAST(interlock_job.status AS TEXT) = '{row.source}'"]
+    conditions = [found_in(row.source, "interlock_job.")]
     conditions += [
         f"({SQL[guard].format(o='interlock_job.', **facts)})" for guard in row.guards
     ]
     return spoken(" AND ".join(conditions), flavor)
 
 
-def visible(event: Event, facts: Mapping[str, str] = TRIGGER_FACTS) -> list[str]:
-    """Return those guards of `event` that OLD and NEW can show, for a trigger."""
-    found = []
+def visible(
+    event: Event, facts: Mapping[str, str] = TRIGGER_FACTS
+) -> tuple[list[str], list[tuple[tuple[str, ...], str]]]:
+    """Return those guards of `event` that a trigger can show.
+
+    Those that OLD and NEW show, and those that ask tables, each with its `ASKED_IF`.
+    """
+    of_row, of_tables = [], []
     for guard in row_of(event).guards:
         try:
-            found.append(f"({SQL[guard].format(o='OLD.', **facts)})")
+            condition = f"({SQL[guard].format(o='OLD.', **facts)})"
         except KeyError:  # needs a clock, which a trigger has not
             continue
-    return found
+        if guard in ASKED_IF:
+            of_tables.append((ASKED_IF[guard], condition))
+        else:
+            of_row.append(condition)
+    return of_row, of_tables

@@ -11,7 +11,6 @@ from typing import Final
 
 from interlock.core.lifecycle import INITIAL
 
-STARTABLE: Final = INITIAL.value
 #: Parked until a moment: promoted when it comes.
 DUE: Final = f"status = '{INITIAL}' AND held_by = 'due'"
 #: Parked for any other cause.

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from interlock_adapters.sql.schema.guard_sql import IN_POSTGRES
+from interlock_adapters.sql.schema.trigger_rules import Rule
 from interlock_adapters.sql.schema.triggers import (
     PREFIX,
     TABLES,
@@ -43,17 +44,19 @@ def portable(condition: str) -> str:
 
 
 def _guard_body(guard: Guard) -> str:
-    rules = (rule for rule in guard.rules if "typeof(" not in rule[0])  # typed here
-    lines = [
-        f"IF ({portable(fault)}) THEN RAISE EXCEPTION USING"
-        f" ERRCODE = '{_state(text)}', MESSAGE = '{message(text)}'; END IF;"
-        for fault, text in rules
-    ]
+    rules = (rule for rule in guard.rules if "typeof(" not in rule.fault)  # typed here
+    lines = [_refusal(rule) for rule in rules]
     return "\n".join([*lines, f"RETURN {'OLD' if guard.event == 'DELETE' else 'NEW'};"])
 
 
-def _state(text: str) -> str:
-    return _TAKEN if "is taken" in text else _REFUSED
+def _refusal(rule: Rule) -> str:
+    state = _TAKEN if "is taken" in rule.words else _REFUSED
+    refusal = (
+        f"RAISE EXCEPTION USING ERRCODE = '{state}', MESSAGE = '{message(rule.words)}';"
+    )
+    for condition in (rule.fault, *reversed(rule.first)):
+        refusal = f"IF ({portable(condition)}) THEN {refusal} END IF;"
+    return refusal
 
 
 def _writer_body(writer: Writer) -> str:

@@ -12,6 +12,15 @@ def quoted(words: object) -> str:
     return ", ".join(f"'{word}'" for word in sorted(words))  # type: ignore[call-overload]  # any iterable of StrEnum
 
 
+def found_in(status: JobStatus, row: str = "") -> str:
+    """Return that a row, found by its id, is in a status; `row` is a prefix, `job.`.
+
+    No index of a status fits these words. One that does is walked to its end for each
+    id, where a database takes it for small.
+    """
+    return f"{row}status || '' = '{status}'"
+
+
 RUNNING = row_of(Event.CLAIM).target
 SUCCEEDED = row_of(Event.SUCCEED).target
 LIVE = frozenset(JobStatus) - TERMINAL

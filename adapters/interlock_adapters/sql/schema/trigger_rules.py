@@ -1,6 +1,7 @@
 """The rules of the triggers, generated from the lifecycle table.
 
-Each rule is a condition on OLD and NEW that must not hold, and the words to say then.
+Each rule is a fault, a condition on OLD and NEW that must not hold, and the words to
+say then.
 Known holes that the rules close: INSERT OR REPLACE deletes without firing a DELETE
 trigger (sqlite.org/lang_replace.html), so inserts look for every unique key; CHECKs can
 be switched off, so `ROW_RULES` stand here too; tables are WITHOUT ROWID, so that a row
@@ -9,7 +10,7 @@ has no second name.
 One file, because it is one list of rules; each is compared with the others.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from interlock.core.lifecycle import (
     EDGES,
@@ -29,6 +30,7 @@ from interlock_adapters.sql.schema.row_rules import (
     LIVE,
     ROW_RULES,
     RUNNING,
+    found_in,
     quoted,
 )
 
@@ -44,7 +46,22 @@ _TIMES = (
 )
 _LEASE = ("lease_until_us", "lease_epoch", "worker_id")
 
-Rule = tuple[str, str]  # (what must not be, words)
+
+class Rule(NamedTuple):
+    """What must not be, and what is said then.
+
+    PostgreSQL begins the plans of all queries in a condition, whatever comes of them.
+    So what asks other tables is asked only where each of `first` holds.
+    """
+
+    fault: str
+    words: str
+    first: tuple[str, ...] = ()
+
+    @property
+    def condition(self) -> str:
+        """The fault as one condition."""
+        return " AND ".join((*self.first, f"({self.fault})"))
 
 
 def differ(*columns: str) -> str:
@@ -69,37 +86,36 @@ def update_rules() -> list[Rule]:
     leaving = [row for row in EDGES if row.source == RUNNING]
     client = quoted(row.event for row in EDGES if row.who is Who.CLIENT)
     rules = [
-        (f"OLD.status IN ({quoted(TERMINAL)})", "a terminal job never changes"),
-        (differ(*IMMUTABLE), "submitted columns never change"),
-        (
+        Rule(f"OLD.status IN ({quoted(TERMINAL)})", "a terminal job never changes"),
+        Rule(differ(*IMMUTABLE), "submitted columns never change"),
+        Rule(
             "NEW.write_seq NOT IN (OLD.write_seq, OLD.write_seq + 1)",
             "write_seq must grow by one",
         ),
-        (
-            f"{MOVED} AND NOT EXISTS (SELECT 1 FROM interlock_lifecycle AS row WHERE"
+        Rule(
+            "NOT EXISTS (SELECT 1 FROM interlock_lifecycle AS row WHERE"
             " row.event = NEW.event AND row.source = OLD.status"
             " AND row.target = NEW.status)",
             "illegal transition",
+            first=(MOVED,),
         ),
-        (
+        Rule(
             f"{MOVED} AND NEW.event NOT IN ({client}) AND NOT ({TOKEN})",
             "an event of a worker must carry write_attempt and the next write_seq",
         ),
     ]
     for row in EDGES:
-        conditions = guard_sql.visible(row.event)
-        if conditions:
-            rules.append(
-                (
-                    f"{MOVED} AND NEW.event = '{row.event}'"
-                    f" AND ({' AND '.join(conditions)}) IS NOT TRUE",
-                    f"the guards of {row.event} are not met",
-                )
-            )
+        words = f"the guards of {row.event} are not met"
+        at = f"{MOVED} AND NEW.event = '{row.event}'"
+        of_row, of_tables = guard_sql.visible(row.event)
+        if of_row:
+            rules.append(Rule(f"{at} AND ({' AND '.join(of_row)}) IS NOT TRUE", words))
+        for first, asked in of_tables:
+            rules.append(Rule(f"{asked} IS NOT TRUE", words, first=(at, *first)))
     for counter in Counter:
         counting = quoted(row.event for row in EDGES if row.counts is counter)
         rules.append(
-            (
+            Rule(
                 f"NEW.{counter} <> OLD.{counter} + CASE WHEN {MOVED}"
                 f" AND NEW.event IN ({counting}) THEN 1 ELSE 0 END",
                 f"{counter} grows by one, only with its event",
@@ -107,55 +123,55 @@ def update_rules() -> list[Rule]:
         )
     stop = f"NEW.status = OLD.status AND {TOKEN} AND NEW.write_attempt = OLD.attempt"
     rules += [
-        (
+        Rule(
             _only_with(ASKED, Event.REQUEST_CANCEL, Event.CANCEL)
             + " OR "
             + f"(NEW.status = OLD.status AND {ASKED} AND OLD.status <> '{RUNNING}')",
             "cancel columns change only with the event cancel or request_cancel",
         ),
-        (
+        Rule(
             f"OLD.cancel_requested_at IS NOT NULL AND {ASKED}",
             "an accepted cancel cannot be undone",
         ),
-        (
+        Rule(
             f"NOT ({ASKED}) AND {differ('cancel_requested_by', 'cancel_reason')}",
             "cancel_requested_by and cancel_reason are written once",
         ),
-        (
+        Rule(
             f"{HELD} AND NOT (OLD.status = '{INITIAL}' AND NEW.status = OLD.status"
             f" AND NEW.event = CASE WHEN NEW.hold_by IS NULL THEN"
             f" '{Event.RELEASE_HOLD}' ELSE '{Event.HOLD}' END)",
             "a job is held and released only while it waits, with an event",
         ),
-        (
+        Rule(
             f"NOT ({HELD}) AND {differ('hold_by', 'hold_reason', 'hold_until')}",
             "hold_by, hold_reason and hold_until change only with an event",
         ),
-        (
+        Rule(
             _only_with(STOPPED, Event.STOP, extra=stop),
             "stop_cause is set only by the event stop of the current attempt",
         ),
-        (
+        Rule(
             "OLD.stop_cause IS NOT NULL AND NEW.stop_cause IS NOT OLD.stop_cause"
             f" AND NOT ({MOVED} AND NEW.status = '{INITIAL}')",
             "stop_cause is set once in an attempt",
         ),
-        (
+        Rule(
             f"NEW.status = OLD.status AND {differ(*_LEASE)} AND NOT (NEW.event ="
             f" '{Event.RENEW}' AND {TOKEN} AND NEW.write_attempt = OLD.attempt"
             " AND NEW.worker_id IS OLD.worker_id)",
             "a lease changes only when its attempt is claimed, renewed or ends",
         ),
-        (
+        Rule(
             f"NEW.started_at IS NOT OLD.started_at AND NOT ({CLAIMED})",
             "started_at changes only with a claim",
         ),
-        (
+        Rule(
             f"NEW.proof IS NOT OLD.proof AND NOT ({MOVED} AND NEW.event IN"
             f" ({quoted(row.event for row in leaving)}))",
             "proof is set only when the attempt ends",
         ),
-        (
+        Rule(
             f"NOT ({TOKEN}) AND {differ('error', 'exit_code', 'run_at')}"
             f" AND NOT ({MOVED} AND NEW.event IN ({client}))",
             "results and errors are written only with an event of the engine",
@@ -168,36 +184,36 @@ def update_rules() -> list[Rule]:
         *("write_attempt", "write_proof"),
     )
     rules += [
-        (
+        Rule(
             f"{MOVED} AND NEW.event IN ({lost}) AND OLD.kill_unconfirmed",
             "the job may still have processes (kill_unconfirmed)",
         ),
-        (
+        Rule(
             f"OLD.kill_unconfirmed AND NOT NEW.kill_unconfirmed AND NOT ({MOVED})",
             "kill_unconfirmed is cleared only when the attempt ends",
         ),
-        (
+        Rule(
             f"NEW.stop_cause NOT IN ({quoted(StopCause)})"
             f" OR NEW.proof NOT IN ({quoted(Proof)})",
             "unknown stop_cause or proof",
         ),
-        (
+        Rule(
             f"{MOVED} AND NEW.event = '{Event.CANCEL}'"
             " AND NEW.cancel_requested_at IS NULL",
             "a cancel must set cancel_requested_at",
         ),
-        (
+        Rule(
             " OR ".join(f"typeof(NEW.{c}) NOT IN ('integer', 'null')" for c in _TIMES),
             "times must be integers, in microseconds since 1970",
         ),
-        (
+        Rule(
             f"NOT ({TOKEN}) AND NOT ({MOVED} OR {ASKED} OR {HELD})"
             f" AND {differ(*engine_only)}",
             "event columns are written only by the engine",
         ),
     ]
     rules += [
-        (f"NOT ({rule.format(r='NEW.')})", f"row rule '{name}'")
+        Rule(f"NOT ({rule.format(r='NEW.')})", f"row rule '{name}'")
         for name, rule in ROW_RULES.items()
     ]
     return rules
@@ -213,34 +229,35 @@ def insert_rules() -> list[Rule]:
         *("write_attempt", "write_proof", "event_reason"),
     )
     return [
-        (
+        Rule(
             f"NEW.status <> '{INITIAL}' OR NEW.event <> '{SUBMIT}'"
             " OR NEW.attempt <> 0 OR NEW.failures <> 0 OR NEW.losses <> 0"
             " OR NEW.write_seq <> 0 OR NEW.kill_unconfirmed",
             f"a new job must be {INITIAL}",
         ),
-        (
+        Rule(
             " OR ".join(f"NEW.{column} IS NOT NULL" for column in clean),
             "a new job must not have results, errors, a lease or a cancel",
         ),
-        ("EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.id)", "the id is taken"),
-        (
-            "EXISTS (SELECT 1 FROM interlock_history WHERE job_id = NEW.id)",
+        Rule(
+            "EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.id)", "the id is taken"
+        ),
+        Rule(
+            "EXISTS (SELECT 1 FROM interlock_history WHERE job_id = NEW.id)"
+            " OR EXISTS (SELECT 1 FROM interlock_attempt WHERE job_id = NEW.id)",
             "the id was used before",
         ),
-        (
-            "EXISTS (SELECT 1 FROM interlock_attempt WHERE job_id = NEW.id)",
-            "the id was used before",
-        ),
-        (
-            "NEW.unique_key IS NOT NULL AND EXISTS (SELECT 1 FROM interlock_job WHERE"
+        Rule(
+            "EXISTS (SELECT 1 FROM interlock_job WHERE"
             f" unique_key = NEW.unique_key AND status IN ({quoted(LIVE)}))",
             "the unique_key is taken",
+            first=("NEW.unique_key IS NOT NULL",),
         ),
-        (
-            "NEW.idempotency_key IS NOT NULL AND EXISTS (SELECT 1 FROM interlock_job"
+        Rule(
+            "EXISTS (SELECT 1 FROM interlock_job"
             " WHERE idempotency_key = NEW.idempotency_key)",
             "the idempotency_key is taken",
+            first=("NEW.idempotency_key IS NOT NULL",),
         ),
     ]
 
@@ -249,7 +266,7 @@ def history_rules() -> list[Rule]:
     """Return the rules for a new row of `history`."""
     last = "(SELECT target FROM interlock_history WHERE job_id = NEW.job_id"
     last += " ORDER BY seq DESC LIMIT 1)"
-    status = "(SELECT status FROM interlock_job WHERE id = NEW.job_id)"
+    words = "history is written only by changes of the job"
     once = "EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id"
     once += " AND {set} IS NOT NULL) AND NOT EXISTS (SELECT 1"
     once += " FROM interlock_history WHERE job_id = NEW.job_id"
@@ -258,24 +275,24 @@ def history_rules() -> list[Rule]:
     stopped = once.format(set="stop_cause", same=" AND attempt = NEW.attempt")
     held = _held()
     return [
-        (
+        Rule(
             "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM interlock_history"
             " WHERE job_id = NEW.job_id)",
             "history is append-only",
         ),
-        (
+        Rule(
             "NOT EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id"
-            " AND event = NEW.event AND attempt = NEW.attempt)",
-            "history is written only by changes of the job",
+            " AND event = NEW.event AND attempt = NEW.attempt"
+            f" AND status || '' = NEW.target) OR NEW.source IS NOT {last}",
+            words,
         ),
-        (
-            f"NEW.target IS NOT {status} OR NEW.source IS NOT {last} OR NOT ("
-            f"NEW.source IS NULL OR NEW.source <> NEW.target"
-            f" OR (NEW.event = '{Event.HOLD}' AND {held} = 1)"
+        Rule(
+            f"NOT ((NEW.event = '{Event.HOLD}' AND {held} = 1)"
             f" OR (NEW.event = '{Event.RELEASE_HOLD}' AND {held} = -1)"
             f" OR (NEW.event = '{Event.REQUEST_CANCEL}' AND {asked})"
             f" OR (NEW.event = '{Event.STOP}' AND {stopped}))",
-            "history is written only by changes of the job",
+            words,
+            first=("NEW.source = NEW.target",),
         ),
     ]
 
@@ -293,19 +310,18 @@ def _held() -> str:
 
 def attempt_rules() -> list[Rule]:
     """Return the rules for an UPDATE of `attempt`."""
+    ended = ("outcome", "ended_at", "exit_code", "exit_signal", "proof", "error")
     return [
-        (
+        Rule(
             differ("job_id", "attempt", "worker_id", "claimed_at"),
             "job_id, attempt, worker_id and claimed_at never change",
         ),
-        ("OLD.outcome IS NOT NULL", "an ended attempt never changes"),
-        (
-            differ(
-                *("outcome", "ended_at", "exit_code", "exit_signal", "proof", "error")
-            )
-            + " AND EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id"
-            f" AND attempt = OLD.attempt AND status = '{RUNNING}')",
+        Rule("OLD.outcome IS NOT NULL", "an ended attempt never changes"),
+        Rule(
+            "EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id"
+            f" AND attempt = OLD.attempt AND {found_in(RUNNING)})",
             "an attempt ends only with an event of its job",
+            first=(differ(*ended),),
         ),
     ]
 
@@ -320,8 +336,8 @@ def slot_rules() -> list[Rule]:
     keys = guard_sql.KEYS.format(o="job.")
     job = "SELECT 1 FROM interlock_job AS job WHERE job.id = NEW.job_id"
     job += f" AND NEW.key IN (SELECT k.key FROM {keys} AS k)"
-    claimed = f"job.status = '{INITIAL}' AND job.attempt + 1 = NEW.attempt"
-    running = f"job.status = '{RUNNING}' AND job.attempt = NEW.attempt"
+    claimed = f"{found_in(INITIAL, 'job.')} AND job.attempt + 1 = NEW.attempt"
+    running = f"{found_in(RUNNING, 'job.')} AND job.attempt = NEW.attempt"
     most = guard_sql.LIMIT.format(column="max_running")
     free = "SELECT 1 FROM interlock_job AS job WHERE job.id = NEW.job_id"
     free += " AND NEW.number >= 1 AND NEW.number + (SELECT count(*)"
@@ -329,11 +345,11 @@ def slot_rules() -> list[Rule]:
     free += f" AND s.number > NEW.number) <= (SELECT {most} FROM {keys} AS k"
     free += " WHERE k.key = NEW.key LIMIT 1)"
     return [
-        (
+        Rule(
             f"NOT EXISTS ({job} AND ({claimed} OR {running}))",
             "a slot needs a job with its key that is claimed now or runs",
         ),
-        (
+        Rule(
             f"EXISTS ({job} AND {claimed}) AND NOT EXISTS ({free})",
             "the limit of the key is reached",
         ),
@@ -341,18 +357,18 @@ def slot_rules() -> list[Rule]:
 
 
 #: INSERT OR REPLACE would take a slot away. In PostgreSQL a claim sees the conflict.
-SLOT_TAKEN: Final[Rule] = (
+SLOT_TAKEN: Final = Rule(
     "EXISTS (SELECT 1 FROM interlock_slot WHERE key = NEW.key AND number = NEW.number)",
     "the slot is taken",
 )
 #: The attempt that holds a slot runs.
 SLOT_IN_USE: Final = (
     "EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id"
-    f" AND status = '{RUNNING}' AND attempt = OLD.attempt)"
+    f" AND {found_in(RUNNING)} AND attempt = OLD.attempt)"
 )
 #: An attempt that no claim has made.
 UNCLAIMED: Final = (
     "EXISTS (SELECT 1 FROM interlock_attempt WHERE job_id = NEW.job_id AND attempt ="
     " NEW.attempt) OR NOT EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND"
-    f" attempt = NEW.attempt AND status = '{RUNNING}')"
+    f" attempt = NEW.attempt AND {found_in(RUNNING)})"
 )

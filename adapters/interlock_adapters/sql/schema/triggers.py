@@ -61,12 +61,14 @@ class Writer:
 def guards() -> list[Guard]:
     """Return every guard."""
     has_job = "EXISTS (SELECT 1 FROM interlock_job WHERE id = OLD.job_id)"
-    sealed = [("TRUE", "the lifecycle table is read-only")]
+    sealed = [Rule("TRUE", "the lifecycle table is read-only")]
     freed = "a slot is freed only when its attempt ends"
-    gone = [(has_job, "records are deleted only after their job")]
-    frozen = [("TRUE", "history is append-only")]
-    unclaimed = [(UNCLAIMED, "attempts are inserted only by a claim")]
-    live = [(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")]
+    gone = [Rule(has_job, "records are deleted only after their job")]
+    frozen = [Rule("TRUE", "history is append-only")]
+    unclaimed = [Rule(UNCLAIMED, "attempts are inserted only by a claim")]
+    live = [
+        Rule(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")
+    ]
     return [
         Guard("job_insert", "INSERT", "job", insert_rules()),
         Guard("job_update", "UPDATE", "job", update_rules()),
@@ -78,8 +80,8 @@ def guards() -> list[Guard]:
         Guard("attempt_update", "UPDATE", "attempt", attempt_rules()),
         Guard("attempt_delete", "DELETE", "attempt", gone),
         Guard("slot_insert", "INSERT", "slot", slot_rules(), (SLOT_TAKEN,)),
-        Guard("slot_update", "UPDATE", "slot", [("TRUE", "a slot never changes")]),
-        Guard("slot_delete", "DELETE", "slot", [(SLOT_IN_USE, freed)]),
+        Guard("slot_update", "UPDATE", "slot", [Rule("TRUE", "a slot never changes")]),
+        Guard("slot_delete", "DELETE", "slot", [Rule(SLOT_IN_USE, freed)]),
         Guard("lifecycle_insert", "INSERT", "lifecycle", sealed),
         Guard("lifecycle_update", "UPDATE", "lifecycle", sealed),
         Guard("lifecycle_delete", "DELETE", "lifecycle", sealed),
@@ -139,8 +141,8 @@ def triggers() -> dict[str, str]:
     found = {}
     for guard in guards():
         body = "\n".join(
-            f"  SELECT RAISE(ABORT, '{message(text)}') WHERE {fault};"
-            for fault, text in (*guard.rules, *guard.sqlite_rules)
+            f"  SELECT RAISE(ABORT, '{message(rule.words)}') WHERE {rule.condition};"
+            for rule in (*guard.rules, *guard.sqlite_rules)
         )
         when = f"BEFORE {guard.event} ON {PREFIX}{guard.table}"
         name = PREFIX + guard.name

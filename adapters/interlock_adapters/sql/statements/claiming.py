@@ -13,6 +13,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from interlock.core.lifecycle import INITIAL
 from interlock_adapters.sql.schema import guard_sql
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
@@ -22,10 +23,9 @@ from interlock_adapters.sql.schema.held import (
     ORDER,
     PARKED,
     RANKED,
-    STARTABLE,
     is_open,
 )
-from interlock_adapters.sql.schema.row_rules import RUNNING
+from interlock_adapters.sql.schema.row_rules import RUNNING, found_in
 
 BARRIER: Final = 7_305_103  # held shared by claims: who changes a limit waits for them
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
@@ -71,12 +71,9 @@ def _but_for(flavor: Flavor) -> str:
 
 
 def by_ids(flavor: Flavor, *, is_startable: bool = True) -> str:
-    """Return the condition of waiting rows that are found by their ids, `:ids`.
-
-    The cast keeps databases from walking an index on the status instead.
-    """
+    """Return the condition of waiting rows that are found by their ids, `:ids`."""
     held = " AND coalesce(held_by, 'id') = 'id'" if is_startable else ""
-    return f"CAST(status AS TEXT) = '{STARTABLE}'{held} AND id {_among(flavor, 'ids')}"
+    return f"{found_in(INITIAL)}{held} AND id {_among(flavor, 'ids')}"
 
 
 @cache
@@ -267,7 +264,7 @@ def give_turn() -> sa.TextClause:
     """Return the UPDATE that gives a waiting job its turn."""
     return sa.text(
         "UPDATE interlock_job SET turn = :turn WHERE id = :job_id"
-        f" AND CAST(status AS TEXT) = '{STARTABLE}'"
+        f" AND {found_in(INITIAL)}"
     )
 
 
@@ -349,7 +346,7 @@ def _open(ids: str, flavor: Flavor) -> sa.TextClause:
     some = f"= ANY(ARRAY({ids}))" if flavor.is_postgres else f"IN ({ids})"
     return sa.text(
         f"UPDATE interlock_job SET held_by = NULL WHERE id {some}"
-        f" AND CAST(status AS TEXT) = '{STARTABLE}' AND held_by IS NOT NULL"
+        f" AND {found_in(INITIAL)} AND held_by IS NOT NULL"
     )
 
 

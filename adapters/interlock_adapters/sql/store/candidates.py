@@ -82,7 +82,14 @@ class Facts:
 
         A job is parked on it.
         """
+        if not (job.is_early or job.late or self._are_any):
+            return None
         return next(self.causes(job), None)
+
+    @property
+    def _are_any(self) -> bool:
+        """Whether anything here may keep a job from starting."""
+        return bool(self.paused or self.holds or self.free or self.starts)
 
     def causes(self, job: Candidate) -> Iterator[str]:
         """Yield all causes that keep a job from starting."""

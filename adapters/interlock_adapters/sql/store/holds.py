@@ -12,6 +12,7 @@ from interlock.core.records import Hold
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import PARKED
+from interlock_adapters.sql.schema.row_rules import found_in
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import claiming
 from interlock_adapters.sql.store import openings, parking
@@ -95,7 +96,7 @@ class Holds:
 
 def over(connection: sa.Connection, ids: Sequence[str], now: datetime) -> list[Move]:
     """Return the moves that release those of some jobs whose hold is over."""
-    past = job.c.hold_until <= now, job.c.status == INITIAL.value
+    past = job.c.hold_until <= now, sa.text(found_in(INITIAL, "interlock_job."))
     query = sa.select(job.c.id).where(job.c.id.in_(ids), *past)
     found = list(connection.execute(query).scalars()) if ids else []
     return [

@@ -18,7 +18,7 @@ from interlock_adapters.sql.schema import guard_sql, tables
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import AGING, DUE, ENDING, EXPIRING, PARKED
-from interlock_adapters.sql.schema.row_rules import RUNNING
+from interlock_adapters.sql.schema.row_rules import RUNNING, found_in
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.store import holds, rates, reopening, tally, unique_keys
@@ -42,7 +42,7 @@ _HAS_HELD = (
 _HAS_SLOTS = guard_sql.has_all("max_running", "interlock_slot", "{o}attempt")
 _SLOT_FAULTS = {
     "SELECT job_id FROM interlock_slot AS s WHERE NOT EXISTS (SELECT 1"
-    f" FROM interlock_job AS j WHERE j.id = s.job_id AND j.status = '{RUNNING}'"
+    f" FROM interlock_job AS j WHERE j.id = s.job_id AND {found_in(RUNNING, 'j.')}"
     " AND j.attempt = s.attempt)": "holds a slot of a limit, but does not run",
     f"SELECT j.id FROM interlock_job AS j WHERE j.status = '{RUNNING}'"
     f" AND NOT ({_HAS_SLOTS.format(o='j.')})": "runs without a slot of a limit",

@@ -77,5 +77,5 @@ def _update_running(
 ) -> None:
     table = tables.job
     same = (table.c.id == note.job_id, table.c.attempt == note.attempt)
-    running = table.c.status == row_rules.RUNNING.value
+    running = sa.text(row_rules.found_in(row_rules.RUNNING, "interlock_job."))
     connection.execute(sa.update(table).where(*same, running).values(values))

@@ -4,14 +4,14 @@ import sqlalchemy as sa
 
 from interlock.core.errors import StoreUnavailable
 from interlock_adapters.sql.schema import live_workers
-from interlock_adapters.sql.schema.row_rules import RUNNING
+from interlock_adapters.sql.schema.row_rules import RUNNING, found_in
 from interlock_adapters.sql.schema.upgrade import HEAD
 from interlock_adapters.sql.store import tally
 from interlock_adapters.sql.store.database import Database
 
 _FREE = (
     "DELETE FROM interlock_slot WHERE NOT EXISTS (SELECT 1 FROM interlock_job AS j"
-    f" WHERE j.id = interlock_slot.job_id AND j.status = '{RUNNING}'"
+    f" WHERE j.id = interlock_slot.job_id AND {found_in(RUNNING, 'j.')}"
     " AND j.attempt = interlock_slot.attempt)"
 )
 

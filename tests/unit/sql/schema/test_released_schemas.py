@@ -33,6 +33,9 @@ FROZEN = {
     "0007_work_that_waits.py": (
         "1ea58f4847836f54d933399ccd8842e37f4a610c335d0d3d9d0f06a39ca0540d"
     ),
+    "0008_leaner_guards.py": (
+        "59f909f7e788bf4fe01f10d580e9f700988d0b3fda33b237fada0a9808e36d67"
+    ),
 }
 
 
