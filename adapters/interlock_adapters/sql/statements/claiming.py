@@ -401,7 +401,7 @@ def limited_keys(flavor: Flavor) -> sa.TextClause:
     return sa.text(
         "WITH job AS MATERIALIZED (SELECT job.name, job.queue, job.keys"
         f" FROM {each(flavor, 'ids')} AS given CROSS JOIN interlock_job AS job"
-        " WHERE job.id = given.value)"
+        " WHERE job.id = given.value AND EXISTS (SELECT 1 FROM interlock_limit))"
         " SELECT k.key, sum(k.weight) AS many FROM ("
         "SELECT 'name:' || name AS key, 'name:' || name AS base, 1 AS weight FROM job"
         " UNION ALL SELECT 'queue:' || queue, 'queue:' || queue, 1 FROM job"
