@@ -40,7 +40,7 @@ class Evidence:
     alive: Mapping[str, Sequence[int]]  # processes of each job, seen from outside
     calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
     rates: Mapping[str, tuple[int, float]] = field(default_factory=dict)  # by key
-    schedules: Sequence[ScheduleInfo] = ()  # each is due every second
+    schedules: Sequence[ScheduleInfo] = ()  # each every so many seconds
     ticks: Mapping[str, Sequence[Tick]] = field(default_factory=dict)  # newest first
 
 
@@ -86,7 +86,8 @@ def _of_the_ticks(
     info: ScheduleInfo, ticks: Sequence[Tick], jobs: Mapping[str, Job]
 ) -> Iterable[str]:
     due = [tick.due_at for tick in reversed(ticks)]
-    expected = [info.anchor + timedelta(seconds=n) for n in range(1, len(due) + 1)]
+    every = timedelta(seconds=int((info.schedule.every or "").removesuffix("s")))
+    expected = [info.anchor + n * every for n in range(1, len(due) + 1)]
     if due != expected:
         yield "a tick is missing, or is there twice"
     of_it = [job for job in jobs.values() if job.schedule == info.name]

@@ -22,7 +22,7 @@ from interlock.jobs.options import OnConflict, Options
 from interlock.jobs.registry import Call, JobFunction
 from interlock.ports.store import JobStore
 
-from .jobs import ALL, work
+from .jobs import SUBMITTED, work
 from .network import Link
 from .processes import Process
 from .truth import Truth
@@ -63,14 +63,14 @@ class Client:
                 return
 
     def _submit(self) -> None:
-        call = self._call(self._rng.choice([work, *ALL]), 30)
+        call = self._call(self._rng.choice([work, *SUBMITTED]), 30)
         self._send([call])
 
     def _submit_backlog(self) -> None:
         """Submit jobs that become due at the same moment."""
         rng = self._rng
         due = self._process.clock.now() + timedelta(seconds=rng.uniform(5, 60))
-        names = rng.choices(ALL, k=rng.randint(4, 12))
+        names = rng.choices(SUBMITTED, k=rng.randint(4, 12))
         self._send([self._call(each, 2, due) for each in names])
 
     def _call(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from interlock import Limit, job
+from interlock import Job, Limit, job
 
 NARROW: Final = "simulation.narrow"
 SINGLE: Final = "simulation.single"
@@ -59,4 +59,19 @@ def latest(
     raise NotImplementedError
 
 
-ALL: Final = (work, narrow, single, keyed, latest)
+@job(name="simulation.scheduled")
+def scheduled(
+    *, seconds: float, failures: int, snoozes: int, passing: bool, stubborn: bool
+) -> int:
+    """See `work`. The schedules submit it."""
+    raise NotImplementedError
+
+
+SUBMITTED: Final = (work, narrow, single, keyed, latest)  # by clients
+ALL: Final = (*SUBMITTED, scheduled)
+
+
+def label(submitted: Job) -> str:
+    """Return what a job is called; its id is another one in each run of a seed."""
+    of_schedule = f"{submitted.schedule} of {submitted.scheduled_for}"
+    return str(submitted.metadata.get("label", of_schedule))

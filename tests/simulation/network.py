@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from interlock.core.errors import StoreUnavailable
 from interlock.ports.runner import Source, Wakeup
+from interlock.ports.schedules import Schedules
 
 from .processes import Process
 from .shim import Shim
@@ -48,9 +49,18 @@ class Link:
         return now >= self.cut_until and now >= self._network.down_until
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        call = partial(self._call, getattr(self._store, name))
+        call = self.reach(getattr(self._store, name))
         setattr(self, name, call)  # it is found without us from now on
         return call
+
+    @property
+    def schedules(self) -> LinkSchedules:
+        """See `JobStore.schedules`."""
+        return LinkSchedules(self, self._store.schedules)
+
+    def reach(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a method of the store as this link reaches it."""
+        return partial(self._call, method)
 
     def _call(self, method: Callable[..., Any], *args: object, **named: object) -> Any:
         if self._inside:
@@ -123,6 +133,17 @@ class Link:
         for link in self._network.links:
             if link is not self and link.is_up and self._world.rng.random() < 0.9:
                 link._wakeup.ring()
+
+
+class LinkSchedules:
+    """`Schedules` through a link."""
+
+    def __init__(self, link: Link, schedules: Schedules) -> None:
+        self._link = link
+        self._schedules = schedules
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return self._link.reach(getattr(self._schedules, name))
 
 
 class LinkWakeup:

@@ -23,6 +23,7 @@ from interlock.core.observations import (
 )
 from interlock.core.progress import Progress
 
+from .jobs import label
 from .processes import Process
 from .trees import End, Forest, Tree
 
@@ -51,7 +52,7 @@ class Shim:
 
     def __str__(self) -> str:
         job = self.launch.job
-        return f"{job.metadata['label']}/{job.attempt}"
+        return f"{label(job)}/{job.attempt}"
 
     # What the worker sees and says.
 

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Final
+from typing import Final, cast, get_args
 
+from interlock.api.engine import Engine
+from interlock.core.schedule import Catchup, Overlap, Schedule
+from interlock.ports.store import JobStore
 from interlock.worker.settings import WorkerSettings
 
 from .client import QUEUES, Client
+from .jobs import scheduled
 from .network import Link, Network
 from .processes import Process
 from .runner import Host
@@ -29,6 +33,12 @@ _ORDINARY: Final = 1 / 60  # the pace after the storm: an hour has a minute's ev
 _CALM_S: Final = 3600.0  # in which everything must end
 _STOP_S: Final = 600.0  # in which every worker must stop; one may still be cut off
 _LOOK_S: Final = 5.0
+#: How often, how long the jobs take, and what is done if the last one still runs.
+_SCHEDULES: Final[tuple[tuple[str, float, Overlap], ...]] = (
+    ("30s", 1.0, "allow"),
+    ("20s", 30.0, "skip"),
+    ("25s", 40.0, "replace"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +74,7 @@ class Simulation:
         gentle = world.rng.random() < 0.2
         self._forest = Forest(world, stuck=gentle)
         self._store = WatchedStore(HostClock(world))
+        self._engine = Engine(cast("JobStore", self._store), clock=HostClock(world))
         self._network = Network(self._store)
         self._network.calm = gentle
         self._truth = Truth(world, self._store, self._forest, live=live)
@@ -91,6 +102,7 @@ class Simulation:
             slot.hire(self._name, self._network, self._forest)
         for _ in range(_CLIENTS):
             self._invite()
+        self._schedule()
         self._storm.blow()
         self._world.run(_STORM_S)
         for slot in self._slots[self._world.rng.randint(1, 2) :]:
@@ -101,6 +113,8 @@ class Simulation:
         self._network.calm = True
         for queue in QUEUES:
             self._store.set_paused(queue, paused=False)
+        for info in self._engine.schedules.list():
+            self._engine.schedules.pause(info.name)
         self._run_until(lambda: not self._clients and self._truth.all_ended, _CALM_S)
         self._close()
         if not self._world.violations:
@@ -114,6 +128,25 @@ class Simulation:
             simulated_s=self._world.now,
             ends={status.value: n for status, n in self._store.counts().items()},
         )
+
+    def _schedule(self) -> None:
+        """Let the workers submit jobs too."""
+        rng = self._world.rng
+        for every, seconds, overlap in _SCHEDULES:
+            catchup = rng.choice(get_args(Catchup))
+            job = scheduled.call(
+                seconds=seconds,
+                failures=rng.randint(0, 1),
+                snoozes=0,
+                passing=True,
+                stubborn=rng.random() < 0.3,
+            )
+            self._engine.schedules.create(
+                f"{catchup}-{overlap}",
+                scheduled,
+                job.params,
+                schedule=Schedule(every=every, catchup=catchup, overlap=overlap),
+            )
 
     def _name(self) -> str:
         return f"w{next(self._numbers)}"

@@ -23,7 +23,7 @@ from interlock.core.lifecycle import (
 from interlock.core.limits import Rate, keys_of, targets
 from interlock.testing.clock import START
 
-from .jobs import LIMITS
+from .jobs import LIMITS, label
 from .store import WatchedStore
 from .trees import End, Forest, Tree
 from .world import World
@@ -40,6 +40,7 @@ _AFTER_CANCEL: Final = {JobStatus.CANCELED, JobStatus.SUCCEEDED, JobStatus.TIMEO
 _LOOK_S: Final = 5.0
 _PATIENCE_S: Final = 60.0
 _ROUNDING_S: Final = 1e-6
+_TICKS: Final = 1000  # more than there are of a schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class Truth:
         self._violate(job_id, "acknowledged, and not found")
 
     def added(self, job: Job) -> None:
-        """Learn of a new job; its id differs from run to run, its label does not."""
-        self._labels[job.id] = str(job.metadata["label"])
+        """Learn of a new job."""
+        self._labels[job.id] = label(job)
         self._tell(job, "is submitted")
         live = self._store.records.unfinished.values()
         key = job.unique_key
@@ -215,12 +216,17 @@ class Truth:
         for fault in self._store.verify():
             self._violate(fault.job_id, f"verify says: {fault.what}")
         self._live = True
+        schedules = self._store.schedules
         evidence = Evidence(
             acknowledged=self.acknowledged,
             jobs=jobs,
             histories={job_id: self._store.history(job_id) for job_id in jobs},
             journal=self._forest.journal,
             alive={i: [t.pid for t in self._forest.living(i)] for i in jobs},
+            schedules=schedules.all(),
+            ticks={
+                s.name: schedules.ticks(s.name, limit=_TICKS) for s in schedules.all()
+            },
         )
         for sentence in judge(evidence):
             job_id, _, what = sentence.partition(": ")

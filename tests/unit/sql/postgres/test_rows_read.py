@@ -1,4 +1,4 @@
-"""A move reads the rows of its jobs, not of all that wait or run. Counted, not timed."""
+"""A move reads the rows of its jobs, not of all jobs. Counted, not timed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _READ = sa.text(
 
 @pytest.fixture
 def scene() -> Iterator[Scenario]:
-    """A store without statistics, as it is before its first ANALYZE."""
+    """Return a store without statistics, as it is before its first ANALYZE."""
     with postgres.database() as url:
         clock = ManualClock()
         store = open_store(url, clock)
