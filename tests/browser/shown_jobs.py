@@ -45,6 +45,7 @@ def train(epochs: int) -> None:
     name="shop.sync",
     queue="shops",
     concurrency=[Limit("shop:{shop}", max_running=1, rate_limit="100/m", weight=1)],
+    fairness_key="{shop}",
 )
 def sync(shop: str, seconds: float = 0) -> str:
     """Ask a shop that allows one call at a time."""

@@ -97,12 +97,14 @@ def test_holds_are_shown_and_released(page: Page, engine: Engine) -> None:
 
 
 def test_a_waiting_job_is_held_and_released(page: Page, engine: Engine) -> None:
-    wants = shown_jobs.sync.options(when_full="replace")
+    wants = shown_jobs.sync.options(when_full="replace", aging=600)
     handle = engine.submit(wants, shop="a/b")
     _live(page, f"/jobs/{handle.id}")
     keys = page.get_by_label("Table of keys").get_by_role("row").last
     expect(keys).to_have_text("shop:a/bshop:{shop}1")
     expect(page.get_by_text("While a limit is full")).to_contain_text("replace")
+    expect(page.get_by_text("Takes turns")).to_contain_text("a/b")
+    expect(page.get_by_text("More urgent by one")).to_contain_text("10 min")
     held: list[Job] = []
     for until, shown in (("", "Held by dashboard:"), ("2100-01-31T18:30", "18:30:00")):
         page.get_by_role("button", name="Hold", exact=True).click()

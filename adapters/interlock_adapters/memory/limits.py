@@ -141,7 +141,7 @@ class Limits:
     def _of(self, job: Job, now: datetime) -> Iterator[Blocker]:
         if job.run_at > now:
             yield Blocker(cause="due")
-        if job.attempt == 0 and job.expires_at is not None and job.expires_at < now:
+        if job.start_by is not None and job.start_by < now:
             yield Blocker(cause="expired")
         if self._records.paused.get(job.queue):
             yield Blocker(cause=f"paused:{job.queue}")

@@ -43,7 +43,7 @@ class Maintenance:
     def overdue(self, *, now: datetime, limit: int) -> list[Job]:
         """See `JobStore.overdue`."""
         waiting = self._records.select(INITIAL)
-        late = [j for j in waiting if j.attempt == 0 and _is_past(j.expires_at, now)]
+        late = [j for j in waiting if _is_past(j.start_by, now)]
         late += [j for j in waiting if _is_past(j.deadline_at, now) and j not in late]
         return late[:limit]
 

@@ -61,11 +61,9 @@ def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911,
         case Guard.DUE:
             return job.run_at <= facts.now
         case Guard.FRESH:
-            expires_at = job.expires_at if job.attempt == 0 else None
-            return expires_at is None or expires_at >= facts.now
+            return job.start_by is None or job.start_by >= facts.now
         case Guard.OVERDUE:
-            expires_at = job.expires_at if job.attempt == 0 else None
-            return expires_at is not None and expires_at < facts.now
+            return job.start_by is not None and job.start_by < facts.now
         case Guard.BEFORE_DEADLINE:
             return job.deadline_at is None or job.deadline_at >= facts.now
         case Guard.DEADLINE_MISSED:

@@ -127,6 +127,11 @@ class Job(NewJob):
         return self.status in TERMINAL
 
     @property
+    def start_by(self) -> datetime | None:
+        """When it expires, if it has not started by then; None once it has."""
+        return self.expires_at if self.attempt == 0 else None
+
+    @property
     def phase(self) -> Phase:
         """What the job did at `read_at`."""
         if self.is_terminal:

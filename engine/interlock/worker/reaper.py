@@ -102,9 +102,9 @@ class Reaper:
 
     def _expiry(self, job: Job, now: datetime) -> Move:
         """Return the end of a job that waited until one of its two moments."""
-        expires_at, deadline_at = job.expires_at, job.deadline_at
-        is_missed = expires_at is None or (
-            deadline_at is not None and deadline_at < expires_at
+        start_by, deadline_at = job.start_by, job.deadline_at
+        is_missed = start_by is None or (
+            deadline_at is not None and deadline_at < start_by
         )
         return Move(
             job_id=job.id,

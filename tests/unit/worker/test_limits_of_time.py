@@ -222,3 +222,18 @@ def test_a_cancel_that_was_requested_ends_a_job_that_snoozes() -> None:
         JobStatus.CANCELED,
         Reason.WHILE_RUNNING,
     )
+
+
+def test_a_job_that_has_started_ends_at_its_deadline_though_it_had_expired() -> None:
+    expires_at = ManualClock().now() + timedelta(seconds=1)
+    retry = Retry(max_attempts=2, backoff=8)
+    bench = Bench(expires_at=expires_at, deadline_s=10, retry=retry)
+    bench.die(FAILED)
+    bench.store.set_paused("default", paused=True)
+    bench.advance(5)
+    assert bench.job.status is JobStatus.PENDING
+    bench.advance(60)
+    assert (bench.job.status, bench.job.reason) == (
+        JobStatus.CANCELED,
+        Reason.DEADLINE,
+    )
