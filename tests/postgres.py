@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -58,7 +59,12 @@ class OwnServer:
     """A server of our own from installed binaries, that a test may kill."""
 
     def __init__(
-        self, initdb: str, address: str = "", *options: str, backup: str = ""
+        self,
+        initdb: str,
+        address: str = "",
+        *options: str,
+        port: int = 5432,
+        backup: str = "",
     ) -> None:
         """Make and start it; `address` is one to listen on beside its socket.
 
@@ -66,7 +72,7 @@ class OwnServer:
         end, on a timeline of its own.
         """
         self._address = address
-        self._options = options
+        self._options = (f"--port={port}", *options)
         self._folder = Path(tempfile.mkdtemp(prefix="interlock-postgres-", dir="/tmp"))
         self._as_other: dict[str, Any] = {"cwd": "/", "stdout": subprocess.DEVNULL}
         if os.getuid() == 0:  # the server refuses to run as root
@@ -85,8 +91,8 @@ class OwnServer:
             subprocess.run(init, check=True, **self._as_other)
         with Path(self.data, "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {address}/24 trust\n" if address else "")
-        self.url = f"postgresql://postgres@/postgres?host={self._folder}"
-        self.socket = str(self._folder / ".s.PGSQL.5432")
+        self.url = f"postgresql://postgres@/postgres?port={port}&host={self._folder}"
+        self.socket = str(self._folder / f".s.PGSQL.{port}")
         self.start()
 
     def _restore(self, backup: str) -> None:
@@ -140,9 +146,12 @@ def _start_one() -> str | None:
     if program is None:
         return None
     off = ("fsync", "full_page_writes", "synchronous_commit")  # nothing of it is kept
-    started = OwnServer(program, "", *(f"--{name}=off" for name in off))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = [f"--{name}=off" for name in off]
+    started = OwnServer(program, "127.0.0.1", *options, port=port)
     atexit.register(started.remove)
-    return started.url
+    return f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
 
 @cache
