@@ -1,4 +1,4 @@
-"""An explicit-state search of claiming: open and parked jobs, slots, limits, pauses.
+"""An explicit-state search of claiming: parked jobs, slots of keys, limits, pauses.
 
 The statements of `sql/store/claims.py` and `sql/store/parking.py` are the atomic steps,
 in PostgreSQL's READ COMMITTED: a transaction sees what is committed and what it wrote

@@ -13,9 +13,9 @@ PAUSED: Final = "paused:q"
 Write = tuple[str, Any, Any]
 
 
-def key(name: str) -> str:
-    """Return the cause of a name whose slots are all taken."""
-    return f"key:{name}"
+def full(key: str) -> str:
+    """Return the cause of a key whose slots are all taken."""
+    return f"key:{key}"
 
 
 def cause(job: Job, rows: Rows, rules: Rules) -> str | None:
@@ -24,8 +24,9 @@ def cause(job: Job, rows: Rows, rules: Rules) -> str | None:
         return DUE if job.is_early else EXPIRED
     if rules.look_sees_pauses and rows.is_paused and job.queue == "q":
         return PAUSED
-    is_full = rules.look_sees_slots and rows.free(job.name) == ()
-    return key(job.name) if is_full else None
+    if not rules.look_sees_slots:
+        return None
+    return next((full(key) for key in job.keys if rows.free(key) == ()), None)
 
 
 def job_write(number: int, **fields: object) -> Write:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .causes import Write, cause, job_write, key, opened, opening, promoted, slots_of
+from .causes import Write, cause, full, job_write, opened, opening, promoted, slots_of
 from .rules import Rules
 from .state import BARRIER, IDLE, Actor, Rows, Slot, State, Status
 
@@ -19,6 +19,7 @@ class Look(NamedTuple):
     slots: tuple[Slot, ...] = ()  # still to be inserted
     chosen: tuple[int, ...] = ()
     blocked: tuple[int, ...] = ()
+    lost: frozenset[int] = frozenset()  # they did not get all of their slots
 
 
 Next = Iterator[tuple[str, State]]
@@ -61,9 +62,9 @@ class Claims:
             job = rows.jobs[number]
             if cause(job, rows, self._rules) is None:
                 if self._rules.look_sees_slots:
-                    if spare.get(job.name, 1) == 0:
+                    if any(spare.get(key) == 0 for key in job.keys):
                         continue
-                    spare[job.name] = spare.get(job.name, 1) - (job.name in spare)
+                    spare |= {key: spare[key] - 1 for key in job.keys if key in spare}
                 likely.append(number)
         if window:
             actor = actor._replace(data=Look(window, tuple(likely), rows))
@@ -75,13 +76,12 @@ class Claims:
         chosen = chosen[:LIMIT]
         rows, slots = look.rows, []
         for number in chosen:
-            name = rows.jobs[number].name
-            if free := rows.free(name):
-                slots.append(Slot(name, free[0], number))
-                rows = rows._replace(slots=rows.slots | {slots[-1]})
-        look = look._replace(
-            chosen=tuple(chosen), slots=tuple(sorted(slots)), rows=rows
-        )
+            for key in rows.jobs[number].keys:
+                if free := rows.free(key):
+                    slots.append(Slot(key, free[0], number))
+                    rows = rows._replace(slots=rows.slots | {slots[-1]})
+        slots = sorted(slots) if self._rules.slots_in_order else slots
+        look = look._replace(chosen=tuple(chosen), slots=tuple(slots), rows=rows)
         actor = actor._replace(step="slots", data=look, rows=actor.rows.union(chosen))
         return state.put(place, actor if chosen else self._then(actor, look))
 
@@ -107,7 +107,8 @@ class Claims:
         look = look._replace(slots=tuple(others))
         if is_taken and self._rules.slot_is_unique:
             chosen = tuple(n for n in look.chosen if n != slot.job)
-            actor = actor._replace(data=look._replace(chosen=chosen))
+            lost = look.lost | {slot.job}
+            actor = actor._replace(data=look._replace(chosen=chosen, lost=lost))
         else:
             write = ("take", slot.key, slot)
             actor = actor._replace(data=look, writes=(*actor.writes, write))
@@ -117,7 +118,7 @@ class Claims:
         """Return the claim after its UPDATE, whose guards decide."""
         rows = state.seen_by(place)
         started = [n for n in look.chosen if self._may_start(rows, n)]
-        refused = set(look.chosen) - set(started)
+        refused = (set(look.chosen) - set(started)) | look.lost
         writes: list[Write] = [
             job_write(n, status=Status.RUNNING, held=None) for n in started
         ]
@@ -129,7 +130,7 @@ class Claims:
 
     def _may_start(self, rows: Rows, number: int) -> bool:
         job, rules = rows.jobs[number], self._rules
-        has_slot = rows.most(job.name) is None or bool(slots_of(rows, [number]))
+        has_slot = len(slots_of(rows, [number])) >= len(rows.limited(number))
         return (
             (has_slot or not rules.update_needs_slot)
             and not (
@@ -153,8 +154,7 @@ class Claims:
         for number in look.blocked:
             job = look.rows.jobs[number]
             needed.add(cause(job, look.rows, self._rules) or "")
-            if look.rows.most(job.name) is not None:
-                needed.add(key(job.name))
+            needed.update(map(full, look.rows.limited(number)))
         got = {one for one in needed if not state.is_locked(place, [one])}
         if not self._rules.parker_only_tries and got != needed:
             return  # waits, and holds rows
@@ -172,12 +172,12 @@ class Claims:
         mine = {n for n in look.blocked if now.jobs[n].is_open} - locked
         for number in sorted(mine):
             job = rows.jobs[number]
-            held, free = cause(job, rows, self._rules), rows.free(job.name)
-            needed = {held, *([key(job.name)] if free is not None else ())}
+            held = cause(job, rows, self._rules)
+            needed = {held, *map(full, rows.limited(number))}
             is_mine = needed <= actor.locks or not self._rules.parker_locks
             if held is not None and is_mine:
                 writes.append(job_write(number, held=held))
-                passed |= {key(job.name): 1} if free else {}
+                passed |= {full(key): 1 for key in job.keys if rows.free(key)}
         if self._rules.passes_on:
             writes += opening(opened(state, place, now, passed.items()))
         changed: set[int] = {number for _, number, _ in writes}

@@ -42,6 +42,11 @@ MUTATIONS: Final[dict[str, Mutation]] = {
         "a pause",
         _P.NO_LEAK,
     ),
+    "who lost one slot keeps the other": (
+        ("gives_back",),
+        "two keys, one of them taken",
+        _P.NO_LEAK,
+    ),
     # Locks, and their order.
     "a pause does not wait for claims": (("barrier",), "a pause", _P.PAUSED),
     "a limit does not wait for claims": (("barrier",), "a lower limit", _P.LIMIT),
@@ -59,6 +64,11 @@ MUTATIONS: Final[dict[str, Mutation]] = {
         ("openers_lock",),
         "limit 1, 3 jobs",
         _P.NOT_FORGOTTEN,
+    ),
+    "slots are taken in any order": (
+        ("slots_in_order",),
+        "two keys, in any order",
+        _P.ENDS,
     ),
     "who parks waits for locks": (("parker_only_tries",), "a pause", _P.ENDS),
     "the duty locks rows before causes": (
@@ -94,6 +104,11 @@ MUTATIONS: Final[dict[str, Mutation]] = {
     "a slot is not passed on": (
         ("passes_on",),
         "a pause of one in three",
+        _P.NOT_FORGOTTEN,
+    ),
+    "the slot of one of two keys is not passed on": (
+        ("passes_on",),
+        "two keys",
         _P.NOT_FORGOTTEN,
     ),
     "nobody promotes": (("claim_promotes", "reopens"), "a due job", _P.ENDS),

@@ -7,8 +7,8 @@ from .causes import (
     EXPIRED,
     PAUSED,
     Write,
+    full,
     job_write,
-    key,
     opened,
     opening,
     promoted,
@@ -59,10 +59,9 @@ class Openers:
 
     def _begin_move(self, state: State, place: int, actor: Actor, kind: Kind) -> Next:
         """Read the limited keys of a job that is to leave its status."""
-        for number, job in enumerate(state.rows.jobs):
+        for number in range(len(state.rows.jobs)):
             for event in self._events(state, number, actor, kind):
-                is_limited = state.rows.most(job.name) is not None
-                locks = frozenset([key(job.name)] if is_limited else ())
+                locks = frozenset(map(full, state.rows.limited(number)))
                 data = ((event, number, tuple(sorted(locks))), locks)
                 after = actor._replace(step="lock", data=data)
                 yield f"will {event} {number}", state.put(place, after)
@@ -113,28 +112,30 @@ class Openers:
             yield from _written(state, place, actor, writes)
 
     def _limit(self, state: State, place: int, actor: Actor) -> Next:
-        name = "a"
+        key = "a"
         if actor.step == "idle":
             if actor.todo:
-                data = (actor.todo[0], frozenset([key(name)]))
+                data = (actor.todo[0], frozenset([full(key)]))
                 after = _will_lock(actor, data)
                 yield f"limit {actor.todo[0]}", state.put(place, after)
         elif self._may_change(state):
             rows, slots = state.seen_by(place), list[Slot]()
-            jobs = [n for n, job in enumerate(rows.jobs) if _runs(rows, n, name)]
+            jobs = [n for n, job in enumerate(rows.jobs) if _runs(rows, n, key)]
             if self._rules.limit_waits_for_ends and state.locked_rows(
                 place
             ).intersection(jobs):
                 return  # waits for the rows
             if self._rules.limit_counts_running:
-                last = max((s.number for s in rows.slots if s.key == name), default=0)
-                bare = [n for n in jobs if not slots_of(rows, [n])]
-                slots = [Slot(name, last + 1 + i, n) for i, n in enumerate(bare)]
-            writes: list[Write] = [("limit", name, actor.data)]
-            writes += [("take", name, slot) for slot in slots]
+                last = max((s.number for s in rows.slots if s.key == key), default=0)
+                bare = [
+                    n for n in jobs if key not in {s.key for s in slots_of(rows, [n])}
+                ]
+                slots = [Slot(key, last + 1 + i, n) for i, n in enumerate(bare)]
+            writes: list[Write] = [("limit", key, actor.data)]
+            writes += [("take", key, slot) for slot in slots]
             if self._rules.limit_opens:
                 many = max(0, actor.data - len(rows.slots) - len(slots))
-                some = [(key(name), min(self._world.batch, many))]
+                some = [(full(key), min(self._world.batch, many))]
                 writes += opening(opened(state, place, rows, some))
             locked = jobs if self._rules.limit_waits_for_ends else []
             yield from _written(state, place, actor, writes, *locked)
@@ -176,15 +177,15 @@ class Openers:
             return 0
         if one == PAUSED:
             return 0 if rows.is_paused else self._world.batch
-        name = one.partition(":")[2]
-        most, taken = rows.most(name), sum(s.key == name for s in rows.slots)
+        key = one.partition(":")[2]
+        most, taken = rows.most(key), sum(s.key == key for s in rows.slots)
         batch = self._world.batch
         return batch if most is None else min(batch, max(0, most - taken))
 
 
-def _runs(rows: Rows, number: int, name: str) -> bool:
+def _runs(rows: Rows, number: int, key: str) -> bool:
     job = rows.jobs[number]
-    return job.name == name and job.status is Status.RUNNING
+    return key in job.keys and job.status is Status.RUNNING
 
 
 def _after_move(rows: Rows, number: int, target: Status) -> Rows:

@@ -12,13 +12,13 @@ class Promise(StrEnum):
     """What claiming promises."""
 
     # Of every commit.
-    LIMIT = "no job starts beyond the limit of its name"
+    LIMIT = "no job starts beyond the limit of a key"
     PAUSED = "no job of a queue starts after its pause has returned"
     MOMENT = "no job starts before it is due, or after it has expired"
     NO_REFUSAL = "the trigger of the slots never refuses a claim of the engine"
     # Of every state.
     NO_LEAK = "every slot is held by a running job"
-    HELD = "every running job of a limited name holds one slot"
+    HELD = "every running job holds one slot of each limited key"
     NOT_FORGOTTEN = "with nobody at work, every parked job has its cause"
     # Of the whole space.
     ENDS = "without fault or client every job can end"
@@ -34,9 +34,9 @@ def _starts(old: Rows, new: Rows) -> list[int]:
 
 
 def _beyond_limit(old: Rows, new: Rows) -> bool:
-    names = {new.jobs[number].name for number in _starts(old, new)}
-    limits = [(name, most) for name, most in new.limits if name in names]
-    return any(new.running(name) > most for name, most in limits)
+    keys = {key for number in _starts(old, new) for key in new.jobs[number].keys}
+    limits = [(key, most) for key, most in new.limits if key in keys]
+    return any(new.running(key) > most for key, most in limits)
 
 
 def _while_paused(old: Rows, new: Rows) -> bool:
@@ -54,9 +54,9 @@ def _leaks(rows: Rows) -> bool:
 
 def _runs_without_slot(rows: Rows) -> bool:
     return any(
-        len(slots_of(rows, [number])) != 1
+        [slot.key for slot in slots_of(rows, [number])] != sorted(rows.limited(number))
         for number, job in enumerate(rows.jobs)
-        if job.status is Status.RUNNING and rows.most(job.name) is not None
+        if job.status is Status.RUNNING
     )
 
 
@@ -91,10 +91,10 @@ def is_forgotten(state: State) -> bool:
             return True
         if job.held in (DUE, EXPIRED, PAUSED):
             continue  # who is due is promoted by the next claim, an expired one expires
-        name = str(job.held).partition(":")[2]
+        key = str(job.held).partition(":")[2]
         waiting = sum(each.held == job.held for each in parked)
-        is_open = sum(each.is_open and each.name == name for each in rows.jobs)
-        free = rows.free(name)
+        is_open = sum(each.is_open and key in each.keys for each in rows.jobs)
+        free = rows.free(key)
         if free is None or is_open < min(len(free), waiting):
             return True
     return False

@@ -23,6 +23,7 @@ class Rules(NamedTuple):
     openers_lock: bool = True
     parker_only_tries: bool = True
     reopen_locks_first: bool = True  # before it promotes, which locks rows
+    slots_in_order: bool = True  # who waits for a slot holds no later one
     looks_again: bool = True  # under the locks, before it parks
     limit_waits_for_ends: bool = True  # before it gives slots to running jobs
     gives_back: bool = True  # the slot of a job that did not start

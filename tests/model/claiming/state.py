@@ -20,7 +20,7 @@ class Status(StrEnum):
 class Job(NamedTuple):
     """A row. Jobs are numbered in the order of starts; `held` is `held_by`."""
 
-    name: str = "a"
+    keys: tuple[str, ...] = ("a",)
     queue: str = "q"
     status: Status = Status.WAITING
     held: str | None = None
@@ -34,7 +34,7 @@ class Job(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A row of `interlock_slot`; its key is a name."""
+    """A row of `interlock_slot`."""
 
     key: str
     number: int
@@ -58,9 +58,13 @@ class Rows(NamedTuple):
         """Return the limit of a key, None without one."""
         return next((most for each, most in self.limits if each == key), None)
 
-    def running(self, name: str) -> int:
-        """Return how many jobs of a name run."""
-        return sum(j.name == name and j.status is Status.RUNNING for j in self.jobs)
+    def running(self, key: str) -> int:
+        """Return how many jobs of a key run."""
+        return sum(key in j.keys and j.status is Status.RUNNING for j in self.jobs)
+
+    def limited(self, number: int) -> list[str]:
+        """Return the keys of a job that have a limit."""
+        return [key for key in self.jobs[number].keys if self.most(key) is not None]
 
     def free(self, key: str) -> tuple[int, ...] | None:
         """Return the numbers that may be taken; None without a limit."""

@@ -41,7 +41,9 @@ class World(NamedTuple):
         return self._replace(actors=(*self.actors, Kind.REOPEN))
 
 
-_A, _B = Job(), Job("b", "other")
+_A, _B = Job(), Job(("b",), "other")
+_AB, _BA = Job(("a", "b")), Job(("b", "a"))
+_LATER_AB = Job(("a", "b"), status=Status.ABSENT)
 _OTHER = Job(queue="other")
 _LATER = Job(status=Status.ABSENT)
 _K = Kind
@@ -52,6 +54,11 @@ WORLDS: Final = {
     "limit 1, the best comes last": World((_LATER, _A, _A), _TWO),
     "limit 2, 3 jobs": World((_A, _A, _LATER), _TWO, (("a", 2),)),
     "two names": World((_A, _B, _LATER, _B), _TWO, (("a", 1), ("b", 1))),
+    "two keys": World((_A, _B, _AB, _A), (_K.CLAIM, _K.END), (("a", 1), ("b", 1))),
+    "two keys, one of them taken": World(
+        (_LATER_AB, _B, _A), _TWO, (("a", 1), ("b", 1))
+    ),
+    "two keys, in any order": World((_LATER_AB, _BA), _TWO, (("a", 1), ("b", 1))),
     "a retry comes back": World((_A, _A), _TWO, retried=(0,)),
     "a cancel": World((_A, _A, _A), (*_TWO, _K.CANCEL), todo=((_K.CANCEL, (1,)),)),
     "a pause": World(
