@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from interlock import hooks
 from interlock.api.engine import Engine, submit_child
 from interlock.api.handle import JobHandle
+from interlock.core.bounds import age
 from interlock.core.job import Exit, Failure, Job, NewJob
-from interlock.core.lifecycle import Proof, StopCause
+from interlock.core.lifecycle import INITIAL, Proof, StopCause
 from interlock.core.observations import ExitSeen, Launch, Observation, PidSeen, TreeDead
 from interlock.core.uniqueness import NO_POLICIES, Unique
 from interlock.jobs import context, outcome
@@ -26,12 +28,15 @@ from interlock.ports import discovery
 from interlock.ports.runner import Execution, Source
 from interlock.ports.store import JobStore
 from interlock.ports.tracing import tracer
+from interlock.testing import submits
 from interlock.testing.clock import ManualClock, TravelClock
 from interlock.worker.loop import Worker
 from interlock.worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from interlock.jobs.codecs import Codec
+
+_BEHIND = timedelta(microseconds=1)  # an end has passed only then
 
 
 class _Done:
@@ -190,8 +195,9 @@ class InlineClient:
 class InlineEngine(Engine):
     """An `Engine` whose submit returns after the job has ended.
 
-    Jobs that are not due stay PENDING: `drain()` runs those that have become due, and
-    `drain(scheduled=True)` moves the engine's clock to the others and runs them too.
+    Jobs that are not due stay PENDING: `drain()` runs those that have become due,
+    `drain(scheduled=True)` moves the engine's clock to the others and runs them too,
+    and `travel(seconds)` lets time pass.
     """
 
     def __init__(self, store: JobStore, clock: ManualClock | TravelClock) -> None:
@@ -220,17 +226,56 @@ class InlineEngine(Engine):
         while self._run_due() or (scheduled and self._travel()):
             pass
 
+    def travel(self, time: float | timedelta) -> None:
+        """Let time pass, and run what becomes due on the way, each at its moment.
+
+        Jobs and retries that become due, ticks of schedules (those of `@job(schedule=)`
+        begin with the first call), jobs that a rate lets start again, ends of holds,
+        and what expires or misses its deadline.
+
+        Args:
+            time: seconds, or a timedelta; 0 or more.
+
+        Raises:
+            InvalidOption: it is negative, or no length of time.
+        """
+        end = self._clock.now() + age("time", time)
+        self._worker().declare_schedules()
+        self.drain()
+        while (moment := self._next_moment()) is not None and moment < end:
+            self._go_to(moment)
+        self._go_to(end)
+
+    def _go_to(self, moment: datetime) -> None:
+        self._time.advance(max(0.0, (moment - self._clock.now()).total_seconds()))
+        self.drain()
+
+    def _next_moment(self) -> datetime | None:
+        """Return the next moment at which something may become possible."""
+        now = self._clock.now()
+        needs = self._store.needs(now=now)
+        due = self._store.next_due(now=now)
+        moments = [] if due is None else [due]
+        if needs.tick_in_s is not None:
+            moments.append(now + timedelta(seconds=needs.tick_in_s))
+        ends = [hold.until for hold in self.holds()]
+        for job in submits.all_of(self, statuses=[INITIAL]):
+            reasons = self._store.blockers(job.id, now=now)
+            ends += [job.start_by, job.deadline_at, *(each.until for each in reasons)]
+        moments += [end + _BEHIND for end in ends if end is not None]
+        return min((moment for moment in moments if moment > now), default=None)
+
     def _run_due(self) -> bool:
-        worker = Worker(
-            self._store,
-            InlineRunner(self),
-            registered(),
-            self._worker_settings,
-            self._clock,
-        )
+        worker = self._worker()
+        worker.declare_limits()
         while worker.turn(0.0):
             pass
         return False
+
+    def _worker(self) -> Worker:
+        settings = self._worker_settings
+        runner = InlineRunner(self)
+        return Worker(self._store, runner, registered(), settings, self._clock)
 
     def _travel(self) -> bool:
         """Move the clock to the next job that becomes due; return whether there is."""

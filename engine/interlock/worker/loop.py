@@ -192,13 +192,17 @@ class Worker:
             )
 
     def _begin(self) -> None:
-        self._declare_limits()
+        self.declare_limits()
         self._registration.begin(self._jobs)
-        self._scheduling.declare()
+        self.declare_schedules()
         self._fit = Fit(self._registration.published or {})
         self.ready.set()
 
-    def _declare_limits(self, *, may_change: bool = True) -> None:
+    def declare_schedules(self) -> None:
+        """Create or change the schedules that the jobs declare."""
+        self._scheduling.declare()
+
+    def declare_limits(self, *, may_change: bool = True) -> None:
         """Write the limits that the jobs declare, if they are not there as declared.
 
         The worker that began last decides. One that goes on (not `may_change`) writes
@@ -272,7 +276,7 @@ class Worker:
     def _turn(self, *, changed: bool) -> None:
         now = self._clock.boot()
         if self._down:  # it may be another database, without what this worker has told
-            self._declare_limits(may_change=False)
+            self.declare_limits(may_change=False)
             self._scheduling.declare()
         self._changed |= changed
         if changed:
