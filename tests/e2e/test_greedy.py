@@ -14,7 +14,7 @@ import pytest
 from interlock import Engine, JobStatus
 from interlock.core.lifecycle import Reason
 from interlock.jobs.registry import JobFunction
-from pace import deadline
+from pace import deadline, some
 from postgres import database
 from workers import worker_of
 
@@ -32,7 +32,7 @@ ENGINES_OWN = set(Reason) - {
 }
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=some(["sqlite", "postgres"]))
 def crowded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Engine]:

@@ -24,7 +24,7 @@ from interlock import JobStatus
 from interlock.core.lifecycle import Reason
 from interlock.jobs.registry import JobFunction
 from interlock_adapters.subprocess.kernel.privileges import CAPABILITIES
-from pace import deadline
+from pace import deadline, some
 
 from . import hostile_jobs as jobs
 from .prey import SECRET, Prey, worker
@@ -34,7 +34,7 @@ from .processes import alive, until
 DROPPED = sum(1 << number for number in CAPABILITIES.values())
 
 
-@pytest.fixture(scope="module", params=["root", "ordinary"])
+@pytest.fixture(scope="module", params=some(["ordinary", "root"]))
 def user(request: pytest.FixtureRequest) -> str:
     """Each user."""
     return str(request.param)

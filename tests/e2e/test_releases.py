@@ -13,7 +13,7 @@ import pytest
 
 import postgres
 from interlock import Engine, Job, JobStatus
-from pace import deadline
+from pace import deadline, some
 
 from .processes import until
 
@@ -74,7 +74,7 @@ def _ended(engine: Engine, ids: list[str]) -> list[Job]:
     return [engine.wait(job_id, timeout=deadline(60)) for job_id in ids]
 
 
-@pytest.mark.parametrize(("first", "second"), [("old", "new"), ("new", "old")])
+@pytest.mark.parametrize(("first", "second"), some([("old", "new"), ("new", "old")]))
 def test_jobs_of_both_releases_wait_for_the_worker_whose_code_fits(
     url: str, releases: dict[str, Path], first: str, second: str
 ) -> None:

@@ -144,6 +144,6 @@ def test_a_url_can_say_that_there_is_a_pooler(server: postgres.OwnServer) -> Non
 def test_a_server_that_is_away_is_not_taken_for_a_pooler(
     server: postgres.OwnServer,
 ) -> None:
-    away = server.url.replace("?host=", "?host=/nowhere")
+    away = server.url.replace("host=", "host=/nowhere")
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         Engine.open(away)

@@ -24,7 +24,7 @@ from .wire import Wire
 _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'"
 
 #: How a claim locks its rows; who counts events locks others.
-_CLAIM = b"FROM interlock_job WHERE CAST(status"
+_CLAIM = b"FROM interlock_job WHERE status ||"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from e2e import sample_jobs as jobs
 from interlock import Engine, InvalidOption
 from interlock_adapters.http import Settings, create_app, router
 from interlock_adapters.http.client import Client
-from pace import deadline
+from pace import deadline, some
 
 from .program import served
 from .proxy import proxied
@@ -89,7 +89,7 @@ def way(request: pytest.FixtureRequest) -> _Way:
     return request.param  # type: ignore[no-any-return]  # pytest's Any
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("prefix", some(PREFIXES))
 def test_every_link_of_every_page_leads_back(
     engine: Engine, way: _Way, prefix: str
 ) -> None:
@@ -116,7 +116,7 @@ def test_every_link_of_every_page_leads_back(
         assert client.get(f"{url}/static/live.js").headers["etag"]
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("prefix", some(PREFIXES))
 def test_locations_streams_and_clients_work(
     engine: Engine, way: _Way, prefix: str
 ) -> None:

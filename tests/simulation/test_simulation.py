@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from interlock.core.lifecycle import TABLE, JobStatus
-from pace import deadline
+from pace import THOROUGH, deadline
 
 from .simulation import Report, simulate
 
 FIRST = int(os.environ.get("INTERLOCK_SIMULATION_SEED", "1"))
 RUNS = int(os.environ.get("INTERLOCK_SIMULATION_RUNS", "6"))
-ORDINARY_S = 3600.0
+ORDINARY_S = 3600.0 if THOROUGH else 600.0
 pytestmark = pytest.mark.timeout(deadline(60 + 10 * RUNS))
 
 

@@ -52,7 +52,7 @@ def other(value: object) -> object:
 class Raw:
     """Raw SQL, beside the store that `scene` uses."""
 
-    every = 1 if THOROUGH else 3  #: Of what the table refuses, one in so many is tried.
+    every = 1 if THOROUGH else 7  #: Of what the table refuses, one in so many is tried.
 
     def __init__(self, path: Path, scene: Scenario) -> None:
         self.path = path
