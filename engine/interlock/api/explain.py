@@ -5,6 +5,7 @@ What the claim decides is asked of the store by the claim's own query
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -92,9 +93,8 @@ def _waiting(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
 
 def _held(job: Job) -> str:
     why = f": {Redaction(job).text(job.hold_reason)}" if job.hold_reason else ""
-    until = f" until {job.hold_until:%F %T} UTC" if job.hold_until else ""
     return (
-        f"Held by {job.hold_by}{until}{why}. Release it: "
+        f"Held by {job.hold_by}{_until(job.hold_until)}{why}. Release it: "
         f"interlock release-hold job:{job.id}"
     )
 
@@ -125,7 +125,9 @@ def _blocked(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
             case "paused":
                 text = f"queue {name!r} is paused. Resume it: interlock resume {name}"
             case "hold":
-                text = _of_hold(name, holds.get(name))
+                hold = holds.get(name)
+                text = _of_hold(name, hold)
+                blocker = replace(blocker, until=hold and hold.until)  # noqa: PLW2901  (of the hold)
             case "key":
                 shown = ", ".join(blocker.holders[:_SHOWN]) or "fewer than it needs"
                 text = (
@@ -144,8 +146,14 @@ def _blocked(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
 
 def _of_hold(target: str, hold: Hold | None) -> str:
     by = "somebody" if hold is None else hold.by
+    until = _until(hold and hold.until)
     why = f" ({hold.reason})" if hold is not None and hold.reason else ""
-    return f"{by} holds {target}{why}. Release it: interlock release-hold {target}"
+    release = f"Release it: interlock release-hold {target}"
+    return f"{by} holds {target}{until}{why}. {release}"
+
+
+def _until(moment: datetime | None) -> str:
+    return f" until {moment:%F %T} UTC" if moment else ""
 
 
 def _lacking(job: Job, workers: Sequence[WorkerInfo]) -> _Because | None:

@@ -68,6 +68,16 @@ def test_all_that_keeps_a_job_waiting_is_told_at_once(scene: Scenario) -> None:
         assert words in said
 
 
+def test_the_end_of_a_hold_is_told(scene: Scenario) -> None:
+    _worker(scene)
+    scene.add("a", name="f")
+    over = scene.clock.now() + timedelta(hours=1)
+    scene.hold("name:f", until=over)
+    said = _said(scene, "a")
+    assert [reason.until for reason in said.reasons] == [over]
+    assert f"anna holds name:f until {over:%F %T} UTC" in said
+
+
 def test_a_queue_that_nobody_serves_is_told(scene: Scenario) -> None:
     _worker(scene, queues=("other",))
     scene.add("a", name="f", queue="q")

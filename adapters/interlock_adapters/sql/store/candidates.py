@@ -82,12 +82,12 @@ class Facts:
 
         A job is parked on it.
         """
-        if not (job.is_early or job.late or self._are_any):
+        if not (job.is_early or job.late or self._may_block):
             return None
         return next(self.causes(job), None)
 
     @property
-    def _are_any(self) -> bool:
+    def _may_block(self) -> bool:
         """Whether anything here may keep a job from starting."""
         return bool(self.paused or self.holds or self.free or self.starts)
 
