@@ -127,7 +127,7 @@ def _blocked(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
             case "hold":
                 hold = holds.get(name)
                 text = _of_hold(name, hold)
-                blocker = replace(blocker, until=hold and hold.until)  # noqa: PLW2901  (of the hold)
+                blocker = replace(blocker, until=None if hold is None else hold.until)  # noqa: PLW2901  (of the hold)
             case "key":
                 shown = ", ".join(blocker.holders[:_SHOWN]) or "fewer than it needs"
                 text = (
@@ -146,7 +146,7 @@ def _blocked(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
 
 def _of_hold(target: str, hold: Hold | None) -> str:
     by = "somebody" if hold is None else hold.by
-    until = _until(hold and hold.until)
+    until = _until(None if hold is None else hold.until)
     why = f" ({hold.reason})" if hold is not None and hold.reason else ""
     release = f"Release it: interlock release-hold {target}"
     return f"{by} holds {target}{until}{why}. {release}"
