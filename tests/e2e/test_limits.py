@@ -13,7 +13,6 @@ import postgres
 from interlock import (
     Engine,
     IllegalTransition,
-    InvalidOption,
     JobStatus,
     LimitReached,
     Reason,
@@ -160,8 +159,11 @@ def test_a_schedule_that_is_held_is_paused(engine: Engine) -> None:
     assert not engine.schedules.get("s").paused
     with pytest.raises(ScheduleNotFound):
         engine.hold("schedule:nobody")
-    with pytest.raises(InvalidOption, match="no end for a schedule"):
-        engine.hold("schedule:s", until=datetime.now(UTC) + timedelta(hours=1))
+    engine.hold("schedule:s", until=datetime.now(UTC) + timedelta(seconds=1))
+    assert [hold.target for hold in engine.holds()] == ["schedule:s"]
+    with engine.worker(concurrency=1):
+        until(lambda: not engine.schedules.get("s").paused)
+    assert engine.holds() == []
 
 
 def test_the_queues_of_a_worker_share_its_starts_by_weight(engine: Engine) -> None:

@@ -7,10 +7,9 @@ from interlock.core.errors import LimitReached
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import INITIAL, Event, Reason
 from interlock.core.limits import Key, Rate, keys_of, targets
-from interlock.core.records import Blocker, Hold, LimitInfo
+from interlock.core.records import ITSELF, SCHEDULE, Blocker, Hold, LimitInfo
 from interlock_adapters.memory.records import Records, Setting
 
-_ITSELF = "interlock"  # who releases a hold that is over
 _LIMIT = "limit"  # by whom jobs are dropped and replaced
 Apply = Callable[[Move], object]
 
@@ -18,9 +17,12 @@ Apply = Callable[[Move], object]
 class Limits:
     """How many jobs of a key may run and start, and what nobody may start."""
 
-    def __init__(self, records: Records, apply: Apply) -> None:
+    def __init__(
+        self, records: Records, apply: Apply, resume: Callable[[str, datetime], None]
+    ) -> None:
         self._records = records
         self._apply = apply
+        self._resume = resume  # a schedule
 
     def set_limit(
         self,
@@ -113,11 +115,13 @@ class Limits:
         del after
         for target, hold in list(self._records.holds.items()):
             if hold.until is not None and hold.until <= now:
-                self.release_hold(target, by=_ITSELF)
+                self.release_hold(target, by=ITSELF)
+                if target.startswith(SCHEDULE):
+                    self._resume(target.removeprefix(SCHEDULE), now)
         for job in self._records.select(INITIAL):
             if job.hold_until is not None and job.hold_until <= now:
                 event = Event.RELEASE_HOLD
-                self._apply(Move(job_id=job.id, event=event, now=now, actor=_ITSELF))
+                self._apply(Move(job_id=job.id, event=event, now=now, actor=ITSELF))
         return "", False
 
     def openings(self, now: datetime) -> Iterator[datetime | None]:

@@ -14,6 +14,7 @@ from interlock.core.ticks import (
     fired,
     plan,
     refused,
+    resumed,
 )
 from interlock.ports.schedules import TICKS_BATCH
 from interlock.ports.store import JobLifecycle
@@ -52,6 +53,12 @@ class Schedules:
             self._keep(ticks)
         self._records.wake()
         return True
+
+    def resume(self, name: str, now: datetime) -> None:
+        """Let a schedule go on whose hold is over."""
+        info = self._records.schedules.get(name)
+        if info is not None and info.paused:
+            self.save(*resumed(info, now))
 
     def delete(self, info: ScheduleInfo, edit: ScheduleEdit) -> bool:
         """See `Schedules.delete`."""

@@ -73,7 +73,8 @@ class MemoryStore:
         self.workers = reads.workers
         self.cancels = reads.cancels
         self.check = reads.check
-        self._limits = limits = Limits(records, self._move)
+        self.schedules = Schedules(records, self)
+        self._limits = limits = Limits(records, self._move, self.schedules.resume)
         self.limits = limits.limits
         self.set_limit = limits.set_limit
         self.unset_limit = limits.unset_limit
@@ -82,7 +83,6 @@ class MemoryStore:
         self.release_hold = limits.release_hold
         self.holds = limits.holds
         self.reopen = limits.reopen
-        self.schedules = Schedules(records, self)
         maintenance = Maintenance(records, limits, self.schedules)
         self.lost = maintenance.lost
         self.overdue = maintenance.overdue

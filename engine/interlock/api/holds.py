@@ -9,15 +9,14 @@ from interlock.core.errors import InvalidOption, JobNotFound
 from interlock.core.ids import refuse_malformed
 from interlock.core.job import Job, Move
 from interlock.core.lifecycle import Event
-from interlock.core.records import Hold
+from interlock.core.records import SCHEDULE, Hold
 from interlock.jobs.options import check_instant, check_words
 from interlock.jobs.redaction import HIDDEN, Redaction
 from interlock.ports.clock import Clock
 from interlock.ports.store import JobStore
 
 JOB: Final = "job:"
-_KINDS: Final = ("name:", "queue:", "key:")
-_SCHEDULE: Final = "schedule:"
+_KINDS: Final = ("name:", "queue:", "key:", SCHEDULE)
 _MAX_TARGET: Final = 300
 
 
@@ -89,18 +88,11 @@ def _hidden(hold: Hold, get: Callable[[str], Job]) -> Hold:
     return replace(hold, reason=Redaction(job).text(hold.reason or ""))
 
 
-def schedule_of(target: object, until: datetime | None = None) -> str | None:
-    """Return the name of the schedule that a target is, None if it is another one.
-
-    Raises:
-        InvalidOption: it is one, and there is an end.
-    """
-    if not isinstance(target, str) or not target.startswith(_SCHEDULE):
+def schedule_of(target: object) -> str | None:
+    """Return the name of the schedule that a target is, None if it is another one."""
+    if not isinstance(target, str) or not target.startswith(SCHEDULE):
         return None
-    if until is not None:
-        allowed = "no end for a schedule: it is paused until `release_hold`"
-        raise InvalidOption("until", until, allowed)
-    return target.removeprefix(_SCHEDULE)
+    return target.removeprefix(SCHEDULE)
 
 
 def check_target(target: object) -> None:

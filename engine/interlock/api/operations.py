@@ -210,12 +210,14 @@ class Operations:
             InvalidOption: the target is held already, or a value is out of its range.
                 Nothing was changed.
         """
-        schedule = holds.schedule_of(target, until)
-        if schedule is not None:
-            check_words(by=by, reason=reason)
-            self._schedules.pause(schedule, by=by, reason=reason)
+        store, clock = self._store, self._clock
+        schedule = holds.schedule_of(target)
+        if schedule is None:
+            holds.hold(store, clock, target, by=by, reason=reason, until=until)
             return
-        holds.hold(self._store, self._clock, target, by=by, reason=reason, until=until)
+        with store.together():
+            self._schedules.pause(schedule, by=by, reason=reason)
+            holds.hold(store, clock, target, by=by, reason=reason, until=until)
 
     def release_hold(self, target: str, *, by: str | None = None) -> None:
         """Release what `hold` holds.
@@ -224,11 +226,10 @@ class Operations:
             JobNotFound, IllegalTransition, InvalidOption: nobody holds it.
         """
         schedule = holds.schedule_of(target)
-        if schedule is not None:
-            check_words(by=by)
+        if schedule is None:
+            holds.release(self._store, self._clock, target, by=by)
+        else:
             self._schedules.resume(schedule, by=by)
-            return
-        holds.release(self._store, self._clock, target, by=by)
 
     def holds(self) -> list[Hold]:
         """Return every hold, the oldest first."""

@@ -13,6 +13,7 @@ from interlock.api.handle import JobHandle
 from interlock.core.bounds import check_whole
 from interlock.core.errors import InvalidOption, ScheduleNotFound
 from interlock.core.job import NewJob
+from interlock.core.records import SCHEDULE
 from interlock.core.schedule import Schedule
 from interlock.core.ticks import (
     ScheduleEdit,
@@ -23,6 +24,7 @@ from interlock.core.ticks import (
     job_of,
     new_schedule,
     rescheduled,
+    switched,
 )
 from interlock.jobs.options import Options, check, check_instant, check_words
 from interlock.jobs.registry import JobFunction
@@ -196,21 +198,14 @@ class Schedules:
             if info.paused == paused:
                 return info
             now = self._store.now()
-            following = info.next_at
-            if not paused:
-                following = info.schedule.next_tick(after=now, anchor=info.anchor)
-            after = replace(
-                info,
-                paused=paused,
-                next_at=following,
-                waiting_at=None,
-                version=info.version + 1,
-            )
+            after, ticks = switched(info, now, paused=paused)
             what = "paused" if paused else "resumed"
-            ticks = given_up(info, now=now, why="its schedule was paused")
             edit = _edit(name, now, by, what, reason)
-            if self._kept.save(after, edit, ticks):
-                return after
+            with self._store.together():
+                if self._kept.save(after, edit, ticks):
+                    if not paused:
+                        self._store.release_hold(SCHEDULE + name, by=edit.actor)
+                    return after
 
     def trigger(self, name: str, *, by: str | None = None) -> JobHandle[object]:
         """Submit a job of a schedule now, whatever its ticks, pause and overlap are.
@@ -286,8 +281,10 @@ class Schedules:
         while True:
             info = self.get(name)
             edit = _edit(name, self._store.now(), by, "deleted", reason)
-            if self._kept.delete(info, edit):
-                return
+            with self._store.together():
+                if self._kept.delete(info, edit):
+                    self._store.release_hold(SCHEDULE + name, by=edit.actor)
+                    return
 
 
 def _who(options: Options, reason: str | None) -> str | None:

@@ -292,12 +292,19 @@ class LimitInfo:
     set_at: datetime | None = None
 
 
+#: The target of a hold of a schedule, before its name.
+SCHEDULE: Final = "schedule:"
+#: Who releases a hold that is over.
+ITSELF: Final = "interlock"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """A hold: no job of the target starts before it is released.
 
     Args:
-        target: `job:ID`, `name:N`, `queue:Q` or `key:K`.
+        target: `job:ID`, `name:N`, `queue:Q`, `key:K`, or `schedule:S`, which is
+            paused meanwhile.
         by: who holds it.
         reason: why.
         at: since when.

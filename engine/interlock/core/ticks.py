@@ -18,6 +18,7 @@ from interlock.core.ids import new_id
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import Event, Reason
 from interlock.core.machine import legal
+from interlock.core.records import ITSELF
 from interlock.core.schedule import Schedule
 
 #: A tick that is later than this is missed, with `catchup="skip"`.
@@ -313,6 +314,36 @@ def given_up(info: ScheduleInfo, *, now: datetime, why: str) -> list[Tick]:
     if info.waiting_at is None:
         return []
     return [_tick(info, info.waiting_at, TickOutcome.SKIPPED, now, why)]
+
+
+def switched(
+    info: ScheduleInfo, now: datetime, *, paused: bool
+) -> tuple[ScheduleInfo, list[Tick]]:
+    """Return a schedule that is paused, or goes on with its next tick from now.
+
+    With it, the tick that waited, which a pause gives up.
+    """
+    following = info.next_at
+    if not paused:
+        following = info.schedule.next_tick(after=now, anchor=info.anchor)
+    after = replace(
+        info,
+        paused=paused,
+        next_at=following,
+        waiting_at=None,
+        version=info.version + 1,
+    )
+    return after, given_up(info, now=now, why="its schedule was paused")
+
+
+def resumed(info: ScheduleInfo, now: datetime) -> tuple[ScheduleInfo, ScheduleEdit]:
+    """Return a schedule that goes on because its hold is over, and the edit."""
+    after, _ = switched(info, now, paused=False)
+    why = "its hold is over"
+    edit = ScheduleEdit(
+        schedule=info.name, at=now, actor=ITSELF, what="resumed", reason=why
+    )
+    return after, edit
 
 
 def rescheduled(info: ScheduleInfo, schedule: Schedule, now: datetime) -> ScheduleInfo:

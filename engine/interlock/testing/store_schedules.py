@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import pytest
 
-from interlock.core.errors import ScheduleNotFound
+from interlock.api.engine import Engine
+from interlock.core.errors import InvalidOption, ScheduleNotFound
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, JobStatus, Proof, StopCause
 from interlock.core.records import Search
@@ -74,6 +75,46 @@ def jobs_of(scene: Scenario, name: str = "s") -> list[Job]:
 
 class SchedulesContract:
     """`JobStore.schedules`. Part of `StoreContract`. Its clock begins at 12:00."""
+
+    def test_a_schedule_goes_on_when_its_hold_is_over(self, scene: Scenario) -> None:
+        store, until = scene.store, scene.clock.now() + timedelta(seconds=90)
+        engine = Engine(store, clock=scene.clock)
+        stored(scene)
+        engine.hold("schedule:s", by="anna", reason="holidays", until=until)
+        with pytest.raises(InvalidOption, match="held already"):
+            engine.hold("schedule:s")
+        (hold,) = store.holds()
+        assert (hold.target, hold.by, hold.until) == ("schedule:s", "anna", until)
+        scene.clock.advance(89)
+        store.reopen("", now=scene.clock.now())
+        assert store.schedules.get("s").paused
+        assert not store.schedules.fire(now=scene.clock.now())
+        scene.clock.advance(1)
+        assert store.needs(now=scene.clock.now()).reopen
+        store.reopen("", now=scene.clock.now())
+        info = store.schedules.get("s")
+        assert not info.paused
+        assert info.next_at is not None
+        assert info.next_at > scene.clock.now()
+        edit = store.schedules.edits("s")[-1]
+        assert (edit.what, edit.actor) == ("resumed", "interlock")
+        assert edit.reason == "its hold is over"
+        assert store.holds() == []
+
+    def test_who_resumes_or_deletes_a_schedule_releases_it(
+        self, scene: Scenario
+    ) -> None:
+        engine = Engine(scene.store, clock=scene.clock)
+        for name, end in (
+            ("a", lambda: engine.schedules.resume("a")),
+            ("b", lambda: engine.release_hold("schedule:b")),
+            ("c", lambda: engine.schedules.delete("c")),
+        ):
+            stored(scene, name)
+            engine.hold(f"schedule:{name}")
+            end()
+            assert scene.store.holds() == []
+        assert not scene.store.schedules.get("b").paused
 
     def test_a_schedule_comes_back_as_it_was_stored(self, scene: Scenario) -> None:
         info = stored(

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from interlock.core.job import Move
 from interlock.core.lifecycle import INITIAL, Event
-from interlock.core.records import Hold
+from interlock.core.records import ITSELF, Hold
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import PARKED
@@ -21,8 +21,6 @@ from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.reopening import BATCH
 
 JOB: Final = "job:"
-#: Who releases a hold that is over.
-ITSELF: Final = "interlock"
 _HOLD: Final = tables.hold.c
 #: The single jobs that are held: parked on themselves.
 _JOBS: Final = f"{PARKED} AND held_by >= 'hold:job:' AND held_by < 'hold:job;'"

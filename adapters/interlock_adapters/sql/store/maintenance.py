@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from interlock.core.guards import undeletable
 from interlock.core.job import HistoryEntry, Job
 from interlock.core.lifecycle import INITIAL
-from interlock.core.records import Fault, Lost, WorkerInfo
+from interlock.core.records import ITSELF, SCHEDULE, Fault, Lost, WorkerInfo
 from interlock.core.replay import faults
 from interlock.ports.store import PRUNE_BATCH, PURGE_BATCH
 from interlock_adapters.sql.schema import guard_sql, tables
@@ -26,6 +26,7 @@ from interlock_adapters.sql.store import moves as moves_of
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.holds import JOB
 from interlock_adapters.sql.store.reads import Reads
+from interlock_adapters.sql.store.schedules import Schedules
 
 _DATABASE_NOW = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
 _NOW = sa.bindparam("now", type_=UtcDateTime())
@@ -53,8 +54,9 @@ _RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
 class Maintenance:
     """Lost and overdue jobs, limits, workers, deletion and verification."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, schedules: Schedules) -> None:
         self._db = database
+        self._schedules = schedules
         self._reads = Reads(database)
 
     def lost(self, *, now: datetime, limit: int) -> list[Lost]:
@@ -140,9 +142,11 @@ class Maintenance:
         held = [target.removeprefix(JOB) for target in done.over if JOB in target]
         moves_of.write(connection, holds.over(connection, held, now), self._db)
         for target in set(done.over) - {JOB + job_id for job_id in held}:
-            holds.release(
-                connection, target, flavor, now, by=holds.ITSELF, is_over=True
+            is_released = holds.release(
+                connection, target, flavor, now, by=ITSELF, is_over=True
             )
+            if is_released and target.startswith(SCHEDULE):
+                self._schedules.resume(connection, target.removeprefix(SCHEDULE), now)
         return done.after, done.is_more
 
     def see_worker(self, worker: WorkerInfo) -> None:

@@ -26,6 +26,7 @@ from interlock.core.ticks import (
     fired,
     plan,
     refused,
+    resumed,
 )
 from interlock.ports.schedules import TICKS_BATCH
 from interlock_adapters.sql.schema.column_types import UtcDateTime
@@ -117,6 +118,17 @@ class Schedules:
         self, info: ScheduleInfo, edit: ScheduleEdit, ticks: Sequence[Tick] = ()
     ) -> bool:
         """See `Schedules.save`."""
+        return self._db.repeated(
+            lambda connection: self._save(connection, info, edit, ticks)
+        )
+
+    def _save(
+        self,
+        connection: sa.Connection,
+        info: ScheduleInfo,
+        edit: ScheduleEdit,
+        ticks: Sequence[Tick] = (),
+    ) -> bool:
         values = rows.schedule_to_row(info)
         if info.version == 1:
             change: Any = self._insert(schedule).values(values)
@@ -124,15 +136,18 @@ class Schedules:
             before = schedule.c.version == info.version - 1
             which = schedule.c.name == info.name
             change = sa.update(schedule).where(which, before).values(values)
+        if connection.execute(change.returning(schedule.c.name)).first() is None:
+            return False
+        self._note(connection, edit)
+        self._keep(connection, ticks)
+        return True
 
-        def write(connection: sa.Connection) -> bool:
-            if connection.execute(change.returning(schedule.c.name)).first() is None:
-                return False
-            self._note(connection, edit)
-            self._keep(connection, ticks)
-            return True
-
-        return self._db.repeated(write)
+    def resume(self, connection: sa.Connection, name: str, now: datetime) -> None:
+        """Let a schedule go on whose hold is over."""
+        query = sa.select(schedule).where(schedule.c.name == name, schedule.c.paused)
+        found = connection.execute(query.with_for_update()).mappings().first()
+        if found is not None:
+            self._save(connection, *resumed(rows.to_schedule(found), now))
 
     def delete(self, info: ScheduleInfo, edit: ScheduleEdit) -> bool:
         """See `Schedules.delete`."""

@@ -55,7 +55,8 @@ class SqlStore:
         self.workers = reads.workers
         self.cancels = reads.cancels
         self.check = reads.check
-        maintenance = Maintenance(database)
+        self.schedules = Schedules(database, self._commit)
+        maintenance = Maintenance(database, self.schedules)
         self.lost = maintenance.lost
         self.reopen = maintenance.reopen
         self.overdue = maintenance.overdue
@@ -77,7 +78,6 @@ class SqlStore:
         self.prune = maintenance.prune
         self.verify = maintenance.verify
         self.forget_ended = Forgetting(database).forget_ended
-        self.schedules = Schedules(database, self._commit)
         feed = Feed(database)
         self.history_after = feed.history_after
         self.feed = feed.feed
