@@ -34,16 +34,14 @@ _CANDIDATES = (
 
 @cache
 def server() -> str | None:
-    """Return the URL of a server where databases may be made, None without any.
-
-    One of our own comes before one that runs here: it need not wait for the disk.
-    """
+    """Return the URL of a server where databases may be made, None without any."""
     own_url = os.environ.get("INTERLOCK_TEST_POSTGRES")
     if own_url == "none":  # as in `make quick`
         return None
-    if own_url:
-        return own_url if _answers(own_url) else None
-    return _start_one() or next(filter(_answers, _CANDIDATES), None)
+    for url in (own_url,) if own_url else _CANDIDATES:
+        if _answers(url):
+            return url
+    return None if own_url else _start_one()
 
 
 def _answers(url: str) -> bool:
