@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import psycopg
@@ -14,7 +15,14 @@ import sqlalchemy as sa
 import postgres
 from e2e import sample_jobs as jobs
 from e2e.processes import until
-from interlock import Engine, IllegalTransition, Job, JobStatus, StoreUnavailable
+from interlock import (
+    Engine,
+    IllegalTransition,
+    Job,
+    JobStatus,
+    Schedule,
+    StoreUnavailable,
+)
 from interlock.core.job import Move
 from interlock.core.lifecycle import Event, Proof
 from interlock.ports.store import JobStore
@@ -312,3 +320,22 @@ def test_a_duty_that_waits_for_an_end_holds_no_job(url: str, store: SqlStore) ->
         rival.rollback()
         duty.result(deadline(20))
     assert len(locked) == 1
+
+
+def test_the_end_of_a_hold_waits_for_nobody_who_has_the_schedule(
+    url: str, engine: Engine, store: SqlStore
+) -> None:
+    """Who decides about its ticks may wait for what the duty has locked."""
+    every = Schedule(every="1h")
+    engine.schedules.create("s", jobs.add, {"left": 1}, schedule=every)
+    engine.hold("schedule:s", until=datetime.now(UTC) + timedelta(seconds=1))
+    now = datetime.now(UTC)
+    with _rival(url) as rival:
+        rival.execute(sa.text("SELECT FROM interlock_schedule FOR UPDATE"))
+        until(lambda: store.needs(now=now).reopen)
+        store.reopen("", now=now)
+        assert [hold.target for hold in engine.holds()] == ["schedule:s"]
+        rival.commit()
+    store.reopen("", now=now)
+    assert engine.holds() == []
+    assert not engine.schedules.get("s").paused

@@ -21,8 +21,16 @@ from interlock_adapters.sql.schema.held import AGING, DUE, ENDING, EXPIRING, PAR
 from interlock_adapters.sql.schema.row_rules import RUNNING, found_in
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
-from interlock_adapters.sql.store import holds, rates, reopening, tally, unique_keys
+from interlock_adapters.sql.store import (
+    holds,
+    openings,
+    rates,
+    reopening,
+    tally,
+    unique_keys,
+)
 from interlock_adapters.sql.store import moves as moves_of
+from interlock_adapters.sql.store.candidates import HOLD
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.holds import JOB
 from interlock_adapters.sql.store.reads import Reads
@@ -139,15 +147,27 @@ class Maintenance:
     def _reopen(self, connection: sa.Connection, after: str) -> tuple[str, bool]:
         flavor, now = self._db.flavor, self._db.present(connection)
         done = reopening.reopen(connection, after, flavor, now)
-        held = [target.removeprefix(JOB) for target in done.over if JOB in target]
+        held = [each.removeprefix(JOB) for each in done.over if each.startswith(JOB)]
         moves_of.write(connection, holds.over(connection, held, now), self._db)
         for target in set(done.over) - {JOB + job_id for job_id in held}:
-            is_released = holds.release(
-                connection, target, flavor, now, by=ITSELF, is_over=True
-            )
-            if is_released and target.startswith(SCHEDULE):
-                self._schedules.resume(connection, target.removeprefix(SCHEDULE), now)
+            self._release(connection, target, now)
         return done.after, done.is_more
+
+    def _release(self, connection: sa.Connection, target: str, now: datetime) -> None:
+        """Release a hold that is over; a schedule goes on.
+
+        Who has the schedule may wait for causes that are locked here. So this does not
+        wait for the schedule: it looks again in a moment.
+        """
+        name = target.removeprefix(SCHEDULE) if target.startswith(SCHEDULE) else None
+        if name is not None and self._schedules.is_busy(connection, name):
+            openings.note(connection, {HOLD + target: now})
+            return
+        is_released = holds.release(
+            connection, target, self._db.flavor, now, by=ITSELF, is_over=True
+        )
+        if is_released and name is not None:
+            self._schedules.resume(connection, name, now)
 
     def see_worker(self, worker: WorkerInfo) -> None:
         """See `JobStore.see_worker`."""

@@ -142,10 +142,18 @@ class Schedules:
         self._keep(connection, ticks)
         return True
 
+    def is_busy(self, connection: sa.Connection, name: str) -> bool:
+        """Whether another transaction has a schedule; locks it if none has."""
+        query = sa.select(schedule.c.name).where(schedule.c.name == name)
+        locked = query.with_for_update(skip_locked=True)
+        if connection.execute(locked).first() is not None:
+            return False
+        return connection.execute(query).first() is not None
+
     def resume(self, connection: sa.Connection, name: str, now: datetime) -> None:
-        """Let a schedule go on whose hold is over."""
+        """Let a schedule go on whose hold is over; it is not busy."""
         query = sa.select(schedule).where(schedule.c.name == name, schedule.c.paused)
-        found = connection.execute(query.with_for_update()).mappings().first()
+        found = connection.execute(query).mappings().first()
         if found is not None:
             self._save(connection, *resumed(rows.to_schedule(found), now))
 
