@@ -164,6 +164,16 @@ MUTANTS: Final = {
         planted=(plants.give_keys_to_everybody,),
         seen_as="another live job has its key",
     ),
+    "a tick that fires is not kept": Mutant(
+        planted=(plants.forget_ticks_that_fire,),
+        seen_as="a tick is missing",
+        judged_as="a tick is missing",
+    ),
+    "a tick fires twice": Mutant(
+        planted=(plants.fire_ticks_twice,),
+        seen_as="the jobs are not those of the ticks",
+        judged_as="the jobs are not those of the ticks",
+    ),
     "a submit is acknowledged and not kept": Mutant(
         planted=(plants.forget_submits,),
         seen_as="acknowledged, and not found",

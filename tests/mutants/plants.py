@@ -12,15 +12,18 @@ import pytest
 
 from interlock.core import guards
 from interlock.core.guards import Facts
+from interlock.core.ids import new_id
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import INITIAL, Event, Guard, JobStatus, Reason, row_of
 from interlock.core.records import Lost
+from interlock.core.ticks import Tick, TickOutcome
 from interlock.worker import attempts, loop, moves, reaper, supervision
 from interlock.worker.settings import WorkerSettings
 from interlock.worker.supervision import Decision, Finish, Supervised
 from interlock_adapters.memory import MemoryStore
 from interlock_adapters.memory import rules as memory_rules
 from interlock_adapters.memory import store as memory_store
+from interlock_adapters.memory.schedules import Schedules
 from interlock_adapters.memory.unique_keys import UniqueKeys
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -167,3 +170,25 @@ def rescue_when_idle(patch: pytest.MonkeyPatch) -> None:
         return [] if self._store.counts()[INITIAL] else real(self, candidates, now)
 
     patch.setattr(reaper.Reaper, "_losses", losses)
+
+
+def forget_ticks_that_fire(patch: pytest.MonkeyPatch) -> None:
+    """Submit the job of a tick, and keep no row of it."""
+    keep = Schedules._keep
+
+    def some(schedules: Schedules, ticks: Sequence[Tick]) -> None:
+        keep(schedules, [t for t in ticks if t.outcome is not TickOutcome.FIRED])
+
+    patch.setattr(Schedules, "_keep", some)
+
+
+def fire_ticks_twice(patch: pytest.MonkeyPatch) -> None:
+    """Submit two jobs for each tick."""
+    add = MemoryStore.add
+
+    def twice(store: MemoryStore, new: Sequence[NewJob], **named: Any) -> Any:
+        ticks = [job for job in new if job.schedule]
+        again = [replace(job, id=new_id(job.created_at)) for job in ticks]
+        return add(store, [*new, *again], **named)[: len(new)]
+
+    patch.setattr(MemoryStore, "add", twice)
