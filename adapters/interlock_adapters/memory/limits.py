@@ -7,7 +7,15 @@ from interlock.core.errors import LimitReached
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import INITIAL, Event, Reason
 from interlock.core.limits import Key, Rate, keys_of, targets
-from interlock.core.records import ITSELF, SCHEDULE, Blocker, Hold, LimitInfo
+from interlock.core.records import (
+    DEPENDENCIES,
+    ITSELF,
+    SCHEDULE,
+    Blocker,
+    Hold,
+    LimitInfo,
+)
+from interlock_adapters.memory.dependencies import Dependencies
 from interlock_adapters.memory.records import Records, Setting
 
 _LIMIT = "limit"  # by whom jobs are dropped and replaced
@@ -18,8 +26,13 @@ class Limits:
     """How many jobs of a key may run and start, and what nobody may start."""
 
     def __init__(
-        self, records: Records, apply: Apply, resume: Callable[[str, datetime], None]
+        self,
+        records: Records,
+        apply: Apply,
+        resume: Callable[[str, datetime], None],
+        links: Dependencies,
     ) -> None:
+        self._links = links
         self._records = records
         self._apply = apply
         self._resume = resume  # a schedule
@@ -143,6 +156,9 @@ class Limits:
         return [] if job is None or job.status is not INITIAL else [*self._of(job, now)]
 
     def _of(self, job: Job, now: datetime) -> Iterator[Blocker]:
+        awaited = self._links.waits_for(job)
+        if awaited:
+            yield Blocker(cause=DEPENDENCIES, holders=tuple(sorted(awaited)))
         if job.run_at > now:
             yield Blocker(cause="due")
         if job.start_by is not None and job.start_by < now:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from interlock.core.errors import JobNotFound
-from interlock.core.guards import undeletable
+from interlock.core.guards import awaited, undeletable
 from interlock.core.job import Job
 from interlock.core.lifecycle import INITIAL, Event, JobStatus, row_of
 from interlock.core.records import Fault, Lost, Needs, WorkerInfo
@@ -13,6 +13,7 @@ from interlock.core.replay import faults
 from interlock.core.retention import Keep
 from interlock.core.uniqueness import SPARED
 from interlock.ports.store import PURGE_BATCH
+from interlock_adapters.memory.dependencies import Dependencies
 from interlock_adapters.memory.limits import Limits
 from interlock_adapters.memory.records import Records
 from interlock_adapters.memory.schedules import Schedules
@@ -23,7 +24,14 @@ _RUNNING = row_of(Event.CLAIM).target
 class Maintenance:
     """Lost and overdue jobs, limits, purging, workers."""
 
-    def __init__(self, records: Records, limits: Limits, schedules: Schedules) -> None:
+    def __init__(
+        self,
+        records: Records,
+        limits: Limits,
+        schedules: Schedules,
+        links: Dependencies,
+    ) -> None:
+        self._links = links
         self._records = records
         self._limits = limits
         self._schedules = schedules
@@ -89,6 +97,7 @@ class Maintenance:
                 job
                 for job in self._records.jobs.values()
                 if job.finished_at is not None and job.finished_at < finished_before
+                if not self._links.is_awaited(job.id)
             ]
             old.sort(key=lambda job: (job.finished_at, job.id))
             for job in old[:limit]:
@@ -110,6 +119,7 @@ class Maintenance:
                     job
                     for job in self._records.jobs.values()
                     if (job.name, job.status) == (name, status)
+                    and not self._links.is_awaited(job.id)
                 ]
                 ended.sort(key=lambda job: (job.finished_at, job.id))
                 excess = 0 if keep.jobs is None else len(ended) - keep.jobs
@@ -127,6 +137,8 @@ class Maintenance:
                 raise JobNotFound(job_id)
             if not job.is_terminal:
                 raise undeletable(job)
+            if self._links.is_awaited(job_id):
+                raise awaited(job)
             self._records.remove(job_id)
 
     def see_worker(self, worker: WorkerInfo) -> None:

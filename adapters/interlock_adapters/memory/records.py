@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from interlock.core.dependencies import Dependency
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock.core.limits import Key, Rate, keys_of
@@ -20,7 +21,7 @@ _RUNNING = row_of(Event.CLAIM).target
 _US = 1_000_000
 _UNDOABLE = (
     *("jobs", "unfinished", "history", "attempts", "log", "rejections", "lines"),
-    *("feed", "answers", "starts", "keys", "schedules", "ticks", "edits"),
+    *("feed", "answers", "starts", "keys", "schedules", "ticks", "edits", "edges"),
 )
 
 
@@ -46,6 +47,7 @@ class Records:
         self.history: dict[str, list[HistoryEntry]] = {}
         self.attempts: dict[str, list[Attempt]] = defaultdict(list)
         self.log: dict[str, list[LogLine]] = defaultdict(list)
+        self.edges: dict[str, tuple[Dependency, ...]] = {}  # of jobs that wait
         self.rejections: list[Rejection] = []
         self.paused: dict[str, bool] = {}
         self.limits: dict[str, Setting] = {}
@@ -116,7 +118,7 @@ class Records:
         self.feed = [
             (position, entry) for position, entry in self.feed if entry.job_id != job_id
         ]
-        for by_job in (self.jobs, self.history, self.attempts, self.log):
+        for by_job in (self.jobs, self.history, self.attempts, self.log, self.edges):
             by_job.pop(job_id, None)
         self.rejections = [r for r in self.rejections if r.job_id != job_id]
 

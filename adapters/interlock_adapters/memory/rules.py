@@ -45,7 +45,7 @@ def moved(job: Job, move: Move) -> Job:
         return after
     after = replace(after, reason=move.reason, lease_until_us=None)
     if after.status in TERMINAL:
-        after = replace(after, finished_at=move.now)
+        after = replace(after, finished_at=move.now, blocked_by=None)
     if job.status is not INITIAL:
         after = _after_running(after, move)
     return after

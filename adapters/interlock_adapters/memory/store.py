@@ -8,6 +8,12 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from interlock.core.dependencies import (
+    NO_DEPENDENCIES,
+    Dependency,
+    abandon,
+    words_of,
+)
 from interlock.core.errors import (
     DuplicateJob,
     InterlockError,
@@ -15,6 +21,7 @@ from interlock.core.errors import (
     JobNotFound,
 )
 from interlock.core.guards import (
+    CANCEL,
     MAY_DROP,
     NOT_MOVES,
     Facts,
@@ -30,6 +37,7 @@ from interlock.core.records import ClaimRequest, FeedPosition, Note, Running
 from interlock.core.uniqueness import NO_POLICIES, PLAIN, Unique, replacing
 from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.runner import Wakeup
+from interlock_adapters.memory.dependencies import Dependencies
 from interlock_adapters.memory.feed import Feed
 from interlock_adapters.memory.idempotency import IdempotencyKeys
 from interlock_adapters.memory.limits import Limits
@@ -60,6 +68,10 @@ class MemoryStore:
         self.together = records.together
         self._notes = Notes(records)
         self._turns = Turns()
+        self._links = links = Dependencies(records)
+        self._ended: list[Job] = []  # whose dependents are to be looked at
+        self.dependencies = links.dependencies
+        self.dependents = links.dependents
         self._unique = UniqueKeys(records)
         reads = Reads(records)
         self.get = reads.get
@@ -74,7 +86,9 @@ class MemoryStore:
         self.cancels = reads.cancels
         self.check = reads.check
         self.schedules = Schedules(records, self)
-        self._limits = limits = Limits(records, self._move, self.schedules.resume)
+        self._limits = limits = Limits(
+            records, self._move, self.schedules.resume, links
+        )
         self.limits = limits.limits
         self.set_limit = limits.set_limit
         self.unset_limit = limits.unset_limit
@@ -83,7 +97,7 @@ class MemoryStore:
         self.release_hold = limits.release_hold
         self.holds = limits.holds
         self.reopen = limits.reopen
-        maintenance = Maintenance(records, limits, self.schedules)
+        maintenance = Maintenance(records, limits, self.schedules, links)
         self.lost = maintenance.lost
         self.overdue = maintenance.overdue
         self.needs = maintenance.needs
@@ -116,6 +130,7 @@ class MemoryStore:
         jobs: Sequence[NewJob],
         *,
         unique: Mapping[str, Unique] = NO_POLICIES,
+        dependencies: Mapping[str, Sequence[Dependency]] = NO_DEPENDENCIES,
         connection: object = None,
     ) -> list[Job]:
         """See `JobStore.add`."""
@@ -123,12 +138,20 @@ class MemoryStore:
             message = "memory: has no tables to share a transaction with. Leave it out."
             raise InvalidOption.because("connection", f"connection= with {message}")
         with self.records.lock, self.together():
-            added = [self._add(new, unique.get(new.id, PLAIN)).id for new in jobs]
-            stored = [self.records.jobs[job_id] for job_id in added]
+            self._links.refuse_missing(jobs, dependencies)
+            added: dict[str, str] = {}  # the job that stands for each
+            for new in jobs:
+                edges = [
+                    replace(edge, parent_id=added.get(edge.parent_id, edge.parent_id))
+                    for edge in dependencies.get(new.id, ())
+                ]
+                job = self._add(new, unique.get(new.id, PLAIN), edges)
+                added[new.id] = job.id
+            stored = [self.records.jobs[added[new.id]] for new in jobs]
         self.records.wake()
         return stored
 
-    def _add(self, new: NewJob, wanted: Unique) -> Job:
+    def _add(self, new: NewJob, wanted: Unique, edges: Sequence[Dependency]) -> Job:
         for job in self.records.jobs.values():
             if new.id == job.id:
                 raise DuplicateJob("id", new.id, job.id, "ids are used once")
@@ -150,6 +173,7 @@ class MemoryStore:
         fields |= {name: deepcopy(fields[name]) for name in ("params", "metadata")}
         job = Job(**fields, read_at=self.records.clock.now())
         self.records.put(job)
+        self._links.put(job, edges)
         self._record(job, SUBMIT, None, job.submitted_by or "client", None)
         return job
 
@@ -203,7 +227,10 @@ class MemoryStore:
         for job in waiting:
             if len(claimed) == request.limit:
                 break
+            if self._is_abandoned(job, request.now):
+                continue
             facts = Facts(
+                parents_done=not self._links.waits_for(job),
                 now=request.now,
                 queue_open=not self.records.paused.get(job.queue, False),
                 group_free=not self._limits.is_held(job),
@@ -218,6 +245,15 @@ class MemoryStore:
         self._limits.settle(unwilling, request.now)
         return claimed
 
+    def _is_abandoned(self, job: Job, now: datetime) -> bool:
+        """End a job that depends on one that had failed before it was submitted."""
+        failed = self._links.failed(job)
+        if failed is None or job.attempt or job.on_parent_failure != CANCEL:
+            return False
+        why = self.records.history[failed.id][-1].reason
+        self._move(abandon(job.id, words_of(failed, why), now))
+        return True
+
     def _claim(self, job: Job, request: ClaimRequest) -> Job:
         claimed = replace(
             job,
@@ -229,6 +265,7 @@ class MemoryStore:
             reason=None,
             error=None,
             progress=None,
+            blocked_by=None,
             version=job.version + 1,
             read_at=request.now,
         )
@@ -265,11 +302,20 @@ class MemoryStore:
         return outcomes
 
     def _move(self, move: Move) -> Job | InterlockError:
+        """Apply a move, and what follows for jobs that depend on its job."""
+        outcome = self._move_one(move)
+        while self._ended:
+            for following in self._links.follow(self._ended.pop(), move.now):
+                self._move_one(following)
+        return outcome
+
+    def _move_one(self, move: Move) -> Job | InterlockError:
         job = self.records.jobs.get(move.job_id)
         if job is None:
             return JobNotFound(move.job_id)
         live = self.records.is_leased(job)
         facts = facts_of(move, lease_live=live)
+        facts = replace(facts, parent_failed=self._links.failed(job) is not None)
         fits = move.event in legal(job.status) - NOT_MOVES
         fits &= version_changed(job, move.version, move.event) is None
         if not fits or unmet(move.event, job, facts) is not None:
@@ -288,6 +334,8 @@ class MemoryStore:
             return error
         after = moved(job, move)
         self.records.put(after)
+        if after.is_terminal:
+            self._ended.append(after)
         reason = move.reason and move.reason.value
         why = reason if move.text is None else move.text
         self._record(after, move.event, job.status, move.actor, why)

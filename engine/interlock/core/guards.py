@@ -19,6 +19,8 @@ from interlock.core.machine import legal
 
 #: What a job may say of a full limit, so that it is dropped instead of waiting.
 MAY_DROP: Final = ("cancel_new", "replace")
+#: What becomes of a job if one that it depends on has not succeeded.
+CANCEL, RUN = ON_PARENT_FAILURE = ("cancel", "run")
 #: Events that have a store method of their own, instead of a `Move`.
 NOT_MOVES: Final = frozenset({Event.CLAIM, Event.RENEW})
 
@@ -39,6 +41,8 @@ class Facts:
     group_free: bool = True
     slot_free: bool = True
     rate_free: bool = True
+    parents_done: bool = True
+    parent_failed: bool = True
 
 
 def facts_of(move: Move, *, lease_live: bool) -> Facts:
@@ -83,6 +87,11 @@ def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911,
             return facts.slot_free
         case Guard.RATE_FREE:
             return facts.rate_free
+        case Guard.PARENTS_DONE:
+            return facts.parents_done
+        case Guard.PARENT_FAILED:
+            is_first = job.attempt == 0 and job.on_parent_failure == CANCEL
+            return is_first and facts.parent_failed
         case Guard.MAY_DROP:
             return job.when_full in MAY_DROP
         case Guard.HELD:
@@ -168,6 +177,15 @@ def version_changed(
         legal(job.status),
         job_id=job.id,
         versions=(job.version, version),
+    )
+
+
+def awaited(job: Job) -> IllegalTransition:
+    """Return the error for deleting a job that others depend on."""
+    event = Event.CANCEL
+    why = "that no unfinished job depends on it; wait for these, or cancel them first"
+    return IllegalTransition(
+        job.status, event, legal(job.status), job_id=job.id, unmet=why
     )
 
 

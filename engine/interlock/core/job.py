@@ -24,7 +24,7 @@ _CANCELED = row_of(Event.CANCEL).target
 _WHILE_WAITING = frozenset(
     {
         *(Reason.BEFORE_START, Reason.EXPIRED, Reason.DEADLINE, Reason.REPLACED),
-        Reason.FULL,
+        *(Reason.FULL, Reason.PARENT),
     }
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +35,7 @@ class Phase(StrEnum):
 
     HELD = "held"  # PENDING, somebody holds it
     SCHEDULED = "scheduled"  # PENDING, `run_at` has not come
+    BLOCKED = "blocked"  # PENDING, a job that it depends on has not ended
     QUEUED = "queued"  # PENDING, may be claimed
     RETRY_WAIT = "retry_wait"  # PENDING, failed before and waits for its backoff
     SNOOZED = "snoozed"  # PENDING, has asked to go on later
@@ -91,6 +92,8 @@ class NewJob:
     )
     schedule: str | None = None  # the name of the schedule that submitted it
     scheduled_for: datetime | None = None  # the tick; None: it was wanted at once
+    dependencies: int = 0  # how many jobs it depends on
+    on_parent_failure: str | None = None  # cancel or run; None: it depends on none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,7 @@ class Job(NewJob):
     cancel_requested_at: datetime | None = None
     cancel_requested_by: str | None = None
     cancel_reason: str | None = None
+    blocked_by: str | None = None  # one of the jobs that it waits for
     hold_by: str | None = None  # who holds it; None: nobody
     hold_reason: str | None = None
     hold_until: datetime | None = None  # it is released then; None: by somebody
@@ -136,10 +140,13 @@ class Job(NewJob):
         """What the job did at `read_at`."""
         if self.is_terminal:
             return Phase.DONE
-        if self.status is _RUNNING:
-            return self._running_phase()
+        return self._running_phase() if self.status is _RUNNING else self._waiting()
+
+    def _waiting(self) -> Phase:
         if self.hold_by is not None:
             return Phase.HELD
+        if self.blocked_by is not None:
+            return Phase.BLOCKED
         if self.run_at <= self.read_at:
             return Phase.QUEUED
         if self.reason is Reason.SNOOZED:

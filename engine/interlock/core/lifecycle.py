@@ -35,6 +35,7 @@ class Event(StrEnum):
     EXPIRE = "expire"
     MISS_DEADLINE = "miss_deadline"
     DROP = "drop"
+    ABANDON = "abandon"
     HOLD = "hold"
     RELEASE_HOLD = "release_hold"
     SUCCEED = "succeed"
@@ -99,6 +100,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     FULL = "full"
     REPLACED = "replaced"
+    PARENT = "parent"
     SHUTDOWN = "shutdown"
 
 
@@ -114,6 +116,11 @@ class Guard(StrEnum):
     SLOT_FREE = "a slot of each limit is free: of its name, its queue, its keys"
     RATE_FREE = "the rate of each limit allows one more start"
     MAY_DROP = "`when_full` is cancel_new or replace"
+    PARENTS_DONE = "all jobs that it depends on have ended as it needs"
+    PARENT_FAILED = (
+        "a job that it depends on ended, but not SUCCEEDED; `on_parent_failure` is"
+        " cancel, and it has had no attempt"
+    )
     OVERDUE = "`expires_at < now`, and it has had no attempt"
     BEFORE_DEADLINE = "before its deadline"
     DEADLINE_MISSED = "`deadline_at < now`"
@@ -196,11 +203,13 @@ _P, _R = _S.PENDING, _S.RUNNING
 TABLE: Final = (
     _row(_E.CLAIM, _P, _R, _W.WORKER,
          _G.DUE, _G.FRESH, _G.BEFORE_DEADLINE, _G.NOT_ON_HOLD, _G.QUEUE_OPEN,
-         _G.GROUP_FREE, _G.SLOT_FREE, _G.RATE_FREE, counts=_C.ATTEMPT),
+         _G.PARENTS_DONE, _G.GROUP_FREE, _G.SLOT_FREE, _G.RATE_FREE,
+         counts=_C.ATTEMPT),
     _row(_E.CANCEL, _P, _S.CANCELED, _W.CLIENT),
     _row(_E.EXPIRE, _P, _S.CANCELED, _W.REAPER, _G.OVERDUE),
     _row(_E.MISS_DEADLINE, _P, _S.CANCELED, _W.REAPER, _G.DEADLINE_MISSED),
     _row(_E.DROP, _P, _S.CANCELED, _W.REAPER, _G.MAY_DROP),
+    _row(_E.ABANDON, _P, _S.CANCELED, _W.REAPER, _G.PARENT_FAILED),
     _row(_E.SUCCEED, _R, _S.SUCCEEDED, _W.WORKER, _G.HELD, _G.NOT_STOPPED, _G.PROVED),
     _row(_E.FAIL, _R, _S.FAILED, _W.WORKER,
          _G.HELD, _G.LEASED, _G.NOT_STOPPED, _G.NO_CANCEL, _G.PROVED),
@@ -249,7 +258,8 @@ STATUS_MEANING: Final = {
     _S.FAILED: "The job ended by itself, without success; `reason` says how.",
     _S.TIMEOUT: "It was stopped because it ran too long or stood still; no process of"
     " it is alive.",
-    _S.CANCELED: "Somebody canceled it, or it expired, and no process of it is alive.",
+    _S.CANCELED: "Somebody canceled it, or it could not start any more; no process of"
+    " it is alive.",
 }
 
 #: One sentence an event, for docs and pages.
@@ -259,6 +269,7 @@ EVENT_MEANING: Final = {
     _E.EXPIRE: "The job was not started before `expires_at`.",
     _E.MISS_DEADLINE: "The job was still waiting at its deadline.",
     _E.DROP: "A limit is full, or a later job replaces it; so says its `when_full`.",
+    _E.ABANDON: "A job that it depends on has not succeeded.",
     _E.HOLD: "A client holds the job: it does not start before it is released.",
     _E.RELEASE_HOLD: "A client releases the job, or its hold is over.",
     _E.SUCCEED: "The function returned a result.",
@@ -295,7 +306,7 @@ REASONS: Final = {
     }),
     _S.CANCELED: frozenset({
         Reason.BEFORE_START, Reason.WHILE_RUNNING, Reason.EXPIRED, Reason.DEADLINE,
-        Reason.FULL, Reason.REPLACED, Reason.LOST,
+        Reason.FULL, Reason.REPLACED, Reason.PARENT, Reason.LOST,
     }),
 }  # fmt: skip
 

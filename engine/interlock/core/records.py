@@ -294,7 +294,9 @@ class LimitInfo:
 
 #: The target of a hold of a schedule, before its name.
 SCHEDULE: Final = "schedule:"
-#: Who releases a hold that is over.
+#: The cause of a job that waits for others.
+DEPENDENCIES: Final = "dependencies"
+#: Who releases a hold that is over, and abandons jobs.
 ITSELF: Final = "interlock"
 
 
@@ -323,8 +325,10 @@ class Blocker:
     """What keeps a waiting job from being claimed, as the claim itself sees it.
 
     Args:
-        cause: `due`, `expired`, `paused:QUEUE`, `hold:TARGET`; `key:KEY`: all slots of
-            a limit are taken; `rate:KEY`: all starts of the time are used.
+        cause: `due`, `expired`, `paused:QUEUE`, `hold:TARGET`; `dependencies`: some of
+            the jobs that it depends on (`holders`) have not ended as it needs;
+            `key:KEY`: all slots of a limit are taken; `rate:KEY`: all starts of the
+            time are used.
         allowed: what the limit allows.
         holders: the jobs that have its slots.
         until: when it is over by itself.

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from interlock.core.dependencies import NO_DEPENDENCIES, Dependency, Linked
 from interlock.core.errors import InterlockError
 from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
 from interlock.core.lifecycle import JobStatus
@@ -51,6 +52,7 @@ class JobLifecycle(Protocol):
         jobs: Sequence[NewJob],
         *,
         unique: Mapping[str, Unique] = NO_POLICIES,
+        dependencies: Mapping[str, Sequence[Dependency]] = NO_DEPENDENCIES,
         connection: object = None,
     ) -> list[Job]:
         """Insert new jobs, all or none, in the caller's transaction if one is given.
@@ -64,9 +66,12 @@ class JobLifecycle(Protocol):
             unique: by id, what each does if its `unique_key` is taken; RAISE if it is
                 not there. A job that waits and is replaced is CANCELED (`replaced`) in
                 the same transaction; nobody takes the key meanwhile.
+            dependencies: by id, all that each depends on, as many as `dependencies` of
+                it says. Jobs of this call are among them only if they come earlier.
             connection: the caller's.
 
         Raises:
+            InvalidOption: a job that another one depends on does not exist.
             DuplicateJob: a key belongs to another job. Nothing was stored.
         """
         ...
@@ -177,6 +182,18 @@ class JobRecords(Protocol):
         """
         ...
 
+    def dependencies(
+        self, job_id: str, *, after: int = -1, limit: int = 1000
+    ) -> list[Linked]:
+        """Return what a job depends on, with `position > after`, in that order."""
+        ...
+
+    def dependents(
+        self, job_id: str, *, after: str = "", limit: int = 1000
+    ) -> list[Linked]:
+        """Return the jobs that depend on a job, with `id > after`, in that order."""
+        ...
+
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs have each status; zeros included."""
         ...
@@ -284,7 +301,8 @@ class Administration(Protocol):
 
         They ended longer ago than `older_than`, the oldest first. `now` is the caller's
         clock; a store with a clock of its own goes by that.
-        Jobs are deleted even if unfinished jobs name them in `rerun_of`.
+        Jobs are deleted even if unfinished jobs name them in `rerun_of`; not while an
+        unfinished one depends on them.
         """
         ...
 
@@ -319,7 +337,8 @@ class Administration(Protocol):
 
         Raises:
             JobNotFound: no job has this id.
-            IllegalTransition: it is not terminal. Nothing was deleted.
+            IllegalTransition: it is not terminal, or an unfinished job depends on it.
+                Nothing was deleted.
         """
         ...
 

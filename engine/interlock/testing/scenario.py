@@ -1,11 +1,13 @@
 """Brings jobs of a store into any situation, by legal moves only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import Any, Final
 
+from interlock.core.dependencies import Dependency
 from interlock.core.errors import InterlockError
+from interlock.core.guards import CANCEL
 from interlock.core.job import Exit, Job, Move, NewJob
 from interlock.core.lifecycle import (
     REASONS,
@@ -64,9 +66,23 @@ class Scenario:
         }
         return NewJob(id=job_id, **values)
 
-    def add(self, job_id: str | None = None, **fields: Any) -> Job:
-        """Submit one job."""
-        (job,) = self.store.add([self.new(job_id, **fields)])
+    def add(
+        self,
+        job_id: str | None = None,
+        *,
+        depends_on: Sequence[str] = (),
+        **fields: Any,
+    ) -> Job:
+        """Submit one job, which may depend on others."""
+        if depends_on:
+            policy = {"on_parent_failure": CANCEL}
+            fields = {"dependencies": len(depends_on), **policy, **fields}
+        new = self.new(job_id, **fields)
+        edges = [
+            Dependency(job_id=new.id, position=position, parent_id=parent_id)
+            for position, parent_id in enumerate(depends_on)
+        ]
+        (job,) = self.store.add([new], dependencies={new.id: edges} if edges else {})
         return job
 
     def claim(

@@ -21,6 +21,7 @@ from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
 from interlock.testing.store_claims import ClaimsContract
+from interlock.testing.store_dependencies import DependenciesContract
 from interlock.testing.store_feed import FeedContract
 from interlock.testing.store_limits import LimitsContract
 from interlock.testing.store_moves import MovesContract
@@ -45,6 +46,7 @@ class StoreContract(
     FeedContract,
     ValuesContract,
     SchedulesContract,
+    DependenciesContract,
 ):
     """Inherit from it, and define a fixture `store` that is empty for each test."""
 

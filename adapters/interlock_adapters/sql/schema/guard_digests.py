@@ -43,6 +43,10 @@ GUARDS: Final = {
         SQLITE: "f833921978413e18c81fbabfac7a6051e2143e8228c539c5491f38a0b27adc59",
         POSTGRES: "826dda1de2d2dcba1588e23dd7b24dcd3c1d0bc22d3a8a79e7dac12dcbe88a45",
     },
+    "0009": {
+        SQLITE: "db79da183e3d2a778c12c81a3a1be3ba7f4112e63c3de82ed90e93e552692ffe",
+        POSTGRES: "f4cff0ff04e2817590190fe1cc83b503c1e2242b7f5fe4156a54ca013552e488",
+    },
 }
 HEAD: Final = max(GUARDS)
 #: Of the names of our tables, so that they live in an application's database.

@@ -4,13 +4,21 @@ In a statement `{o}` is the row itself and the caller's facts are another table'
 trigger `{o}` is OLD and the same facts stand in NEW's token columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from interlock.core.guards import MAY_DROP
-from interlock.core.lifecycle import Event, Guard, Reason, StopCause, row_of
+from interlock.core.guards import CANCEL, MAY_DROP, RUN
+from interlock.core.lifecycle import (
+    TERMINAL,
+    Event,
+    Guard,
+    JobStatus,
+    Reason,
+    StopCause,
+    row_of,
+)
 from interlock_adapters.sql.schema.flavor import Flavor
-from interlock_adapters.sql.schema.row_rules import found_in, quoted
+from interlock_adapters.sql.schema.row_rules import LIVE, SUCCEEDED, found_in, quoted
 
 _STOP = StopCause
 
@@ -44,9 +52,27 @@ def has_all(column: str, table: str, attempt: str = "{o}attempt + 1") -> str:
     )
 
 
+def _parents(statuses: Collection[JobStatus]) -> str:
+    """Return the FROM and WHERE of those a job depends on, in some statuses."""
+    return (
+        "FROM interlock_dependency AS d JOIN interlock_job AS p ON p.id = d.parent_id"
+        f" WHERE d.job_id = {{o}}id AND p.status || '' IN ({quoted(statuses)})"
+    )
+
+
+#: Those that a job waits for; and those that keep it from starting for ever.
+UNFINISHED: Final = _parents(LIVE)
+UNSUCCESSFUL: Final = _parents(TERMINAL - {SUCCEEDED})
+_AS_NEEDED: Final = (
+    f"(SELECT count(*) {_parents(TERMINAL)}"
+    f" AND ({{o}}on_parent_failure = '{RUN}' OR p.status || '' = '{SUCCEEDED}'))"
+)
+
 #: Of each guard that asks tables: it is kept where this is not so, and that is cheap.
 ASKED_IF: Final = {
     Guard.QUEUE_OPEN: (),
+    Guard.PARENTS_DONE: ("OLD.dependencies > 0",),
+    Guard.PARENT_FAILED: (),
     Guard.GROUP_FREE: (
         "EXISTS (SELECT 1 FROM interlock_hold WHERE released_at IS NULL)",
     ),
@@ -93,6 +119,9 @@ SQL: Final = {
     Guard.SLOT_FREE: has_all("max_running", "interlock_slot"),
     Guard.RATE_FREE: has_all("rate_count", "interlock_rate"),
     Guard.MAY_DROP: f"{{o}}when_full IN ({quoted(MAY_DROP)})",
+    Guard.PARENTS_DONE: f"({{o}}dependencies = 0 OR {{o}}dependencies = {_AS_NEEDED})",
+    Guard.PARENT_FAILED: f"{{o}}attempt = 0 AND {{o}}on_parent_failure = '{CANCEL}'"
+    f" AND EXISTS (SELECT 1 {UNSUCCESSFUL})",
     Guard.HELD: "{o}attempt = {attempt}",
     Guard.LEASED: "{o}lease_until_us > {lease_now} AND {o}lease_epoch = {lease_epoch}",
     Guard.NOT_STOPPED: "{o}stop_cause IS NULL",

@@ -2,9 +2,9 @@
 
 `held_by` is a hint. NULL: the job is worth a look. A text names one cause that kept it
 from starting when a claim last looked: `due`, `expired`, `overdue`, `paused:QUEUE`,
-`key:KEY`, `rate:KEY`, `hold:TARGET`, `fair:KEY`. The claim alone decides, by the guards
-in its UPDATE: a job that is open without reason costs one look, one that is parked
-without reason waits for the next `reopen`.
+`job`, `key:KEY`, `rate:KEY`, `hold:TARGET`, `fair:KEY`. The claim alone decides, by
+the guards in its UPDATE: a job that is open without reason costs one look, one that is
+parked without reason waits for the next `reopen`.
 """
 
 from typing import Final
@@ -15,6 +15,9 @@ from interlock.core.lifecycle import INITIAL
 DUE: Final = f"status = '{INITIAL}' AND held_by = 'due'"
 #: Parked for any other cause.
 PARKED: Final = f"status = '{INITIAL}' AND held_by IS NOT NULL AND held_by <> 'due'"
+#: The cause of those that wait for other jobs; `blocked_by` is one of these.
+BY_JOB: Final = "job"
+BLOCKED: Final = f"status = '{INITIAL}' AND blocked_by IS NOT NULL"
 #: Jobs with a fairness key whose turn may come: at most a few of each key.
 RANKED: Final = f"status = '{INITIAL}' AND fair_key IS NOT NULL AND held_by IS NULL"
 #: Jobs that are not to start after a moment, and that are to end by one.

@@ -13,6 +13,7 @@ from interlock.core.lifecycle import EDGES, INITIAL
 from interlock_adapters.sql.schema.column_types import JsonText, UtcDateTime
 from interlock_adapters.sql.schema.held import (
     AGING,
+    BLOCKED,
     DUE,
     EXPIRING,
     OPEN_INDEXES,
@@ -95,6 +96,7 @@ class JobRow(Base, table=True):
             for name, columns in OPEN_INDEXES.items()
         ),
         partial_index("ix_interlock_job_held", "held_by", *ORDER, where=PARKED),
+        partial_index("ix_interlock_job_blocked", "blocked_by", *ORDER, where=BLOCKED),
         partial_index("ix_interlock_job_fair", "fair_key", where=RANKED),
         partial_index("ix_interlock_job_aging", "next_age_at", where=AGING),
         partial_index(
@@ -174,6 +176,8 @@ class JobRow(Base, table=True):
     aging_s: float | None = None
     schedule: str | None = None
     scheduled_for: datetime | None = _when()
+    dependencies: int = _zero()
+    on_parent_failure: str | None = None
 
     status: str
     reason: str | None = None
@@ -199,6 +203,7 @@ class JobRow(Base, table=True):
     progress: dict[str, Any] | None = _json()
     exit_code: int | None = None
     exit_signal: int | None = None
+    blocked_by: str | None = None  # one of the jobs that it waits for
     held_by: str | None = None  # why it is not worth a look: see `held`
     urgency: int = _zero()  # the priority, and what waiting has added
     turn: int = _zero()  # among jobs of an urgency: see `fairness`
@@ -349,6 +354,21 @@ class LimitRow(Base, table=True):
     set_by: str | None = None  # who has set it at run time; None: the code declares it
     set_at: datetime | None = _when()
     declared: dict[str, Any] | None = _json()  # what the code says, beside what was set
+
+
+class DependencyRow(Base, table=True):
+    """A job waits for the end of another one. Rows are written with the job alone."""
+
+    __tablename__ = "interlock_dependency"
+    __table_args__ = (
+        Index("ix_interlock_dependency_parent_id", "parent_id", "job_id"),
+        {"sqlite_with_rowid": False, **_VACUUMED},
+    )
+
+    job_id: str = Field(primary_key=True)
+    position: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    parent_id: str
+    name: str | None = None
 
 
 class SlotRow(Base, table=True):
@@ -543,6 +563,7 @@ rejection = TABLES["interlock_rejection"]
 log = TABLES["interlock_log"]
 queue = TABLES["interlock_queue"]
 limit = TABLES["interlock_limit"]
+dependency = TABLES["interlock_dependency"]
 slot = TABLES["interlock_slot"]
 rate = TABLES["interlock_rate"]
 hold = TABLES["interlock_hold"]

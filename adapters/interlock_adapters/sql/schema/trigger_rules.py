@@ -326,6 +326,21 @@ def attempt_rules() -> list[Rule]:
     ]
 
 
+def dependency_rules() -> list[Rule]:
+    """Return the rules for a new row of `dependency`: as many as its job says."""
+    job = "SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND write_seq = 0"
+    job += f" AND {found_in(INITIAL)} AND dependencies > (SELECT count(*)"
+    job += " FROM interlock_dependency AS d WHERE d.job_id = NEW.job_id)"
+    return [
+        Rule(f"NOT EXISTS ({job})", "dependencies are written only with a new job"),
+        Rule(
+            "NEW.parent_id = NEW.job_id OR NOT EXISTS (SELECT 1 FROM interlock_job"
+            " WHERE id = NEW.parent_id)",
+            "a job depends on other jobs that exist",
+        ),
+    ]
+
+
 def slot_rules() -> list[Rule]:
     """Return the rules for a new row of `slot`.
 
@@ -356,6 +371,18 @@ def slot_rules() -> list[Rule]:
     ]
 
 
+#: A job that is still needed.
+AWAITED: Final = (
+    "EXISTS (SELECT 1 FROM interlock_dependency AS d JOIN interlock_job AS c"
+    " ON c.id = d.job_id WHERE d.parent_id = {o}id"
+    f" AND c.status || '' IN ({quoted(LIVE)}))"
+)
+#: INSERT OR REPLACE would take one away.
+DEPENDENCY_TAKEN: Final = Rule(
+    "EXISTS (SELECT 1 FROM interlock_dependency WHERE job_id = NEW.job_id"
+    " AND position = NEW.position)",
+    "the position is taken",
+)
 #: INSERT OR REPLACE would take a slot away. In PostgreSQL a claim sees the conflict.
 SLOT_TAKEN: Final = Rule(
     "EXISTS (SELECT 1 FROM interlock_slot WHERE key = NEW.key AND number = NEW.number)",

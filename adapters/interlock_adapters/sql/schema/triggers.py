@@ -10,7 +10,9 @@ from typing import Final
 from interlock_adapters.sql.schema.row_rules import LIVE, RUNNING, quoted
 from interlock_adapters.sql.schema.trigger_rules import (
     ASKED,
+    AWAITED,
     CLAIMED,
+    DEPENDENCY_TAKEN,
     HELD,
     MOVED,
     SLOT_IN_USE,
@@ -20,6 +22,7 @@ from interlock_adapters.sql.schema.trigger_rules import (
     UNCLAIMED,
     Rule,
     attempt_rules,
+    dependency_rules,
     history_rules,
     insert_rules,
     slot_rules,
@@ -28,7 +31,7 @@ from interlock_adapters.sql.schema.trigger_rules import (
 
 PREFIX: Final = "interlock_"
 #: The tables whose triggers are part of the guard.
-TABLES: Final = ("job", "history", "attempt", "lifecycle", "slot")
+TABLES: Final = ("job", "history", "attempt", "lifecycle", "slot", "dependency")
 #: Above `base` too, so that a position is not given twice when its job is deleted.
 _NEXT = (
     "(SELECT max(coalesce((SELECT max(position) FROM interlock_history), 0),"
@@ -67,7 +70,8 @@ def guards() -> list[Guard]:
     frozen = [Rule("TRUE", "history is append-only")]
     unclaimed = [Rule(UNCLAIMED, "attempts are inserted only by a claim")]
     live = [
-        Rule(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted")
+        Rule(f"OLD.status IN ({quoted(LIVE)})", "only terminal jobs can be deleted"),
+        Rule(AWAITED.format(o="OLD."), "a job that has not ended depends on it"),
     ]
     return [
         Guard("job_insert", "INSERT", "job", insert_rules()),
@@ -79,6 +83,20 @@ def guards() -> list[Guard]:
         Guard("attempt_insert", "INSERT", "attempt", unclaimed),
         Guard("attempt_update", "UPDATE", "attempt", attempt_rules()),
         Guard("attempt_delete", "DELETE", "attempt", gone),
+        Guard(
+            "dependency_insert",
+            "INSERT",
+            "dependency",
+            dependency_rules(),
+            (DEPENDENCY_TAKEN,),
+        ),
+        Guard(
+            "dependency_update",
+            "UPDATE",
+            "dependency",
+            [Rule("TRUE", "a dependency never changes")],
+        ),
+        Guard("dependency_delete", "DELETE", "dependency", gone),
         Guard("slot_insert", "INSERT", "slot", slot_rules(), (SLOT_TAKEN,)),
         Guard("slot_update", "UPDATE", "slot", [Rule("TRUE", "a slot never changes")]),
         Guard("slot_delete", "DELETE", "slot", [Rule(SLOT_IN_USE, freed)]),

@@ -13,7 +13,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from interlock.core.lifecycle import INITIAL
+from interlock.core.lifecycle import INITIAL, Guard
 from interlock_adapters.sql.schema import guard_sql
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
@@ -31,7 +31,12 @@ BARRIER: Final = 7_305_103  # held shared by claims: who changes a limit waits f
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 _ROW: Final = (
     "id, name, queue, urgency, attempt, run_at, expires_at, deadline_at, keys,"
-    " when_full, fair_key, turn"
+    " when_full, fair_key, turn, dependencies, on_parent_failure"
+)
+#: What keeps a job from starting that depends on others.
+_IS_BLOCKED: Final = (
+    "CASE WHEN dependencies = 0 THEN FALSE ELSE NOT ("
+    f"{guard_sql.SQL[Guard.PARENTS_DONE].format(o='candidate.')}) END"
 )
 _BEST: Final = f"ORDER BY {', '.join(ORDER)}"
 #: A claim's statements must stay on their indexes, with statistics or without. A
@@ -119,7 +124,7 @@ def look(flavor: Flavor, source: str, *, has_without: bool = False) -> sa.TextCl
         f" UNION SELECT k.key FROM {own}"
         f" UNION SELECT {guard_sql.spoken(guard_sql.BASE, flavor)} FROM {own}"
     )
-    none = "'', '', 0, 0, 0, NULL, NULL, NULL, 0"
+    none = "'', '', 0, 0, 0, NULL, NULL, NULL, 0, FALSE"
     return sa.text(f"""
 WITH candidate AS MATERIALIZED ({jobs}),
 limited (key) AS MATERIALIZED ({limited})
@@ -127,16 +132,16 @@ SELECT 'job' AS kind, id, name, queue, urgency,
   CASE WHEN run_at > :now THEN 1 ELSE 0 END AS early,
   CASE WHEN attempt = 0 AND expires_at < :now THEN 1
     WHEN deadline_at < :now THEN 2 ELSE 0 END AS late,
-  CAST(keys AS TEXT), when_full, fair_key, turn FROM candidate
+  CAST(keys AS TEXT), when_full, fair_key, turn, {_IS_BLOCKED} FROM candidate
 UNION ALL SELECT 'paused', name, {none} FROM interlock_queue
   WHERE paused AND name IN (SELECT queue FROM candidate)
 UNION ALL SELECT 'hold', target, {none} FROM interlock_hold
   WHERE released_at IS NULL AND (target IN (SELECT key FROM limited)
     OR target IN (SELECT 'key:' || key FROM limited))
 UNION ALL SELECT 'limit', key, '', '', max_running, rate_count, rate_period_s,
-  NULL, NULL, NULL, 0 FROM interlock_limit WHERE key IN (SELECT key FROM limited)
-UNION ALL SELECT 'slot', key, '', '', number, 0, 0, NULL, NULL, NULL, 0
-  FROM interlock_slot
+  NULL, NULL, NULL, 0, FALSE FROM interlock_limit WHERE key IN (SELECT key FROM limited)
+UNION ALL SELECT 'slot', key, '', '', number, 0, 0, NULL, NULL, NULL, 0,
+  FALSE FROM interlock_slot
   WHERE key IN (SELECT key FROM limited)
 UNION ALL SELECT 'due', '', {none}
   WHERE EXISTS (SELECT 1 FROM interlock_job {_by(flavor, "due")}

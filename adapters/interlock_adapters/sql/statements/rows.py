@@ -83,6 +83,7 @@ def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
         "urgency": job.priority,
         "turn": 0,
         "next_age_at": _next_age_at(job),
+        "blocked_by": None,
         "held_by": None if job.run_at <= now else "due",
         "write_seq": 0,
         "event": SUBMIT,
@@ -106,7 +107,7 @@ _JOB: Final = tuple(
 
 
 @readable
-def to_job(row: Row, *, now: datetime) -> Job:
+def to_job(row: Mapping[Any, Any], *, now: datetime) -> Job:
     """Return the job of a row, as read at `now`."""
     values: dict[str, Any] = {}
     for name, column, reader in _JOB:

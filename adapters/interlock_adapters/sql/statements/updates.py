@@ -16,7 +16,7 @@ from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.row_rules import RUNNING, SUCCEEDED
 from interlock_adapters.sql.schema.tables import attempt, job, log
-from interlock_adapters.sql.statements import move_facts
+from interlock_adapters.sql.statements import linking, move_facts
 
 _WHEN = UtcDateTime()
 #: What is known of an attempt only once it runs, and then of its end.
@@ -101,9 +101,12 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
         values[row.counts.value] = job.c[row.counts.value] + 1
     if row.source == RUNNING and not row.is_internal:
         values |= _outcome(event)
+    returned: list[Any] = list(job.c)
     if row.target in TERMINAL:
         values["finished_at"] = _fact("now")
         values["reason"] = _fact("reason")
+        values["blocked_by"] = None
+        returned.append(linking.IS_PARENT)
     if event in CANCELS:
         values |= _canceled()
     if event in (Event.HOLD, Event.RELEASE_HOLD):
@@ -114,7 +117,7 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
     if row.who is Who.CLIENT:
         version = _fact("version")
         update = update.where(version.is_(None) | (version == job.c.write_seq))
-    return update.returning(*job.c)
+    return update.returning(*returned)
 
 
 def _update(event: Event, values: dict[str, object], flavor: Flavor) -> sa.Update:
@@ -146,6 +149,7 @@ def claim(flavor: Flavor) -> sa.UpdateBase:
         "write_proof": None,
         "progress": None,
         "held_by": None,
+        "blocked_by": None,
         "status": RUNNING.value,
         "attempt": job.c.attempt + 1,
         "started_at": _param("now", _WHEN),

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from interlock.core.guards import MAY_DROP
 from interlock.core.limits import MAX_RUNNING, Key, Rate, keys_of, targets
+from interlock_adapters.sql.schema.held import BY_JOB
 
 KEY: Final = "key:"  # causes: all slots are taken
 RATE: Final = "rate:"  # all starts of the time are used
@@ -33,6 +34,7 @@ class Candidate:
     when_full: str | None = None
     fair_key: str | None = None
     turn: int = 0  # of a fairness key; 0: none was given yet
+    is_blocked: bool = False  # by jobs that it depends on
 
     @property
     def may_drop(self) -> bool:
@@ -82,7 +84,7 @@ class Facts:
 
         A job is parked on it.
         """
-        if not (job.is_early or job.late or self._may_block):
+        if not (job.is_blocked or job.is_early or job.late or self._may_block):
             return None
         return next(self.causes(job), None)
 
@@ -93,6 +95,8 @@ class Facts:
 
     def causes(self, job: Candidate) -> Iterator[str]:
         """Yield all causes that keep a job from starting."""
+        if job.is_blocked:
+            yield BY_JOB
         if job.is_early:
             yield "due"
         if job.late is not None:
@@ -122,12 +126,13 @@ def facts_of(found: Iterable[Any]) -> Facts:
     facts = Facts()
     limits: dict[str, tuple[int | None, Rate | None]] = {}
     taken: dict[str, set[int]] = {}
-    for kind, text, name, queue, number, one, two, keys, when_full, fair, turn in found:
+    for row in found:
+        kind, text, name, queue, number, one, two, keys, *more = row
         if kind == "job":
             own = keys_of(name, queue, json.loads(keys) if keys else None)
             job = Candidate(
                 *(text, name, queue, number, bool(one), LATE[two], own),
-                *(when_full, fair, turn),
+                *more,
             )
             facts.candidates.append(job)
         elif kind == "paused":

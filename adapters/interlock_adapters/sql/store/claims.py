@@ -17,7 +17,13 @@ from interlock.core.job import Job
 from interlock.core.records import ClaimRequest
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.statements import claiming, rows, updates
-from interlock_adapters.sql.store import dropping, fairness, parking, rates
+from interlock_adapters.sql.store import (
+    dependencies,
+    dropping,
+    fairness,
+    parking,
+    rates,
+)
 from interlock_adapters.sql.store.candidates import Candidate, Facts, facts_of
 
 _ROUNDS: Final = 3  # how often it looks again after it has parked what it saw
@@ -167,8 +173,19 @@ class _Claim:
         return again.candidates
 
     def _park(self, blocked: list[Candidate], facts: Facts) -> int:
-        connection, now = self._connection, self._now
-        many, parked = parking.park(connection, blocked, facts, self._flavor, now)
+        connection, flavor, now = self._connection, self._flavor, self._now
+        many = 0
+        dependent = [job.id for job in blocked if job.is_blocked]
+        if dependent:
+            waiting, ends = dependencies.settle(connection, dependent, flavor, now)
+            many = len(waiting) + len(ends)
+            if ends:
+                self._write(ends)
+            blocked = [job for job in blocked if not job.is_blocked]
+            if not blocked:
+                return many
+        others, parked = parking.park(connection, blocked, facts, flavor, now)
+        many += others
         if dropping.wanted(parked.candidates):
             dropping.settle(connection, parked, self._write, now)
         return many

@@ -50,7 +50,7 @@ class Holds:
             made = sa.insert(tables.hold).values(**values, at=now, until=until)
             connection.execute(made)
             if until is not None:
-                openings.note(connection, {HOLD + hold.target: until})
+                openings.note(connection.execute, {HOLD + hold.target: until})
             return True
 
         return self._db.repeated(write)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
+from interlock.core.dependencies import NO_DEPENDENCIES, Dependency
 from interlock.core.errors import DuplicateJob
 from interlock.core.job import Job, NewJob
 from interlock.core.uniqueness import NO_POLICIES, PLAIN, Unique
@@ -16,6 +18,7 @@ from interlock_adapters.sql.schema.flavor import POSTGRES, Flavor
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.store import unique_keys
+from interlock_adapters.sql.store.dependencies import insert, refuse_missing
 from interlock_adapters.sql.store.limits import refuse_full
 
 _TRIES = 3
@@ -47,6 +50,7 @@ def add(
     *,
     now: datetime,
     unique: Mapping[str, Unique] = NO_POLICIES,
+    dependencies: Mapping[str, Sequence[Dependency]] = NO_DEPENDENCIES,
     schema: str | None = None,
 ) -> list[Job]:
     """See `JobStore.add`: every key is looked up before the first row is written.
@@ -67,10 +71,11 @@ def add(
         try:
             with _savepoint(connection):
                 unique_keys.lock(execute, keys, flavor)
+                refuse_missing(execute, jobs, dependencies, flavor)
                 plan = _Plan(execute, flavor, unique, now)
                 for new in jobs:
                     plan.place(new)
-                plan.carry_out()
+                plan.carry_out(dependencies)
         except sa.exc.IntegrityError as error:
             _refuse_taken_ids(execute, jobs, error)
             if not tries or connection.dialect.name != POSTGRES:
@@ -93,7 +98,7 @@ def add_alone(
         taken. Nothing was stored then.
     """
     keys = (new.unique_key, new.idempotency_key)
-    if keys != (None, None) or new.when_full == "raise":
+    if keys != (None, None) or new.when_full == "raise" or new.dependencies:
         return None
     try:
         write(*_insertion([_row(new, PLAIN, now=now)], flavor))
@@ -168,7 +173,7 @@ class _Plan:
             self._steps.append((new, old))
         self.places[new.id] = existing or as_stored(new, now=self._now)
 
-    def carry_out(self) -> None:
+    def carry_out(self, dependencies: Mapping[str, Sequence[Dependency]]) -> None:
         """Write it."""
         values: list[_Row] = []
         for new, old in self._steps:
@@ -182,9 +187,20 @@ class _Plan:
             values.append(_row(new, self._wanted(new), now=self._now))
         self._insert(values)
         for new, _ in self._steps:
+            insert(self._execute, self._placed(dependencies.get(new.id, ())))
+        for new, _ in self._steps:
             kept = self._wanted(new).kept
             if kept is not None and self._keys.get(_unique(new)) is new:
                 unique_keys.keep(self._execute, new, kept, self._flavor, now=self._now)
+
+    def _placed(self, edges: Sequence[Dependency]) -> list[Dependency]:
+        """Return dependencies on the jobs that stand for those of this call."""
+        return [
+            replace(edge, parent_id=self.places[edge.parent_id].id)
+            if edge.parent_id in self.places
+            else edge
+            for edge in edges
+        ]
 
     def _insert(self, values: Sequence[_Row]) -> None:
         if values:

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from interlock.core.errors import LimitReached
 from interlock.core.job import NewJob
 from interlock.core.limits import NAME, QUEUE, Rate, keys_of
-from interlock.core.records import Blocker, LimitInfo
+from interlock.core.records import DEPENDENCIES, Blocker, LimitInfo
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.flavor import Flavor
+from interlock_adapters.sql.schema.held import BY_JOB
 from interlock_adapters.sql.schema.tables import job
-from interlock_adapters.sql.statements import claiming
+from interlock_adapters.sql.statements import claiming, linking
 from interlock_adapters.sql.store import parking, reopening
 from interlock_adapters.sql.store.candidates import KEY, RATE, Facts
 from interlock_adapters.sql.store.database import Database
@@ -92,13 +93,18 @@ class Limits:
             now = now if flavor.now is None else self._db.present(connection)
             facts = parking.look_again(connection, [job_id], flavor, now, source="any")
             return [
-                _blocker(connection, facts, cause)
+                _blocker(connection, facts, waiting.id, cause)
                 for waiting in facts.candidates
                 for cause in facts.causes(waiting)
             ]
 
 
-def _blocker(connection: sa.Connection, facts: Facts, cause: str) -> Blocker:
+def _blocker(
+    connection: sa.Connection, facts: Facts, job_id: str, cause: str
+) -> Blocker:
+    if cause == BY_JOB:
+        found = connection.execute(linking.awaited(), {"job_id": job_id}).scalars()
+        return Blocker(cause=DEPENDENCIES, holders=tuple(found))
     kind, _, name = cause.partition(":")
     if f"{kind}:" == KEY:
         query = sa.select(_SLOT.job_id).where(_SLOT.key == name).distinct()

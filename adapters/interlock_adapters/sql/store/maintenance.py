@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from interlock.core.guards import undeletable
+from interlock.core.guards import awaited, undeletable
 from interlock.core.job import HistoryEntry, Job
 from interlock.core.lifecycle import INITIAL
 from interlock.core.records import ITSELF, SCHEDULE, Fault, Lost, WorkerInfo
@@ -20,8 +21,10 @@ from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.held import AGING, DUE, ENDING, EXPIRING, PARKED
 from interlock_adapters.sql.schema.row_rules import RUNNING, found_in
 from interlock_adapters.sql.schema.tables import job
+from interlock_adapters.sql.schema.trigger_rules import AWAITED
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.store import (
+    dependencies,
     holds,
     openings,
     rates,
@@ -56,7 +59,12 @@ _SLOT_FAULTS = {
     f"SELECT j.id FROM interlock_job AS j WHERE j.status = '{RUNNING}'"
     f" AND NOT ({_HAS_SLOTS.format(o='j.')})": "runs without a slot of a limit",
 }
-_RECORDS = (tables.history, tables.attempt, tables.log, tables.rejection)
+_RECORDS = (
+    *(tables.history, tables.attempt, tables.log, tables.rejection),
+    tables.dependency,
+)
+#: Jobs that no other one needs.
+_NOT_AWAITED = sa.text(f"NOT {AWAITED.format(o='interlock_job.')}")
 
 
 class Maintenance:
@@ -146,12 +154,19 @@ class Maintenance:
 
     def _reopen(self, connection: sa.Connection, after: str) -> tuple[str, bool]:
         flavor, now = self._db.flavor, self._db.present(connection)
-        done = reopening.reopen(connection, after, flavor, now)
+        causes_after, _, parents_after = after.partition("\n")
+        done = reopening.reopen(connection, causes_after, flavor, now)
+        end = partial(moves_of.ending, connection, self._db)
+        parents_after = dependencies.reopen(
+            connection, done.ended, parents_after, flavor, end=end, now=now
+        )
         held = [each.removeprefix(JOB) for each in done.over if each.startswith(JOB)]
         moves_of.write(connection, holds.over(connection, held, now), self._db)
         for target in set(done.over) - {JOB + job_id for job_id in held}:
             self._release(connection, target, now)
-        return done.after, done.is_more
+        is_through = not (done.after or parents_after)
+        next_after = "" if is_through else f"{done.after}\n{parents_after}"
+        return next_after, done.is_more or bool(done.ended)
 
     def _release(self, connection: sa.Connection, target: str, now: datetime) -> None:
         """Release a hold that is over; a schedule goes on.
@@ -161,7 +176,7 @@ class Maintenance:
         """
         name = target.removeprefix(SCHEDULE) if target.startswith(SCHEDULE) else None
         if name is not None and self._schedules.is_busy(connection, name):
-            openings.note(connection, {HOLD + target: now})
+            openings.note(connection.execute, {HOLD + target: now})
             return
         is_released = holds.release(
             connection, target, self._db.flavor, now, by=ITSELF, is_over=True
@@ -188,7 +203,8 @@ class Maintenance:
         if not found.is_terminal:
             raise undeletable(found)
         flavor = self._db.flavor
-        self._db.repeated(lambda connection: delete(connection, [job_id], flavor))
+        if not self._db.repeated(partial(delete, ids=[job_id], flavor=flavor)):
+            raise awaited(self._reads.get(job_id))
 
     def purge(
         self, *, older_than: timedelta, now: datetime, limit: int = PURGE_BATCH
@@ -199,14 +215,14 @@ class Maintenance:
         old = (
             sa.select(job.c.id)
             .where(job.c.finished_at.is_not(None), job.c.finished_at < before)
+            .where(_NOT_AWAITED)
             .order_by(job.c.finished_at, job.c.id)
             .limit(limit)
         )
 
         def some(connection: sa.Connection) -> int:
             ids = list(connection.scalars(old))
-            delete(connection, ids, self._db.flavor)
-            return len(ids)
+            return delete(connection, ids, self._db.flavor)
 
         return self._db.repeated(some, durable=False)
 
@@ -243,17 +259,27 @@ class Maintenance:
         return found
 
 
-def delete(connection: sa.Connection, ids: list[str], flavor: Flavor) -> None:
-    """Delete ended jobs with all their records."""
+def delete(connection: sa.Connection, ids: list[str], flavor: Flavor) -> int:
+    """Delete ended jobs with all their records, but those that others need.
+
+    Returns:
+        How many. On PostgreSQL somebody who submits a job that depends on one of them
+        waits, or has come first: `linking.existing`.
+    """
     if flavor.is_postgres:  # whatever its statistics say: a few jobs of millions
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         connection.exec_driver_sql("SET LOCAL jit = off")
+        alone = sa.select(job.c.id).where(job.c.id.in_(ids)).with_for_update()
+        ids = list(connection.execute(alone.order_by(job.c.id)).scalars())
+    free = sa.select(job.c.id).where(job.c.id.in_(ids), _NOT_AWAITED)
+    ids = list(connection.execute(free).scalars())
     for start in range(0, len(ids), 500):  # below SQLite's limit of bound variables
         some = ids[start : start + 500]
         tally.take_out(connection, some, flavor)
         connection.execute(sa.delete(job).where(job.c.id.in_(some)))
         for table in _RECORDS:
             connection.execute(sa.delete(table).where(table.c.job_id.in_(some)))
+    return len(ids)
 
 
 def _with_histories(

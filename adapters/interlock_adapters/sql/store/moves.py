@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -12,7 +13,7 @@ from interlock.core.job import Job, Move
 from interlock.core.lifecycle import Event, row_of
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.statements import move_facts, rows, updates
-from interlock_adapters.sql.store import openings, parking
+from interlock_adapters.sql.store import dependencies, openings, parking
 from interlock_adapters.sql.store.candidates import HOLD
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.reads import ONE
@@ -31,21 +32,43 @@ def causes_of(
 def write(
     connection: sa.Connection, moves: Sequence[Move], database: Database
 ) -> list[Job | InterlockError]:
-    """Apply moves in their order, or refuse them."""
-    outcomes: list[Job | InterlockError] = []
-    for some in _runs(moves):
-        outcomes += _write_some(connection, some, database)
+    """Apply moves in their order, or refuse them; then see to what depends on them."""
+    outcomes, parents = _write(connection, moves, database)
+    if parents:
+        end, now = partial(ending, connection, database), database.present(connection)
+        dependencies.follow(connection, parents, database.flavor, end, now)
     ends = {
         f"{HOLD}job:{job.id}": job.hold_until
         for move, job in zip(moves, outcomes, strict=True)
         if move.event is Event.HOLD and isinstance(job, Job) and job.hold_until
     }
-    openings.note(connection, ends)
+    openings.note(connection.execute, ends)
     return outcomes
 
 
-def _write_some(
+def ending(
+    connection: sa.Connection, database: Database, moves: Sequence[Move]
+) -> list[Job]:
+    """Apply moves; return the jobs that have ended and that others depend on."""
+    return _write(connection, moves, database)[1]
+
+
+def _write(
     connection: sa.Connection, moves: Sequence[Move], database: Database
+) -> tuple[list[Job | InterlockError], list[Job]]:
+    """Apply moves; return the outcomes, and what `ending` returns."""
+    outcomes: list[Job | InterlockError] = []
+    parents: list[Job] = []
+    for some in _runs(moves):
+        outcomes += _write_some(connection, some, database, parents)
+    return outcomes, parents
+
+
+def _write_some(
+    connection: sa.Connection,
+    moves: Sequence[Move],
+    database: Database,
+    parents: list[Job],
 ) -> list[Job | InterlockError]:
     """Apply moves of different jobs; refuse those that their UPDATE left out."""
     now, epoch = database.dialect.lease_clock()
@@ -60,7 +83,9 @@ def _write_some(
         given = move_facts.parameter(each, database.flavor)
         found = connection.execute(updates.move(event, database.flavor), given)
         for row in found.mappings():
-            done[row["id"]] = rows.to_job(row, now=moves[0].now)
+            job = done[row["id"]] = rows.to_job(row, now=moves[0].now)
+            if row.get("is_parent"):
+                parents.append(job)
     return [
         done.get(move.job_id) or _refuse(connection, move, database) for move in moves
     ]

@@ -1,7 +1,7 @@
 """When causes of waiting go away by themselves: a rate, the end of a hold."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 import sqlalchemy as sa
@@ -10,6 +10,8 @@ from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 
 _AT: Final = UtcDateTime()
+ENDED: Final = "ended:"  # of what depends on a job, before its id
+AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTE: Final = sa.text(
     "INSERT INTO interlock_opening (cause, at) VALUES (:cause, :at)"
     " ON CONFLICT (cause) DO UPDATE SET at = excluded.at"
@@ -21,11 +23,11 @@ _DUE: Final = (
 _FORGET: Final = sa.text("DELETE FROM interlock_opening WHERE cause IN :causes")
 
 
-def note(connection: sa.Connection, moments: Mapping[str, datetime]) -> None:
+def note(execute: Callable[..., object], moments: Mapping[str, datetime]) -> None:
     """Note when causes go away, if that is earlier than what is noted."""
     if moments:  # sorted: who waits for another's row holds no later one
         values = [{"cause": cause, "at": at} for cause, at in sorted(moments.items())]
-        connection.execute(_NOTE, values)
+        execute(_NOTE, values)
 
 
 def take_due(

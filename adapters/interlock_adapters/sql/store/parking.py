@@ -87,7 +87,7 @@ def park(
             "ids": as_list((job.id for job in some_jobs), flavor),
         }
         connection.execute(claiming.park(flavor), values)
-    openings.note(connection, rates.openings(parked, again))
+    openings.note(connection.execute, rates.openings(parked, again))
     open_some(connection, passed_on, flavor)
     return len(again.candidates), again
 

@@ -105,7 +105,7 @@ def charge(
         if not starts.free:  # jobs that wait for the next one are parked
             after = now + timedelta(seconds=starts.rate.period_s)
             used_up[RATE + key] = min(after, starts.opens_at or after)
-    moments.note(connection, used_up)
+    moments.note(connection.execute, used_up)
     if not flavor.is_postgres:  # the only writer: every start is free
         connection.execute(
             rates.charge(flavor), [_row(start, facts, now) for start in taken]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from interlock.core.limits import Rate
 from interlock_adapters.sql.schema.flavor import Flavor
+from interlock_adapters.sql.schema.held import BY_JOB
 from interlock_adapters.sql.statements import claiming
 from interlock_adapters.sql.store import fairness, openings, parking, rates
 from interlock_adapters.sql.store.candidates import FAIR, HOLD, KEY, LATE, PAUSED, RATE
@@ -27,6 +28,7 @@ class Reopened(NamedTuple):
     after: str  # where the next one begins
     is_more: bool  # to do at once
     over: list[str]  # targets of holds whose end has come
+    ended: list[str]  # jobs whose dependents are to be looked at
 
 
 def reopen(
@@ -39,6 +41,11 @@ def reopen(
     causes = list(found)
     due = openings.take_due(connection, flavor, now, _CAUSES)
     over = [cause.removeprefix(HOLD) for cause in due if cause.startswith(HOLD)]
+    ended = [
+        each.removeprefix(openings.ENDED)
+        for each in due
+        if each.startswith(openings.ENDED)
+    ]
     parking.lock(connection, {*causes, *due}, flavor)
     is_more = parking.promote(connection, flavor, now, BATCH) == BATCH
     rooms = rooms_of(connection, {*causes, *due}, flavor, now)
@@ -47,7 +54,7 @@ def reopen(
     is_more |= opened >= BATCH or not is_through or len(due) == _CAUSES
     aged = connection.execute(claiming.age(flavor), {"now": now, "many": BATCH})
     is_more |= aged.rowcount == BATCH
-    return Reopened("" if is_through else causes[-1], is_more, over)
+    return Reopened("" if is_through else causes[-1], is_more, over, ended)
 
 
 def _bases(
@@ -72,7 +79,7 @@ def rooms_of(
     now: datetime,
 ) -> dict[str, int]:
     """Return how many jobs of each cause are worth a look, read under its lock."""
-    causes = sorted(set(causes) - {*LATE})  # those are the reaper's alone
+    causes = sorted(set(causes) - {*LATE, BY_JOB})  # not opened here
     bases = _bases(connection, causes, flavor)
     names = {cause.partition(":")[2] for cause in causes} | set(bases.values())
     given = {"names": parking.as_list(sorted(names), flavor)}

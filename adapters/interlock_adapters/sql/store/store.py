@@ -1,10 +1,13 @@
 """`SqlStore`: the `JobStore` on a SQL database."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
+from interlock.core.dependencies import NO_DEPENDENCIES, Dependency
 from interlock.core.errors import InterlockError
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.records import ClaimRequest, Note, Running
@@ -17,6 +20,7 @@ from interlock_adapters.sql.store import moves as moves_of
 from interlock_adapters.sql.store.attention import Attention
 from interlock_adapters.sql.store.borrowed import borrowed
 from interlock_adapters.sql.store.database import Database
+from interlock_adapters.sql.store.dependencies import Dependencies, settle
 from interlock_adapters.sql.store.feed import Feed
 from interlock_adapters.sql.store.forgetting import Forgetting
 from interlock_adapters.sql.store.holds import Holds
@@ -46,6 +50,9 @@ class SqlStore:
         reads = Reads(database)
         self.get = reads.get
         self.search = reads.search
+        links = Dependencies(database)
+        self.dependencies = links.dependencies
+        self.dependents = links.dependents
         self.counts = reads.counts
         self.history = reads.history
         self.attempts = reads.attempts
@@ -98,21 +105,47 @@ class SqlStore:
         jobs: Sequence[NewJob],
         *,
         unique: Mapping[str, Unique] = NO_POLICIES,
+        dependencies: Mapping[str, Sequence[Dependency]] = NO_DEPENDENCIES,
         connection: object = None,
     ) -> list[Job]:
         """See `JobStore.add`."""
         now, flavor = self.database.clock.now(), self.database.flavor
+        add = partial(
+            inserts.add,
+            jobs=jobs,
+            flavor=flavor,
+            now=now,
+            unique=unique,
+            dependencies=dependencies,
+        )
         if connection is not None:
             own, schema = borrowed(connection, flavor.dialect), self.database.schema
-            return inserts.add(own, jobs, flavor, now=now, unique=unique, schema=schema)
+            return add(own, schema=schema)
         if len(jobs) == 1 and self.database.can_write_alone:
             write = self.database.write_alone
             stored = inserts.add_alone(write, jobs[0], now=now, flavor=flavor)
             if stored is not None:
                 return [stored]
         return self.database.repeated(
-            lambda own: inserts.add(own, jobs, flavor, now=now, unique=unique)
+            lambda own: self._settled(own, add(own), dependencies)
         )
+
+    def _settled(
+        self,
+        connection: sa.Connection,
+        added: list[Job],
+        dependencies: Mapping[str, Sequence[Dependency]],
+    ) -> list[Job]:
+        """Park new jobs on others that they wait for. A claim would, if this did not.
+
+        Not in an application's transaction: it would keep the others from ending.
+        """
+        ids = [job.id for job in added if job.id in dependencies]
+        if not ids:
+            return added
+        now = self.database.present(connection)
+        waiting, _ = settle(connection, ids, self.database.flavor, now)
+        return [replace(job, blocked_by=waiting.get(job.id)) for job in added]
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""

@@ -19,6 +19,7 @@ from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.row_rules import LIVE
 from interlock_adapters.sql.schema.tables import job, unique
 from interlock_adapters.sql.statements import claiming, move_facts, rows, updates
+from interlock_adapters.sql.store import openings
 
 Execute = Callable[..., sa.CursorResult[Any]]  # of a connection
 
@@ -106,7 +107,10 @@ def replace(
     given = move_facts.parameter([facts], flavor)
     done = execute(updates.move(Event.CANCEL, flavor), given).mappings().first()
     execute(sa.delete(unique).where(unique.c.key == old.unique_key))
-    return old if done is None else rows.to_job(done, now=now)
+    ended = old if done is None else rows.to_job(done, now=now)
+    if done is not None and done["is_parent"]:
+        openings.note(execute, {openings.ENDED + ended.id: openings.AT_ONCE})
+    return ended
 
 
 def keep(

@@ -1,0 +1,55 @@
+"""Let jobs depend on other jobs."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the columns and the table."""
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    op.add_column(
+        "interlock_job",
+        sa.Column(
+            "dependencies",
+            sa.BigInteger(),
+            nullable=False,
+            server_default=sa.text("0"),
+        ),
+    )
+    op.add_column(
+        "interlock_job", sa.Column("on_parent_failure", sa.String(), nullable=True)
+    )
+    op.add_column("interlock_job", sa.Column("blocked_by", sa.String(), nullable=True))
+    op.execute(
+        "CREATE INDEX ix_interlock_job_blocked ON interlock_job"
+        " (blocked_by, urgency DESC, turn, id)"
+        " WHERE status = 'PENDING' AND blocked_by IS NOT NULL"
+    )
+    op.create_table(
+        "interlock_dependency",
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("parent_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "job_id", "position", name=op.f("pk_interlock_dependency")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_interlock_dependency_parent_id",
+        "interlock_dependency",
+        ["parent_id", "job_id"],
+    )
+    if is_postgres:
+        op.execute(
+            "ALTER TABLE interlock_dependency SET"
+            " (autovacuum_vacuum_scale_factor = 0.02,"
+            " autovacuum_vacuum_insert_scale_factor = 0.05,"
+            " autovacuum_analyze_scale_factor = 0.02)"
+        )

@@ -1,0 +1,137 @@
+"""The SQL of dependencies: what a job waits for, and who waits for a job."""
+
+from functools import cache
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock.core.guards import CANCEL, RUN
+from interlock.core.lifecycle import INITIAL, TERMINAL
+from interlock_adapters.sql.schema.column_types import UtcDateTime
+from interlock_adapters.sql.schema.flavor import Flavor
+from interlock_adapters.sql.schema.guard_sql import UNFINISHED, UNSUCCESSFUL
+from interlock_adapters.sql.schema.held import BLOCKED, ORDER
+from interlock_adapters.sql.schema.row_rules import LIVE, SUCCEEDED, found_in, quoted
+from interlock_adapters.sql.statements.claiming import by_ids, each, skip_locked
+
+_NOW: Final = sa.bindparam("now", type_=UtcDateTime())
+#: Whether a job, as a column of an UPDATE that ends it, has others that depend on it.
+IS_PARENT: Final = sa.literal_column(
+    "(SELECT count(*) FROM (SELECT 1 FROM interlock_dependency AS d"
+    " WHERE d.parent_id = interlock_job.id LIMIT 1) AS one)",
+    sa.Integer(),
+).label("is_parent")
+
+
+@cache
+def locked(flavor: Flavor) -> sa.TextClause:
+    """Return the query that locks waiting jobs of `:ids`, if nobody else has."""
+    where = by_ids(flavor, is_startable=False)
+    return sa.text(f"SELECT id FROM interlock_job WHERE {where}{skip_locked(flavor)}")
+
+
+@cache
+def look(flavor: Flavor) -> sa.TextualSelect:
+    """Return the query of what jobs of `:ids` wait for.
+
+    Any of those that have not ended: where it is always the next one that ends, a job
+    with thousands would be looked at thousands of times.
+    """
+    where = by_ids(flavor, is_startable=False)
+    waited = UNFINISHED.format(o="interlock_job.")
+    failed = UNSUCCESSFUL.format(o="interlock_job.")
+    return sa.text(
+        "SELECT id, run_at,"
+        f" (SELECT d.parent_id {waited} ORDER BY random() LIMIT 1) AS unfinished,"
+        f" CASE WHEN attempt = 0 AND on_parent_failure = '{CANCEL}' THEN"
+        f" (SELECT d.parent_id {failed} LIMIT 1) END AS failed"
+        f" FROM interlock_job WHERE {where} AND dependencies > 0"
+    ).columns(run_at=UtcDateTime)
+
+
+@cache
+def shared() -> sa.TextClause:
+    """Return the query that keeps live jobs of `:ids` from ending for a moment.
+
+    Who parks a job on another one does it before the other's end, or sees it: who ends
+    a job looks afterwards who waits for it. For PostgreSQL; SQLite has one writer.
+    """
+    return sa.text(
+        "SELECT id FROM interlock_job WHERE id = ANY(CAST(:ids AS text[]))"
+        f" AND status || '' IN ({quoted(LIVE)}) FOR SHARE SKIP LOCKED"
+    )
+
+
+@cache
+def park() -> sa.TextClause:
+    """Return the UPDATE by which a waiting job is parked or opened. A hold stays."""
+    return sa.text(
+        "UPDATE interlock_job SET blocked_by = :parent_id, held_by = CASE WHEN"
+        " hold_by IS NULL THEN :cause ELSE held_by END"
+        f" WHERE id = :job_id AND {found_in(INITIAL)}"
+    )
+
+
+@cache
+def parked(flavor: Flavor) -> sa.TextClause:
+    """Return the query of the best `:many` jobs that wait for `:parent_id`."""
+    by = flavor.by_index("ix_interlock_job_blocked")
+    return sa.text(
+        f"SELECT id FROM interlock_job {by} WHERE {BLOCKED} AND blocked_by = :parent_id"
+        f" ORDER BY {', '.join(ORDER)} LIMIT :many{skip_locked(flavor)}"
+    )
+
+
+@cache
+def to_abandon(flavor: Flavor) -> sa.TextClause:
+    """Return the query of `:many` jobs that need `:parent_id`, which has failed."""
+    alone = " FOR UPDATE OF c SKIP LOCKED" if flavor.is_postgres else ""
+    return sa.text(
+        "SELECT c.id FROM interlock_dependency AS d JOIN interlock_job AS c"
+        f" ON c.id = d.job_id WHERE d.parent_id = :parent_id AND"
+        f" {found_in(INITIAL, 'c.')} AND c.attempt = 0"
+        f" AND c.on_parent_failure = '{CANCEL}' LIMIT :many{alone}"
+    )
+
+
+@cache
+def parents(flavor: Flavor) -> sa.TextClause:
+    """Return the query of the next `:many` jobs after `:after` that others wait for.
+
+    One seek each. Whether they have ended, and are waited for in vain, is a column.
+    """
+    by = flavor.by_index("ix_interlock_job_blocked")
+    following = (
+        f"(SELECT blocked_by FROM interlock_job {by} WHERE {BLOCKED}"
+        " AND blocked_by > {} ORDER BY blocked_by LIMIT 1)"
+    )
+    return sa.text(
+        f"WITH RECURSIVE parent (id) AS (SELECT {following.format(':after')}"
+        f" UNION ALL SELECT {following.format('parent.id')} FROM parent"
+        " WHERE id IS NOT NULL)"
+        " SELECT id, NOT EXISTS (SELECT 1 FROM interlock_job AS p"
+        f" WHERE p.id = parent.id AND p.status || '' IN ({quoted(LIVE)}))"
+        " AS has_ended FROM parent WHERE id IS NOT NULL LIMIT :many"
+    )
+
+
+@cache
+def awaited() -> sa.TextClause:
+    """Return the query of those that have not ended as `:job_id` needs."""
+    return sa.text(
+        "SELECT d.parent_id FROM interlock_job AS c"
+        " JOIN interlock_dependency AS d ON d.job_id = c.id"
+        " JOIN interlock_job AS p ON p.id = d.parent_id WHERE c.id = :job_id"
+        f" AND p.status || '' <> '{SUCCEEDED}' AND NOT (c.on_parent_failure = '{RUN}'"
+        f" AND p.status || '' IN ({quoted(TERMINAL)})) ORDER BY d.parent_id"
+    )
+
+
+@cache
+def existing(flavor: Flavor) -> sa.TextClause:
+    """Return the query of those of `:ids` that are there, and are not deleted now."""
+    kept = " FOR KEY SHARE OF job" if flavor.is_postgres else ""
+    return sa.text(
+        f"SELECT job.id FROM {each(flavor, 'ids')} AS given CROSS JOIN"
+        f" interlock_job AS job WHERE job.id = given.value ORDER BY job.id{kept}"
+    )

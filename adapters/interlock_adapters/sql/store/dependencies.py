@@ -1,0 +1,248 @@
+"""Jobs that depend on others: parked on one of them, opened or abandoned at its end.
+
+A job is parked on one of those that it waits for (`blocked_by`). Whoever ends that one
+finds it, and parks it on another one, opens it or, if it can never start any more,
+abandons it: all in the transaction of the end, up to a number. The duty `reopen` does
+the rest.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from interlock.core.dependencies import Dependency, Linked, abandon, words_of
+from interlock.core.errors import InvalidOption
+from interlock.core.job import Job, Move, NewJob
+from interlock.core.lifecycle import Event, row_of
+from interlock_adapters.sql.schema import tables
+from interlock_adapters.sql.schema.flavor import Flavor
+from interlock_adapters.sql.schema.held import BY_JOB
+from interlock_adapters.sql.statements import linking, rows
+from interlock_adapters.sql.store import openings, parking
+from interlock_adapters.sql.store.database import Database
+
+_MOST: Final = 500  # jobs that are opened or abandoned in a transaction, about
+_PARENTS: Final = 100  # looked at by one `reopen`
+_SUCCEEDED: Final = row_of(Event.SUCCEED).target
+_DEPENDENCY: Final = tables.dependency.c
+Execute = Callable[..., sa.CursorResult[object]]
+#: Applies moves; returns the jobs that have ended and that others depend on.
+End = Callable[[Sequence[Move]], Sequence[Job]]
+
+
+def refuse_missing(
+    execute: Execute,
+    new: Iterable[NewJob],
+    dependencies: Mapping[str, Sequence[Dependency]],
+    flavor: Flavor,
+) -> None:
+    """Refuse dependencies on jobs that do not exist. Those that do are kept.
+
+    Raises:
+        InvalidOption: which. Nothing was stored.
+    """
+    own = {each.id for each in new}
+    wanted = {
+        edge.parent_id for job_id in own for edge in dependencies.get(job_id, ())
+    } - own
+    if not wanted:
+        return
+    given = {"ids": parking.as_list(sorted(wanted), flavor)}
+    missing = wanted - set(execute(linking.existing(flavor), given).scalars())
+    if missing:
+        allowed = (
+            "ids of jobs that exist: there is none with this id. Nothing was stored"
+        )
+        raise InvalidOption("depends_on", min(missing), allowed)
+
+
+def insert(execute: Execute, edges: Sequence[Dependency]) -> None:
+    """Store the dependencies of new jobs."""
+    names = Dependency.__dataclass_fields__
+    values = [{name: getattr(edge, name) for name in names} for edge in edges]
+    if values:
+        execute(sa.insert(tables.dependency), values)
+
+
+def settle(
+    connection: sa.Connection, ids: Collection[str], flavor: Flavor, now: datetime
+) -> tuple[dict[str, str], list[Move]]:
+    """Park waiting jobs on what they wait for; open them if it is nothing.
+
+    Those that another transaction has locked stay as they are.
+
+    Returns:
+        What each is parked on, and the moves that abandon those that can never start.
+    """
+    given = {"ids": parking.as_list(sorted(ids), flavor)}
+    if flavor.is_postgres:
+        locked = sorted(connection.execute(linking.locked(flavor), given).scalars())
+        given = {"ids": parking.as_list(locked, flavor)}
+    found = connection.execute(linking.look(flavor), given).all()
+    failed = {row.id: row.failed for row in found if row.failed is not None}
+    waits_for = {
+        row.id: row.unfinished
+        for row in found
+        if row.unfinished is not None and row.id not in failed
+    }
+    if flavor.is_postgres and waits_for:
+        alive = connection.execute(
+            linking.shared(), {"ids": sorted(set(waits_for.values()))}
+        )
+        known = set(alive.scalars())
+        waits_for = {i: parent for i, parent in waits_for.items() if parent in known}
+    parked = [
+        {"job_id": row.id, **_place(waits_for.get(row.id), row.run_at, now)}
+        for row in found
+        if row.id not in failed
+    ]
+    if parked:
+        connection.execute(linking.park(), parked)
+    moves = _abandon(connection, failed, now) if failed else []
+    return waits_for, moves
+
+
+def _place(
+    parent_id: str | None, run_at: datetime, now: datetime
+) -> dict[str, str | None]:
+    """Return where a job waits: for another one, for its time, or for nothing."""
+    is_early = "due" if run_at > now else None
+    return {"parent_id": parent_id, "cause": BY_JOB if parent_id else is_early}
+
+
+def _abandon(
+    connection: sa.Connection, failed: Mapping[str, str], now: datetime
+) -> list[Move]:
+    """Return the moves that abandon jobs, each because of another one that failed."""
+    query = sa.select(tables.job).where(
+        tables.job.c.id.in_(sorted(set(failed.values())))
+    )
+    words = {
+        row["id"]: words_of(rows.to_job(row, now=now), row["event_reason"])
+        for row in connection.execute(query).mappings()
+    }
+    return [
+        abandon(job_id, words[parent_id], now)
+        for job_id, parent_id in sorted(failed.items())
+    ]
+
+
+def follow(
+    connection: sa.Connection,
+    ended: Sequence[Job],
+    flavor: Flavor,
+    end: End,
+    now: datetime,
+) -> None:
+    """Open, park or abandon what depends on jobs that have just ended.
+
+    Level by level, as long as there is something; beyond `_MOST` jobs the rest is left
+    to `reopen`.
+    """
+    left = _MOST
+    level = list(ended)
+    while level:
+        if left <= 0:
+            rest = {openings.ENDED + job.id: openings.AT_ONCE for job in level}
+            openings.note(connection.execute, rest)
+            return
+        following: list[Job] = []
+        for parent in level:
+            most = max(1, left)
+            given = {"parent_id": parent.id, "many": most}
+            ids = set(connection.execute(linking.parked(flavor), given).scalars())
+            if parent.status is not _SUCCEEDED:
+                found = connection.execute(linking.to_abandon(flavor), given)
+                ids |= set(found.scalars())
+            if not ids:
+                continue
+            if len(ids) >= most:
+                rest = {openings.ENDED + parent.id: openings.AT_ONCE}
+                openings.note(connection.execute, rest)
+            left -= len(ids)
+            _, moves = settle(connection, ids, flavor, now)
+            following += end(moves)
+        level = following
+
+
+def reopen(
+    connection: sa.Connection,
+    known: Iterable[str],
+    after: str,
+    flavor: Flavor,
+    *,
+    end: End,
+    now: datetime,
+) -> str:
+    """Do what ends have left: of `known` jobs, and of others that are found ended.
+
+    Returns:
+        What to pass as `after` to the next call, "" at first.
+    """
+    given = {"after": after, "many": _PARENTS}
+    found = connection.execute(linking.parents(flavor), given).all()
+    ids = {*known, *(row.id for row in found if row.has_ended)}
+    if ids:
+        query = sa.select(tables.job).where(tables.job.c.id.in_(sorted(ids)))
+        some = connection.execute(query).mappings()
+        jobs = [rows.to_job(row, now=now) for row in some]
+        ended = [job for job in jobs if job.is_terminal]
+        follow(connection, ended, flavor, end, now)
+    return found[-1].id if len(found) == _PARENTS else ""
+
+
+class Dependencies:
+    """Reads what jobs depend on."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def dependencies(
+        self, job_id: str, *, after: int = -1, limit: int = 1000
+    ) -> list[Linked]:
+        """See `JobStore.dependencies`."""
+        edge = _DEPENDENCY
+        query = (
+            sa.select(tables.dependency, tables.job)
+            .outerjoin_from(
+                tables.dependency, tables.job, tables.job.c.id == edge.parent_id
+            )
+            .where(edge.job_id == job_id, edge.position > after)
+            .order_by(edge.position)
+            .limit(limit)
+        )
+        return self._linked(query)
+
+    def dependents(
+        self, job_id: str, *, after: str = "", limit: int = 1000
+    ) -> list[Linked]:
+        """See `JobStore.dependents`."""
+        edge = _DEPENDENCY
+        query = (
+            sa.select(tables.dependency, tables.job)
+            .join_from(tables.dependency, tables.job, tables.job.c.id == edge.job_id)
+            .where(edge.parent_id == job_id, edge.job_id > after)
+            .order_by(edge.job_id, edge.position)
+            .limit(limit)
+        )
+        return self._linked(query)
+
+    def _linked(self, query: sa.Select[object]) -> list[Linked]:
+        now = self._db.clock.now()
+        with self._db.read() as connection:
+            return [_to_linked(row, now) for row in connection.execute(query)]
+
+
+def _to_linked(row: sa.Row[object], now: datetime) -> Linked:
+    """Return a dependency and a job from one row of both."""
+    found = row._mapping  # noqa: SLF001  (the documented way by columns)
+    edge = Dependency(
+        **{name: found[_DEPENDENCY[name]] for name in Dependency.__dataclass_fields__}
+    )
+    job = tables.job.c
+    if found[job.id] is None:
+        return Linked(dependency=edge, job=None)
+    values = {column.name: found[column] for column in job}
+    return Linked(dependency=edge, job=rows.to_job(values, now=now))

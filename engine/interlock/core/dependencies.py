@@ -1,0 +1,67 @@
+"""Dependencies: jobs that a job waits for, and what becomes of it if one fails."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from interlock.core.job import Job, Move
+from interlock.core.lifecycle import Event, Reason
+from interlock.core.records import ITSELF
+
+#: The most jobs that one job may depend on.
+MAX_DEPENDENCIES: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """One job depends on another one.
+
+    Args:
+        job_id: the job that waits.
+        position: of the other one among all that it waits for, from 0.
+        parent_id: the job that it waits for.
+        name: what its function calls it, if `depends_on` has names.
+    """
+
+    job_id: str
+    position: int
+    parent_id: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """A dependency, with the job at its other end; None: that job was deleted."""
+
+    dependency: Dependency
+    job: Job | None
+
+
+#: Of new jobs, by their ids.
+NO_DEPENDENCIES: Final[Mapping[str, Sequence[Dependency]]] = MappingProxyType({})
+
+
+def abandon(job_id: str, words: str, now: datetime) -> Move:
+    """Return the move that ends a job because one that it depends on has failed."""
+    return Move(
+        job_id=job_id,
+        event=Event.ABANDON,
+        now=now,
+        actor=ITSELF,
+        reason=Reason.PARENT,
+        text=words,
+    )
+
+
+def words_of(parent: Job, why: str | None) -> str:
+    """Return why jobs that depend on a job are abandoned.
+
+    `why` is the reason in the last entry of its history. Of a job that was abandoned
+    itself the words are passed on: they name the job that failed first.
+    """
+    if parent.reason is Reason.PARENT and why:
+        return why
+    told = why or parent.reason
+    return f"{Reason.PARENT}: job {parent.id} is {parent.status} ({told})"
