@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock import Engine, Job, JobStatus
-from interlock.jobs.registry import Call
+from interlock.jobs.call import Call
 from pace import deadline
 
 

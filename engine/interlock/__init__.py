@@ -35,9 +35,11 @@ from interlock.core.limits import Limit
 from interlock.core.progress import Progress
 from interlock.core.retry import PermanentError, Retry, Snooze, TransientError
 from interlock.core.schedule import Schedule
+from interlock.jobs.call import Call
+from interlock.jobs.chains import chain
 from interlock.jobs.context import Interrupted, JobContext, current_job
 from interlock.jobs.options import Options
-from interlock.jobs.registry import Call, JobFunction, job
+from interlock.jobs.registry import JobFunction, job
 
 if TYPE_CHECKING:
     from interlock.api.aio import AsyncEngine
@@ -137,6 +139,7 @@ __all__ = [
     "Worker",
     "WorkerInfo",
     "WorkerSettings",
+    "chain",
     "current_job",
     "job",
 ]

@@ -9,7 +9,7 @@ import pytest
 
 from interlock import Engine, JobStatus, Reason
 from interlock.core.job import Job
-from interlock.jobs.registry import Call
+from interlock.jobs.call import Call
 from pace import deadline
 
 from . import ending_jobs as jobs

@@ -18,8 +18,9 @@ from interlock.core.errors import (
     StoreUnavailable,
 )
 from interlock.core.retry import Retry
+from interlock.jobs.call import Call
 from interlock.jobs.options import OnConflict, Options
-from interlock.jobs.registry import Call, JobFunction
+from interlock.jobs.registry import JobFunction
 from interlock.ports.store import JobStore
 
 from .jobs import SUBMITTED, work

@@ -1,10 +1,10 @@
 """What jobs of the store in memory depend on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from interlock.core.dependencies import Dependency, Linked, abandon, words_of
+from interlock.core.dependencies import Dependency, Linked, Links, abandon, words_of
 from interlock.core.errors import InvalidOption
 from interlock.core.guards import CANCEL, RUN
 from interlock.core.job import Job, Move, NewJob
@@ -23,7 +23,7 @@ class Dependencies:
     def refuse_missing(
         self,
         new: Sequence[NewJob],
-        dependencies: Mapping[str, Sequence[Dependency]],
+        dependencies: Links,
     ) -> None:
         """Refuse dependencies on jobs that do not exist. Raises InvalidOption."""
         known = {each.id for each in new} | set(self._records.jobs)

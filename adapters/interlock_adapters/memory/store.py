@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from interlock.core.dependencies import (
     NO_DEPENDENCIES,
     Dependency,
+    Links,
     abandon,
     words_of,
 )
@@ -130,7 +131,7 @@ class MemoryStore:
         jobs: Sequence[NewJob],
         *,
         unique: Mapping[str, Unique] = NO_POLICIES,
-        dependencies: Mapping[str, Sequence[Dependency]] = NO_DEPENDENCIES,
+        dependencies: Links = NO_DEPENDENCIES,
         connection: object = None,
     ) -> list[Job]:
         """See `JobStore.add`."""

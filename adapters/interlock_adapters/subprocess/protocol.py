@@ -110,6 +110,11 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
+    @property
+    def is_within(self) -> bool:
+        """Whether a part of a frame has come."""
+        return bool(self._buffer)
+
     def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
         """Yield the complete frames, with their JSON text.
 

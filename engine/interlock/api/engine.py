@@ -10,15 +10,18 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
+from interlock.api import inputs
 from interlock.api.bulk import Bulk
 from interlock.api.cancel import CancelRequest, cancel, refuse_changed
 from interlock.api.handle import JobHandle
 from interlock.api.job_requests import JobRequests
 from interlock.api.limits import Limits
 from interlock.api.monitor import Monitor
+from interlock.api.reruns import Again
 from interlock.api.results import value_of
 from interlock.api.schedules import Schedules
 from interlock.core.bounds import check_wait
+from interlock.core.dependencies import NO_DEPENDENCIES, Dependency, Links
 from interlock.core.errors import (
     InterlockError,
     InvalidOption,
@@ -33,7 +36,13 @@ from interlock.jobs import published
 from interlock.jobs.context import is_in_job
 from interlock.jobs.options import Options, check_words
 from interlock.jobs.registry import JobFunction, called, find, registered
-from interlock.jobs.submission import Wanted, again, call_of, new_job, policies
+from interlock.jobs.submission import (
+    Wanted,
+    call_of,
+    dependencies_of,
+    new_job,
+    policies,
+)
 from interlock.ports import discovery
 from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.store import JobStore
@@ -45,7 +54,7 @@ from interlock.worker.settings import WorkerSettings
 _log = logging.getLogger("interlock.worker")
 P = ParamSpec("P")
 R = TypeVar("R")
-_Pairs = Sequence[tuple[JobFunction[..., object], Mapping[str, object]]]
+_Pairs = Sequence[tuple[JobFunction[..., object], Mapping[str, object], Wanted]]
 
 
 class Engine(Bulk):
@@ -157,6 +166,7 @@ class Engine(Bulk):
         return self._submit_one(
             new,
             unique=policies([new], [job]),
+            dependencies=dependencies_of(new, job),
             connection=job.defaults.get("connection"),
         )
 
@@ -165,13 +175,18 @@ class Engine(Bulk):
         new: NewJob,
         *,
         unique: Mapping[str, Unique] = NO_POLICIES,
+        dependencies: Links = NO_DEPENDENCIES,
         connection: object = None,
     ) -> JobHandle[object]:
-        (stored,) = self._add([new], unique=unique, connection=connection)
+        (stored,) = self._add(
+            [new], unique=unique, dependencies=dependencies, connection=connection
+        )
         return JobHandle(stored.id, self)
 
     def submit_many(self, calls: Iterable[Wanted]) -> list[JobHandle[object]]:
         """Store many jobs in one transaction, all or none.
+
+        A call may depend on earlier ones of the same submit: `chain`, `depends_on`.
 
         Args:
             calls: `job.call(...)`, or pairs of a job (or its name) and its params.
@@ -182,9 +197,9 @@ class Engine(Bulk):
         return self._submit_all(*self._wanted(calls))
 
     def _wanted(self, calls: Iterable[Wanted]) -> tuple[_Pairs, object]:
-        """Return jobs with their params, and the connection that they share."""
-        pairs = [call_of(call, self._named) for call in calls]
-        connections = {id(j.defaults.get("connection")) for j, _ in pairs}
+        """Return jobs with their params and calls, and the connection they share."""
+        pairs = [(*call_of(call, self._named), call) for call in calls]
+        connections = {id(job.defaults.get("connection")) for job, _, _ in pairs}
         if len(connections) > 1:
             message = (
                 "The jobs of one submit_many have different connections. Use the same "
@@ -195,9 +210,21 @@ class Engine(Bulk):
 
     def _submit_all(self, pairs: _Pairs, connection: object) -> list[JobHandle[object]]:
         now = self._clock.now()
-        new = [new_job(job, params, now=now) for job, params in pairs]
-        unique = policies(new, (job for job, _ in pairs))
-        stored = self._add(new, unique=unique, connection=connection) if new else []
+        new: list[NewJob] = []
+        dependencies: dict[str, Sequence[Dependency]] = {}
+        earlier: dict[int, str] = {}  # the id of each call
+        for job, params, call in pairs:
+            new.append(new_job(job, params, now=now))
+            dependencies |= dependencies_of(new[-1], job, earlier)
+            earlier[id(call)] = new[-1].id
+        if not new:
+            return []
+        stored = self._add(
+            new,
+            unique=policies(new, (job for job, _, _ in pairs)),
+            dependencies=dependencies,
+            connection=connection,
+        )
         return [JobHandle(job.id, self) for job in stored]
 
     def _add(
@@ -205,10 +232,16 @@ class Engine(Bulk):
         new: Sequence[NewJob],
         *,
         unique: Mapping[str, Unique] = NO_POLICIES,
+        dependencies: Links = NO_DEPENDENCIES,
         connection: object = None,
     ) -> list[Job]:
         with tracer().submitting(new) as followed:
-            return self._store.add(followed, unique=unique, connection=connection)
+            return self._store.add(
+                followed,
+                unique=unique,
+                dependencies=dependencies,
+                connection=connection,
+            )
 
     def handle(self, job_id: str) -> JobHandle[object]:
         """Return a handle of an existing job. Raises JobNotFound."""
@@ -289,21 +322,40 @@ class Engine(Bulk):
         return self._await(job_id, wait)
 
     def rerun(
-        self, job_id: str, *, by: str | None = None, if_version: int | None = None
+        self,
+        job_id: str,
+        *,
+        by: str | None = None,
+        if_version: int | None = None,
+        dependents: bool = False,
     ) -> JobHandle[object]:
         """Run a terminal job again, as a new job with `rerun_of`.
+
+        It depends on the same jobs as before.
+
+        Args:
+            job_id: the id of the job.
+            by: who wants it.
+            if_version: refuse if the job has changed since this `Job.version`.
+            dependents: also those that were CANCELED because it did not succeed, and
+                so on: a pipeline goes on from the job that failed.
 
         Raises:
             JobNotFound: no job has this id.
             IllegalTransition: it has not ended yet.
-            VersionChanged: it has changed since `if_version`.
+            VersionChanged: it has changed.
+            InvalidOption: a job that it depends on was deleted or has not succeeded.
+                Nothing was stored.
         """
         check_words(by=by)
         job = self.get(job_id)
         refuse_changed(job, if_version, Event.CLAIM)
-        new = again(job, now=self._clock.now(), by=by)
-        (stored,) = self._add([new])
-        return JobHandle(stored.id, self)
+        again = Again(self._store, self._clock.now(), by)
+        again.add(job)
+        if dependents:
+            again.add_dependents(job)
+        stored = self._add(again.new, dependencies=again.links())
+        return JobHandle(stored[0].id, self)
 
     def new_worker(
         self,
@@ -323,7 +375,9 @@ class Engine(Bulk):
             self._store,
             self._clock,
             settings,
-            answer=JobRequests(partial(submit_child, self), url).answer,
+            answer=JobRequests(
+                partial(submit_child, self), partial(inputs.page, self._store), url
+            ).answer,
             containment=containment,
             modules=modules,
         )

@@ -47,6 +47,9 @@ def _ended(store: JobStore, job: Job) -> str:
     if job.error is not None:
         kind = f"{job.error.type}: " if job.error.type else ""
         why = kind + job.error.message.partition("\n")[0]
+    elif job.reason is Reason.PARENT:
+        words = store.history(job.id)[-1].reason or ""
+        why = words.removeprefix(f"{Reason.PARENT}: ")
     elif job.cancel_requested_by is not None:
         reason = f": {job.cancel_reason}" if job.cancel_reason else ""
         why = f"canceled by {job.cancel_requested_by}{reason}"
@@ -128,6 +131,8 @@ def _blocked(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
                 hold = holds.get(name)
                 text = _of_hold(name, hold)
                 blocker = replace(blocker, until=None if hold is None else hold.until)  # noqa: PLW2901  (of the hold)
+            case "dependencies":
+                text = _of_parents(job, blocker.holders)
             case "key":
                 shown = ", ".join(blocker.holders[:_SHOWN]) or "fewer than it needs"
                 text = (
@@ -142,6 +147,15 @@ def _blocked(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
             case _:  # its time is over: `expired`, `overdue`
                 text = f"it is {kind}, and is about to be canceled."
         yield blocker, text
+
+
+def _of_parents(job: Job, waits_for: Sequence[str]) -> str:
+    shown = ", ".join(waits_for[:_SHOWN])
+    more = ", ..." if len(waits_for) > _SHOWN else ""
+    return (
+        f"it depends on {job.dependencies} job(s), and {len(waits_for)} of them must "
+        f"still end: {shown}{more}."
+    )
 
 
 def _of_hold(target: str, hold: Hold | None) -> str:

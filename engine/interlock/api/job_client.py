@@ -10,11 +10,13 @@ from typing import Any
 
 from interlock.api.engine import Engine
 from interlock.api.handle import JobHandle
+from interlock.api.inputs import Input, Inputs, collected
 from interlock.api.job_requests import INSTANTS
 from interlock.core import errors
 from interlock.core.errors import InterlockError, InvalidOption
 from interlock.core.job import Job
 from interlock.core.retry import Retry
+from interlock.jobs import depends
 from interlock.jobs.registry import JobFunction, called
 
 #: Sends a request to the worker, and returns its answer.
@@ -40,6 +42,15 @@ class JobClient:
     def engine(self) -> Engine:
         """The engine on the worker's database. Raises InterlockError: not allowed."""
         return Engine.open(_url(self._ask), create=False)
+
+    def inputs(self) -> list[Any] | dict[str, Any]:
+        """See `JobContext.inputs`."""
+
+        def ask(after: int) -> Inputs:
+            answer = _unless_error(self._ask({"do": "inputs", "after": after}))
+            return Inputs([Input(*each) for each in answer["inputs"]], answer["after"])
+
+        return collected(ask)
 
     def get(self, job_id: str) -> Job:
         """See `Engine.get`."""
@@ -84,6 +95,9 @@ def _submit(
         moment = options.get(name)
         if isinstance(moment, datetime):
             options[name] = moment.isoformat()
+    depends_on: Any = options.get("depends_on")
+    if depends_on:
+        options["depends_on"] = depends.as_ids(depends_on)
     retry = options.get("retry")
     if isinstance(retry, Retry):
         options["retry"] = retry.to_json()

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from interlock.api.handle import JobHandle
+from interlock.api.inputs import Inputs
 from interlock.core.errors import InterlockError
 from interlock.core.job import Job
 from interlock.core.retry import Retry
@@ -28,6 +29,7 @@ class JobRequests:
     """Answers the requests of a worker's jobs, with its engine."""
 
     submit: Submit
+    inputs: Callable[[str, int], Inputs]
     url: str | None  # None: jobs are not told
 
     def answer(self, job: Job, request: Mapping[str, Any]) -> dict[str, object]:
@@ -35,6 +37,8 @@ class JobRequests:
         try:
             if request["do"] == "submit":
                 return {"id": self._submit(job, request)}
+            if request["do"] == "inputs":
+                return self.inputs(job.id, int(request["after"]))._asdict()
             return {"url": self._url_if_allowed()}
         except InterlockError as error:
             about = {k: v for k, v in vars(error).items() if isinstance(v, str | int)}

@@ -6,12 +6,13 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from interlock.api import cursors, explain, holds
+from interlock.api import cursors, explain, graph, holds
 from interlock.api.cancel import refuse_changed
 from interlock.api.idempotency import IdempotentRequest, once
 from interlock.api.limits import Limits
 from interlock.api.schedules import Schedules
 from interlock.core.bounds import age, check_whole
+from interlock.core.dependencies import Graph, Linked
 from interlock.core.errors import InvalidOption
 from interlock.core.guards import undeletable
 from interlock.core.ids import refuse_malformed
@@ -97,6 +98,51 @@ class Operations:
         before = cursors.decode(cursor, wanted)
         page = self._store.search(replace(wanted, before=before))
         return replace(page, next_cursor=cursors.encode(page.next_cursor, wanted))
+
+    def dependencies(
+        self, job_id: str, *, after: int = -1, limit: int = 1000
+    ) -> list[Linked]:
+        """Return the jobs that a job depends on, in the order of `depends_on`.
+
+        Args:
+            job_id: the id of the job.
+            after: the `position` of the last one of the page before.
+            limit: how many at most, 1 to 1000.
+
+        Raises:
+            JobNotFound: no job has this id.
+            InvalidOption: a number is out of its range.
+        """
+        self.get(job_id)
+        check_whole("after", after, least=-1)
+        check_whole("limit", limit, least=1, most=_MAX_PAGE)
+        return self._store.dependencies(job_id, after=after, limit=limit)
+
+    def dependents(
+        self, job_id: str, *, after: str = "", limit: int = 1000
+    ) -> list[Linked]:
+        """Return the jobs that depend on a job, by id; `after` is the last id before.
+
+        Raises as `dependencies`.
+        """
+        self.get(job_id)
+        check_words(after=after)
+        check_whole("limit", limit, least=1, most=_MAX_PAGE)
+        return self._store.dependents(job_id, after=after, limit=limit)
+
+    def graph(self, job_id: str, *, limit: int = 200) -> Graph:
+        """Return a job with all that it depends on and that depends on it, and so on.
+
+        Args:
+            job_id: the id of the job.
+            limit: how many jobs at most, the nearest ones, 1 to 1000.
+
+        Raises:
+            JobNotFound: no job has this id.
+            InvalidOption: `limit` is out of its range.
+        """
+        check_whole("limit", limit, least=1, most=_MAX_PAGE)
+        return graph.around(self._store, self.get(job_id), limit)
 
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs have each status."""

@@ -26,13 +26,26 @@ def value_of(job: Job) -> object:
     """
     if job.status in _BADLY:
         raise _BADLY[job.status](job)
-    job_function = registered().get(job.name)
+    try:
+        return decoded(job.name, job.id, job.result)
+    except InvalidResult as error:
+        error.job = job
+        raise
+
+
+def decoded(name: str, job_id: str, result: object) -> object:
+    """Return the result of a job in the type of the annotation of its function.
+
+    Raises:
+        InvalidResult: it does not fit.
+    """
+    job_function = registered().get(name)
     codec = None if job_function is None else codec_of(job_function.function)
     if codec is None:
-        return job.result
+        return result
     try:
-        return codec.result.from_json(job.result)
+        return codec.result.from_json(result)
     except Misfit as error:
         annotation = shown(codec.result.annotation)
         why = "; ".join(line.lstrip(": .") for line in error.problems)
-        raise InvalidResult(job, annotation, why) from error
+        raise InvalidResult(job_id, name, annotation, why) from error

@@ -39,8 +39,24 @@ class Linked:
     job: Job | None
 
 
-#: Of new jobs, by their ids.
-NO_DEPENDENCIES: Final[Mapping[str, Sequence[Dependency]]] = MappingProxyType({})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Jobs, and which of them depend on which.
+
+    Args:
+        jobs: those that were found, by id.
+        edges: between them.
+        is_whole: whether nothing was left out.
+    """
+
+    jobs: tuple[Job, ...]
+    edges: tuple[Dependency, ...]
+    is_whole: bool
+
+
+#: Dependencies of new jobs, by their ids.
+Links = Mapping[str, Sequence[Dependency]]
+NO_DEPENDENCIES: Final[Links] = MappingProxyType({})
 
 
 def abandon(job_id: str, words: str, now: datetime) -> Move:

@@ -311,10 +311,11 @@ class InvalidResult(InterlockError):
     Another version of the function returned it. `job.result` has the result as JSON.
     """
 
-    def __init__(self, job: "Job", annotation: str, why: str) -> None:
+    def __init__(self, job_id: str, name: str, annotation: str, why: str) -> None:
         super().__init__(
-            f"The result of job {job.id} ({job.name}) does not fit `{annotation}`, the "
+            f"The result of job {job_id} ({name}) does not fit `{annotation}`, the "
             f"return annotation of the function here: {why}. The worker has another "
             "version of the function. `get` returns the result as JSON."
         )
-        self.job = job
+        self.job_id = job_id
+        self.job: Job | None = None  # where it was asked for one job

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
             """See `JobContext.engine`."""
             ...
 
+        def inputs(self) -> list[Any] | dict[str, Any]:
+            """See `JobContext.inputs`."""
+            ...
+
         def submit(
             self,
             job: JobFunction[..., object] | str,
@@ -149,6 +153,21 @@ class JobContext:
             InterlockError: as `Engine.submit`; or this is not the job's main process.
         """
         return self._client().submit(job, args, kwargs)
+
+    @property
+    def inputs(self) -> "list[Any] | dict[str, Any]":
+        """The results of the jobs that this one depends on.
+
+        A list in the order of `depends_on`, or a dict with its names; empty if it
+        depends on none. Each is in the type that the function's annotation says, as
+        `JobHandle.result` returns it. None for a job that has not succeeded
+        (`on_parent_failure="run"`). They are read from the database each time.
+
+        Raises:
+            InvalidResult: a result does not fit the function that is here.
+            InterlockError: this is not the job's main process.
+        """
+        return self._client().inputs()
 
     @property
     def engine(self) -> "Engine":

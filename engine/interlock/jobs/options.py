@@ -8,16 +8,19 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypedDict, get_args
 
 from interlock.core.errors import InvalidOption
+from interlock.core.guards import ON_PARENT_FAILURE
 from interlock.core.json_limits import MAX_DEPTH, is_deeper, is_storable
 from interlock.core.retry import MAX_SECONDS, Retry
-from interlock.jobs import unique_keys
+from interlock.jobs import depends, unique_keys
 
 _MAX_TEXT = 255
 _MAX_WORDS = 2000
 _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _MAX_PRIORITY = 2**31 - 1
 WHEN_FULL: Final = ("wait", "cancel_new", "replace", "raise")
-_NEVER_NONE = frozenset({"grace", "queue", "priority", "run_at", "max_losses"})
+_NEVER_NONE = frozenset(
+    {"grace", "queue", "priority", "run_at", "max_losses", "on_parent_failure"}
+)
 _MAX_JSON = 1024 * 1024
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -49,6 +52,11 @@ class Options(TypedDict, total=False):
     when_full: where a limit is full, "wait" (the default), "cancel_new": CANCELED, not
         started; "replace": cancel the oldest of its key and start when that is dead;
         "raise": refuse the submit with LimitReached.
+    depends_on: jobs that must end first: a list of handles, ids or calls of the same
+        `submit_many`, or a dict that names them. Their results are in
+        `current_job().inputs`, as a list or a dict.
+    on_parent_failure: if one of them ends without success, "cancel" this job (the
+        default), or "run" it all the same.
     aging: seconds of waiting after which the priority is one higher, again and again.
     by: who submits. metadata: any JSON object, for your own use.
     connection: of the application, whose transaction to join: docs/databases.md.
@@ -72,6 +80,8 @@ class Options(TypedDict, total=False):
     by: str | None
     metadata: Mapping[str, object]
     when_full: Literal["wait", "cancel_new", "replace", "raise"]
+    depends_on: depends.DependsOn | None
+    on_parent_failure: Literal["cancel", "run"]
     aging: float | None
     connection: object
 
@@ -182,6 +192,11 @@ def check(options: Options) -> None:  # noqa: C901, PLR0912  (one arm a kind)
         elif name == "when_full" and value not in WHEN_FULL:
             allowed = ", ".join(f'"{each}"' for each in WHEN_FULL)
             raise InvalidOption(name, value, f"one of {allowed}")
+        elif name == "depends_on":
+            depends.check(value)
+        elif name == "on_parent_failure" and value not in ON_PARENT_FAILURE:
+            allowed = " or ".join(f'"{each}"' for each in ON_PARENT_FAILURE)
+            raise InvalidOption(name, value, allowed)
         elif name == "on_conflict" and value not in get_args(OnConflict):
             allowed = ", ".join(f'"{each}"' for each in get_args(OnConflict))
             raise InvalidOption(name, value, f"one of {allowed}")

@@ -39,6 +39,7 @@ from interlock.core.schedule import Schedule
 from interlock.jobs import declaration, unique_keys
 from interlock.jobs import options as opts
 from interlock.jobs.annotations import are_plain, signature
+from interlock.jobs.call import Call
 from interlock.jobs.declaration import Isolation
 from interlock.jobs.options import OnConflict, Options
 
@@ -185,14 +186,6 @@ def prepare() -> None:
     """
     for job_function in registered().values():
         codec_of(job_function.function)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[R_co]):
-    """One call of a job: what `submit_many` takes."""
-
-    job: JobFunction[..., R_co]
-    params: Mapping[str, object]
 
 
 _registered: dict[str, JobFunction[..., object]] = {}

@@ -39,6 +39,7 @@ _OF_ONE: Final = (
     "on_conflict",
     "unique_for",
     "connection",
+    "depends_on",
 )
 #: Fields of a job that are named otherwise than their option.
 _FIELDS: Final[Mapping[str, str]] = {

@@ -2,21 +2,27 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
 
 from interlock.core import limits
+from interlock.core.dependencies import Dependency
 from interlock.core.errors import IllegalTransition, InvalidOption, InvalidParams
+from interlock.core.guards import CANCEL
 from interlock.core.ids import new_id
 from interlock.core.job import Job, NewJob
 from interlock.core.lifecycle import Event
 from interlock.core.machine import legal
 from interlock.core.retry import Retry
 from interlock.core.uniqueness import Unique
+from interlock.jobs import depends, unique_keys
 from interlock.jobs import options as opts
-from interlock.jobs import unique_keys
+from interlock.jobs.call import Call
 from interlock.jobs.options import Options
 from interlock.jobs.published import PublishedJob
-from interlock.jobs.registry import Call, JobFunction, refuse_while_importing
+from interlock.jobs.registry import JobFunction, refuse_while_importing
 
+NO_CALLS: Final[Mapping[int, str]] = MappingProxyType({})
 Wanted = Call[object] | tuple["JobFunction[..., object] | str", Mapping[str, object]]
 
 
@@ -81,6 +87,8 @@ def new_job(
     run_at = options.get("run_at", now)
     if key is not None and unique.is_delayed and unique.kept is not None:
         run_at = now + unique.kept
+    depends_on = options.get("depends_on") or ()
+    policy = options.get("on_parent_failure", CANCEL)
     if expires_at is not None and expires_at < max(now, run_at):
         allowed = "a time later than now and than run_at"
         raise InvalidOption("expires_at", expires_at, allowed)
@@ -108,7 +116,17 @@ def new_job(
         when_full=_when_full(options),
         fair_key=_fair_key(job, stored),
         aging_s=options.get("aging"),
+        dependencies=len(depends_on),
+        on_parent_failure=policy if depends_on else None,
     )
+
+
+def dependencies_of(
+    new: NewJob, job: JobFunction[..., object], earlier: Mapping[int, str] = NO_CALLS
+) -> dict[str, list[Dependency]]:
+    """Return what a new job depends on, by its id, if it does. See `depends.edges`."""
+    depends_on = job.defaults.get("depends_on")
+    return {new.id: depends.edges(new.id, depends_on, earlier)} if depends_on else {}
 
 
 def _keys(

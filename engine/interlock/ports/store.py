@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from interlock.core.dependencies import NO_DEPENDENCIES, Dependency, Linked
+from interlock.core.dependencies import NO_DEPENDENCIES, Linked, Links
 from interlock.core.errors import InterlockError
 from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
 from interlock.core.lifecycle import JobStatus
@@ -52,7 +52,7 @@ class JobLifecycle(Protocol):
         jobs: Sequence[NewJob],
         *,
         unique: Mapping[str, Unique] = NO_POLICIES,
-        dependencies: Mapping[str, Sequence[Dependency]] = NO_DEPENDENCIES,
+        dependencies: Links = NO_DEPENDENCIES,
         connection: object = None,
     ) -> list[Job]:
         """Insert new jobs, all or none, in the caller's transaction if one is given.

@@ -13,9 +13,11 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from interlock import hooks
+from interlock.api import inputs
 from interlock.api.engine import Engine, submit_child
 from interlock.api.handle import JobHandle
 from interlock.core.bounds import age
+from interlock.core.dependencies import NO_DEPENDENCIES, Links
 from interlock.core.job import Exit, Failure, Job, NewJob
 from interlock.core.lifecycle import INITIAL, Proof, StopCause
 from interlock.core.observations import ExitSeen, Launch, Observation, PidSeen, TreeDead
@@ -179,6 +181,11 @@ class InlineClient:
         self.engine = engine
         self._job_id = job_id
 
+    def inputs(self) -> list[Any] | dict[str, Any]:
+        """See `JobContext.inputs`."""
+        store = self.engine._store  # noqa: SLF001  (this class is its worker's side)
+        return inputs.collected(lambda after: inputs.page(store, self._job_id, after))
+
     def submit(
         self,
         job: JobFunction[..., object] | str,
@@ -210,9 +217,12 @@ class InlineEngine(Engine):
         new: NewJob,
         *,
         unique: Mapping[str, Unique] = NO_POLICIES,
+        dependencies: Links = NO_DEPENDENCIES,
         connection: object = None,
     ) -> JobHandle[object]:
-        handle = super()._submit_one(new, unique=unique, connection=connection)
+        handle = super()._submit_one(
+            new, unique=unique, dependencies=dependencies, connection=connection
+        )
         self.drain()
         return handle
 

@@ -1,6 +1,6 @@
 """Brings jobs of a store into any situation, by legal moves only."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import count
 from typing import Any, Final
@@ -66,14 +66,9 @@ class Scenario:
         }
         return NewJob(id=job_id, **values)
 
-    def add(
-        self,
-        job_id: str | None = None,
-        *,
-        depends_on: Sequence[str] = (),
-        **fields: Any,
-    ) -> Job:
-        """Submit one job, which may depend on others."""
+    def add(self, job_id: str | None = None, **fields: Any) -> Job:
+        """Submit one job, which depends on the jobs of the ids `depends_on`, if any."""
+        depends_on = fields.pop("depends_on", ())
         if depends_on:
             policy = {"on_parent_failure": CANCEL}
             fields = {"dependencies": len(depends_on), **policy, **fields}

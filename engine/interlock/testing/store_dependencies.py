@@ -1,6 +1,7 @@
 """The store contract, part of dependencies: jobs that wait for the end of others."""
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Final
 
 import pytest
@@ -245,7 +246,7 @@ def _chain(scene: Scenario, length: int) -> list[str]:
     ids = [f"j{number:04}" for number in range(length)]
     new = [scene.new(ids[0], name="f", queue="f")]
     edges = {}
-    for before, job_id in zip(ids, ids[1:], strict=False):
+    for before, job_id in pairwise(ids):
         policy = {"dependencies": 1, "on_parent_failure": "cancel"}
         new.append(scene.new(job_id, name="f", queue="f", **policy))
         edge = Dependency(job_id=job_id, position=0, parent_id=before)

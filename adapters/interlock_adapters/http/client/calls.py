@@ -25,8 +25,9 @@ from interlock.core.records import (
     WorkerInfo,
 )
 from interlock.core.retry import Retry
+from interlock.jobs.call import Call
 from interlock.jobs.options import check, check_instant, check_words
-from interlock.jobs.registry import Call, JobFunction, registered
+from interlock.jobs.registry import JobFunction, registered
 from interlock.jobs.submission import Wanted, encoded
 from interlock.ports.tracing import tracer
 from interlock_adapters.http.client import values

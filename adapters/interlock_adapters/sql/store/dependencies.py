@@ -12,7 +12,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from interlock.core.dependencies import Dependency, Linked, abandon, words_of
+from interlock.core.dependencies import Dependency, Linked, Links, abandon, words_of
 from interlock.core.errors import InvalidOption
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import Event, row_of
@@ -35,7 +35,7 @@ End = Callable[[Sequence[Move]], Sequence[Job]]
 def refuse_missing(
     execute: Execute,
     new: Iterable[NewJob],
-    dependencies: Mapping[str, Sequence[Dependency]],
+    dependencies: Links,
     flavor: Flavor,
 ) -> None:
     """Refuse dependencies on jobs that do not exist. Those that do are kept.

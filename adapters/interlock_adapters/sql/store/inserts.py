@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from interlock.core.dependencies import NO_DEPENDENCIES, Dependency
+from interlock.core.dependencies import NO_DEPENDENCIES, Dependency, Links
 from interlock.core.errors import DuplicateJob
 from interlock.core.job import Job, NewJob
 from interlock.core.uniqueness import NO_POLICIES, PLAIN, Unique
@@ -50,7 +50,7 @@ def add(
     *,
     now: datetime,
     unique: Mapping[str, Unique] = NO_POLICIES,
-    dependencies: Mapping[str, Sequence[Dependency]] = NO_DEPENDENCIES,
+    dependencies: Links = NO_DEPENDENCIES,
     schema: str | None = None,
 ) -> list[Job]:
     """See `JobStore.add`: every key is looked up before the first row is written.
@@ -173,7 +173,7 @@ class _Plan:
             self._steps.append((new, old))
         self.places[new.id] = existing or as_stored(new, now=self._now)
 
-    def carry_out(self, dependencies: Mapping[str, Sequence[Dependency]]) -> None:
+    def carry_out(self, dependencies: Links) -> None:
         """Write it."""
         values: list[_Row] = []
         for new, old in self._steps:

@@ -7,7 +7,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from interlock.core.dependencies import NO_DEPENDENCIES, Dependency
+from interlock.core.dependencies import NO_DEPENDENCIES, Links
 from interlock.core.errors import InterlockError
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.records import ClaimRequest, Note, Running
@@ -105,7 +105,7 @@ class SqlStore:
         jobs: Sequence[NewJob],
         *,
         unique: Mapping[str, Unique] = NO_POLICIES,
-        dependencies: Mapping[str, Sequence[Dependency]] = NO_DEPENDENCIES,
+        dependencies: Links = NO_DEPENDENCIES,
         connection: object = None,
     ) -> list[Job]:
         """See `JobStore.add`."""
@@ -134,7 +134,7 @@ class SqlStore:
         self,
         connection: sa.Connection,
         added: list[Job],
-        dependencies: Mapping[str, Sequence[Dependency]],
+        dependencies: Links,
     ) -> list[Job]:
         """Park new jobs on others that they wait for. A claim would, if this did not.
 

@@ -21,6 +21,8 @@ from interlock_adapters.subprocess.protocol import MAX_AROUND, Decoder, Kind, fr
 _MAX_TEXT: Final = 200  # of a progress report: a frame fits PIPE_BUF, so it is atomic
 _PROGRESS_EVERY_S: Final = 0.05
 _CHUNK: Final = 65536
+_REST_S: Final = 0.5  # for the rest of an answer
+_AGAIN_S: Final = 0.001
 _LOOK_MS: Final = 50  # another thread may have read the answer
 
 
@@ -109,6 +111,15 @@ class JobLink:
             self._read()
         return self.stop_cause
 
+    def _cause_of_sigterm(self) -> StopCause | None:
+        """Return why the job must stop; the rest of an answer may come before it."""
+        until = time.monotonic() + _REST_S
+        while (cause := self.stop_asked()) is None and self._decoder.is_within:
+            if time.monotonic() > until:
+                break
+            time.sleep(_AGAIN_S)
+        return cause
+
     def _read(self) -> None:
         """Read the frames of the shim, unless another thread does."""
         if not self._read_lock.acquire(blocking=False):
@@ -133,7 +144,7 @@ class JobLink:
             if self._has_ended:
                 return
             with suppress(InterlockError):
-                cause = self.stop_asked()
+                cause = self._cause_of_sigterm()
                 if cause is not None:
                     self.interrupt(cause)
                     return

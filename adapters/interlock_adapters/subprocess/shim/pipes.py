@@ -26,6 +26,8 @@ class Pipes:
         self.streams = {out: "stdout", err: "stderr"}
         self.captures: dict[str, Capture] = {}  # of the streams that said something
         self.open = {out, err, result}  # until their end: a job may close its side
+        self.unsaid: list[bytes] = []  # frames for the job; of the first, what is left
+        self._is_within = False  # a part of the first is written
         for fd in (out, err, result, notice):
             os.set_blocking(fd, False)
 
@@ -43,6 +45,28 @@ class Pipes:
         """Release the pipes."""
         for fd in (*self.streams, self.result, self.notice):
             os.close(fd)
+
+    def say(self, data: bytes, *, is_urgent: bool = False) -> None:
+        """Send a frame to the job; an urgent one before others that wait."""
+        place = int(self._is_within) if is_urgent else len(self.unsaid)
+        self.unsaid.insert(place, data)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what the job takes now of what it is told; never wait for it."""
+        try:
+            while self.unsaid:
+                data = self.unsaid[0]
+                written = os.write(self.notice, data)
+                self._is_within = written < len(data)
+                if self._is_within:
+                    self.unsaid[0] = data[written:]
+                else:
+                    del self.unsaid[0]
+        except BlockingIOError:
+            pass
+        except OSError:  # it has closed its end
+            self.unsaid = []
 
     def available(self, fd: int) -> list[bytes]:
         """Yield what a pipe holds now, but only a few chunks, so others get a turn."""

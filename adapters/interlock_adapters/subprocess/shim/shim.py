@@ -231,11 +231,16 @@ class Shim:
             poll.register(self._link, events)
         for fd in (self._worker, *fds):
             poll.register(fd, select.POLLIN)
+        told = self._job if self._job is not None and self._job.unsaid else None
+        if told is not None:
+            poll.register(told.notice, select.POLLOUT)
         timeout_ms = None if timeout_s is None else max(0.0, timeout_s) * 1000
         ready = {fd for fd, _ in poll.poll(timeout_ms)}
         if self._worker in ready:
             self._orphan = True
         self._flush_some()
+        if told is not None:
+            told.flush()
         return ready
 
     def _received(self) -> list[tuple[Kind, bytes]]:
@@ -273,10 +278,8 @@ class Shim:
                     self._terminate(job, order["cause"])
 
     def _answer(self, job: Pipes, text: bytes) -> None:
-        """Forward an answer. It is short enough to be written as a whole (pipe(7))."""
         self._requests -= 1
-        with suppress(OSError):
-            os.write(job.notice, framed(Kind.REPLY, text))
+        job.say(framed(Kind.REPLY, text))
 
     def _ask_for_stacks(self, job: Pipes, *, brief: bool) -> None:
         """Make the main process write its stacks to its log; wait a moment at most.
@@ -332,8 +335,7 @@ class Shim:
         return self._verdict
 
     def _terminate(self, job: Pipes, cause: str) -> None:
-        with suppress(OSError):
-            os.write(job.notice, frame(Kind.NOTICE, cause))
+        job.say(frame(Kind.NOTICE, cause), is_urgent=True)
         self._signal(job)
 
     def _signal(self, job: Pipes) -> None:

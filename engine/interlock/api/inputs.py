@@ -1,0 +1,84 @@
+"""What a job gets of the jobs that it depends on: `current_job().inputs`.
+
+The worker reads the results, a page at a time, and the job decodes them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from interlock.api.results import decoded
+from interlock.core.lifecycle import Event, row_of
+from interlock.ports.store import JobStore
+
+_PAGE: Final = 500
+_BYTES: Final = 1024 * 1024  # of a page, about; one result has at most as many
+_SUCCEEDED: Final = row_of(Event.SUCCEED).target
+
+
+class Input(NamedTuple):
+    """The result of one job, as JSON."""
+
+    name: str | None  # None: they have no names
+    job_id: str
+    job: str | None  # the name of its function; None: it has no result
+    result: Any
+
+
+class Inputs(NamedTuple):
+    """A page of them, and what to ask for the next one; None: there is none."""
+
+    inputs: Sequence[Input]
+    after: int | None
+
+
+def page(store: JobStore, job_id: str, after: int) -> Inputs:
+    """Return the results of some jobs that a job depends on."""
+    inputs: list[Input] = []
+    size = 0
+    found = store.dependencies(job_id, after=after, limit=_PAGE)
+    for linked in found:
+        edge, parent = linked.dependency, linked.job
+        has_result = parent is not None and parent.status is _SUCCEEDED
+        job = parent.name if parent is not None and has_result else None
+        result = parent.result if parent is not None and has_result else None
+        inputs.append(Input(edge.name, edge.parent_id, job, result))
+        after = edge.position
+        size += _size(result)
+        if size > _BYTES:
+            return Inputs(inputs, after)
+    return Inputs(inputs, after if len(found) == _PAGE else None)
+
+
+def _size(value: Any) -> int:
+    """Return about how many bytes of JSON a value has."""
+    if isinstance(value, str):
+        return len(value) + 2
+    if isinstance(value, Mapping):
+        return sum(len(key) + 4 + _size(item) for key, item in value.items())
+    if isinstance(value, list):
+        return sum(1 + _size(item) for item in value)
+    return 8
+
+
+def collected(
+    ask: Callable[[int], Inputs],
+) -> list[Any] | dict[str, Any]:
+    """Return all inputs of a job, which `ask` returns page by page.
+
+    Raises:
+        InvalidResult: one does not fit the function that is here.
+    """
+    found: list[Input] = []
+    after: int | None = -1
+    while after is not None:
+        some, after = ask(after)
+        found += some
+    values = [
+        None if each.job is None else decoded(each.job, each.job_id, each.result)
+        for each in found
+    ]
+    if found and found[0].name is not None:
+        return {
+            str(each.name): value for each, value in zip(found, values, strict=True)
+        }
+    return values

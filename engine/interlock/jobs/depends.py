@@ -1,0 +1,104 @@
+"""What a job depends on, as a submit names it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol, runtime_checkable
+
+from interlock.core.dependencies import MAX_DEPENDENCIES, Dependency
+from interlock.core.errors import InvalidOption
+from interlock.jobs.call import Call
+
+_MAX_TEXT: Final = 255
+_ALLOWED: Final = (
+    "a list of handles or ids of jobs, such as [handle], or a dict that names them, "
+    'such as {"left": handle}'
+)
+
+
+@runtime_checkable
+class HasId(Protocol):
+    """A submitted job: a handle, or a `Job`."""
+
+    @property
+    def id(self) -> str:
+        """The id of the job."""
+        ...
+
+
+#: One job that another one depends on.
+Parent = str | HasId | Call[Any]
+DependsOn = Sequence[Parent] | Mapping[str, Parent]
+
+
+def check(depends_on: object) -> None:
+    """Check the option. Raises InvalidOption."""
+    is_named = isinstance(depends_on, Mapping)
+    is_listed = isinstance(depends_on, Sequence) and not isinstance(depends_on, str)
+    if not (is_named or is_listed):
+        raise InvalidOption("depends_on", depends_on, _ALLOWED)
+    many = 0
+    for name, parent in _each(depends_on):
+        many += 1
+        if name is not None and not _is_text(name):
+            allowed = f"names of 1 to {_MAX_TEXT} printable characters"
+            raise InvalidOption("depends_on", name, allowed)
+        if not isinstance(parent, Call) and not _is_text(_id(parent)):
+            raise InvalidOption("depends_on", parent, _ALLOWED)
+    if many > MAX_DEPENDENCIES:
+        allowed = f"at most {MAX_DEPENDENCIES} jobs"
+        raise InvalidOption("depends_on", f"{many} jobs", allowed)
+
+
+def _is_text(value: object) -> bool:
+    return (
+        isinstance(value, str) and 0 < len(value) <= _MAX_TEXT and value.isprintable()
+    )
+
+
+def _each(depends_on: Any) -> Iterator[tuple[str | None, Parent]]:
+    if isinstance(depends_on, Mapping):
+        yield from depends_on.items()
+    else:
+        yield from ((None, parent) for parent in depends_on)
+
+
+def _id(parent: object) -> object:
+    return parent if isinstance(parent, str) else getattr(parent, "id", None)
+
+
+def as_ids(depends_on: DependsOn) -> list[object] | dict[str, object]:
+    """Return the same with ids, as JSON."""
+    if isinstance(depends_on, Mapping):
+        return {name: _id(parent) for name, parent in depends_on.items()}
+    return [_id(parent) for parent in depends_on]
+
+
+def edges(
+    job_id: str, depends_on: DependsOn, earlier: Mapping[int, str]
+) -> list[Dependency]:
+    """Return the dependencies of a new job.
+
+    Args:
+        job_id: of the new job.
+        depends_on: what it depends on.
+        earlier: ids of the calls that come before it in the same submit, by `id(call)`.
+
+    Raises:
+        InvalidOption: a call is none of these.
+    """
+    found = []
+    for position, (name, parent) in enumerate(_each(depends_on)):
+        if isinstance(parent, Call):
+            parent_id = earlier.get(id(parent))
+            if parent_id is None:
+                message = (
+                    f"A job depends on a call of {parent.job.name} that does not come "
+                    "before it in the same submit_many. Put it there, or submit it "
+                    "first and depend on its handle. Nothing was stored."
+                )
+                raise InvalidOption.because("depends_on", message)
+        else:
+            parent_id = str(_id(parent))
+        found.append(
+            Dependency(job_id=job_id, position=position, parent_id=parent_id, name=name)
+        )
+    return found
