@@ -15,7 +15,7 @@ from interlock.core.lifecycle import (
 )
 
 from .moves import Step
-from .state import MAX_ATTEMPTS, MAX_LOSSES, Exit, Row, State
+from .state import MAX_ATTEMPTS, MAX_LOSSES, Exit, Parents, Row, State
 
 
 class Promise(StrEnum):
@@ -35,6 +35,8 @@ class Promise(StrEnum):
     STOP_BEATS_FAILURE = "no worker reports FAILED after a committed stop"
     STOP_ONCE = "a stop cause is never overwritten within its attempt"
     HOLD_HOLDS = "no attempt starts while somebody holds the job"
+    PARENTS_FIRST = "no attempt starts before what the job depends on has ended so"
+    ABANDONED_FOR_IT = "a job is abandoned only if what it depends on has failed"
     BORN_CLEAN = "an attempt is born without a stop cause"
     TIMEOUT_IS_TRUE = "what was stopped by timeout ends TIMEOUT or is retried for it"
     TIMEOUT_HAPPENED = "TIMEOUT was a stop by timeout"
@@ -124,6 +126,12 @@ _MOVES: Final[Mapping[Promise, Callable[[Row, Row, Step], bool]]] = {
     ),
     Promise.CANCEL_HOLDS: lambda old, _, step: step.event is Event.CLAIM and old.cancel,
     Promise.HOLD_HOLDS: lambda old, _, step: step.event is Event.CLAIM and old.held,
+    Promise.PARENTS_FIRST: lambda old, _, step: (
+        step.event is Event.CLAIM and old.parents is not Parents.DONE
+    ),
+    Promise.ABANDONED_FOR_IT: lambda old, _, step: (
+        step.event is Event.ABANDON and old.parents is not Parents.FAILED
+    ),
     Promise.CANCEL_IS_KEPT: lambda old, new, _: (
         _became(_S.FAILED, old, new) and old.cancel
     ),

@@ -117,6 +117,21 @@ MUTATIONS: Final = {
         Promise.HOLD_HOLDS,
         CLAIM,
     ),
+    "a claim ignores what the job depends on": (
+        RULES.without(Guard.PARENTS_DONE, Event.CLAIM),
+        Promise.PARENTS_FIRST,
+        CLAIM,
+    ),
+    "a job is abandoned at any time": (
+        RULES.without(Guard.PARENT_FAILED, Event.ABANDON),
+        Promise.ABANDONED_FOR_IT,
+        "reaper: abandon",
+    ),
+    "nobody abandons a job": (
+        RULES.lacking(Event.ABANDON),
+        Promise.ENDS,
+        "world: what it depends on is failed",
+    ),
     # These protect truth and budgets rather than safety.
     "PENDING keeps the stop cause": (
         Rules(clear_stop=False),

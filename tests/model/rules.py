@@ -9,7 +9,7 @@ from typing import NamedTuple, Self, assert_never
 
 from interlock.core.lifecycle import TABLE, Counter, Event, Guard, StopCause, Transition
 
-from .state import MAX_ATTEMPTS, MAX_LOSSES, Row
+from .state import MAX_ATTEMPTS, MAX_LOSSES, Parents, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,10 @@ def predicate(guard: Guard) -> Predicate:  # noqa: PLR0911, PLR0912  (one arm a 
             | Guard.BEFORE_DEADLINE | Guard.DEADLINE_MISSED | Guard.RETRY_IN_TIME
         ):  # fmt: skip
             return lambda _row, _facts: True
+        case Guard.PARENTS_DONE:
+            return lambda row, _: row.parents is Parents.DONE
+        case Guard.PARENT_FAILED:
+            return lambda row, _: row.parents is Parents.FAILED and row.attempt == 0
         case Guard.NOT_ON_HOLD:
             return lambda row, _: not row.held
         case Guard.ON_HOLD:

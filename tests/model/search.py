@@ -9,7 +9,7 @@ from interlock.core.lifecycle import TERMINAL, Event
 from .invariants import Promise, broken_by_state, broken_by_step
 from .moves import By, Moves, Step
 from .rules import Rules
-from .state import Row, State, canonical
+from .state import Parents, Row, State, canonical
 from .world import World
 
 Trace = tuple[str, ...]
@@ -38,7 +38,11 @@ class _Search:
 
     def run(self, until: Promise | None) -> Found:
         found, came_from = self._found, self._came_from
-        queue = deque(State(Row(on_timeout=on)) for on in (False, True))
+        queue = deque(
+            State(Row(on_timeout=on, parents=parents))
+            for on in (False, True)
+            for parents in (Parents.DONE, Parents.AWAITED)
+        )
         came_from.update(dict.fromkeys(queue))
         while queue and until not in found.broken:
             before = queue.popleft()

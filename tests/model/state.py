@@ -31,6 +31,14 @@ class Link(StrEnum):
     DEAD = "dead"  # kill -9
 
 
+class Parents(StrEnum):
+    """How those that the job depends on stand to its start."""
+
+    DONE = "done"  # there is none, or all have ended as it needs
+    AWAITED = "awaited"
+    FAILED = "failed"  # one has not succeeded, and the policy is cancel
+
+
 class Row(NamedTuple):
     """The job's columns that a guard reads."""
 
@@ -43,6 +51,7 @@ class Row(NamedTuple):
     leased: bool = False
     on_timeout: bool = False  # the job's Retry.on_timeout; never changes
     held: bool = False  # somebody holds it
+    parents: Parents = Parents.DONE
 
     @property
     def running(self) -> bool:

@@ -11,7 +11,7 @@ from interlock.core.lifecycle import Guard, JobStatus, StopCause
 from interlock.core.retry import Retry
 
 from .rules import UNMODELLED, Facts, predicate
-from .state import MAX_ATTEMPTS, MAX_LOSSES, Row
+from .state import MAX_ATTEMPTS, MAX_LOSSES, Parents, Row
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BOOLS = (False, True)
@@ -25,6 +25,7 @@ ROWS = [
         *[BOOLS] * 3,
     )
 ]
+ROWS += [Row(parents=parents) for parents in Parents]
 FACTS = [Facts(*each) for each in product((None, 0, 1), BOOLS, BOOLS, BOOLS, BOOLS)]
 
 
@@ -42,6 +43,7 @@ def _job(row: Row) -> Job:
         cancel_requested_at=NOW if row.cancel else None,
         stop_cause=row.stop,
         hold_by="anna" if row.held else None,
+        on_parent_failure="cancel",
         retry=Retry(max_attempts=MAX_ATTEMPTS, on_timeout=row.on_timeout),
         max_losses=MAX_LOSSES,
     )
@@ -61,5 +63,7 @@ def test_the_model_reads_a_guard_as_the_engine_does(guard: Guard) -> None:
                 failed=facts.failed,
                 gave_back=facts.gave_back,
                 domain_empty=facts.domain_empty,
+                parents_done=row.parents is Parents.DONE,
+                parent_failed=row.parents is Parents.FAILED,
             )
             assert holds(row, facts) is guards.holds(guard, job, known), (row, facts)

@@ -18,7 +18,8 @@ _E, _G, _P = Event, Guard, Promise
 
 #: What breaks without this one guard in this one row.
 NEEDED: Final = {
-    _E.CLAIM: {_G.NOT_ON_HOLD: _P.HOLD_HOLDS},
+    _E.CLAIM: {_G.NOT_ON_HOLD: _P.HOLD_HOLDS, _G.PARENTS_DONE: _P.PARENTS_FIRST},
+    _E.ABANDON: {_G.PARENT_FAILED: _P.ABANDONED_FOR_IT},
     _E.SUCCEED: {
         _G.HELD: _P.STALE_IS_SILENT,
         _G.NOT_STOPPED: _P.STOP_BEATS_SUCCESS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .moves import By, Step
 from .rules import Rules
-from .state import Exit, Holder, Link, Reading, State
+from .state import Exit, Holder, Link, Parents, Reading, State
 
 
 class World:
@@ -26,6 +26,11 @@ class World:
                 yield Step(label, by, changed, attempt=holder.attempt)
         yield from self._lease(state)
         yield from self._reaper(state)
+        if state.row.parents is Parents.AWAITED:
+            for parents in (Parents.DONE, Parents.FAILED):
+                row = state.row._replace(parents=parents)
+                label = f"what it depends on is {parents}"
+                yield Step(label, By.WORLD, state._replace(row=row))
 
     def _holder(
         self, state: State, holder: Holder

@@ -49,7 +49,7 @@ def _ended(store: JobStore, job: Job) -> str:
         why = kind + job.error.message.partition("\n")[0]
     elif job.reason is Reason.PARENT:
         words = store.history(job.id)[-1].reason or ""
-        why = words.removeprefix(f"{Reason.PARENT}: ")
+        why = f"Because {words.removeprefix(f'{Reason.PARENT}: ')}"
     elif job.cancel_requested_by is not None:
         reason = f": {job.cancel_reason}" if job.cancel_reason else ""
         why = f"canceled by {job.cancel_requested_by}{reason}"

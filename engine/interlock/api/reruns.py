@@ -74,26 +74,39 @@ class Again:
         edge = linked.dependency
         parent_id = self._ids.get(edge.parent_id)
         if parent_id is None:
-            _refuse_unusable(job, linked)
+            self._refuse_unusable(job, linked)
             parent_id = edge.parent_id
         return Dependency(
             job_id=job_id, position=edge.position, parent_id=parent_id, name=edge.name
         )
 
+    def _refuse_unusable(self, job: Job, linked: Linked) -> None:
+        parent_id, parent = linked.dependency.parent_id, linked.job
+        if parent is None:
+            message = (
+                f"Job {job.id} cannot run again: it depends on job {parent_id}, which "
+                "was deleted. Submit it anew. Nothing was stored."
+            )
+            raise InvalidOption.because("depends_on", message)
+        if job.on_parent_failure == CANCEL and _is_failed(parent):
+            first = self._failed_first(parent)
+            message = (
+                f"Job {job.id} cannot run again: it depends on job {parent_id}, which "
+                f"is {parent.status}. Run again what failed, with all that depends on "
+                f'it: engine.rerun("{first.id}", dependents=True). Nothing was stored.'
+            )
+            raise InvalidOption.because("depends_on", message)
 
-def _refuse_unusable(job: Job, linked: Linked) -> None:
-    parent_id, parent = linked.dependency.parent_id, linked.job
-    if parent is None:
-        message = (
-            f"Job {job.id} cannot run again: it depends on job {parent_id}, which was "
-            "deleted. Submit it anew. Nothing was stored."
-        )
-        raise InvalidOption.because("depends_on", message)
-    is_fine = parent.status is _SUCCEEDED or not parent.is_terminal
-    if job.on_parent_failure == CANCEL and not is_fine:
-        message = (
-            f"Job {job.id} cannot run again: it depends on job {parent_id}, which is "
-            f"{parent.status}. Run that one again, with those that depend on it: "
-            f'engine.rerun("{parent_id}", dependents=True). Nothing was stored.'
-        )
-        raise InvalidOption.because("depends_on", message)
+    def _failed_first(self, job: Job) -> Job:
+        """Return the job because of which one was abandoned, if it was."""
+        while job.reason is Reason.PARENT:
+            linked = self._store.dependencies(job.id, limit=_PAGE)
+            failed = [each.job for each in linked if each.job and _is_failed(each.job)]
+            if not failed:
+                break
+            job = failed[0]
+        return job
+
+
+def _is_failed(job: Job) -> bool:
+    return job.is_terminal and job.status is not _SUCCEEDED

@@ -13,13 +13,31 @@ PAUSED: Final = "paused:q"
 Write = tuple[str, Any, Any]
 
 
+def on(parent: int) -> str:
+    """Return the cause of what waits for a job."""
+    return f"job:{parent}"
+
+
+def is_on_job(held: str | None) -> bool:
+    """Whether a cause is that of what waits for a job."""
+    return held is not None and held.startswith("job:")
+
+
+def parent_of(held: str) -> int:
+    """Return the job that is waited for."""
+    return int(held.partition(":")[2])
+
+
 def full(key: str) -> str:
     """Return the cause of a key whose slots are all taken."""
     return f"key:{key}"
 
 
-def cause(job: Job, rows: Rows, rules: Rules) -> str | None:
+def cause(number: int, rows: Rows, rules: Rules) -> str | None:
     """Return the cause that keeps a job from starting. See `Facts.cause`."""
+    job = rows.jobs[number]
+    if rules.look_sees_parents and (awaited := rows.awaited(number)):
+        return on(awaited[-1])
     if rules.look_sees_moments and (job.is_early or job.is_late):
         return DUE if job.is_early else EXPIRED
     if rules.look_sees_pauses and rows.is_paused and job.queue == "q":
@@ -48,6 +66,26 @@ def opened(
         ]
         found += [number for number in parked if number not in locked][:many]
     return found
+
+
+def settled(
+    state: State, place: int, rows: Rows, parent: int, rules: Rules
+) -> tuple[list[Write], list[int]]:
+    """Return what becomes of those who waited for a job, and the rows locked for it.
+
+    Each waits for another one, if that cannot end meanwhile, or is open.
+    """
+    locked = state.locked_rows(place)
+    writes, shared = list[Write](), list[int]()
+    for number in opened(state, place, rows, [(on(parent), len(rows.jobs))]):
+        awaited = rows.awaited(number)
+        lockable = [
+            n for n in awaited if n not in locked or not rules.parker_locks_parents
+        ]
+        held = on(lockable[-1]) if lockable else None
+        writes.append(job_write(number, held=held))
+        shared += lockable[-1:] if rules.parker_locks_parents else []
+    return writes, shared
 
 
 def opening(numbers: Iterable[int]) -> list[Write]:

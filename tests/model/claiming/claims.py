@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .causes import Write, cause, full, job_write, opened, opening, promoted, slots_of
+from .causes import (
+    Write,
+    cause,
+    full,
+    is_on_job,
+    job_write,
+    opened,
+    opening,
+    parent_of,
+    promoted,
+    slots_of,
+)
 from .rules import Rules
 from .state import BARRIER, IDLE, Actor, Rows, Slot, State, Status
 
@@ -60,7 +71,7 @@ class Claims:
         likely, spare = [], {k: len(rows.free(k) or ()) for k, _ in rows.limits}
         for number in window:
             job = rows.jobs[number]
-            if cause(job, rows, self._rules) is None:
+            if cause(number, rows, self._rules) is None:
                 if self._rules.look_sees_slots:
                     if any(spare.get(key) == 0 for key in job.keys):
                         continue
@@ -137,13 +148,12 @@ class Claims:
                 rules.update_needs_open_queue and rows.is_paused and job.queue == "q"
             )
             and not (rules.update_needs_moment and (job.is_early or job.is_late))
+            and not (rules.update_needs_parents and rows.awaited(number))
         )
 
     def _then(self, actor: Actor, look: Look) -> Actor:
         """Return the claim before it parks what nobody may start, or commits."""
-        blocked = tuple(
-            n for n in look.window if cause(look.rows.jobs[n], look.rows, self._rules)
-        )
+        blocked = tuple(n for n in look.window if cause(n, look.rows, self._rules))
         if not blocked:
             return actor._replace(step="commit", data=None)
         look = Look((), (), look.rows, blocked=blocked)
@@ -152,13 +162,14 @@ class Claims:
     def _try(self, state: State, place: int, actor: Actor, look: Look) -> Next:
         needed: set[str] = set()
         for number in look.blocked:
-            job = look.rows.jobs[number]
-            needed.add(cause(job, look.rows, self._rules) or "")
-            needed.update(map(full, look.rows.limited(number)))
+            held = cause(number, look.rows, self._rules)
+            if not is_on_job(held):
+                needed.add(held or "")
+                needed.update(map(full, look.rows.limited(number)))
         got = {one for one in needed if not state.is_locked(place, [one])}
         if not self._rules.parker_only_tries and got != needed:
             return  # waits, and holds rows
-        if not got and self._rules.parker_locks:
+        if needed and not got and self._rules.parker_locks:
             over = actor._replace(step="commit", data=None)
             yield "gets no lock", state.put(place, over)
             return
@@ -170,9 +181,16 @@ class Claims:
         rows = now if self._rules.looks_again else look.rows
         writes, passed = list[Write](), dict[str, int]()
         mine = {n for n in look.blocked if now.jobs[n].is_open} - locked
+        parents = set[int]()
         for number in sorted(mine):
             job = rows.jobs[number]
-            held = cause(job, rows, self._rules)
+            held = cause(number, rows, self._rules)
+            if is_on_job(held):
+                parent = parent_of(str(held))
+                if parent not in locked or not self._rules.parker_locks_parents:
+                    writes.append(job_write(number, held=held))
+                    parents |= {parent} if self._rules.parker_locks_parents else set()
+                continue
             needed = {held, *map(full, rows.limited(number))}
             is_mine = needed <= actor.locks or not self._rules.parker_locks
             if held is not None and is_mine:
@@ -187,7 +205,7 @@ class Claims:
                 step="commit",
                 data=None,
                 writes=(*actor.writes, *writes),
-                rows=actor.rows.union(mine, changed),
+                rows=actor.rows.union(mine, changed, parents),
             ),
         )
 

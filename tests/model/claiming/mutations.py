@@ -92,6 +92,21 @@ MUTATIONS: Final[dict[str, Mutation]] = {
         "a first limit",
         _P.HELD,
     ),
+    "nobody asks for what a job depends on": (
+        ("look_sees_parents", "update_needs_parents"),
+        "a job depends on another",
+        _P.PARENTS,
+    ),
+    "who parks on a job does not lock it": (
+        ("parker_locks_parents",),
+        "a job depends on another",
+        _P.NOT_FORGOTTEN,
+    ),
+    "an end does not look who waits for it": (
+        ("end_opens_dependents",),
+        "a job depends on two",
+        _P.NOT_FORGOTTEN,
+    ),
     # Who opens.
     "an end opens nobody": (("end_opens",), "limit 1, 3 jobs", _P.NOT_FORGOTTEN),
     "a cancel opens nobody": (("cancel_opens",), "a cancel", _P.NOT_FORGOTTEN),

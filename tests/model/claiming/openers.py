@@ -8,10 +8,13 @@ from .causes import (
     PAUSED,
     Write,
     full,
+    is_on_job,
     job_write,
     opened,
     opening,
+    parent_of,
     promoted,
+    settled,
     slots_of,
 )
 from .claims import is_claiming
@@ -97,7 +100,13 @@ class Openers:
         if self._rules.end_opens if runs else self._rules.cancel_opens:
             some = [(one, 1) for one in causes]
             found = opened(state, place, _after_move(rows, number, target), some)
-        yield from _written(state, place, actor, [*writes, *opening(found)], number)
+        writes += opening(found)
+        shared: list[int] = []
+        if target is Status.ENDED and self._rules.end_opens_dependents:
+            after = _after_move(rows, number, target)
+            settling, shared = settled(state, place, after, number, self._rules)
+            writes += settling
+        yield from _written(state, place, actor, writes, number, *shared)
 
     def _pause(self, state: State, place: int, actor: Actor) -> Next:
         if actor.step == "idle":
@@ -166,11 +175,17 @@ class Openers:
                 yield "reads the causes", state.put(place, after)
             return
         rows = state.seen_by(place)
-        rooms = [(one, self._room(rows, one)) for one in actor.data]
+        rooms = [(o, self._room(rows, o)) for o in actor.data if not is_on_job(o)]
         found = opened(state, place, rows, rooms)
         if self._rules.reopen_locks_first:
             found += [number for number in due if number not in found]
-        yield from _written(state, place, actor, opening(found))
+        writes, shared = opening(found), list[int]()
+        for one in filter(is_on_job, actor.data):
+            if rows.jobs[parent_of(one)].status is Status.ENDED:
+                some, others = settled(state, place, rows, parent_of(one), self._rules)
+                writes += some
+                shared += others
+        yield from _written(state, place, actor, writes, *shared)
 
     def _room(self, rows: Rows, one: str) -> int:
         if one == EXPIRED:

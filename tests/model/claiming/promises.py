@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
-from .causes import DUE, EXPIRED, PAUSED, slots_of
+from .causes import DUE, EXPIRED, PAUSED, is_on_job, parent_of, slots_of
 from .state import IDLE, Rows, State, Status
 
 
@@ -15,6 +15,7 @@ class Promise(StrEnum):
     LIMIT = "no job starts beyond the limit of a key"
     PAUSED = "no job of a queue starts after its pause has returned"
     MOMENT = "no job starts before it is due, or after it has expired"
+    PARENTS = "no job starts before those have ended that it depends on"
     NO_REFUSAL = "the trigger of the slots never refuses a claim of the engine"
     # Of every state.
     NO_LEAK = "every slot is held by a running job"
@@ -48,6 +49,10 @@ def _at_a_wrong_moment(old: Rows, new: Rows) -> bool:
     return any(job.is_early or job.is_late for job in jobs)
 
 
+def _before_parents(old: Rows, new: Rows) -> bool:
+    return any(new.awaited(number) for number in _starts(old, new))
+
+
 def _leaks(rows: Rows) -> bool:
     return any(rows.jobs[s.job].status is not Status.RUNNING for s in rows.slots)
 
@@ -64,6 +69,7 @@ _COMMITS: Final[Mapping[Promise, Callable[[Rows, Rows], bool]]] = {
     Promise.LIMIT: _beyond_limit,
     Promise.PAUSED: _while_paused,
     Promise.MOMENT: _at_a_wrong_moment,
+    Promise.PARENTS: _before_parents,
 }
 _ROWS: Final[Mapping[Promise, Callable[[Rows], bool]]] = {
     Promise.NO_LEAK: _leaks,
@@ -89,6 +95,10 @@ def is_forgotten(state: State) -> bool:
     for job in parked:
         if job.held == PAUSED and not rows.is_paused:
             return True
+        if is_on_job(job.held):
+            if rows.jobs[parent_of(str(job.held))].status is Status.ENDED:
+                return True
+            continue
         if job.held in (DUE, EXPIRED, PAUSED):
             continue  # who is due is promoted by the next claim, an expired one expires
         key = str(job.held).partition(":")[2]

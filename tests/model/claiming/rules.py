@@ -13,14 +13,17 @@ class Rules(NamedTuple):
     update_needs_slot: bool = True  # Guard.SLOT_FREE in the claim's UPDATE
     update_needs_open_queue: bool = True  # Guard.QUEUE_OPEN there
     update_needs_moment: bool = True  # Guard.DUE and Guard.FRESH there
+    update_needs_parents: bool = True  # Guard.PARENTS_DONE there
     # What the look leaves out of a plan.
     look_sees_slots: bool = True
     look_sees_pauses: bool = True
     look_sees_moments: bool = True
+    look_sees_parents: bool = True
     # Locks, and their order.
     barrier: bool = True  # a pause or a new limit waits for the claims
     parker_locks: bool = True
     openers_lock: bool = True
+    parker_locks_parents: bool = True  # the row of the job that one is parked on
     parker_only_tries: bool = True
     reopen_locks_first: bool = True  # before it promotes, which locks rows
     slots_in_order: bool = True  # who waits for a slot holds no later one
@@ -29,6 +32,7 @@ class Rules(NamedTuple):
     gives_back: bool = True  # the slot of a job that did not start
     # Who opens parked jobs.
     end_opens: bool = True
+    end_opens_dependents: bool = True
     cancel_opens: bool = True
     resume_opens: bool = True
     limit_opens: bool = True

@@ -26,6 +26,7 @@ class Job(NamedTuple):
     held: str | None = None
     is_early: bool = False
     is_late: bool = False
+    parents: tuple[int, ...] = ()  # the jobs that it depends on
 
     @property
     def is_open(self) -> bool:
@@ -57,6 +58,11 @@ class Rows(NamedTuple):
     def most(self, key: str) -> int | None:
         """Return the limit of a key, None without one."""
         return next((most for each, most in self.limits if each == key), None)
+
+    def awaited(self, number: int) -> list[int]:
+        """Return the jobs that one depends on and that have not ended."""
+        parents = self.jobs[number].parents
+        return [n for n in parents if self.jobs[n].status is not Status.ENDED]
 
     def running(self, key: str) -> int:
         """Return how many jobs of a key run."""

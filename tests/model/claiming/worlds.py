@@ -71,6 +71,17 @@ WORLDS: Final = {
         (_K.CLAIM, _K.END, _K.PAUSE),
         todo=((_K.PAUSE, ("pause", "resume")),),
     ),
+    "a job depends on another": World(
+        (_A, Job((), parents=(0,), status=Status.ABSENT)), _TWO
+    ),
+    "a job depends on two": World(
+        (_A, _B, Job((), parents=(0, 1))), (_K.CLAIM, _K.END, _K.END), ()
+    ),
+    "a job depends on one that is canceled": World(
+        (_A, Job((), parents=(0,))),
+        (*_TWO, _K.CANCEL),
+        todo=((_K.CANCEL, (0,)),),
+    ),
     "small batches": World(
         (_A, _A, _A),
         (_K.CLAIM, _K.END, _K.PAUSE, _K.REOPEN),
