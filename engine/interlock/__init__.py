@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from interlock.api.bulk import BulkResult, Filters
     from interlock.api.engine import Engine
     from interlock.api.handle import AsyncJobHandle, JobHandle
+    from interlock.core.dependencies import Dependency, Graph, Linked
     from interlock.core.job import (
         Attempt,
         Exit,
@@ -78,6 +79,7 @@ __all__ = [
     "Blocker",
     "BulkResult",
     "Call",
+    "Dependency",
     "DuplicateJob",
     "Engine",
     "Event",
@@ -86,6 +88,7 @@ __all__ = [
     "Failure",
     "Fault",
     "Filters",
+    "Graph",
     "HistoryEntry",
     "Hold",
     "IllegalTransition",
@@ -109,6 +112,7 @@ __all__ = [
     "Limit",
     "LimitInfo",
     "LimitReached",
+    "Linked",
     "LogLine",
     "LogLines",
     "NotGuarded",
@@ -165,6 +169,7 @@ _LATER = {
         ),
         "interlock.core.records",
     ),
+    **dict.fromkeys(("Dependency", "Graph", "Linked"), "interlock.core.dependencies"),
     **dict.fromkeys(
         ("ScheduleEdit", "ScheduleInfo", "Tick", "TickOutcome"),
         "interlock.core.ticks",

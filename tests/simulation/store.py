@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from interlock.core.dependencies import Dependency
 from interlock.core.errors import InterlockError
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import Event, row_of
@@ -66,9 +68,9 @@ class WatchedStore(MemoryStore):
         ]
         return [lost for lost in running if not lost.job.kill_unconfirmed][:limit]
 
-    def _add(self, new: NewJob, wanted: Unique) -> Job:
+    def _add(self, new: NewJob, wanted: Unique, edges: Sequence[Dependency]) -> Job:
         is_new = new.id not in self.records.jobs
-        job = super()._add(new, wanted)
+        job = super()._add(new, wanted, edges)
         if is_new and job.id == new.id:
             self.watcher.added(job)
         return job

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -32,6 +32,7 @@ from interlock_adapters.cli.context import (
 )
 
 if TYPE_CHECKING:
+    from interlock.jobs.depends import DependsOn
     from interlock.jobs.options import Options
     from interlock_adapters.http.client import Client
 
@@ -109,6 +110,23 @@ def _is_text(engine: "Engine | Client", name: str, key: str, parsed: object) -> 
     except UnknownJobName:  # the submit says so
         return False
     return job.takes(key, "") and not job.takes(key, parsed)
+
+
+def _named(parents: list[str] | None) -> "DependsOn | None":
+    """Return what a job depends on: ids, or a name for each, as NAME=ID.
+
+    Raises:
+        InvalidOption: some have a name, and some have not.
+    """
+    if not parents:
+        return None
+    pairs = [text.partition("=") for text in parents]
+    if not any(equals for _, equals, _ in pairs):
+        return parents
+    if all(equals for _, equals, _ in pairs):
+        return {name: job_id for name, _, job_id in pairs}
+    allowed = "either an id each, or NAME=ID each"
+    raise InvalidOption("depends_on", ", ".join(parents), allowed)
 
 
 def _print(job: Job, *, as_json: bool) -> None:
@@ -212,6 +230,14 @@ def submit(
         str | None,
         typer.Option(help="While a limit is full: wait, cancel_new, replace or raise"),
     ] = None,
+    depends_on: Annotated[
+        list[str] | None,
+        typer.Option(help="Job that must end first: ID or NAME=ID; repeat it for more"),
+    ] = None,
+    on_parent_failure: Annotated[
+        str | None,
+        typer.Option(help="If one of them does not succeed: cancel, or run"),
+    ] = None,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -228,6 +254,8 @@ def submit(
             "deadline": deadline,
             "stalled_after": stalled_after,
             "when_full": when_full,
+            "depends_on": _named(depends_on),
+            "on_parent_failure": on_parent_failure,
             "timeout": timeout,
             "queue": queue,
             "priority": priority,
@@ -424,6 +452,13 @@ def rerun(
     database: Database = None,
     server: Server = None,
     module: Modules = None,
+    dependents: Annotated[
+        bool,
+        typer.Option(
+            "--dependents",
+            help="Also the jobs that were canceled because it did not succeed",
+        ),
+    ] = False,
     wait: Wait = False,
     by: By = None,
     as_json: AsJson = False,
@@ -433,11 +468,31 @@ def rerun(
         context.errors_as_exit_codes(),
         context.desk(database, server, module) as engine,
     ):
-        handle = engine.rerun(job_id, by=by)
+        handle = engine.rerun(job_id, by=by, dependents=dependents)
         if wait:
             _finish(engine, handle.id, None, as_json=as_json)
         else:
             _print(handle.job(), as_json=as_json)
+
+
+def graph(
+    job_id: JobId,
+    database: Database = None,
+    server: Server = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Jobs at most")] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """Draw what a job depends on and what depends on it, as Mermaid."""
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        found = engine.graph(job_id, limit=limit)
+        if as_json:
+            jobs = [serialize.job(job) for job in found.jobs]
+            edges = [serialize.plain(asdict(edge)) for edge in found.edges]
+            show.print_json({"jobs": jobs, "edges": edges, "is_whole": found.is_whole})
+            return
+        print(found.mermaid(), end="")  # noqa: T201  (as it is)
+        if not found.is_whole:
+            err.print(f"only the nearest {limit} jobs; more with --limit")
 
 
 def register(app: typer.Typer) -> None:
@@ -447,5 +502,5 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show_)
     app.command()(cancel)
     app.command("wait")(wait_)
-    for command in (history, log, rerun):
+    for command in (history, log, rerun, graph):
         app.command()(command)

@@ -23,6 +23,7 @@ from interlock_adapters.http.routes.health import Health
 from interlock_adapters.http.routes.holds import Holds
 from interlock_adapters.http.routes.jobs import Jobs
 from interlock_adapters.http.routes.limits import Limits
+from interlock_adapters.http.routes.links import Links
 from interlock_adapters.http.routes.metrics import Metrics
 from interlock_adapters.http.routes.operate import Operate
 from interlock_adapters.http.routes.records import Records
@@ -35,7 +36,7 @@ from interlock_adapters.http.settings import Settings, Token
 
 #: Each class adds its routes with `add_to(router)`.
 _ROOMS: Final = (
-    *(Bulk, Jobs, Records, Schedules, Events, Operate, Limits, Holds),
+    *(Bulk, Jobs, Records, Links, Schedules, Events, Operate, Limits, Holds),
     *(Health, Metrics, Pages),
 )
 

@@ -18,6 +18,7 @@ from interlock.api.handle import AsyncJobHandle, JobHandle
 from interlock.api.limits import AsyncLimits
 from interlock.api.offload import Block, Offload, finished, in_thread, on_thread
 from interlock.core.bounds import check_wait
+from interlock.core.dependencies import Graph, Linked
 from interlock.core.errors import WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
@@ -203,10 +204,21 @@ class AsyncEngine:
         return await self._await(job_id, wait)
 
     async def rerun(
-        self, job_id: str, *, by: str | None = None, if_version: int | None = None
+        self,
+        job_id: str,
+        *,
+        by: str | None = None,
+        if_version: int | None = None,
+        dependents: bool = False,
     ) -> AsyncJobHandle[object]:
         """See `Engine.rerun`."""
-        handle = await self._call(self.sync.rerun, job_id, by=by, if_version=if_version)
+        handle = await self._call(
+            self.sync.rerun,
+            job_id,
+            by=by,
+            if_version=if_version,
+            dependents=dependents,
+        )
         return AsyncJobHandle(handle.id, self)
 
     async def cancel_all(
@@ -266,6 +278,24 @@ class AsyncEngine:
             limit=limit,
             cursor=cursor,
         )
+
+    async def dependencies(
+        self, job_id: str, *, after: int = -1, limit: int = 1000
+    ) -> list[Linked]:
+        """See `Engine.dependencies`."""
+        return await self._call(
+            self.sync.dependencies, job_id, after=after, limit=limit
+        )
+
+    async def dependents(
+        self, job_id: str, *, after: str = "", limit: int = 1000
+    ) -> list[Linked]:
+        """See `Engine.dependents`."""
+        return await self._call(self.sync.dependents, job_id, after=after, limit=limit)
+
+    async def graph(self, job_id: str, *, limit: int = 200) -> Graph:
+        """See `Engine.graph`."""
+        return await self._call(self.sync.graph, job_id, limit=limit)
 
     async def counts(self) -> dict[JobStatus, int]:
         """See `Engine.counts`."""

@@ -53,6 +53,25 @@ class Graph:
     edges: tuple[Dependency, ...]
     is_whole: bool
 
+    def mermaid(self) -> str:
+        """Return it as a Mermaid flowchart, from what is waited for to who waits."""
+        numbers = {job.id: number for number, job in enumerate(self.jobs)}
+        lines = ["flowchart LR"]
+        lines += [
+            f'    j{numbers[job.id]}["{job.name}<br>{job.status}"]' for job in self.jobs
+        ]
+        for edge in self.edges:
+            name = "" if edge.name is None else f"|{_quoted(edge.name)}|"
+            source, target = numbers[edge.parent_id], numbers[edge.job_id]
+            lines.append(f"    j{source} -->{name} j{target}")
+        return "\n".join(lines) + "\n"
+
+
+def _quoted(label: str) -> str:
+    """Return a label as Mermaid reads it, whatever its characters are."""
+    escaped = "".join(c if c.isalnum() or c in " _-." else f"#{ord(c)};" for c in label)
+    return f'"{escaped}"'
+
 
 #: Dependencies of new jobs, by their ids.
 Links = Mapping[str, Sequence[Dependency]]

@@ -65,11 +65,34 @@ def _id(parent: object) -> object:
     return parent if isinstance(parent, str) else getattr(parent, "id", None)
 
 
-def as_ids(depends_on: DependsOn) -> list[object] | dict[str, object]:
-    """Return the same with ids, as JSON."""
+def as_ids(
+    depends_on: DependsOn, numbers: Mapping[int, int]
+) -> list[object] | dict[str, object]:
+    """Return the same as JSON: with ids, and with the numbers of calls, by `id(call)`.
+
+    Raises:
+        InvalidOption: a call has no number.
+    """
     if isinstance(depends_on, Mapping):
-        return {name: _id(parent) for name, parent in depends_on.items()}
-    return [_id(parent) for parent in depends_on]
+        return {name: _sent(parent, numbers) for name, parent in depends_on.items()}
+    return [_sent(parent, numbers) for parent in depends_on]
+
+
+def _sent(parent: Parent, numbers: Mapping[int, int]) -> object:
+    if not isinstance(parent, Call):
+        return _id(parent)
+    if id(parent) not in numbers:
+        raise _not_before(parent)
+    return numbers[id(parent)]
+
+
+def _not_before(call: Call[Any]) -> InvalidOption:
+    message = (
+        f"A job depends on a call of {call.job.name} that does not come before it in "
+        "the same submit_many. Put it there, or submit it first and depend on its "
+        "handle. Nothing was stored."
+    )
+    return InvalidOption.because("depends_on", message)
 
 
 def edges(
@@ -90,12 +113,7 @@ def edges(
         if isinstance(parent, Call):
             parent_id = earlier.get(id(parent))
             if parent_id is None:
-                message = (
-                    f"A job depends on a call of {parent.job.name} that does not come "
-                    "before it in the same submit_many. Put it there, or submit it "
-                    "first and depend on its handle. Nothing was stored."
-                )
-                raise InvalidOption.because("depends_on", message)
+                raise _not_before(parent)
         else:
             parent_id = str(_id(parent))
         found.append(

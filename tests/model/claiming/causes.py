@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from .rules import Rules
-from .state import Job, Rows, Slot, State, Status
+from .state import Rows, Slot, State, Status
 
 DUE: Final = "due"
 EXPIRED: Final = "expired"

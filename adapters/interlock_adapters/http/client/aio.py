@@ -12,6 +12,7 @@ import httpx
 from interlock.api.handle import AsyncJobHandle
 from interlock.api.results import value_of
 from interlock.core.bounds import check_wait, check_whole
+from interlock.core.dependencies import Graph, Linked
 from interlock.core.errors import StoreUnavailable, WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
@@ -119,10 +120,16 @@ class AsyncClient:
         return await self._await(job_id, wait)
 
     async def rerun(
-        self, job_id: str, *, by: str | None = None, if_version: int | None = None
+        self,
+        job_id: str,
+        *,
+        by: str | None = None,
+        if_version: int | None = None,
+        dependents: bool = False,
     ) -> AsyncJobHandle[object]:
         """See `Engine.rerun`."""
-        again = await self._send(calls.rerun(job_id, by=by, if_version=if_version))
+        asked = calls.rerun(job_id, by=by, if_version=if_version, dependents=dependents)
+        again = await self._send(asked)
         return AsyncJobHandle(again, self)
 
     async def delete(self, job_id: str, *, if_version: int | None = None) -> None:
@@ -179,6 +186,22 @@ class AsyncClient:
             )
             lines = LogLines([*lines, *page], next_after=page.next_after)
         return lines
+
+    async def dependencies(
+        self, job_id: str, *, after: int = -1, limit: int = 1000
+    ) -> list[Linked]:
+        """See `Engine.dependencies`."""
+        return await self._send(calls.dependencies(job_id, after=after, limit=limit))
+
+    async def dependents(
+        self, job_id: str, *, after: str = "", limit: int = 1000
+    ) -> list[Linked]:
+        """See `Engine.dependents`."""
+        return await self._send(calls.dependents(job_id, after=after, limit=limit))
+
+    async def graph(self, job_id: str, *, limit: int = 200) -> Graph:
+        """See `Engine.graph`."""
+        return await self._send(calls.graph(job_id, limit=limit))
 
     async def explain(self, job_id: str) -> Explanation:
         """See `Engine.explain`."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ import httpx
 from interlock.api.holds import check_target
 from interlock.api.limits import check_key, checked
 from interlock.core.bounds import check_whole
+from interlock.core.dependencies import Graph, Linked
 from interlock.core.errors import InvalidOption, InvalidParams, JobNotFound
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
@@ -25,6 +27,7 @@ from interlock.core.records import (
     WorkerInfo,
 )
 from interlock.core.retry import Retry
+from interlock.jobs import depends
 from interlock.jobs.call import Call
 from interlock.jobs.options import check, check_instant, check_words
 from interlock.jobs.registry import JobFunction, registered
@@ -40,6 +43,7 @@ MOST_LINES: Final = 10_000
 _MOST_JOBS: Final = 1000
 _MAX_PORT: Final = 65_535
 _EXAMPLE: Final = "http://HOST:PORT, with a port from 1 to 65535"
+_ALONE: Final[Mapping[int, int]] = MappingProxyType({})
 Submitted = tuple[str, Mapping[str, object], Mapping[str, object]]
 
 
@@ -94,11 +98,13 @@ def submit(call: Submitted) -> Ask[str]:
 
 def submit_many(jobs: Iterable[Wanted]) -> Ask[list[str]]:
     """Submit jobs, all or none; the answer is their ids."""
-    calls = [_call(call) for call in jobs]
+    wanted = list(jobs)
+    numbers = {id(call): number for number, call in enumerate(wanted)}
+    calls = [_call(call) for call in wanted]
     return Ask(
         method="POST",
         path="/v1/jobs/batch",
-        body={"jobs": [_body(call) for call in calls], "atomic": True},
+        body={"jobs": [_body(call, numbers) for call in calls], "atomic": True},
         headers=dict(tracer().carrier()),
         read=lambda body: [str(item["job"]["id"]) for item in body["items"]],
     )
@@ -130,9 +136,14 @@ def _in_json(name: str, params: Mapping[str, object]) -> Mapping[str, object]:
     return params
 
 
-def _body(call: Submitted) -> dict[str, Any]:
+def _body(call: Submitted, numbers: Mapping[int, int] = _ALONE) -> dict[str, Any]:
+    """Return a submit; `numbers` are those of calls in the same batch, by `id`."""
     name, params, options = call
-    return {"name": name, "params": dict(params), "options": in_json(options)}
+    options = in_json(options)
+    if options.get("depends_on"):
+        parents = depends.as_ids(options["depends_on"], numbers)
+        options["depends_on"] = parents
+    return {"name": name, "params": dict(params), "options": options}
 
 
 def in_json(options: Mapping[str, object]) -> dict[str, Any]:
@@ -185,12 +196,14 @@ def cancel(
     )
 
 
-def rerun(job_id: str, *, by: str | None, if_version: int | None) -> Ask[str]:
+def rerun(
+    job_id: str, *, by: str | None, if_version: int | None, dependents: bool
+) -> Ask[str]:
     """Run a job again; the answer is the id of the new job."""
     return Ask(
         method="POST",
         path=of_job(job_id, "/rerun"),
-        body={"by": by},
+        body={"by": by, **({"dependents": True} if dependents else {})},
         headers={**_condition(if_version), **tracer().carrier()},
         read=lambda body: str(body["id"]),
     )
@@ -249,6 +262,24 @@ def log_tail(job_id: str, *, after: int, tail: int) -> Ask[LogLines]:
     path = of_job(job_id, "/log")
     query = {"after": after, "tail": tail}
     return Ask(method="GET", path=path, query=query, read=values.lines)
+
+
+def dependencies(job_id: str, *, after: int, limit: int) -> Ask[list[Linked]]:
+    """Read what a job depends on."""
+    path, query = of_job(job_id, "/dependencies"), {"after": after, "limit": limit}
+    return Ask(method="GET", path=path, query=query, read=values.linked)
+
+
+def dependents(job_id: str, *, after: str, limit: int) -> Ask[list[Linked]]:
+    """Read what depends on a job."""
+    path, query = of_job(job_id, "/dependents"), {"after": after, "limit": limit}
+    return Ask(method="GET", path=path, query=query, read=values.linked)
+
+
+def graph(job_id: str, *, limit: int) -> Ask[Graph]:
+    """Read what is around a job."""
+    path, query = of_job(job_id, "/graph"), {"limit": limit}
+    return Ask(method="GET", path=path, query=query, read=values.graph)
 
 
 def explain(job_id: str) -> Ask[Explanation]:

@@ -12,6 +12,7 @@ import httpx
 from interlock.api.handle import JobHandle
 from interlock.api.results import value_of
 from interlock.core.bounds import check_wait, check_whole
+from interlock.core.dependencies import Graph, Linked
 from interlock.core.errors import StoreUnavailable, WaitTimeout
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
@@ -115,10 +116,16 @@ class Client:
         return self._await(job_id, wait)
 
     def rerun(
-        self, job_id: str, *, by: str | None = None, if_version: int | None = None
+        self,
+        job_id: str,
+        *,
+        by: str | None = None,
+        if_version: int | None = None,
+        dependents: bool = False,
     ) -> JobHandle[object]:
         """See `Engine.rerun`."""
-        again = self._send(calls.rerun(job_id, by=by, if_version=if_version))
+        asked = calls.rerun(job_id, by=by, if_version=if_version, dependents=dependents)
+        again = self._send(asked)
         return JobHandle(again, self)
 
     def delete(self, job_id: str, *, if_version: int | None = None) -> None:
@@ -171,6 +178,22 @@ class Client:
             page = self._send(calls.log(job_id, after=lines.next_after, limit=left))
             lines = LogLines([*lines, *page], next_after=page.next_after)
         return lines
+
+    def dependencies(
+        self, job_id: str, *, after: int = -1, limit: int = 1000
+    ) -> list[Linked]:
+        """See `Engine.dependencies`."""
+        return self._send(calls.dependencies(job_id, after=after, limit=limit))
+
+    def dependents(
+        self, job_id: str, *, after: str = "", limit: int = 1000
+    ) -> list[Linked]:
+        """See `Engine.dependents`."""
+        return self._send(calls.dependents(job_id, after=after, limit=limit))
+
+    def graph(self, job_id: str, *, limit: int = 200) -> Graph:
+        """See `Engine.graph`."""
+        return self._send(calls.graph(job_id, limit=limit))
 
     def explain(self, job_id: str) -> Explanation:
         """See `Engine.explain`."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from interlock.core.dependencies import Dependency, Graph, Linked
 from interlock.core.fields import read
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
@@ -86,6 +87,26 @@ def limits(body: Mapping[str, Any]) -> list[LimitInfo]:
 def holds(body: Mapping[str, Any]) -> list[Hold]:
     """Return the holds."""
     return [read(Hold, item) for item in body["items"]]
+
+
+def linked(body: Mapping[str, Any]) -> list[Linked]:
+    """Return dependencies, each with the job at its other end."""
+    return [
+        Linked(
+            dependency=read(Dependency, item),
+            job=None if item["job"] is None else job(item["job"]),
+        )
+        for item in body["items"]
+    ]
+
+
+def graph(body: Mapping[str, Any]) -> Graph:
+    """Return what is around a job."""
+    return Graph(
+        jobs=tuple(job(item) for item in body["jobs"]),
+        edges=tuple(read(Dependency, item) for item in body["edges"]),
+        is_whole=body["is_whole"],
+    )
 
 
 def explanation(body: Mapping[str, Any]) -> Explanation:

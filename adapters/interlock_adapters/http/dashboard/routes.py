@@ -27,6 +27,7 @@ from interlock_adapters.http.dependencies import Api
 from interlock_adapters.http.prefix import root_of
 
 _LINES: Final = 500  # of a log, the last ones
+_LINKS: Final = 20  # jobs on each side of one
 _MOST: Final = 50  # limits, and holds
 _RECENT: Final = 2000  # events from which the rates are counted
 _ENDINGS: Final = 20_000  # from which the charts are drawn
@@ -135,6 +136,10 @@ class Pages:
                 engine.explain(job_id),
                 engine.rejections(job_id),
             )
+            dependencies, dependents = await asyncio.gather(
+                engine.dependencies(job_id, limit=_LINKS),
+                engine.dependents(job_id, limit=_LINKS),
+            )
         except JobNotFound as error:
             return _missing(request, "Job", error)
         hidden = Redaction(job)
@@ -151,6 +156,8 @@ class Pages:
             lines=[serialize.line(line, hidden) for line in lines],
             has_earlier=lines.has_earlier,
             why=why,
+            dependencies=dependencies,
+            dependents=dependents,
             refused=[
                 serialize.rejection(rejection, hidden) for rejection in rejections
             ],

@@ -1,12 +1,13 @@
 """Routes for many jobs at once: submit a batch, cancel by filter."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from interlock.core.errors import InterlockError, StoreUnavailable
+from interlock.core.errors import InterlockError, InvalidOption, StoreUnavailable
 from interlock.core.job import Job
 from interlock.core.lifecycle import TERMINAL, Event, JobStatus, row_of
 from interlock.jobs import serialize
@@ -16,7 +17,12 @@ from interlock_adapters.http.schemas import reply
 from interlock_adapters.http.schemas.filters import refuse_secret, search
 from interlock_adapters.http.schemas.problems import Problem
 from interlock_adapters.http.schemas.reply import Reply
-from interlock_adapters.http.schemas.requests import BatchIn, BulkCancelIn, SubmitIn
+from interlock_adapters.http.schemas.requests import (
+    BatchIn,
+    BulkCancelIn,
+    DependsOn,
+    SubmitIn,
+)
 from interlock_adapters.http.schemas.responses import BatchOut, BulkCancelOut
 from interlock_adapters.http.security.middleware import principal_of
 
@@ -71,19 +77,27 @@ class Bulk:
 
     def _batch(self, calls: list[tuple[SubmitIn, str]], atomic: bool) -> Reply:  # noqa: FBT001  (the request's word)
         self._api.let_in(*(call for call, _ in calls))
+        items: list[dict[str, Any]] = []
         with self._engine.together():
             submit = self._stored if atomic else self._judged
-            items = [submit(call, by) for call, by in calls]
+            for call, by in calls:
+                items.append(submit(call, by, items))
         return Reply(status=200, body={"items": items})
 
-    def _stored(self, call: SubmitIn, by: str) -> dict[str, object]:
+    def _stored(
+        self, call: SubmitIn, by: str, earlier: Sequence[dict[str, Any]]
+    ) -> dict[str, Any]:
         options: Options = {**call.options.given(), "by": by}
+        if call.options.depends_on:
+            options["depends_on"] = _by_ids(call.options.depends_on, earlier)
         handle = self._engine.submit(call.name, call.params, **options)
         return {"status": 201, "job": serialize.job(handle.job())}
 
-    def _judged(self, call: SubmitIn, by: str) -> dict[str, object]:
+    def _judged(
+        self, call: SubmitIn, by: str, earlier: Sequence[dict[str, Any]]
+    ) -> dict[str, Any]:
         try:
-            return self._stored(call, by)
+            return self._stored(call, by, earlier)
         except StoreUnavailable:
             raise
         except InterlockError as error:
@@ -162,3 +176,24 @@ class Bulk:
             "status": status,
             "job_status": canceled.status.value,
         }
+
+
+def _by_ids(depends_on: DependsOn, earlier: Sequence[dict[str, Any]]) -> Any:
+    """Return what a job of a batch depends on, with ids for numbers of the batch.
+
+    Raises:
+        InvalidOption: a number is that of no earlier job that was stored.
+    """
+    if isinstance(depends_on, dict):
+        return {name: _id(parent, earlier) for name, parent in depends_on.items()}
+    return [_id(parent, earlier) for parent in depends_on]
+
+
+def _id(parent: str | int, earlier: Sequence[dict[str, Any]]) -> str:
+    if isinstance(parent, str):
+        return parent
+    job = earlier[parent].get("job") if parent < len(earlier) else None
+    if job is None:
+        allowed = "the number of an earlier job of the batch, which was stored"
+        raise InvalidOption("depends_on", parent, allowed)
+    return str(job["id"])

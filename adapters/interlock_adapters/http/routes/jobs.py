@@ -1,5 +1,6 @@
 """Routes for jobs: submit, get, list, search, cancel, rerun, delete."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -212,14 +213,19 @@ class Jobs:
         """Run a job that has ended again, as a new job with the same parameters."""
         del once
         self._api.limits.take(principal_of(request.scope), 1)
-        by = actor(request, who.by if who else None)
-        if_version = version(if_match)
-        return (
-            await self._api.act(request, lambda: self._rerun(job_id, by, if_version))
-        ).response()
+        body = who or RerunIn()
+        by = actor(request, body.by)
+        rerun = partial(
+            self._rerun,
+            job_id,
+            by=by,
+            if_version=version(if_match),
+            dependents=body.dependents,
+        )
+        return (await self._api.act(request, rerun)).response()
 
-    def _rerun(self, job_id: str, by: str, if_version: int | None) -> Reply:
-        handle = self._engine.sync.rerun(job_id, by=by, if_version=if_version)
+    def _rerun(self, job_id: str, **how: Any) -> Reply:
+        handle = self._engine.sync.rerun(job_id, **how)
         return reply.created(handle.job())
 
     async def delete(self, job_id: JobId, if_match: IfMatch = None) -> Response:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from interlock.core.dependencies import MAX_DEPENDENCIES
 from interlock.core.lifecycle import INITIAL, JobStatus
 from interlock.core.limits import MAX_RUNNING
 from interlock.core.retry import Retry
@@ -25,6 +26,11 @@ Seconds = Annotated[float, Field(ge=0, le=315_360_000, allow_inf_nan=False)]
 Limit = Annotated[float, Field(gt=0, le=315_360_000)]
 Words = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
+Parent = Key | Annotated[int, Field(ge=0)]
+DependsOn = (
+    Annotated[list[Parent], Field(max_length=MAX_DEPENDENCIES)]
+    | Annotated[dict[Key, Parent], Field(max_length=MAX_DEPENDENCIES)]
+)
 
 
 class _In(BaseModel):
@@ -94,6 +100,15 @@ class OptionsIn(_In):
     metadata: dict[str, Any] = {}
     when_full: Literal["wait", "cancel_new", "replace", "raise"] = Field(
         default="wait", description="What to do while a limit of the job is full"
+    )
+    depends_on: DependsOn | None = Field(
+        default=None,
+        description="Ids of jobs that must end first, as a list or by name; in a batch "
+        "also the number of an earlier job of it, from 0",
+    )
+    on_parent_failure: Literal["cancel", "run"] = Field(
+        default="cancel",
+        description="What to do if one of them ends without success",
     )
     aging: Annotated[float, Field(ge=1)] | None = Field(
         default=None,
@@ -209,9 +224,13 @@ class HoldIn(_In):
 
 
 class RerunIn(_In):
-    """By whom."""
+    """By whom, and how much of it."""
 
     by: Key | None = None
+    dependents: bool = Field(
+        default=False,
+        description="Also the jobs that were canceled because it did not succeed",
+    )
 
 
 class RhythmIn(_In):

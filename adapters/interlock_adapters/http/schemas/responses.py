@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from interlock.core.dependencies import Dependency
 from interlock.core.job import (
     Attempt,
     Exit,
@@ -135,6 +136,28 @@ LimitPageOut = _page(LimitOut, "LimitPageOut", "The limits, by key.")
 
 HoldOut = _shape(Hold, "HoldOut", "A hold: `interlock.Hold`.")
 HoldPageOut = _page(HoldOut, "HoldPageOut", "The holds, the oldest first.")
+
+
+LinkedOut: Any = _shape(
+    Dependency,
+    "LinkedOut",
+    "A dependency, and the job at its other end; null: it was deleted.",
+    job=JobOut | None,
+)
+LinkedPageOut = _page(LinkedOut, "LinkedPageOut", "Dependencies, in their order.")
+DependencyOut: Any = _shape(
+    Dependency, "DependencyOut", "One job depends on another: `interlock.Dependency`."
+)
+
+
+GraphOut = create_model(
+    "GraphOut",
+    __doc__="Jobs, which of them depend on which, and their picture as Mermaid.",
+    jobs=(list[JobOut], ...),
+    edges=(list[DependencyOut], ...),
+    is_whole=(bool, ...),
+    mermaid=(str, ...),
+)
 
 
 class DeletedOut(BaseModel):

@@ -1,5 +1,6 @@
 """The SQL of dependencies: what a job waits for, and who waits for a job."""
 
+from collections.abc import Collection
 from functools import cache
 from typing import Final
 
@@ -12,15 +13,14 @@ from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.guard_sql import UNFINISHED, UNSUCCESSFUL
 from interlock_adapters.sql.schema.held import BLOCKED, ORDER
 from interlock_adapters.sql.schema.row_rules import LIVE, SUCCEEDED, found_in, quoted
-from interlock_adapters.sql.statements.claiming import by_ids, each, skip_locked
+from interlock_adapters.sql.schema.tables import dependency, job
+from interlock_adapters.sql.statements.claiming import by_ids, skip_locked
 
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 #: Whether a job, as a column of an UPDATE that ends it, has others that depend on it.
-IS_PARENT: Final = sa.literal_column(
-    "(SELECT count(*) FROM (SELECT 1 FROM interlock_dependency AS d"
-    " WHERE d.parent_id = interlock_job.id LIMIT 1) AS one)",
-    sa.Integer(),
-).label("is_parent")
+IS_PARENT: Final = (
+    sa.exists().where(dependency.c.parent_id == job.c.id).label("is_parent")
+)
 
 
 @cache
@@ -127,11 +127,10 @@ def awaited() -> sa.TextClause:
     )
 
 
-@cache
-def existing(flavor: Flavor) -> sa.TextClause:
-    """Return the query of those of `:ids` that are there, and are not deleted now."""
-    kept = " FOR KEY SHARE OF job" if flavor.is_postgres else ""
-    return sa.text(
-        f"SELECT job.id FROM {each(flavor, 'ids')} AS given CROSS JOIN"
-        f" interlock_job AS job WHERE job.id = given.value ORDER BY job.id{kept}"
-    )
+def existing(ids: Collection[str]) -> sa.Select[tuple[str]]:
+    """Return the query of those of some jobs that are there. They are not deleted now.
+
+    Of Core alone: an application's connection may find our tables in a schema.
+    """
+    found = sa.select(job.c.id).where(job.c.id.in_(ids)).order_by(job.c.id)
+    return found.with_for_update(read=True, key_share=True)

@@ -36,7 +36,6 @@ def refuse_missing(
     execute: Execute,
     new: Iterable[NewJob],
     dependencies: Links,
-    flavor: Flavor,
 ) -> None:
     """Refuse dependencies on jobs that do not exist. Those that do are kept.
 
@@ -49,8 +48,11 @@ def refuse_missing(
     } - own
     if not wanted:
         return
-    given = {"ids": parking.as_list(sorted(wanted), flavor)}
-    missing = wanted - set(execute(linking.existing(flavor), given).scalars())
+    ids, found = sorted(wanted), set[str]()
+    for start in range(0, len(ids), _MOST):  # below SQLite's limit of bound variables
+        some = linking.existing(ids[start : start + _MOST])
+        found |= set(execute(some).scalars())
+    missing = wanted - found
     if missing:
         allowed = (
             "ids of jobs that exist: there is none with this id. Nothing was stored"

@@ -71,7 +71,7 @@ def add(
         try:
             with _savepoint(connection):
                 unique_keys.lock(execute, keys, flavor)
-                refuse_missing(execute, jobs, dependencies, flavor)
+                refuse_missing(execute, jobs, dependencies)
                 plan = _Plan(execute, flavor, unique, now)
                 for new in jobs:
                     plan.place(new)

@@ -19,7 +19,6 @@ from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.row_rules import LIVE
 from interlock_adapters.sql.schema.tables import job, unique
 from interlock_adapters.sql.statements import claiming, move_facts, rows, updates
-from interlock_adapters.sql.store import openings
 
 Execute = Callable[..., sa.CursorResult[Any]]  # of a connection
 
@@ -99,18 +98,16 @@ def replace(
 ) -> Job:
     """Cancel a job that waits: another one takes its place, and its key.
 
-    A free slot that it was opened for is passed on by the next `reopen`: a lock of
-    causes is taken before any row, and never after the lock of a key.
+    A free slot that it was opened for is passed on by the next `reopen`, which also
+    sees to jobs that depend on it: a lock of causes is taken before any row, and never
+    after the lock of a key.
     """
     move = replacing(old, new, now)
     facts = move_facts.of_move(move, lease_now=None, lease_epoch="")
     given = move_facts.parameter([facts], flavor)
     done = execute(updates.move(Event.CANCEL, flavor), given).mappings().first()
     execute(sa.delete(unique).where(unique.c.key == old.unique_key))
-    ended = old if done is None else rows.to_job(done, now=now)
-    if done is not None and done["is_parent"]:
-        openings.note(execute, {openings.ENDED + ended.id: openings.AT_ONCE})
-    return ended
+    return old if done is None else rows.to_job(done, now=now)
 
 
 def keep(

@@ -1,0 +1,82 @@
+"""Routes for what a job depends on, and for what depends on it."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse, Response
+
+from interlock.core.dependencies import MAX_DEPENDENCIES, Linked
+from interlock.jobs import serialize
+from interlock_adapters.http.dependencies import Api, refusals
+from interlock_adapters.http.routes.jobs import JobId
+from interlock_adapters.http.schemas import json_responses, responses
+
+_PAGE = 100
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class Links:
+    """`/v1/jobs/{job_id}/dependencies`, `dependents` and `graph`."""
+
+    def __init__(self, api: Api) -> None:
+        self._engine = api.engine
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes."""
+        for name, endpoint, model in (
+            ("dependencies", self.dependencies, responses.LinkedPageOut),
+            ("dependents", self.dependents, responses.LinkedPageOut),
+            ("graph", self.graph, responses.GraphOut),
+        ):
+            router.add_api_route(
+                f"/v1/jobs/{{job_id}}/{name}",
+                endpoint,
+                methods=["GET"],
+                response_model=model,
+                responses=refusals(404),
+                tags=["records"],
+            )
+
+    async def dependencies(
+        self,
+        job_id: JobId,
+        after: Annotated[int, Query(ge=-1, le=MAX_DEPENDENCIES)] = -1,
+        limit: Limit = _PAGE,
+    ) -> Response:
+        """Return the jobs that a job depends on; `next_cursor` is the next `after`."""
+        found = await self._engine.dependencies(job_id, after=after, limit=limit)
+        last = str(found[-1].dependency.position) if len(found) == limit else None
+        return json_responses.page(map(linked, found), last)
+
+    async def dependents(
+        self,
+        job_id: JobId,
+        after: Annotated[str, Query(max_length=255)] = "",
+        limit: Limit = _PAGE,
+    ) -> Response:
+        """Return the jobs that depend on a job; `next_cursor` is the next `after`."""
+        found = await self._engine.dependents(job_id, after=after, limit=limit)
+        last = found[-1].dependency.job_id if len(found) == limit else None
+        return json_responses.page(map(linked, found), last)
+
+    async def graph(self, job_id: JobId, limit: Limit = 200) -> Response:
+        """Return a job with all that depends on it and that it depends on, and so on.
+
+        The nearest `limit` jobs; `mermaid` draws them.
+        """
+        found = await self._engine.graph(job_id, limit=limit)
+        return JSONResponse(
+            {
+                "jobs": [serialize.job(job) for job in found.jobs],
+                "edges": [asdict(edge) for edge in found.edges],
+                "is_whole": found.is_whole,
+                "mermaid": found.mermaid(),
+            }
+        )
+
+
+def linked(one: Linked) -> dict[str, object]:
+    """Return a dependency and its job as JSON."""
+    job = None if one.job is None else serialize.job(one.job)
+    return {**asdict(one.dependency), "job": job}
