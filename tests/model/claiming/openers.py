@@ -179,14 +179,14 @@ class Openers:
         found = opened(state, place, rows, rooms)
         if self._rules.reopen_locks_first:
             found += [number for number in due if number not in found]
-        writes: list[Write] = [*opening(found)]
+        changes: list[Write] = [*opening(found)]
         shared: list[int] = []
         for one in filter(is_on_job, actor.data):
             if rows.jobs[parent_of(one)].status is Status.ENDED:
                 some, others = settled(state, place, rows, parent_of(one), self._rules)
-                writes += some
+                changes += some
                 shared += others
-        yield from _written(state, place, actor, writes, *shared)
+        yield from _written(state, place, actor, changes, *shared)
 
     def _room(self, rows: Rows, one: str) -> int:
         if one == EXPIRED:

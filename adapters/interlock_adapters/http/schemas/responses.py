@@ -83,7 +83,7 @@ _SHAPES[Failure] = _shape(Failure, "FailureOut", "Why an attempt did not succeed
 _SHAPES[Progress] = _shape(Progress, "ProgressOut", "The progress of a running job.")
 _SHAPES[Exit] = _shape(Exit, "ExitOut", "How the main process of an attempt ended.")
 
-JobOut = _shape(
+JobOut: Any = _shape(
     Job,
     "JobOut",
     "A job: every field of `interlock.Job`, and its phase; secrets are `***`.",

@@ -8,7 +8,7 @@ the rest.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -27,7 +27,7 @@ _MOST: Final = 500  # jobs that are opened or abandoned in a transaction, about
 _PARENTS: Final = 100  # looked at by one `reopen`
 _SUCCEEDED: Final = row_of(Event.SUCCEED).target
 _DEPENDENCY: Final = tables.dependency.c
-Execute = Callable[..., sa.CursorResult[object]]
+Execute = Callable[..., sa.CursorResult[Any]]
 #: Applies moves; returns the jobs that have ended and that others depend on.
 End = Callable[[Sequence[Move]], Sequence[Job]]
 
