@@ -40,6 +40,8 @@ class Evidence:
     alive: Mapping[str, Sequence[int]]  # processes of each job, seen from outside
     calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
     rates: Mapping[str, tuple[int, float]] = field(default_factory=dict)  # by key
+    parents: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each job
+    is_one_clock: bool = True  # moments of different jobs can be compared
     schedules: Sequence[ScheduleInfo] = ()  # each every so many seconds
     ticks: Mapping[str, Sequence[Tick]] = field(default_factory=dict)  # newest first
 
@@ -59,6 +61,7 @@ def judge(evidence: Evidence) -> list[str]:
             *_of_the_journal(job, lines[job_id]),
             *_of_the_snoozes(entries, lines[job_id]),
             *_of_the_deadline(job, entries),
+            *_of_the_parents(job, entries, evidence),
             *unfit(entries, evidence.calls.get(job_id, ())),
         ]
         violations += [f"{job_id}: {fault}" for fault in faults]
@@ -153,6 +156,26 @@ def _of_the_snoozes(
         asked = ("snooze", entry.attempt) in lines
         if entry.event == Event.SNOOZE and not asked:
             yield f"attempt {entry.attempt} was snoozed, and did not ask for it"
+
+
+def _of_the_parents(
+    job: Job, entries: Sequence[HistoryEntry], evidence: Evidence
+) -> Iterable[str]:
+    """Judge a job by those that it depends on: their ends, and when these came."""
+    has_failed = False
+    starts = [entry.at for entry in entries if entry.event == Event.CLAIM]
+    for parent_id in evidence.parents.get(job.id, ()):
+        parent = evidence.jobs[parent_id]
+        has_failed |= parent.status is not _SUCCEEDED
+        end = evidence.histories[parent_id][-1].at
+        if starts and evidence.is_one_clock and starts[0] < end:
+            yield f"started before {parent_id}, which it depends on, had ended"
+        must_not = job.on_parent_failure == "cancel"
+        if starts and must_not and parent.status is not _SUCCEEDED:
+            yield f"started, though {parent_id} is {parent.status}"
+    was_abandoned = any(entry.event == Event.ABANDON for entry in entries)
+    if was_abandoned and not (has_failed and job.on_parent_failure == "cancel"):
+        yield "abandoned without a cause"
 
 
 def _of_the_deadline(job: Job, entries: Sequence[HistoryEntry]) -> Iterable[str]:

@@ -24,9 +24,11 @@ from interlock import (
     InvalidOption,
     Job,
     JobStatus,
+    Reason,
     Schedule,
     StoreUnavailable,
 )
+from interlock.core.guards import ON_PARENT_FAILURE
 from interlock.core.schedule import Catchup, Overlap
 from interlock.jobs.options import OnConflict
 from interlock.jobs.registry import JobFunction
@@ -158,6 +160,11 @@ class Storm:
             work = work.options(deadline=self.rng.uniform(0.1, 5))
         if self.rng.random() < SHARE:
             work = self._unique(work)
+        if self.rng.random() < SHARE and self.ids:
+            parents = {self.rng.choice(self.ids[-30:]) for _ in range(2)}
+            policy = self.rng.choice(ON_PARENT_FAILURE)
+            work = work.options(depends_on=sorted(parents), on_parent_failure=policy)
+            self.done[f"dependent: {policy}"] += 1
         parameters = {"kind": kind, "seconds": seconds, **params}
         try:
             handle = engine.submit(work, str(self.folder), **parameters)
@@ -268,6 +275,12 @@ class Storm:
                 journal=(self.folder / "journal").read_text().splitlines(),
                 alive=alive_of(self.ids),
                 calls=self.witness.calls,
+                parents={
+                    job.id: [each.dependency.parent_id for each in links(job.id)]
+                    for links in [engine.dependencies]
+                    for job in jobs.values()
+                    if job.dependencies
+                },
                 rates={f"rated:{group}": chaos_jobs.RATE for group in range(RATED)},
                 schedules=schedules,
                 ticks={s.name: engine.schedules.ticks(s.name, 1000) for s in schedules},
@@ -277,6 +290,9 @@ class Storm:
             self.done["answers"] = sum(map(len, self.witness.calls.values()))
             self.done["rejections"] = len(engine.rejections())
             self.done.update(str(job.status) for job in jobs.values())
+            self.done["abandoned"] += sum(
+                job.reason is Reason.PARENT for job in jobs.values()
+            )
             faults = [f"{fault.job_id}: {fault.what}" for fault in engine.verify()]
         return judge(evidence) + faults + self.faults
 

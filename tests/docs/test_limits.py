@@ -1,4 +1,4 @@
-"""The blocks of the pages about limits, turns and retention print what they say."""
+"""The blocks of pages whose programs have an output print what they say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pace import deadline
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
     name: (DOCS / name).read_text()
-    for name in ("limits.md", "fairness.md", "retention.md")
+    for name in ("limits.md", "fairness.md", "retention.md", "dependencies.md")
 }
 BLOCKS = [
     (name, code, printed)

@@ -122,6 +122,10 @@ class Client:
             options["run_at"] = now + timedelta(seconds=rng.uniform(1, 60))
         elif rng.random() < 0.1:
             options["expires_at"] = now + timedelta(seconds=rng.uniform(1, 30))
+        if rng.random() < 0.15 and self._truth.acknowledged:
+            some = self._truth.acknowledged[-8:]
+            options["depends_on"] = sorted({rng.choice(some) for _ in range(2)})
+            options["on_parent_failure"] = rng.choice(("cancel", "run"))
         if rng.random() < 0.15:
             options["deadline"] = rng.uniform(1, 60)
         if rng.random() < 0.1:

@@ -121,6 +121,9 @@ class Truth:
         held = targets(keys_of(job.name, job.queue, job.keys))
         if job.hold_by is not None or any(each in records.holds for each in held):
             self._violate(job.id, "started while it was held")
+        for edge in records.edges.get(job.id, ()):
+            if not self._is_done(job, edge.parent_id):
+                self._violate(job.id, "started before what it depends on has ended so")
         if records.paused.get(job.queue):
             self._violate(job.id, "started from a paused queue")
         if job.run_at > started:
@@ -130,6 +133,13 @@ class Truth:
             self._violate(job.id, "started after it had expired")
         if job.deadline_at is not None and job.deadline_at < started:
             self._violate(job.id, "started after its deadline")
+
+    def _is_done(self, job: Job, parent_id: str) -> bool:
+        """Whether one that a job depends on has ended as the job needs."""
+        parent = self._store.records.jobs[parent_id]
+        if job.on_parent_failure == "run":
+            return parent.is_terminal
+        return parent.status is JobStatus.SUCCEEDED
 
     def _judge_the_rate(
         self, job_id: str, key: str, rate: Rate, started: datetime
@@ -158,6 +168,13 @@ class Truth:
             self._compare(move, after, claim)
         if move.event in CANCELS:
             self.accept_cancel(after)
+        if move.event is Event.ABANDON:
+            edges = self._store.records.edges[before.id]
+            parents = [self._store.records.jobs[edge.parent_id] for edge in edges]
+            if all(
+                p.status is JobStatus.SUCCEEDED or not p.is_terminal for p in parents
+            ):
+                self._violate(before.id, "abandoned, and nothing has failed")
         if after.is_terminal:
             self._ends[before.id] = after
 
@@ -223,6 +240,11 @@ class Truth:
             histories={job_id: self._store.history(job_id) for job_id in jobs},
             journal=self._forest.journal,
             alive={i: [t.pid for t in self._forest.living(i)] for i in jobs},
+            parents={
+                job_id: [edge.parent_id for edge in edges]
+                for job_id, edges in self._store.records.edges.items()
+            },
+            is_one_clock=False,  # hosts stamp by their own; the start was judged live
             schedules=schedules.all(),
             ticks={
                 s.name: schedules.ticks(s.name, limit=_TICKS) for s in schedules.all()

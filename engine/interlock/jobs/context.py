@@ -155,7 +155,7 @@ class JobContext:
         return self._client().submit(job, args, kwargs)
 
     @property
-    def inputs(self) -> "list[Any] | dict[str, Any]":
+    def inputs(self) -> Any:
         """The results of the jobs that this one depends on.
 
         A list in the order of `depends_on`, or a dict with its names; empty if it
