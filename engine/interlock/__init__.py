@@ -36,7 +36,6 @@ from interlock.core.progress import Progress
 from interlock.core.retry import PermanentError, Retry, Snooze, TransientError
 from interlock.core.schedule import Schedule
 from interlock.jobs.call import Call
-from interlock.jobs.chains import chain
 from interlock.jobs.context import Interrupted, JobContext, current_job
 from interlock.jobs.options import Options
 from interlock.jobs.registry import JobFunction, job
@@ -69,6 +68,7 @@ if TYPE_CHECKING:
         WorkerInfo,
     )
     from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick, TickOutcome
+    from interlock.jobs.chains import chain
     from interlock.worker.loop import Worker
     from interlock.worker.settings import WorkerSettings
 
@@ -174,6 +174,7 @@ _LATER = {
         ("ScheduleEdit", "ScheduleInfo", "Tick", "TickOutcome"),
         "interlock.core.ticks",
     ),
+    "chain": "interlock.jobs.chains",
     "AsyncEngine": "interlock.api.aio",
     "AsyncJobHandle": "interlock.api.handle",
     "BulkResult": "interlock.api.bulk",

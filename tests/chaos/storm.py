@@ -28,9 +28,8 @@ from interlock import (
     Schedule,
     StoreUnavailable,
 )
-from interlock.core.guards import ON_PARENT_FAILURE
 from interlock.core.schedule import Catchup, Overlap
-from interlock.jobs.options import OnConflict
+from interlock.jobs.options import OnConflict, OnParentFailure
 from interlock.jobs.registry import JobFunction
 from pace import deadline
 
@@ -52,6 +51,7 @@ SIDE = "side"  # a queue that is paused now and then
 SHARE = 0.2  # of the jobs that go there, and of those that are due later
 KEYS = ("left", "right")  # of jobs that may exist once
 ON_CONFLICT: tuple[OnConflict, ...] = get_args(OnConflict)
+ON_PARENT_FAILURE: tuple[OnParentFailure, ...] = get_args(OnParentFailure)
 #: Catchup, overlap, and what its jobs are like.
 SCHEDULES: Final[tuple[tuple[Catchup, Overlap, str], ...]] = (
     *(("all", "allow", "quick"), ("latest", "skip", "slow")),

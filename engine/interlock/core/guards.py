@@ -20,7 +20,7 @@ from interlock.core.machine import legal
 #: What a job may say of a full limit, so that it is dropped instead of waiting.
 MAY_DROP: Final = ("cancel_new", "replace")
 #: What becomes of a job if one that it depends on has not succeeded.
-CANCEL, RUN = ON_PARENT_FAILURE = ("cancel", "run")
+CANCEL, RUN = "cancel", "run"
 #: Events that have a store method of their own, instead of a `Move`.
 NOT_MOVES: Final = frozenset({Event.CLAIM, Event.RENEW})
 

@@ -1,7 +1,7 @@
 """What a job depends on, as a submit names it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final
 
 from interlock.core.dependencies import MAX_DEPENDENCIES, Dependency
 from interlock.core.errors import InvalidOption
@@ -14,19 +14,13 @@ _ALLOWED: Final = (
 )
 
 
-@runtime_checkable
-class HasId(Protocol):
-    """A submitted job: a handle, or a `Job`."""
+if TYPE_CHECKING:
+    from interlock.api.handle import AsyncJobHandle, JobHandle
+    from interlock.core.job import Job
 
-    @property
-    def id(self) -> str:
-        """The id of the job."""
-        ...
-
-
-#: One job that another one depends on.
-Parent = str | HasId | Call[Any]
-DependsOn = Sequence[Parent] | Mapping[str, Parent]
+    #: One job that another one depends on.
+    Parent = str | JobHandle[Any] | AsyncJobHandle[Any] | Job | Call[Any]
+    DependsOn = Sequence[Parent] | Mapping[str, Parent]
 
 
 def check(depends_on: object) -> None:
@@ -54,7 +48,7 @@ def _is_text(value: object) -> bool:
     )
 
 
-def _each(depends_on: Any) -> Iterator[tuple[str | None, Parent]]:
+def _each(depends_on: Any) -> "Iterator[tuple[str | None, Parent]]":
     if isinstance(depends_on, Mapping):
         yield from depends_on.items()
     else:
@@ -66,7 +60,7 @@ def _id(parent: object) -> object:
 
 
 def as_ids(
-    depends_on: DependsOn, numbers: Mapping[int, int]
+    depends_on: "DependsOn", numbers: Mapping[int, int]
 ) -> list[object] | dict[str, object]:
     """Return the same as JSON: with ids, and with the numbers of calls, by `id(call)`.
 
@@ -78,7 +72,7 @@ def as_ids(
     return [_sent(parent, numbers) for parent in depends_on]
 
 
-def _sent(parent: Parent, numbers: Mapping[int, int]) -> object:
+def _sent(parent: "Parent", numbers: Mapping[int, int]) -> object:
     if not isinstance(parent, Call):
         return _id(parent)
     if id(parent) not in numbers:
@@ -96,7 +90,7 @@ def _not_before(call: Call[Any]) -> InvalidOption:
 
 
 def edges(
-    job_id: str, depends_on: DependsOn, earlier: Mapping[int, str]
+    job_id: str, depends_on: "DependsOn", earlier: Mapping[int, str]
 ) -> list[Dependency]:
     """Return the dependencies of a new job.
 

@@ -5,13 +5,15 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, get_args
 
 from interlock.core.errors import InvalidOption
-from interlock.core.guards import ON_PARENT_FAILURE
 from interlock.core.json_limits import MAX_DEPTH, is_deeper, is_storable
 from interlock.core.retry import MAX_SECONDS, Retry
-from interlock.jobs import depends, unique_keys
+from interlock.jobs import unique_keys
+
+if TYPE_CHECKING:
+    from interlock.jobs.depends import DependsOn
 
 _MAX_TEXT = 255
 _MAX_WORDS = 2000
@@ -25,6 +27,7 @@ _MAX_JSON = 1024 * 1024
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
+OnParentFailure = Literal["cancel", "run"]
 OnConflict = Literal["raise", "return", "replace", "debounce"]
 
 
@@ -80,8 +83,8 @@ class Options(TypedDict, total=False):
     by: str | None
     metadata: Mapping[str, object]
     when_full: Literal["wait", "cancel_new", "replace", "raise"]
-    depends_on: depends.DependsOn | None
-    on_parent_failure: Literal["cancel", "run"]
+    depends_on: "DependsOn | None"
+    on_parent_failure: OnParentFailure
     aging: float | None
     connection: object
 
@@ -193,9 +196,11 @@ def check(options: Options) -> None:  # noqa: C901, PLR0912  (one arm a kind)
             allowed = ", ".join(f'"{each}"' for each in WHEN_FULL)
             raise InvalidOption(name, value, f"one of {allowed}")
         elif name == "depends_on":
+            from interlock.jobs import depends  # noqa: PLC0415  (no job's process needs it)
+
             depends.check(value)
-        elif name == "on_parent_failure" and value not in ON_PARENT_FAILURE:
-            allowed = " or ".join(f'"{each}"' for each in ON_PARENT_FAILURE)
+        elif name == "on_parent_failure" and value not in get_args(OnParentFailure):
+            allowed = " or ".join(f'"{each}"' for each in get_args(OnParentFailure))
             raise InvalidOption(name, value, allowed)
         elif name == "on_conflict" and value not in get_args(OnConflict):
             allowed = ", ".join(f'"{each}"' for each in get_args(OnConflict))

@@ -10,8 +10,9 @@ from datetime import timedelta
 from itertools import product
 from typing import Any, Final
 
+from interlock.core.guards import CANCEL, RUN
 from interlock.core.job import Failure
-from interlock.core.lifecycle import Guard, Proof, Reason, StopCause, Transition
+from interlock.core.lifecycle import Event, Guard, Proof, Reason, StopCause, Transition
 
 LEASE: Final = timedelta(seconds=30)
 _LEASE_S: Final = LEASE.total_seconds()
@@ -35,6 +36,8 @@ class Situation:
     group_held: bool = False  # its queue is held
     used_up: bool = False  # the starts of its key are used
     when_full: str | None = None
+    parent: Event | None = None  # that the job it depends on had; None: on none
+    on_parent_failure: str = CANCEL
     full: bool = False  # another job of its name runs, and one may
     cancel_requested: bool = False
     stop_cause: StopCause | None = None
@@ -75,6 +78,12 @@ MET: Final[Mapping[Guard, tuple[Change, ...]]] = {
     Guard.SLOT_FREE: (_with(full=False),),
     Guard.RATE_FREE: (_with(used_up=False),),
     Guard.MAY_DROP: (_with(when_full="cancel_new"), _with(when_full="replace")),
+    Guard.PARENTS_DONE: (
+        _with(parent=None),
+        _with(parent=Event.SUCCEED),
+        _with(parent=Event.FAIL, on_parent_failure=RUN),
+    ),
+    Guard.PARENT_FAILED: (_with(parent=Event.FAIL), _with(parent=Event.CANCEL)),
     Guard.OVERDUE: (_with(expires_in_s=_SOON_S, wait_s=_SOON_S + 0.001),),
     Guard.BEFORE_DEADLINE: (
         _with(deadline_in_s=None),
@@ -122,6 +131,16 @@ UNMET: Final[Mapping[Guard, tuple[Change, ...]]] = {
     Guard.SLOT_FREE: (_with(full=True),),
     Guard.RATE_FREE: (_with(used_up=True),),
     Guard.MAY_DROP: (_with(when_full=None), _with(when_full="raise")),
+    Guard.PARENTS_DONE: (
+        _with(parent=Event.CLAIM),
+        _with(parent=Event.CLAIM, on_parent_failure=RUN),
+    ),
+    Guard.PARENT_FAILED: (
+        _with(parent=None),
+        _with(parent=Event.CLAIM),
+        _with(parent=Event.SUCCEED),
+        _with(parent=Event.FAIL, on_parent_failure=RUN),
+    ),
     Guard.OVERDUE: (
         _with(expires_in_s=None),
         _with(expires_in_s=_SOON_S, wait_s=_SOON_S),

@@ -15,6 +15,7 @@ from interlock.core.lifecycle import (
     TABLE,
     Event,
     JobStatus,
+    Proof,
     Reason,
     StopCause,
     Transition,
@@ -153,6 +154,7 @@ class Scenario:
             retry=retry,
             max_losses=situation.max_losses,
             when_full=situation.when_full,
+            **self._dependency(situation),
         )
         if row.source is _CLAIM.target:
             self._run(job, situation)
@@ -170,6 +172,20 @@ class Scenario:
             self.running(f"{job.id}-peer", name=job.name)
         self.clock.advance(situation.wait_s)
         return self.store.get(job.id)
+
+    def _dependency(self, situation: Situation) -> dict[str, Any]:
+        """Return the fields of a job that depends on another one, if it does."""
+        if situation.parent is None:
+            return {}
+        parent = self.add()
+        if situation.parent is Event.CANCEL:
+            self.apply(parent, Event.CANCEL)
+        else:
+            (parent,) = self.claim(parent.name)
+        if situation.parent in (Event.SUCCEED, Event.FAIL):
+            self.apply(parent, situation.parent, proof=Proof.INLINE)
+        policy = situation.on_parent_failure
+        return {"depends_on": [parent.id], "on_parent_failure": policy}
 
     def _run(self, job: Job, situation: Situation) -> None:
         (job,) = self.claim(job.name)

@@ -21,13 +21,14 @@ SUBMITTED: Final = (
     *("max_attempts", "retry_on_timeout", "retry"),
     *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
     *("rerun_of", "parent_id", "keys", "when_full", "fair_key", "aging_s"),
-    *("schedule", "scheduled_for"),
+    *("schedule", "scheduled_for", "dependencies", "on_parent_failure"),
 )
 #: Columns that only say how the last write was made, or when the next claim may look.
 FREE: Final = {
     "urgency",
     "turn",
     "next_age_at",
+    "blocked_by",
     "held_by",
     "progress",
     "event",
