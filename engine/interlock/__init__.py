@@ -35,7 +35,7 @@ from interlock.core.limits import Limit
 from interlock.core.progress import Progress
 from interlock.core.retry import PermanentError, Retry, Snooze, TransientError
 from interlock.core.schedule import Schedule
-from interlock.jobs.call import Call
+from interlock.jobs.call import Call, Submitted
 from interlock.jobs.context import Interrupted, JobContext, current_job
 from interlock.jobs.options import Options
 from interlock.jobs.registry import JobFunction, job
@@ -134,6 +134,7 @@ __all__ = [
     "Snooze",
     "StopCause",
     "StoreUnavailable",
+    "Submitted",
     "Tick",
     "TickOutcome",
     "TransientError",

@@ -32,7 +32,7 @@ from interlock_adapters.cli.context import (
 )
 
 if TYPE_CHECKING:
-    from interlock.jobs.depends import DependsOn
+    from interlock.jobs.call import DependsOn
     from interlock.jobs.options import Options
     from interlock_adapters.http.client import Client
 

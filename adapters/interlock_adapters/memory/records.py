@@ -12,7 +12,14 @@ from interlock.core.dependencies import Dependency
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock.core.limits import Key, Rate, keys_of
-from interlock.core.records import Answer, FeedPosition, Hold, LogLine, WorkerInfo
+from interlock.core.records import (
+    Answer,
+    FeedPosition,
+    GroupInfo,
+    Hold,
+    LogLine,
+    WorkerInfo,
+)
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
 from interlock.ports.clock import Clock
 from interlock_adapters.memory.wakeup import MemoryWakeup
@@ -21,7 +28,17 @@ _RUNNING = row_of(Event.CLAIM).target
 _US = 1_000_000
 _UNDOABLE = (
     *("jobs", "unfinished", "history", "attempts", "log", "rejections", "lines"),
-    *("feed", "answers", "starts", "keys", "schedules", "ticks", "edits", "edges"),
+    *(
+        "feed",
+        "answers",
+        "starts",
+        "keys",
+        "schedules",
+        "ticks",
+        "edits",
+        "edges",
+        "groups",
+    ),
 )
 
 
@@ -48,6 +65,7 @@ class Records:
         self.attempts: dict[str, list[Attempt]] = defaultdict(list)
         self.log: dict[str, list[LogLine]] = defaultdict(list)
         self.edges: dict[str, tuple[Dependency, ...]] = {}  # of jobs that wait
+        self.groups: dict[str, GroupInfo] = {}
         self.rejections: list[Rejection] = []
         self.paused: dict[str, bool] = {}
         self.limits: dict[str, Setting] = {}
@@ -118,9 +136,14 @@ class Records:
         self.feed = [
             (position, entry) for position, entry in self.feed if entry.job_id != job_id
         ]
+        group_id = self.jobs[job_id].group_id
         for by_job in (self.jobs, self.history, self.attempts, self.log, self.edges):
             by_job.pop(job_id, None)
         self.rejections = [r for r in self.rejections if r.job_id != job_id]
+        info = self.groups.get(group_id or "")
+        others = {job.group_id for job in self.jobs.values()}
+        if info is not None and info.closed_at and info.id not in others:
+            del self.groups[info.id]
 
     def wake(self) -> None:
         """Wake everyone who waits for a change."""

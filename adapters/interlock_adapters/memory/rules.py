@@ -77,6 +77,7 @@ def matches(job: Job, search: Search) -> bool:
         and (before is None or job.created_at < before)
         and (search.before is None or job.id < search.before)
         and contains(job.params, search.params)
+        and contains(job.metadata, search.metadata)
     )
 
 

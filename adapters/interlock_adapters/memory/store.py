@@ -40,6 +40,7 @@ from interlock.ports.clock import Clock, SystemClock
 from interlock.ports.runner import Wakeup
 from interlock_adapters.memory.dependencies import Dependencies
 from interlock_adapters.memory.feed import Feed
+from interlock_adapters.memory.groups import Groups
 from interlock_adapters.memory.idempotency import IdempotencyKeys
 from interlock_adapters.memory.limits import Limits
 from interlock_adapters.memory.maintenance import Maintenance
@@ -73,6 +74,7 @@ class MemoryStore:
         self._ended: list[Job] = []  # whose dependents are to be looked at
         self.dependencies = links.dependencies
         self.dependents = links.dependents
+        self.groups = Groups(records)
         self._unique = UniqueKeys(records)
         reads = Reads(records)
         self.get = reads.get
@@ -167,6 +169,7 @@ class MemoryStore:
             return holder
         if new.when_full == "raise":
             self._limits.refuse_full(new)
+        self.groups.refuse_closed(new)
         if holder is not None:
             self._move(replacing(holder, new, self.records.clock.now()))
         self._unique.take(new, wanted)

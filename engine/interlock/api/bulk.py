@@ -27,6 +27,10 @@ class Filters(TypedDict, total=False):
     created_before: datetime | None
     submitted_by: str | None
     schedule: str | None
+    group: str | None
+    parent: str | None
+    tags: Iterable[str]
+    metadata: Mapping[str, object] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

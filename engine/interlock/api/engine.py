@@ -7,12 +7,15 @@ import logging
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from interlock.api import inputs
 from interlock.api.bulk import Bulk
 from interlock.api.cancel import CancelRequest, cancel, refuse_changed
+from interlock.api.group import Group, arguments, check_name, of_engine, placed
 from interlock.api.handle import JobHandle
 from interlock.api.job_requests import JobRequests
 from interlock.api.limits import Limits
@@ -20,7 +23,7 @@ from interlock.api.monitor import Monitor
 from interlock.api.reruns import Again
 from interlock.api.results import value_of
 from interlock.api.schedules import Schedules
-from interlock.core.bounds import check_wait
+from interlock.core.bounds import check_wait, check_whole
 from interlock.core.dependencies import NO_DEPENDENCIES, Dependency, Links
 from interlock.core.errors import (
     InterlockError,
@@ -28,18 +31,18 @@ from interlock.core.errors import (
     NotGuarded,
     WaitTimeout,
 )
-from interlock.core.ids import refuse_malformed
+from interlock.core.ids import new_id, refuse_malformed
 from interlock.core.job import Job, NewJob
 from interlock.core.lifecycle import Event
+from interlock.core.records import GroupInfo
 from interlock.core.uniqueness import NO_POLICIES, Unique
-from interlock.jobs import published
+from interlock.jobs import depends, published
 from interlock.jobs.context import is_in_job
 from interlock.jobs.options import Options, check_words
 from interlock.jobs.registry import JobFunction, called, find, registered
 from interlock.jobs.submission import (
     Wanted,
     call_of,
-    dependencies_of,
     new_job,
     policies,
 )
@@ -54,6 +57,7 @@ from interlock.worker.settings import WorkerSettings
 _log = logging.getLogger("interlock.worker")
 P = ParamSpec("P")
 R = TypeVar("R")
+_NO_CALLS: Mapping[int, str] = MappingProxyType({})
 _Pairs = Sequence[tuple[JobFunction[..., object], Mapping[str, object], Wanted]]
 
 
@@ -162,13 +166,33 @@ class Engine(Bulk):
         params: Mapping[str, object],
         parent_id: str | None = None,
     ) -> JobHandle[object]:
-        new = new_job(job, params, now=self._clock.now(), parent_id=parent_id)
+        new, edges = self._new(job, params, self._clock.now(), parent_id=parent_id)
         return self._submit_one(
             new,
             unique=policies([new], [job]),
-            dependencies=dependencies_of(new, job),
+            dependencies=edges,
             connection=job.defaults.get("connection"),
         )
+
+    def _new(
+        self,
+        job: JobFunction[..., object],
+        params: Mapping[str, object],
+        now: datetime,
+        earlier: Mapping[int, str] = _NO_CALLS,
+        *,
+        parent_id: str | None = None,
+        group: Group[Any] | None = None,
+    ) -> tuple[NewJob, dict[str, list[Dependency]]]:
+        """Return a new job, and what it depends on, by its id; see `new_job`."""
+        wanted = job.defaults.get("depends_on")
+        parents = depends.resolved(wanted, earlier, self._members) if wanted else []
+        new = new_job(job, params, now=now, parent_id=parent_id, parents=len(parents))
+        new = placed(new, group or of_engine(self))
+        return new, {new.id: depends.edges(new.id, parents)} if parents else {}
+
+    def _members(self, group_id: str) -> list[str]:
+        return self.get_group(group_id).members()
 
     def _submit_one(
         self,
@@ -214,9 +238,10 @@ class Engine(Bulk):
         dependencies: dict[str, Sequence[Dependency]] = {}
         earlier: dict[int, str] = {}  # the id of each call
         for job, params, call in pairs:
-            new.append(new_job(job, params, now=now))
-            dependencies |= dependencies_of(new[-1], job, earlier)
-            earlier[id(call)] = new[-1].id
+            one, edges = self._new(job, params, now, earlier)
+            new.append(one)
+            dependencies |= edges
+            earlier[id(call)] = one.id
         if not new:
             return []
         stored = self._add(
@@ -242,6 +267,92 @@ class Engine(Bulk):
                 dependencies=dependencies,
                 connection=connection,
             )
+
+    def map(
+        self,
+        job: JobFunction[..., R] | str,
+        items: Iterable[object],
+        /,
+        *,
+        name: str | None = None,
+        **options: Unpack[Options],
+    ) -> Group[R]:
+        """Submit a job for each item, all in one transaction, and return their group.
+
+        Args:
+            job: a job function, or a job's name.
+            items: each is a mapping (parameters by name), a tuple (by position), or
+                the only parameter itself.
+            name: of the group; None: that of the job.
+            options: of all jobs, as in `.options()`.
+
+        Raises:
+            As `submit`; nothing was stored.
+        """
+        function: JobFunction[..., Any] = (
+            self._named(job) if isinstance(job, str) else job
+        ).options(**options)
+        if function.defaults.get("connection") is not None:
+            message = "map has a transaction of its own. Leave connection= out."
+            raise InvalidOption.because("connection", message)
+        by, now = function.defaults.get("by"), self._clock.now()
+        with self._store.together():
+            group: Group[R] = self._new_group(name or function.name, by)
+            new: list[NewJob] = []
+            edges: dict[str, Sequence[Dependency]] = {}
+            for item in items:
+                args, kwargs = arguments(item)
+                params = function.bound(*args, **kwargs)
+                one, links = self._new(function, params, now, group=group)
+                new.append(one)
+                edges |= links
+            if new:
+                unique = policies(new, [function] * len(new))
+                self._add(new, unique=unique, dependencies=edges)
+            group.close()
+        return group
+
+    def group(self, name: str, *, by: str | None = None) -> Group[Any]:
+        """Create a group, to enter: what is submitted in its `with` block is in it.
+
+        Example:
+            with engine.group("import") as group:
+                engine.submit(fetch, "a")
+                engine.submit(parse, "b")
+            group.wait()
+
+        Args:
+            name: need not be unique.
+            by: who creates it.
+
+        Raises:
+            InvalidOption: a text is too long or cannot be stored.
+        """
+        return self._new_group(name, by)
+
+    def _new_group(self, name: str, by: str | None) -> Group[Any]:
+        check_name(name)
+        check_words(by=by)
+        now = self._clock.now()
+        info = GroupInfo(id=new_id(now), name=name, created_at=now, created_by=by)
+        self._store.groups.create(info)
+        return Group(info, self)
+
+    def get_group(self, group_id: str) -> Group[Any]:
+        """Return a group. Raises GroupNotFound."""
+        return Group(self._store.groups.get(group_id), self)
+
+    def list_groups(
+        self, *, before: str | None = None, limit: int = 50
+    ) -> list[GroupInfo]:
+        """Return groups, the newest first; `before` is the id of the last one seen.
+
+        Raises:
+            InvalidOption: `limit` is not from 1 to 1000.
+        """
+        check_words(before=before)
+        check_whole("limit", limit, least=1, most=1000)
+        return self._store.groups.newest(before=before, limit=limit)
 
     def handle(self, job_id: str) -> JobHandle[object]:
         """Return a handle of an existing job. Raises JobNotFound."""
@@ -354,8 +465,10 @@ class Engine(Bulk):
         again.add(job)
         if dependents:
             again.add_dependents(job)
-        stored = self._add(again.new, dependencies=again.links())
-        return JobHandle(stored[0].id, self)
+        return JobHandle(self._add_again(again)[0].id, self)
+
+    def _add_again(self, again: Again) -> list[Job]:
+        return self._add(again.new, dependencies=again.links()) if again.new else []
 
     def new_worker(
         self,

@@ -4,6 +4,7 @@ The worker reads the results, a page at a time, and the job decodes them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from interlock.api.results import decoded
@@ -20,6 +21,7 @@ class Input(NamedTuple):
 
     name: str | None  # None: they have no names
     job_id: str
+    group_id: str | None  # it is one of a group, which is one input
     job: str | None  # the name of its function; None: it has no result
     result: Any
 
@@ -41,7 +43,7 @@ def page(store: JobStore, job_id: str, after: int) -> Inputs:
         has_result = parent is not None and parent.status is _SUCCEEDED
         job = parent.name if parent is not None and has_result else None
         result = parent.result if parent is not None and has_result else None
-        inputs.append(Input(edge.name, edge.parent_id, job, result))
+        inputs.append(Input(edge.name, edge.parent_id, edge.group_id, job, result))
         after = edge.position
         size += _size(result)
         if size > _BYTES:
@@ -74,11 +76,24 @@ def collected(
         some, after = ask(after)
         found += some
     values = [
-        None if each.job is None else decoded(each.job, each.job_id, each.result)
-        for each in found
+        (kind, [_value(each) for each in some]) for kind, some in groupby(found, _kind)
     ]
     if found and found[0].name is not None:
-        return {
-            str(each.name): value for each, value in zip(found, values, strict=True)
-        }
-    return values
+        return {str(name): _one(group, some) for (name, group), some in values}
+    return [
+        value
+        for (_, group), some in values
+        for value in ([some] if group is not None else some)
+    ]
+
+
+def _kind(each: Input) -> tuple[str | None, str | None]:
+    return each.name, each.group_id
+
+
+def _one(group_id: str | None, values: list[Any]) -> Any:
+    return values[0] if group_id is None else values
+
+
+def _value(each: Input) -> Any:
+    return None if each.job is None else decoded(each.job, each.job_id, each.result)

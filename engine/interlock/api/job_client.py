@@ -97,7 +97,7 @@ def _submit(
             options[name] = moment.isoformat()
     depends_on: Any = options.get("depends_on")
     if depends_on:
-        options["depends_on"] = depends.as_ids(depends_on, {})
+        options["depends_on"] = depends.as_json(depends_on, {})
     retry = options.get("retry")
     if isinstance(retry, Retry):
         options["retry"] = retry.to_json()

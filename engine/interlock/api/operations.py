@@ -28,7 +28,7 @@ from interlock.core.records import (
     Search,
     WorkerInfo,
 )
-from interlock.jobs.options import check_instant, check_json, check_words
+from interlock.jobs.options import check_instant, check_json, check_words, with_tags
 from interlock.ports.clock import Clock
 from interlock.ports.store import PURGE_BATCH, JobStore
 
@@ -60,14 +60,20 @@ class Operations:
         created_before: datetime | None = None,
         submitted_by: str | None = None,
         schedule: str | None = None,
+        group: str | None = None,
+        parent: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, object] | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
         """Return a page of jobs, newest first.
 
         Filters combine by AND; the database applies them. `params={"size": 128}` finds
-        every job whose params contain that. `cursor` is the `next_cursor` of a page
-        with the same filters.
+        every job whose params contain that, and so does `metadata`; `tags` are among
+        those of the job's option `tags`. `group` is the id of a group, `parent` that of
+        the job that submitted it. `cursor` is the `next_cursor` of a page with the same
+        filters.
 
         Raises:
             InvalidOption: `limit` is not from 1 to 1000, a status is unknown, `cursor`
@@ -75,8 +81,10 @@ class Operations:
                 database can store.
         """
         check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
-        check_words(schedule=schedule)
+        check_words(schedule=schedule, group=group, parent=parent)
         check_json("params", dict(params or {}))
+        within = with_tags(metadata, tags)
+        check_json("metadata", within)
         for option, moment in (
             ("created_after", created_after),
             ("created_before", created_before),
@@ -93,6 +101,9 @@ class Operations:
             created_before=created_before,
             submitted_by=submitted_by,
             schedule=schedule,
+            group_id=group,
+            parent_id=parent,
+            metadata=within,
             limit=limit,
         )
         before = cursors.decode(cursor, wanted)

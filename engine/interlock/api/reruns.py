@@ -1,6 +1,7 @@
 """Repeats ended jobs, with what they depend on."""
 
 from collections import deque
+from dataclasses import replace
 from datetime import datetime
 
 from interlock.core.dependencies import Dependency, Linked
@@ -11,14 +12,23 @@ from interlock.core.lifecycle import Event, Reason, row_of
 from interlock.jobs.submission import again
 from interlock.ports.store import JobStore
 
-_SUCCEEDED = row_of(Event.SUCCEED).target
 _PAGE = 1000
 
 
 class Again:
     """New jobs that repeat ended ones: `new`."""
 
-    def __init__(self, store: JobStore, now: datetime, by: str | None) -> None:
+    SUCCEEDED = row_of(Event.SUCCEED).target
+
+    def __init__(
+        self,
+        store: JobStore,
+        now: datetime,
+        by: str | None,
+        *,
+        in_group: bool = False,  # in the places of the old ones
+    ) -> None:
+        self._in_group = in_group
         self.new: list[NewJob] = []
         self._store = store
         self._now = now
@@ -29,6 +39,9 @@ class Again:
     def add(self, job: Job) -> None:
         """Repeat a job. Raises IllegalTransition: it has not ended yet."""
         new = again(job, now=self._now, by=self._by)
+        if self._in_group:
+            place = {"group_id": job.group_id, "group_index": job.group_index}
+            new = replace(new, **place)  # type: ignore[arg-type]  # of these fields
         self.new.append(new)
         self._jobs.append(job)
         self._ids[job.id] = new.id
@@ -76,9 +89,7 @@ class Again:
         if parent_id is None:
             self._refuse_unusable(job, linked)
             parent_id = edge.parent_id
-        return Dependency(
-            job_id=job_id, position=edge.position, parent_id=parent_id, name=edge.name
-        )
+        return replace(edge, job_id=job_id, parent_id=parent_id)
 
     def _refuse_unusable(self, job: Job, linked: Linked) -> None:
         parent_id, parent = linked.dependency.parent_id, linked.job
@@ -109,4 +120,4 @@ class Again:
 
 
 def _is_failed(job: Job) -> bool:
-    return job.is_terminal and job.status is not _SUCCEEDED
+    return job.is_terminal and job.status is not Again.SUCCEEDED

@@ -78,6 +78,13 @@ class Waiting:
                     return job
                 changed.wait(min(left_s, _POLL_S))
 
+    def pause(self, timeout_s: float | None) -> None:
+        """Wait until the store may have changed, for a second at most."""
+        changed = threading.Event()
+        self.refuse_failed()
+        with self.watching("", changed.set):
+            changed.wait(_POLL_S if timeout_s is None else min(timeout_s, _POLL_S))
+
     def close(self) -> None:
         """Stop watching."""
         self._closed = True

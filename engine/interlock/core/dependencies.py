@@ -23,12 +23,14 @@ class Dependency:
         position: of the other one among all that it waits for, from 0.
         parent_id: the job that it waits for.
         name: what its function calls it, if `depends_on` has names.
+        group_id: the group that it waits for as a whole, with others.
     """
 
     job_id: str
     position: int
     parent_id: str
     name: str | None = None
+    group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

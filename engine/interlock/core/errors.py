@@ -3,6 +3,7 @@
 * InterlockError
   - JobNotFound          no job has this id
   - ScheduleNotFound     no schedule has this name
+  - GroupNotFound        no group has this id
   - IllegalTransition    the job's status, or a guard, does not allow the event
     - VersionChanged     the job is not in the version that the caller saw
   - LeaseLost            the caller no longer owns the attempt that it writes for
@@ -67,6 +68,18 @@ class ScheduleNotFound(InterlockError):
             "deleted. `interlock schedules list` shows them. Nothing was changed."
         )
         self.name = name
+
+
+class GroupNotFound(InterlockError):
+    """No group has this id."""
+
+    def __init__(self, group_id: str) -> None:
+        super().__init__(
+            f"No group has the id {group_id!r} in this database; it may have been "
+            "purged with its jobs. `interlock groups list` shows them. Nothing was "
+            "changed."
+        )
+        self.group_id = group_id
 
 
 class IllegalTransition(InterlockError):

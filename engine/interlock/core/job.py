@@ -92,6 +92,8 @@ class NewJob:
     )
     schedule: str | None = None  # the name of the schedule that submitted it
     scheduled_for: datetime | None = None  # the tick; None: it was wanted at once
+    group_id: str | None = None
+    group_index: int | None = None  # its place in the group, from 0
     dependencies: int = 0  # how many jobs it depends on
     on_parent_failure: str | None = None  # cancel or run; None: it depends on none
 

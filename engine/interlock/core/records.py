@@ -16,7 +16,8 @@ class Search:
     """Which jobs to list, newest first. Filters combine by AND.
 
     `params` matches jobs whose params contain it: every key must exist with that value,
-    also in nested dicts, and every element of a list must be in the stored list.
+    also in nested dicts, and every element of a list must be in the stored list. So
+    does `metadata`.
     """
 
     name: str | None = None
@@ -27,6 +28,9 @@ class Search:
     created_before: datetime | None = None
     submitted_by: str | None = None
     schedule: str | None = None
+    group_id: str | None = None
+    parent_id: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     limit: int = 50  # 1 to 1000
     before: str | None = None  # the id that the page starts below
 
@@ -290,6 +294,25 @@ class LimitInfo:
     running: int
     set_by: str | None = None
     set_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupInfo:
+    """Jobs that were submitted together.
+
+    Args:
+        id: of the group.
+        name: need not be unique.
+        created_at: when.
+        created_by: who.
+        closed_at: since when no job is added; None: it is open.
+    """
+
+    id: str
+    name: str
+    created_at: datetime
+    created_by: str | None = None
+    closed_at: datetime | None = None
 
 
 #: The target of a hold of a schedule, before its name.

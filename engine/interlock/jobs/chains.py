@@ -1,6 +1,5 @@
 """Chains: calls of which each depends on the one before it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from interlock.core.errors import InvalidOption
@@ -25,9 +24,9 @@ def chain(*calls: Call[Any]) -> list[Call[Any]]:
             raise InvalidOption("chain", call, "calls, such as job.call(...)")
         if linked:
             others = call.job.defaults.get("depends_on") or []
-            if isinstance(others, Mapping):
-                allowed = "a list, where the job before comes first"
-                raise InvalidOption("depends_on", "a dict", allowed)
+            if not isinstance(others, list | tuple):
+                allowed = "a list, before which the job before comes"
+                raise InvalidOption("depends_on", others, allowed)
             job = call.job.options(depends_on=[linked[-1], *others])
             call = Call(job=job, params=call.params)  # noqa: PLW2901  (the linked one)
         linked.append(call)

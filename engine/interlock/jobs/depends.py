@@ -1,32 +1,37 @@
 """What a job depends on, as a submit names it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from interlock.core.dependencies import MAX_DEPENDENCIES, Dependency
 from interlock.core.errors import InvalidOption
-from interlock.jobs.call import Call
+from interlock.jobs.call import Call, DependsOn, Parent
 
 _MAX_TEXT: Final = 255
 _ALLOWED: Final = (
-    "a list of handles or ids of jobs, such as [handle], or a dict that names them, "
-    'such as {"left": handle}'
+    "a list of handles or ids of jobs, such as [handle], a dict that names them, such "
+    'as {"left": handle}, or a group'
 )
 
 
-if TYPE_CHECKING:
-    from interlock.api.handle import AsyncJobHandle, JobHandle
-    from interlock.core.job import Job
+#: Before the id of a group, where it is written as text.
+GROUP: Final = "group:"
 
-    #: One job that another one depends on.
-    Parent = str | JobHandle[Any] | AsyncJobHandle[Any] | Job | Call[Any]
-    DependsOn = Sequence[Parent] | Mapping[str, Parent]
+
+class Wanted(NamedTuple):
+    """One job that another one depends on."""
+
+    name: str | None
+    parent_id: str
+    group_id: str | None = None  # it is one of this group, which counts as one input
 
 
 def check(depends_on: object) -> None:
     """Check the option. Raises InvalidOption."""
     is_named = isinstance(depends_on, Mapping)
     is_listed = isinstance(depends_on, Sequence) and not isinstance(depends_on, str)
+    if _is_group(depends_on):
+        return
     if not (is_named or is_listed):
         raise InvalidOption("depends_on", depends_on, _ALLOWED)
     many = 0
@@ -37,6 +42,10 @@ def check(depends_on: object) -> None:
             raise InvalidOption("depends_on", name, allowed)
         if not isinstance(parent, Call) and not _is_text(_id(parent)):
             raise InvalidOption("depends_on", parent, _ALLOWED)
+    _refuse_too_many(many)
+
+
+def _refuse_too_many(many: int) -> None:
     if many > MAX_DEPENDENCIES:
         allowed = f"at most {MAX_DEPENDENCIES} jobs"
         raise InvalidOption("depends_on", f"{many} jobs", allowed)
@@ -48,7 +57,13 @@ def _is_text(value: object) -> bool:
     )
 
 
-def _each(depends_on: Any) -> "Iterator[tuple[str | None, Parent]]":
+def _is_group(parent: object) -> bool:
+    if isinstance(parent, str):
+        return parent.startswith(GROUP)
+    return hasattr(parent, "members")
+
+
+def _each(depends_on: Any) -> Iterator[tuple[str | None, Parent]]:
     if isinstance(depends_on, Mapping):
         yield from depends_on.items()
     else:
@@ -56,23 +71,27 @@ def _each(depends_on: Any) -> "Iterator[tuple[str | None, Parent]]":
 
 
 def _id(parent: object) -> object:
-    return parent if isinstance(parent, str) else getattr(parent, "id", None)
+    """Return the id of a job, or a group as text; None if it is neither."""
+    if isinstance(parent, str):
+        return parent
+    found = getattr(parent, "id", None)
+    return f"{GROUP}{found}" if _is_group(parent) else found
 
 
-def as_ids(
-    depends_on: "DependsOn", numbers: Mapping[int, int]
-) -> list[object] | dict[str, object]:
+def as_json(depends_on: DependsOn, numbers: Mapping[int, int]) -> object:
     """Return the same as JSON: with ids, and with the numbers of calls, by `id(call)`.
 
     Raises:
         InvalidOption: a call has no number.
     """
+    if _is_group(depends_on):
+        return _id(depends_on)
     if isinstance(depends_on, Mapping):
         return {name: _sent(parent, numbers) for name, parent in depends_on.items()}
-    return [_sent(parent, numbers) for parent in depends_on]
+    return [_sent(parent, numbers) for _, parent in _each(depends_on)]
 
 
-def _sent(parent: "Parent", numbers: Mapping[int, int]) -> object:
+def _sent(parent: Parent, numbers: Mapping[int, int]) -> object:
     if not isinstance(parent, Call):
         return _id(parent)
     if id(parent) not in numbers:
@@ -89,28 +108,63 @@ def _not_before(call: Call[Any]) -> InvalidOption:
     return InvalidOption.because("depends_on", message)
 
 
-def edges(
-    job_id: str, depends_on: "DependsOn", earlier: Mapping[int, str]
-) -> list[Dependency]:
-    """Return the dependencies of a new job.
+def resolved(
+    depends_on: DependsOn | None,
+    earlier: Mapping[int, str],
+    members: Callable[[str], Sequence[str]],
+) -> list[Wanted]:
+    """Return the jobs that a new job depends on, in their order.
 
     Args:
-        job_id: of the new job.
         depends_on: what it depends on.
         earlier: ids of the calls that come before it in the same submit, by `id(call)`.
+        members: returns the ids of the jobs of a group.
 
     Raises:
-        InvalidOption: a call is none of these.
+        InvalidOption: a call is none of these, or a group is open or has no job.
+        GroupNotFound: no group has an id.
     """
-    found = []
-    for position, (name, parent) in enumerate(_each(depends_on)):
-        if isinstance(parent, Call):
-            parent_id = earlier.get(id(parent))
-            if parent_id is None:
-                raise _not_before(parent)
-        else:
-            parent_id = str(_id(parent))
-        found.append(
-            Dependency(job_id=job_id, position=position, parent_id=parent_id, name=name)
-        )
+    if depends_on is None:
+        return []
+    if _is_group(depends_on):
+        group_id = str(_id(depends_on)).removeprefix(GROUP)
+        found = [Wanted(None, parent_id) for parent_id in members(group_id)]
+    else:
+        found = []
+        for name, parent in _each(depends_on):
+            found += _found(name, parent, earlier, members)
+    _refuse_too_many(len(found))
     return found
+
+
+def _found(
+    name: str | None,
+    parent: Parent,
+    earlier: Mapping[int, str],
+    members: Callable[[str], Sequence[str]],
+) -> list[Wanted]:
+    if isinstance(parent, Call):
+        if id(parent) not in earlier:
+            raise _not_before(parent)
+        return [Wanted(name, earlier[id(parent)])]
+    if not _is_group(parent):
+        return [Wanted(name, str(_id(parent)))]
+    group_id = str(_id(parent)).removeprefix(GROUP)
+    ids = members(group_id)
+    if not ids:
+        raise InvalidOption("depends_on", group_id, "groups that have a job")
+    return [Wanted(name, parent_id, group_id) for parent_id in ids]
+
+
+def edges(job_id: str, wanted: Sequence[Wanted]) -> list[Dependency]:
+    """Return the dependencies of a new job."""
+    return [
+        Dependency(
+            job_id=job_id,
+            position=position,
+            parent_id=each.parent_id,
+            name=each.name,
+            group_id=each.group_id,
+        )
+        for position, each in enumerate(wanted)
+    ]

@@ -3,25 +3,24 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal, TypedDict, get_args
+from typing import Final, Literal, TypedDict, get_args
 
 from interlock.core.errors import InvalidOption
 from interlock.core.json_limits import MAX_DEPTH, is_deeper, is_storable
 from interlock.core.retry import MAX_SECONDS, Retry
 from interlock.jobs import unique_keys
-
-if TYPE_CHECKING:
-    from interlock.jobs.depends import DependsOn
+from interlock.jobs.call import DependsOn
 
 _MAX_TEXT = 255
 _MAX_WORDS = 2000
+_MAX_TAGS = 100
 _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _MAX_PRIORITY = 2**31 - 1
 WHEN_FULL: Final = ("wait", "cancel_new", "replace", "raise")
 _NEVER_NONE = frozenset(
-    {"grace", "queue", "priority", "run_at", "max_losses", "on_parent_failure"}
+    {"grace", "queue", "priority", "run_at", "max_losses", "on_parent_failure", "tags"}
 )
 _MAX_JSON = 1024 * 1024
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -61,6 +60,7 @@ class Options(TypedDict, total=False):
     on_parent_failure: if one of them ends without success, "cancel" this job (the
         default), or "run" it all the same.
     aging: seconds of waiting after which the priority is one higher, again and again.
+    tags: words to find the job by; they are kept as `metadata["tags"]`.
     by: who submits. metadata: any JSON object, for your own use.
     connection: of the application, whose transaction to join: docs/databases.md.
     """
@@ -82,8 +82,9 @@ class Options(TypedDict, total=False):
     idempotency_key: str | None
     by: str | None
     metadata: Mapping[str, object]
+    tags: Sequence[str]
     when_full: Literal["wait", "cancel_new", "replace", "raise"]
-    depends_on: "DependsOn | None"
+    depends_on: DependsOn | None
     on_parent_failure: OnParentFailure
     aging: float | None
     connection: object
@@ -138,6 +139,22 @@ def check_json(option: str, value: object) -> None:
     ok = isinstance(value, dict) and is_unchanged and is_storable(text)
     if not ok or is_deeper(value) or len(text.encode()) > _MAX_JSON:
         raise InvalidOption(option, "...", allowed)
+
+
+def with_tags(
+    metadata: Mapping[str, object] | None, tags: Iterable[str]
+) -> dict[str, object]:
+    """Return metadata with tags, as they are stored and searched."""
+    found = dict(metadata or {})
+    return {**found, "tags": list(tags)} if tags else found
+
+
+def _tags(value: object) -> None:
+    is_listed = isinstance(value, Sequence) and not isinstance(value, str)
+    if not is_listed or len(value) > _MAX_TAGS:  # type: ignore[arg-type]  # it is one
+        raise InvalidOption("tags", value, f"a list of up to {_MAX_TAGS} texts")
+    for tag in value:  # type: ignore[attr-defined]  # it is a sequence
+        _text("tags", tag)
 
 
 def _whole(option: str, value: object, low: int, high: int) -> None:
@@ -207,5 +224,7 @@ def check(options: Options) -> None:  # noqa: C901, PLR0912  (one arm a kind)
             raise InvalidOption(name, value, f"one of {allowed}")
         elif name == "unique":
             unique_keys.check(value)
+        elif name == "tags":
+            _tags(value)
         elif name == "metadata":
             check_json(name, dict(value) if isinstance(value, Mapping) else value)

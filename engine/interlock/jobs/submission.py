@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import Final
 
 from interlock.core import limits
-from interlock.core.dependencies import Dependency
 from interlock.core.errors import IllegalTransition, InvalidOption, InvalidParams
 from interlock.core.guards import CANCEL
 from interlock.core.ids import new_id
@@ -15,14 +12,13 @@ from interlock.core.lifecycle import Event
 from interlock.core.machine import legal
 from interlock.core.retry import Retry
 from interlock.core.uniqueness import Unique
-from interlock.jobs import depends, unique_keys
 from interlock.jobs import options as opts
+from interlock.jobs import unique_keys
 from interlock.jobs.call import Call
 from interlock.jobs.options import Options
 from interlock.jobs.published import PublishedJob
 from interlock.jobs.registry import JobFunction, refuse_while_importing
 
-NO_CALLS: Final[Mapping[int, str]] = MappingProxyType({})
 Wanted = Call[object] | tuple["JobFunction[..., object] | str", Mapping[str, object]]
 
 
@@ -70,8 +66,9 @@ def new_job(
     *,
     now: datetime,
     parent_id: str | None = None,
+    parents: int = 0,
 ) -> NewJob:
-    """Return the job to store.
+    """Return the job to store; `parents` is how many jobs it depends on.
 
     Raises:
         InvalidParams, InvalidOption: parameters or options do not fit.
@@ -87,7 +84,6 @@ def new_job(
     run_at = options.get("run_at", now)
     if key is not None and unique.is_delayed and unique.kept is not None:
         run_at = now + unique.kept
-    depends_on = options.get("depends_on") or ()
     policy = options.get("on_parent_failure", CANCEL)
     if expires_at is not None and expires_at < max(now, run_at):
         allowed = "a time later than now and than run_at"
@@ -110,23 +106,15 @@ def new_job(
         unique_key=key,
         idempotency_key=options.get("idempotency_key"),
         submitted_by=options.get("by"),
-        metadata=dict(options.get("metadata") or {}),
+        metadata=opts.with_tags(options.get("metadata"), options.get("tags") or ()),
         parent_id=parent_id,
         keys=_keys(job, stored),
         when_full=_when_full(options),
         fair_key=_fair_key(job, stored),
         aging_s=options.get("aging"),
-        dependencies=len(depends_on),
-        on_parent_failure=policy if depends_on else None,
+        dependencies=parents,
+        on_parent_failure=policy if parents else None,
     )
-
-
-def dependencies_of(
-    new: NewJob, job: JobFunction[..., object], earlier: Mapping[int, str] = NO_CALLS
-) -> dict[str, list[Dependency]]:
-    """Return what a new job depends on, by its id, if it does. See `depends.edges`."""
-    depends_on = job.defaults.get("depends_on")
-    return {new.id: depends.edges(new.id, depends_on, earlier)} if depends_on else {}
 
 
 def _keys(
@@ -186,5 +174,6 @@ def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
     fields |= {"submitted_by": by or job.submitted_by}
     fields |= {"unique_key": None, "idempotency_key": None, "expires_at": None}
     fields |= {"deadline_at": None, "schedule": None, "scheduled_for": None}
+    fields |= {"group_id": None, "group_index": None}
     fields |= {"parent_id": None}  # whoever reruns it submits it, and not its parent
     return NewJob(**fields)

@@ -34,6 +34,7 @@ from interlock.core.records import (
 from interlock.core.retention import Keep
 from interlock.core.uniqueness import NO_POLICIES, Unique
 from interlock.ports.feed import EventFeed, Statistics
+from interlock.ports.groups import Groups
 from interlock.ports.idempotency import IdempotencyKeys
 from interlock.ports.runner import Wakeup
 from interlock.ports.schedules import Schedules
@@ -357,6 +358,11 @@ class JobStore(
     Protocol,
 ):
     """Where jobs are kept. Every method is one durable transaction, thread-safe."""
+
+    @property
+    def groups(self) -> Groups:
+        """Groups of jobs."""
+        ...
 
     @property
     def schedules(self) -> Schedules:

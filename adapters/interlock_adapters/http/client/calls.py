@@ -141,7 +141,7 @@ def _body(call: Submitted, numbers: Mapping[int, int] = _ALONE) -> dict[str, Any
     name, params, options = call
     options = in_json(options)
     if options.get("depends_on"):
-        parents = depends.as_ids(options["depends_on"], numbers)
+        parents = depends.as_json(options["depends_on"], numbers)
         options["depends_on"] = parents
     return {"name": name, "params": dict(params), "options": options}
 

@@ -44,8 +44,8 @@ GUARDS: Final = {
         POSTGRES: "826dda1de2d2dcba1588e23dd7b24dcd3c1d0bc22d3a8a79e7dac12dcbe88a45",
     },
     "0009": {
-        SQLITE: "db79da183e3d2a778c12c81a3a1be3ba7f4112e63c3de82ed90e93e552692ffe",
-        POSTGRES: "f4cff0ff04e2817590190fe1cc83b503c1e2242b7f5fe4156a54ca013552e488",
+        SQLITE: "2a708d48bf0aae7fdd41bd9655748d9446a4b3089a5a5e8d5bb90d5a74dc2a38",
+        POSTGRES: "d3940fd4ba0fa4d7e33a833aa33ff06836aa72a67dfb00321f2f54980077564a",
     },
 }
 HEAD: Final = max(GUARDS)

@@ -143,6 +143,16 @@ class JobRow(Base, table=True):
             "id",
             where=f"schedule IS NOT NULL AND status IN ({quoted(LIVE)})",
         ),
+        partial_index(
+            "ix_interlock_job_group",
+            "group_id",
+            "group_index",
+            "id",
+            where="group_id IS NOT NULL",
+        ),
+        partial_index(
+            "ix_interlock_job_parent", "parent_id", "id", where="parent_id IS NOT NULL"
+        ),
         Index("ix_interlock_job_status", "status", "id"),
         Index("ix_interlock_job_name", "name", "id"),
         {"sqlite_with_rowid": False, **_VACUUMED},
@@ -176,6 +186,8 @@ class JobRow(Base, table=True):
     aging_s: float | None = None
     schedule: str | None = None
     scheduled_for: datetime | None = _when()
+    group_id: str | None = None
+    group_index: int | None = None
     dependencies: int = _zero()
     on_parent_failure: str | None = None
 
@@ -369,6 +381,19 @@ class DependencyRow(Base, table=True):
     position: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     parent_id: str
     name: str | None = None
+    group_id: str | None = None
+
+
+class GroupRow(Base, table=True):
+    """A group: the fields of `interlock.GroupInfo`."""
+
+    __tablename__ = "interlock_group"
+
+    id: str = Field(primary_key=True)
+    name: str
+    created_at: datetime = _when(nullable=False)
+    created_by: str | None = None
+    closed_at: datetime | None = _when()
 
 
 class SlotRow(Base, table=True):
@@ -564,6 +589,7 @@ log = TABLES["interlock_log"]
 queue = TABLES["interlock_queue"]
 limit = TABLES["interlock_limit"]
 dependency = TABLES["interlock_dependency"]
+group = TABLES["interlock_group"]
 slot = TABLES["interlock_slot"]
 rate = TABLES["interlock_rate"]
 hold = TABLES["interlock_hold"]

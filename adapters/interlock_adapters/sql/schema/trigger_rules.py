@@ -259,6 +259,14 @@ def insert_rules() -> list[Rule]:
             "the idempotency_key is taken",
             first=("NEW.idempotency_key IS NOT NULL",),
         ),
+        Rule(
+            "NOT EXISTS (SELECT 1 FROM interlock_group AS g WHERE g.id = NEW.group_id"
+            " AND NEW.group_index IS NOT NULL AND (g.closed_at IS NULL OR EXISTS"
+            " (SELECT 1 FROM interlock_job AS j WHERE j.id = NEW.rerun_of"
+            " AND j.group_id = NEW.group_id AND j.group_index = NEW.group_index)))",
+            "a job is added only to a group that is open, or to run one of it again",
+            first=("NEW.group_id IS NOT NULL",),
+        ),
     ]
 
 

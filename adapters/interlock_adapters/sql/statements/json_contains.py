@@ -1,21 +1,22 @@
-"""`search(params=...)`: containment of a JSON value, judged by the database."""
+"""Containment of a JSON value, judged by the database: `search(params=...)`."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from interlock_adapters.sql.schema.tables import job
-
 _BIG = 2**63  # beyond it SQLite reads a JSON integer as a real
 
 
-def contains(dialect: str, wanted: Mapping[str, object]) -> sa.ColumnElement[bool]:
-    """Return the condition that the stored params contain `wanted`."""
+def contains(
+    dialect: str, column: sa.ColumnElement[Any], wanted: Mapping[str, object]
+) -> sa.ColumnElement[bool]:
+    """Return the condition that the JSON of a column contains `wanted`."""
     if dialect == "postgresql":
-        return sa.cast(job.c.params, JSONB).contains(wanted)
-    return _has_all(sa.type_coerce(job.c.params, sa.Text), wanted)
+        return sa.cast(column, JSONB).contains(wanted)
+    return _has_all(sa.type_coerce(column, sa.Text), wanted)
 
 
 def _has_all(

@@ -35,6 +35,7 @@ from interlock_adapters.sql.store import (
 from interlock_adapters.sql.store import moves as moves_of
 from interlock_adapters.sql.store.candidates import HOLD
 from interlock_adapters.sql.store.database import Database
+from interlock_adapters.sql.store.groups import forget_empty
 from interlock_adapters.sql.store.holds import JOB
 from interlock_adapters.sql.store.reads import Reads
 from interlock_adapters.sql.store.schedules import Schedules
@@ -273,12 +274,16 @@ def delete(connection: sa.Connection, ids: list[str], flavor: Flavor) -> int:
         ids = list(connection.execute(alone.order_by(job.c.id)).scalars())
     free = sa.select(job.c.id).where(job.c.id.in_(ids), _NOT_AWAITED)
     ids = list(connection.execute(free).scalars())
+    grouped = sa.select(job.c.group_id).where(job.c.id.in_(ids)).distinct()
+    groups = [each for each in connection.execute(grouped).scalars() if each]
     for start in range(0, len(ids), 500):  # below SQLite's limit of bound variables
         some = ids[start : start + 500]
         tally.take_out(connection, some, flavor)
         connection.execute(sa.delete(job).where(job.c.id.in_(some)))
         for table in _RECORDS:
             connection.execute(sa.delete(table).where(table.c.job_id.in_(some)))
+    if groups:
+        forget_empty(connection, groups)
     return len(ids)
 
 

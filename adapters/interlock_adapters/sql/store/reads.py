@@ -33,6 +33,8 @@ _MOST_REJECTIONS = 1000
 MOST_SCANNED: Final = 10_000  # jobs that a page of a search looks at
 _LIVE: Final = [status.value for status in LIVE]
 _LIMIT: Final = tables.limit.c
+#: The indexes of what few jobs have in common.
+_NARROW: Final = {"group_id": "group", "parent_id": "parent"}
 
 
 # Built once: a SELECT of that many columns takes longer to write than to run.
@@ -56,13 +58,17 @@ class _Range:
         self._search = search
         equal = {name for name in EQUAL if getattr(search, name) is not None}
         moments = (search.created_after, search.created_before)
-        has_others = bool(equal or search.params or any(moments))
+        within = search.params or search.metadata
+        has_others = bool(equal or within or any(moments))
         many = len(search.statuses)
         self._by_status = many == 1 or (many > 1 and not has_others)
         self._name = None if self._by_status else search.name
-        by_name_alone = equal == {"name"} and not (search.params or any(moments))
+        by_name_alone = equal == {"name"} and not (within or any(moments))
         is_ordered = by_name_alone and not many
         self.is_scanned = has_others and not is_ordered
+        self._narrow = next((name for name in _NARROW if name in equal), None)
+        if self._narrow is not None:  # few jobs: all are looked at
+            self._by_status, self._name, self.is_scanned = False, None, False
 
     @property
     def status_groups(self) -> list[frozenset[JobStatus]]:
@@ -77,7 +83,12 @@ class _Range:
         if self._search.before is not None:
             query = query.where(job.c.id < self._search.before)
         index = None
-        if self._by_status:
+        if self._narrow is not None:
+            index = _NARROW[self._narrow]
+            query = query.where(
+                job.c[self._narrow] == getattr(self._search, self._narrow)
+            )
+        elif self._by_status:
             index = "status"
             query = query.where(job.c.status.in_(sorted(statuses)))
         elif self._name is not None:
@@ -161,9 +172,13 @@ class Reads:
         found: list[Job] = []
         for statuses in looks_at.status_groups:
             query = looks_at.query(statuses).where(*_conditions(search))
-            if search.params:
-                has_params = contains(self._db.engine.dialect.name, search.params)
-                query = query.where(has_params)
+            dialect = self._db.engine.dialect.name
+            for column, wanted in (
+                (job.c.params, search.params),
+                (job.c["metadata"], search.metadata),
+            ):
+                if wanted:
+                    query = query.where(contains(dialect, column, wanted))
             if floor is not None:
                 query = query.where(job.c.id >= floor)
             found += self._jobs(query.limit(search.limit + 1))

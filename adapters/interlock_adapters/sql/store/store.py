@@ -23,6 +23,7 @@ from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.dependencies import Dependencies, settle
 from interlock_adapters.sql.store.feed import Feed
 from interlock_adapters.sql.store.forgetting import Forgetting
+from interlock_adapters.sql.store.groups import Groups
 from interlock_adapters.sql.store.holds import Holds
 from interlock_adapters.sql.store.idempotency import IdempotencyKeys
 from interlock_adapters.sql.store.limits import Limits
@@ -53,6 +54,7 @@ class SqlStore:
         links = Dependencies(database)
         self.dependencies = links.dependencies
         self.dependents = links.dependents
+        self.groups = Groups(database)
         self.counts = reads.counts
         self.history = reads.history
         self.attempts = reads.attempts

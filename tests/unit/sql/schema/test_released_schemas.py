@@ -37,7 +37,7 @@ FROZEN = {
         "59f909f7e788bf4fe01f10d580e9f700988d0b3fda33b237fada0a9808e36d67"
     ),
     "0009_work_made_of_jobs.py": (
-        "4f365a7ba6e2cc2998a7551809b1e8a90d3c1f13c6097a5a9a4dfbaa8cb634cd"
+        "d14fb871d466108e5d346a55a139a0141e74d9a22db2c72bb93af6d720296518"
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Let jobs depend on other jobs."""
+"""Let jobs depend on other jobs, and be in groups."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("parent_id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=True),
+        sa.Column("group_id", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint(
             "job_id", "position", name=op.f("pk_interlock_dependency")
         ),
@@ -46,6 +47,7 @@ def upgrade() -> None:
         "interlock_dependency",
         ["parent_id", "job_id"],
     )
+    _add_groups()
     if is_postgres:
         op.execute(
             "ALTER TABLE interlock_dependency SET"
@@ -53,3 +55,28 @@ def upgrade() -> None:
             " autovacuum_vacuum_insert_scale_factor = 0.05,"
             " autovacuum_analyze_scale_factor = 0.02)"
         )
+
+
+def _add_groups() -> None:
+    op.add_column("interlock_job", sa.Column("group_id", sa.String(), nullable=True))
+    op.add_column(
+        "interlock_job", sa.Column("group_index", sa.Integer(), nullable=True)
+    )
+    op.execute(
+        "CREATE INDEX ix_interlock_job_group ON interlock_job"
+        " (group_id, group_index, id) WHERE group_id IS NOT NULL"
+    )
+    op.execute(
+        "CREATE INDEX ix_interlock_job_parent ON interlock_job (parent_id, id)"
+        " WHERE parent_id IS NOT NULL"
+    )
+    when = sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite")
+    op.create_table(
+        "interlock_group",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("created_at", when, nullable=False),
+        sa.Column("created_by", sa.String(), nullable=True),
+        sa.Column("closed_at", when, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_interlock_group")),
+    )
