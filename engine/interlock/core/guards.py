@@ -3,7 +3,7 @@
 The SQL store has the same guards as SQL. The store contract tests that they agree.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -156,7 +156,8 @@ def refusal(move: Move, job: Job, *, lease_live: bool) -> InterlockError:
         return IllegalTransition(
             job.status, move.event, allowed, job_id=job.id, unmet=why
         )
-    guard = unmet(move.event, job, facts_of(move, lease_live=lease_live))
+    facts = facts_of(move, lease_live=lease_live)
+    guard = unmet(move.event, job, replace(facts, parent_failed=False))
     if guard in (Guard.HELD, Guard.LEASED):
         return LeaseLost(job.id, move.attempt or 0, job.attempt)
     why = guard or "no change at the same moment; read the job and try again"

@@ -49,6 +49,17 @@ class Situation:
     gave_back: bool = False
     domain_empty: bool = False
 
+    @property
+    def parent_failed(self) -> bool:
+        """Whether the job that it depends on has ended, but not SUCCEEDED."""
+        return self.parent in (Event.FAIL, Event.CANCEL)
+
+    @property
+    def parents_done(self) -> bool:
+        """Whether all that it depends on has ended as it needs."""
+        is_fine = self.parent_failed and self.on_parent_failure == RUN
+        return self.parent in (None, Event.SUCCEED) or is_fine
+
 
 Change = Callable[[Situation], Situation]
 

@@ -51,6 +51,7 @@ class Scenario:
     def __init__(self, store: JobStore, clock: ManualClock) -> None:
         self.store = store
         self.clock = clock
+        self.parents: list[str] = []  # jobs that others depend on, beside the wanted
         self._ids = (f"j{number}" for number in count(1))
 
     def new(self, job_id: str | None = None, **fields: Any) -> NewJob:
@@ -178,6 +179,7 @@ class Scenario:
         if situation.parent is None:
             return {}
         parent = self.add()
+        self.parents.append(parent.id)
         if situation.parent is Event.CANCEL:
             self.apply(parent, Event.CANCEL)
         else:

@@ -179,6 +179,7 @@ class QueriesContract:
     def test_counts_have_every_status(self, scene: Scenario) -> None:
         assert scene.store.counts() == dict.fromkeys(JobStatus, 0)
         jobs = [scene.after(road) for road in ROADS]
+        jobs += [scene.store.get(job_id) for job_id in scene.parents]
         expected = {s: sum(job.status is s for job in jobs) for s in JobStatus}
         assert scene.store.counts() == expected
 

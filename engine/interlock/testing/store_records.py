@@ -196,6 +196,8 @@ class RecordsContract:
         self, scene: Scenario
     ) -> None:
         old = [scene.after(road) for road in _TERMINAL_ROADS]
+        old += [scene.store.get(job_id) for job_id in scene.parents]
+        scene.parents = []
         for job in old:
             scene.store.commit([], [_line(job, "x")])
             with pytest.raises(IllegalTransition):
@@ -203,6 +205,7 @@ class RecordsContract:
         scene.clock.advance(1)
         moment = scene.clock.now()
         newer = [scene.after(road) for road in ROADS]
+        newer += [scene.store.get(job_id) for job_id in scene.parents]
         now = scene.clock.now()
         ago = now - moment
         assert scene.store.purge(older_than=ago, now=now, limit=2) == 2

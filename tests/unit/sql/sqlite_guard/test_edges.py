@@ -35,9 +35,10 @@ def _cases(raw: Raw) -> list[tuple[Job, Situation]]:
     scene = raw.scene
     plain = Situation()
     made = [(scene.after(road), plain) for road in ROADS]
-    for row in EDGES:
+    # The claims of a later case would end a job that another one has failed for.
+    for row in sorted(EDGES, key=lambda row: row.event is Event.ABANDON):
         spoiled = [case for _, case in unmet(row)]
-        made += [(scene.arrange(row, case), case) for case in (*met(row), *spoiled)]
+        made += [(scene.arrange(row, case), case) for case in (*spoiled, *met(row))]
     return [(scene.store.get(job.id), case) for job, case in made]
 
 
@@ -57,6 +58,8 @@ def _allows(row: Transition, job: Job, case: Situation, *, token: bool) -> bool:
         group_free=not case.group_held,
         slot_free=not case.full,
         rate_free=not case.used_up,
+        parents_done=case.parents_done,
+        parent_failed=case.parent_failed,
     )
     visible = [guard for guard in row.guards if guard not in CLOCKED]
     return all(holds(guard, job, facts) for guard in visible)
