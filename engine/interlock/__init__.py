@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from interlock.core.errors import (
     DuplicateJob,
+    GroupNotFound,
     IllegalTransition,
     InFlight,
     InterlockError,
@@ -42,8 +43,10 @@ from interlock.jobs.registry import JobFunction, job
 
 if TYPE_CHECKING:
     from interlock.api.aio import AsyncEngine
+    from interlock.api.async_group import AsyncGroup
     from interlock.api.bulk import BulkResult, Filters
     from interlock.api.engine import Engine
+    from interlock.api.group import Group
     from interlock.api.handle import AsyncJobHandle, JobHandle
     from interlock.core.dependencies import Dependency, Graph, Linked
     from interlock.core.job import (
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
         Blocker,
         Explanation,
         Fault,
+        GroupInfo,
         Hold,
         LimitInfo,
         LogLine,
@@ -74,6 +78,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncEngine",
+    "AsyncGroup",
     "AsyncJobHandle",
     "Attempt",
     "Blocker",
@@ -89,6 +94,9 @@ __all__ = [
     "Fault",
     "Filters",
     "Graph",
+    "Group",
+    "GroupInfo",
+    "GroupNotFound",
     "HistoryEntry",
     "Hold",
     "IllegalTransition",
@@ -160,6 +168,7 @@ _LATER = {
                 "Blocker",
                 "Explanation",
                 "Fault",
+                "GroupInfo",
                 "Hold",
                 "LimitInfo",
                 "LogLine",
@@ -177,6 +186,8 @@ _LATER = {
     ),
     "chain": "interlock.jobs.chains",
     "AsyncEngine": "interlock.api.aio",
+    "AsyncGroup": "interlock.api.async_group",
+    "Group": "interlock.api.group",
     "AsyncJobHandle": "interlock.api.handle",
     "BulkResult": "interlock.api.bulk",
     "Filters": "interlock.api.bulk",

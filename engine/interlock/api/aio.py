@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
+from interlock.api.async_group import AsyncGroup
 from interlock.api.async_monitor import AsyncMonitor
 from interlock.api.async_schedules import AsyncSchedules
 from interlock.api.bulk import BulkResult, Filters
 from interlock.api.engine import Engine
+from interlock.api.group import Group
 from interlock.api.handle import AsyncJobHandle, JobHandle
 from interlock.api.limits import AsyncLimits
 from interlock.api.offload import Block, Offload, finished, in_thread, on_thread
@@ -25,6 +27,7 @@ from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
     Explanation,
     Fault,
+    GroupInfo,
     Hold,
     LogLines,
     Page,
@@ -130,6 +133,61 @@ class AsyncEngine:
         store = partial(self.sync._submit_all, pairs)  # noqa: SLF001  (the same)
         handles = await self._lent(connection, store)
         return [AsyncJobHandle(handle.id, self) for handle in handles]
+
+    @overload
+    async def map(
+        self,
+        job: JobFunction[..., Coroutine[Any, Any, R]],
+        items: Iterable[object],
+        /,
+        *,
+        name: str | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncGroup[R]: ...
+    @overload
+    async def map(
+        self,
+        job: JobFunction[..., R],
+        items: Iterable[object],
+        /,
+        *,
+        name: str | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncGroup[R]: ...
+    @overload
+    async def map(
+        self,
+        job: str,
+        items: Iterable[object],
+        /,
+        *,
+        name: str | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncGroup[Any]: ...
+    async def map(self, job, items, /, *, name=None, **options):  # type: ignore[no-untyped-def]  # the overloads are the type
+        """See `Engine.map`."""
+
+        def submit() -> Group[Any]:
+            return self.sync.map(job, items, name=name, **options)
+
+        return self._grouped(await self._call(submit))
+
+    async def group(self, name: str, *, by: str | None = None) -> AsyncGroup[Any]:
+        """See `Engine.group`: `async with await engine.group(name):`."""
+        return self._grouped(await self._call(self.sync.group, name, by=by))
+
+    async def get_group(self, group_id: str) -> AsyncGroup[Any]:
+        """See `Engine.get_group`."""
+        return self._grouped(await self._call(self.sync.get_group, group_id))
+
+    async def list_groups(
+        self, *, before: str | None = None, limit: int = 50
+    ) -> list[GroupInfo]:
+        """See `Engine.list_groups`."""
+        return await self._call(self.sync.list_groups, before=before, limit=limit)
+
+    def _grouped(self, group: Group[Any]) -> AsyncGroup[Any]:
+        return AsyncGroup(group, self)
 
     async def _lent(self, connection: Any, act: Callable[[Any], T]) -> T:
         """Call `act` with the application's connection, which nobody else uses then."""
@@ -261,6 +319,10 @@ class AsyncEngine:
         created_before: datetime | None = None,
         submitted_by: str | None = None,
         schedule: str | None = None,
+        group: str | None = None,
+        parent: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, object] | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -275,6 +337,10 @@ class AsyncEngine:
             created_before=created_before,
             submitted_by=submitted_by,
             schedule=schedule,
+            group=group,
+            parent=parent,
+            tags=tags,
+            metadata=metadata,
             limit=limit,
             cursor=cursor,
         )

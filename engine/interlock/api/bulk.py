@@ -1,15 +1,18 @@
 """Acts on all jobs that filters match: cancel, rerun, delete, in short transactions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
+from interlock.api.cancel import cancel_some
 from interlock.api.operations import Operations
 from interlock.core.errors import IllegalTransition, InvalidOption, JobNotFound
 from interlock.core.job import Job
 from interlock.core.lifecycle import TERMINAL, JobStatus
+from interlock.jobs.options import check_words
 
 #: Jobs that one transaction changes: others can write in between.
 _BATCH: Final = 100
@@ -49,12 +52,6 @@ class Bulk(Operations, ABC):
     """`cancel_all`, `rerun_all` and `delete_all` of `Engine`."""
 
     @abstractmethod
-    def cancel(
-        self, job_id: str, *, reason: str | None = None, by: str | None = None
-    ) -> Job:
-        """See `Engine.cancel`."""
-
-    @abstractmethod
     def rerun(self, job_id: str, *, by: str | None = None) -> object:
         """See `Engine.rerun`."""
 
@@ -81,9 +78,12 @@ class Bulk(Operations, ABC):
             InvalidOption: there is no filter, it cannot be stored, or a status is
                 terminal. Nothing was done.
         """
+        check_words(reason=reason, by=by)
         return _each(
             self,
-            lambda job: self.cancel(job.id, reason=reason, by=by),
+            lambda jobs: cancel_some(
+                self._store, jobs, self._clock, by=by or "client", reason=reason
+            ),
             _wanted(filters, _LIVE),
             preview=preview,
         )
@@ -101,7 +101,7 @@ class Bulk(Operations, ABC):
         """
         return _each(
             self,
-            lambda job: self.rerun(job.id, by=by),
+            lambda jobs: _done(lambda job: self.rerun(job.id, by=by), jobs),
             _wanted(filters, TERMINAL),
             preview=preview,
         )
@@ -115,7 +115,7 @@ class Bulk(Operations, ABC):
         """
         return _each(
             self,
-            lambda job: self.delete(job.id),
+            lambda jobs: _done(lambda job: self.delete(job.id), jobs),
             _wanted(filters, TERMINAL),
             preview=preview,
         )
@@ -137,7 +137,11 @@ def _wanted(filters: Filters, possible: frozenset[JobStatus]) -> Filters:
 
 
 def _each(
-    jobs: Operations, act: Callable[[Job], object], filters: Filters, *, preview: bool
+    jobs: Operations,
+    act: Callable[[Sequence[Job]], int],
+    filters: Filters,
+    *,
+    preview: bool,
 ) -> BulkResult:
     matched = done = 0
     cursor = None
@@ -146,15 +150,17 @@ def _each(
         matched += len(page.items)
         if not preview and page.items:
             with jobs.together():
-                done += sum(_is_done(act, job) for job in page.items)
+                done += act(page.items)
         cursor = page.next_cursor
         if cursor is None:
             return BulkResult(matched=matched, done=done)
 
 
-def _is_done(act: Callable[[Job], object], job: Job) -> bool:
-    try:
-        act(job)
-    except (IllegalTransition, JobNotFound):  # it changed meanwhile
-        return False
-    return True
+def _done(act: Callable[[Job], object], jobs: Sequence[Job]) -> int:
+    """Act on jobs; return with how many it was done: the others changed meanwhile."""
+    done = 0
+    for job in jobs:
+        with suppress(IllegalTransition, JobNotFound):
+            act(job)
+            done += 1
+    return done

@@ -1,8 +1,10 @@
 """Cancels a job, even if its status changes in the meantime."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from interlock.core.errors import IllegalTransition
+from interlock.core.errors import IllegalTransition, JobNotFound
 from interlock.core.guards import version_changed
 from interlock.core.job import Job, Move
 from interlock.core.lifecycle import Event, Reason, row_of
@@ -41,6 +43,39 @@ def cancel(store: JobStore, request: CancelRequest, clock: Clock) -> Job:
         except IllegalTransition:
             if job.is_terminal:
                 raise  # else it moved on between the two calls: look again
+
+
+def cancel_some(
+    store: JobStore,
+    jobs: Sequence[Job],
+    clock: Clock,
+    *,
+    by: str,
+    reason: str | None,
+) -> int:
+    """Cancel jobs that were just read, by one commit; return with how many it was done.
+
+    Those that moved on meanwhile are looked at again, one by one.
+    """
+    requests = [
+        CancelRequest(job_id=job.id, by=by, reason=reason, version=None) for job in jobs
+    ]
+    wanted = [
+        (job, request)
+        for job, request in zip(jobs, requests, strict=True)
+        if not _is_done(job)
+    ]
+    moves = [_move(job, request, clock) for job, request in wanted]
+    outcomes = store.commit(moves) if moves else []
+    done = len(jobs) - len(wanted)
+    for (_, request), outcome in zip(wanted, outcomes, strict=True):
+        if isinstance(outcome, Job):
+            done += 1
+            continue
+        with suppress(IllegalTransition, JobNotFound):
+            cancel(store, request, clock)
+            done += 1
+    return done
 
 
 def _is_done(job: Job) -> bool:

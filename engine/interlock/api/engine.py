@@ -268,15 +268,37 @@ class Engine(Bulk):
                 connection=connection,
             )
 
+    @overload
     def map(
         self,
-        job: JobFunction[..., R] | str,
+        job: JobFunction[..., Coroutine[Any, Any, R]],
         items: Iterable[object],
         /,
         *,
         name: str | None = None,
         **options: Unpack[Options],
-    ) -> Group[R]:
+    ) -> Group[R]: ...
+    @overload
+    def map(
+        self,
+        job: JobFunction[..., R],
+        items: Iterable[object],
+        /,
+        *,
+        name: str | None = None,
+        **options: Unpack[Options],
+    ) -> Group[R]: ...
+    @overload
+    def map(
+        self,
+        job: str,
+        items: Iterable[object],
+        /,
+        *,
+        name: str | None = None,
+        **options: Unpack[Options],
+    ) -> Group[Any]: ...
+    def map(self, job, items, /, *, name=None, **options):  # type: ignore[no-untyped-def]  # the overloads are the type
         """Submit a job for each item, all in one transaction, and return their group.
 
         Args:
@@ -297,7 +319,7 @@ class Engine(Bulk):
             raise InvalidOption.because("connection", message)
         by, now = function.defaults.get("by"), self._clock.now()
         with self._store.together():
-            group: Group[R] = self._new_group(name or function.name, by)
+            group = self._new_group(name or function.name, by)
             new: list[NewJob] = []
             edges: dict[str, Sequence[Dependency]] = {}
             for item in items:

@@ -54,23 +54,22 @@ class Group(Generic[R_co]):
         return f"Group(id={self.id!r}, name={self.name!r})"
 
     def __enter__(self) -> Self:
-        self._refuse_closed()
         self._token = _open.set(self)
         return self
 
     def __exit__(self, *_raised: object) -> None:
+        self.leave()
+        self.close()
+
+    def leave(self) -> None:
+        """Submit no more to it from here; it stays open."""
         if self._token is not None:
             _open.reset(self._token)
-        self.close()
+            self._token = None
 
     def info(self) -> GroupInfo:
         """Return its name, when it was created and closed. Raises GroupNotFound."""
         return self._store.groups.get(self.id)
-
-    def _refuse_closed(self) -> None:
-        if self.info().closed_at is not None:
-            message = f"The group {self.id} is closed: no job is added to it any more."
-            raise InvalidOption.because("group", message)
 
     def place(self) -> dict[str, Any]:
         """Return the fields of the next job of this group."""
@@ -107,12 +106,17 @@ class Group(Generic[R_co]):
         """
         check_wait("timeout", timeout)
         until = None if timeout is None else time.monotonic() + timeout
-        while (job_id := self._store.groups.unfinished(self.id)) is not None:
+        while (found := self.unfinished()) is not None:
             left = None if until is None else max(0.0, until - time.monotonic())
-            job = self._engine._await(job_id, left)  # noqa: SLF001
+            job = self._engine._await(found.id, left)  # noqa: SLF001
             if not job.is_terminal:
-                raise WaitTimeout(job_id, timeout or 0, job.status)
+                raise WaitTimeout(job.id, timeout or 0, job.status)
         return self.counts()
+
+    def unfinished(self) -> Job | None:
+        """Return one of its jobs that has not ended, None if all have."""
+        job_id = self._store.groups.unfinished(self.id)
+        return None if job_id is None else self._engine.get(job_id)
 
     def results(
         self, timeout: float | None = None, *, ordered: bool = True
@@ -144,20 +148,20 @@ class Group(Generic[R_co]):
         until = None if timeout is None else time.monotonic() + timeout
         seen: set[str] = set()
         while True:
-            waits_for = self._store.groups.unfinished(self.id)
-            for job in self._ended():
+            found = self.unfinished()
+            for job in self.ended():
                 if job.id not in seen:
                     seen.add(job.id)
                     yield job
-            if waits_for is None:
+            if found is None:
                 return
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
-                job = self._engine.get(waits_for)
-                raise WaitTimeout(waits_for, timeout or 0, job.status)
+                raise WaitTimeout(found.id, timeout or 0, found.status)
             self._engine.monitor.waiter.pause(left)
 
-    def _ended(self) -> Iterator[Job]:
+    def ended(self) -> Iterator[Job]:
+        """Yield those of its jobs that have ended, as they did."""
         after = None
         while some := self._store.groups.ended_after(self.id, after, limit=_PAGE):
             yield from some

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from interlock.core.lifecycle import Event, JobStatus, Proof
-from interlock.core.records import Page, QueueInfo, Search
+from interlock.core.records import GroupInfo, Page, QueueInfo, Search
 from interlock.core.retry import Retry
 from interlock.testing.guard_cases import LEASE
 from interlock.testing.scenario import ROADS, Scenario
@@ -138,7 +138,11 @@ class QueriesContract:
         scene.running("a", name="f", queue="x", submitted_by="anna")
         start = scene.clock.now()
         scene.clock.advance(1)
-        scene.add("b", name="g", queue="y", params={"n": 1}, schedule="nightly")
+        now = scene.clock.now()
+        scene.store.groups.create(GroupInfo(id="g1", name="x", created_at=now))
+        place: dict[str, Any] = {"group_id": "g1", "group_index": 0, "parent_id": "a"}
+        place |= {"metadata": {"team": "c"}, "schedule": "nightly"}
+        scene.add("b", name="g", queue="y", params={"n": 1}, **place)
         cases: dict[str, tuple[Any, str]] = {
             "name": ("f", "a"),
             "queue": ("y", "b"),
@@ -148,6 +152,9 @@ class QueriesContract:
             "created_before": (start + timedelta(seconds=1), "a"),
             "submitted_by": ("anna", "a"),
             "schedule": ("nightly", "b"),
+            "group_id": ("g1", "b"),
+            "parent_id": ("a", "b"),
+            "metadata": ({"team": "c"}, "b"),
             "limit": (1, "b"),
             "before": ("b", "a"),
         }

@@ -23,6 +23,7 @@ from interlock.testing.scenario import Scenario
 from interlock.testing.store_claims import ClaimsContract
 from interlock.testing.store_dependencies import DependenciesContract
 from interlock.testing.store_feed import FeedContract
+from interlock.testing.store_groups import GroupsContract
 from interlock.testing.store_limits import LimitsContract
 from interlock.testing.store_moves import MovesContract
 from interlock.testing.store_outcomes import OutcomesContract
@@ -47,6 +48,7 @@ class StoreContract(
     ValuesContract,
     SchedulesContract,
     DependenciesContract,
+    GroupsContract,
 ):
     """Inherit from it, and define a fixture `store` that is empty for each test."""
 

@@ -8,8 +8,10 @@ from typing import Any, get_overloads
 import pytest
 
 from interlock import AsyncEngine, AsyncJobHandle, Engine, JobHandle
+from interlock.api.async_group import AsyncGroup
 from interlock.api.async_monitor import AsyncMonitor
 from interlock.api.async_schedules import AsyncSchedules
+from interlock.api.group import Group
 from interlock.api.monitor import Monitor
 from interlock.api.schedules import Schedules
 
@@ -52,7 +54,15 @@ def test_a_method_of_the_engine_is_awaited_with_the_same_parameters(
         )
         if name not in _BLOCKS:
             expected = _returned(its).replace("JobHandle", "AsyncJobHandle")
+            expected = expected.replace("group.Group", "async_group.AsyncGroup")
             assert _returned(mine) == expected
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in dir(Group) if not name.startswith("_")]
+)
+def test_a_group_has_the_same_names_awaited(name: str) -> None:
+    assert name in dir(AsyncGroup) or name in {"leave", "place", "unfinished", "ended"}
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,8 @@ BAD_OPTIONS: list[dict[str, Any]] = [
     {"depends_on": [1]},
     {"depends_on": {"": "id"}},
     {"on_parent_failure": "never"},
+    {"tags": "text"},
+    {"tags": [""]},
     {"aging": 0.5},
     {"on_conflict": "ignore"},
     {"on_conflict": "replace"},
