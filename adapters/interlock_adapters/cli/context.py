@@ -57,6 +57,7 @@ EXIT_CODES: Final = {
 _CODES: Final = (
     (errors.JobNotFound, 3),
     (errors.ScheduleNotFound, 3),
+    (errors.GroupNotFound, 3),
     (errors.UnknownJobName, 3),
     (errors.IllegalTransition, 4),
     (errors.StoreUnavailable, 5),

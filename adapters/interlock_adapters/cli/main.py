@@ -8,6 +8,7 @@ import interlock
 from interlock_adapters.cli import (
     bulk,
     forecast,
+    groups,
     jobs,
     limits,
     operate,
@@ -48,7 +49,18 @@ def _options(
     """Take the options that stand before a command."""
 
 
-for module in (work, serve, jobs, bulk, schedules, operate, limits, forecast, top):
+for module in (
+    work,
+    serve,
+    jobs,
+    groups,
+    bulk,
+    schedules,
+    operate,
+    limits,
+    forecast,
+    top,
+):
     module.register(app)
 
 

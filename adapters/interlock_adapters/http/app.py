@@ -19,6 +19,7 @@ from interlock_adapters.http.openapi import App
 from interlock_adapters.http.prefix import Prefix
 from interlock_adapters.http.routes.bulk import Bulk
 from interlock_adapters.http.routes.events import Events
+from interlock_adapters.http.routes.groups import Groups
 from interlock_adapters.http.routes.health import Health
 from interlock_adapters.http.routes.holds import Holds
 from interlock_adapters.http.routes.jobs import Jobs
@@ -36,7 +37,8 @@ from interlock_adapters.http.settings import Settings, Token
 
 #: Each class adds its routes with `add_to(router)`.
 _ROOMS: Final = (
-    *(Bulk, Jobs, Records, Links, Schedules, Events, Operate, Limits, Holds),
+    *(Bulk, Jobs, Records, Links, Groups, Schedules),
+    *(Events, Operate, Limits, Holds),
     *(Health, Metrics, Pages),
 )
 

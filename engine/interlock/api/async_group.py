@@ -63,6 +63,10 @@ class AsyncGroup(Generic[R_co]):
         """Return its jobs in their order. See `Group.jobs`."""
         return await self._call(lambda: list(self.sync.jobs()))
 
+    async def page(self, *, after: int = -1, limit: int = 1000) -> _Jobs:
+        """See `Group.page`."""
+        return await self._call(self.sync.page, after=after, limit=limit)
+
     async def members(self) -> list[str]:
         """See `Group.members`."""
         return await self._call(self.sync.members)

@@ -97,6 +97,10 @@ class Group(Generic[R_co]):
             yield from some
             after = int(some[-1].group_index or 0)
 
+    def page(self, *, after: int = -1, limit: int = _PAGE) -> list[Job]:
+        """Return some of its jobs in their order: those with `group_index > after`."""
+        return self._store.groups.members(self.id, after=after, limit=limit)
+
     def wait(self, timeout: float | None = None) -> dict[JobStatus, int]:
         """Wait until all of its jobs have ended; return `counts`.
 

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 import httpx
 
+from interlock.api.group import arguments
 from interlock.api.handle import AsyncJobHandle
 from interlock.api.results import value_of
 from interlock.core.bounds import check_wait, check_whole
@@ -18,6 +19,7 @@ from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
     Explanation,
+    GroupInfo,
     Hold,
     LogLines,
     Page,
@@ -27,8 +29,9 @@ from interlock.core.records import (
 from interlock.jobs.options import Options
 from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import Wanted
-from interlock_adapters.http.client import calls, errors, values
+from interlock_adapters.http.client import calls, errors, group_calls, values
 from interlock_adapters.http.client.calls import Ask
+from interlock_adapters.http.client.groups import AsyncClientGroup
 from interlock_adapters.http.client.limits import AsyncLimits
 from interlock_adapters.http.client.schedules import AsyncSchedules
 
@@ -73,6 +76,31 @@ class AsyncClient:
         """See `Engine.submit_many`."""
         ids = await self._send(calls.submit_many(wanted))
         return [AsyncJobHandle(job_id, self) for job_id in ids]
+
+    async def map(
+        self,
+        job: JobFunction[..., Any] | str,
+        items: Iterable[object],
+        /,
+        *,
+        name: str | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncClientGroup[Any]:
+        """See `Engine.map`."""
+        each = [arguments(item) for item in items]
+        info, _ = await self._send(group_calls.submit(job, each, name, options))
+        return AsyncClientGroup(info, self)
+
+    async def get_group(self, group_id: str) -> AsyncClientGroup[Any]:
+        """See `Engine.get_group`."""
+        info, _ = await self._send(group_calls.get(group_id))
+        return AsyncClientGroup(info, self)
+
+    async def list_groups(
+        self, *, before: str | None = None, limit: int = 50
+    ) -> list[GroupInfo]:
+        """See `Engine.list_groups`."""
+        return await self._send(group_calls.newest(before=before, limit=limit))
 
     async def handle(self, job_id: str) -> AsyncJobHandle[object]:
         """See `Engine.handle`."""

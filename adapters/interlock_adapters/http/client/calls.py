@@ -139,15 +139,13 @@ def _in_json(name: str, params: Mapping[str, object]) -> Mapping[str, object]:
 def _body(call: Submitted, numbers: Mapping[int, int] = _ALONE) -> dict[str, Any]:
     """Return a submit; `numbers` are those of calls in the same batch, by `id`."""
     name, params, options = call
-    options = in_json(options)
-    if options.get("depends_on"):
-        parents = depends.as_json(options["depends_on"], numbers)
-        options["depends_on"] = parents
-    return {"name": name, "params": dict(params), "options": options}
+    return {"name": name, "params": dict(params), "options": in_json(options, numbers)}
 
 
-def in_json(options: Mapping[str, object]) -> dict[str, Any]:
-    """Return options as they are sent.
+def in_json(
+    options: Mapping[str, Any], numbers: Mapping[int, int] = _ALONE
+) -> dict[str, Any]:
+    """Return options as they are sent; `numbers` as in `_body`.
 
     Raises:
         InvalidOption: `connection` is one of them.
@@ -158,11 +156,14 @@ def in_json(options: Mapping[str, object]) -> dict[str, Any]:
             "transaction. Leave it out. Nothing was stored."
         )
         raise InvalidOption.because("connection", message)
-    return {
+    sent = {
         option: _plain(value)
         for option, value in options.items()
-        if option != "connection"
+        if option not in {"connection", "depends_on"}
     }
+    if options.get("depends_on"):
+        sent["depends_on"] = depends.as_json(options["depends_on"], numbers)
+    return sent
 
 
 def _plain(value: object) -> object:
@@ -227,6 +228,8 @@ def search(filters: Mapping[str, Any]) -> Ask[Page]:
     """Search jobs. Raises InvalidOption if `limit` is not from 1 to 1000."""
     present = {name: value for name, value in filters.items() if value is not None}
     check_whole("limit", present.get("limit", 1), least=1, most=_MOST_JOBS)
+    if "tags" in present:
+        present["tags"] = list(present["tags"])
     present["statuses"] = [str(status) for status in present.get("statuses", ())]
     body = {name: _plain(value) for name, value in present.items()}
     return Ask(method="POST", path="/v1/jobs/search", body=body, read=values.page)

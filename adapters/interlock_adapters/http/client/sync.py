@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 import httpx
 
+from interlock.api.group import arguments
 from interlock.api.handle import JobHandle
 from interlock.api.results import value_of
 from interlock.core.bounds import check_wait, check_whole
@@ -18,6 +19,7 @@ from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
     Explanation,
+    GroupInfo,
     Hold,
     LogLines,
     Page,
@@ -27,8 +29,9 @@ from interlock.core.records import (
 from interlock.jobs.options import Options
 from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import Wanted
-from interlock_adapters.http.client import calls, errors, values
+from interlock_adapters.http.client import calls, errors, group_calls, values
 from interlock_adapters.http.client.calls import Ask
+from interlock_adapters.http.client.groups import ClientGroup
 from interlock_adapters.http.client.limits import Limits
 from interlock_adapters.http.client.schedules import Schedules
 
@@ -69,6 +72,31 @@ class Client:
         """See `Engine.submit_many`."""
         ids = self._send(calls.submit_many(wanted))
         return [JobHandle(job_id, self) for job_id in ids]
+
+    def map(
+        self,
+        job: JobFunction[..., Any] | str,
+        items: Iterable[object],
+        /,
+        *,
+        name: str | None = None,
+        **options: Unpack[Options],
+    ) -> ClientGroup[Any]:
+        """See `Engine.map`."""
+        each = [arguments(item) for item in items]
+        info, _ = self._send(group_calls.submit(job, each, name, options))
+        return ClientGroup(info, self)
+
+    def get_group(self, group_id: str) -> ClientGroup[Any]:
+        """See `Engine.get_group`."""
+        info, _ = self._send(group_calls.get(group_id))
+        return ClientGroup(info, self)
+
+    def list_groups(
+        self, *, before: str | None = None, limit: int = 50
+    ) -> list[GroupInfo]:
+        """See `Engine.list_groups`."""
+        return self._send(group_calls.newest(before=before, limit=limit))
 
     def handle(self, job_id: str) -> JobHandle[object]:
         """See `Engine.handle`."""

@@ -184,6 +184,8 @@ def _by_ids(depends_on: DependsOn, earlier: Sequence[dict[str, Any]]) -> Any:
     Raises:
         InvalidOption: a number is that of no earlier job that was stored.
     """
+    if isinstance(depends_on, str):
+        return depends_on
     if isinstance(depends_on, dict):
         return {name: _id(parent, earlier) for name, parent in depends_on.items()}
     return [_id(parent, earlier) for parent in depends_on]

@@ -137,6 +137,9 @@ class Jobs:
         created_before: Moment | None = None,
         submitted_by: Key | None = None,
         schedule: Key | None = None,
+        group: Key | None = None,
+        parent: Key | None = None,
+        tag: Annotated[list[Key] | None, Query(max_length=100)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
     ) -> Response:
@@ -150,6 +153,9 @@ class Jobs:
                 created_before=created_before,
                 submitted_by=submitted_by,
                 schedule=schedule,
+                group=group,
+                parent=parent,
+                tags=tag or [],
                 limit=limit,
                 cursor=cursor,
             )

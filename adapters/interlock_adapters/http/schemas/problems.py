@@ -19,6 +19,7 @@ _RETRY_AFTER_S: Final = 5
 KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, str]]] = {
     errors.JobNotFound: (404, "job-not-found"),
     errors.ScheduleNotFound: (404, "schedule-not-found"),
+    errors.GroupNotFound: (404, "group-not-found"),
     errors.VersionChanged: (412, "version-changed"),
     errors.IllegalTransition: (409, "illegal-transition"),
     errors.UnknownJobName: (422, "unknown-job-name"),
@@ -59,7 +60,7 @@ class Problem(Exception):
         return JSONResponse(self.body, self.status, self.headers, MEDIA_TYPE)
 
 
-def of(error: errors.InterlockError) -> Problem:
+def of(error: errors.InterlockError) -> Problem:  # noqa: C901  (one arm a kind)
     """Return the problem that an error of the engine is."""
     kinds = (KINDS[kind] for kind in type(error).__mro__ if kind in KINDS)
     status, kind = next(kinds, (500, "engine-error"))
@@ -77,6 +78,8 @@ def of(error: errors.InterlockError) -> Problem:
                 problem.more["versions"] = list(error.versions)
         case errors.JobNotFound(job_id=job_id) | errors.DuplicateJob(job_id=job_id):
             problem.more = {"job_id": job_id}
+        case errors.GroupNotFound(group_id=group_id):
+            problem.more = {"group_id": group_id}
         case errors.ScheduleNotFound(name=name):
             problem.more = {"name": name}
         case errors.LimitReached(key=key, holders=holders):

@@ -28,7 +28,8 @@ Words = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
 Parent = Key | Annotated[int, Field(ge=0)]
 DependsOn = (
-    Annotated[list[Parent], Field(max_length=MAX_DEPENDENCIES)]
+    Key
+    | Annotated[list[Parent], Field(max_length=MAX_DEPENDENCIES)]
     | Annotated[dict[Key, Parent], Field(max_length=MAX_DEPENDENCIES)]
 )
 
@@ -101,10 +102,13 @@ class OptionsIn(_In):
     when_full: Literal["wait", "cancel_new", "replace", "raise"] = Field(
         default="wait", description="What to do while a limit of the job is full"
     )
+    tags: list[Key] = Field(
+        default=[], max_length=100, description="Words to find the job by"
+    )
     depends_on: DependsOn | None = Field(
         default=None,
-        description="Ids of jobs that must end first, as a list or by name; in a batch "
-        "also the number of an earlier job of it, from 0",
+        description='Ids of jobs that must end first, as a list or by name; "group:ID" '
+        "for a group; in a batch also the number of an earlier job of it, from 0",
     )
     on_parent_failure: Literal["cancel", "run"] = Field(
         default="cancel",
@@ -146,6 +150,41 @@ class SubmitIn(_In):
     options: OptionsIn = OptionsIn()
 
 
+class GroupIn(_In):
+    """A job for each of some items."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"job": "thumbnails", "items": [{"folder": "/a"}, {"folder": "/b"}]}
+            ]
+        },
+    )
+
+    job: Key = Field(description="Name of a job")
+    items: list[Any] = Field(
+        max_length=100_000,
+        description="Each is an object (parameters by name), a list (by position), or "
+        "the only parameter itself",
+    )
+    name: Key | None = Field(
+        default=None, description="Of the group; null: that of the job"
+    )
+    options: OptionsIn = OptionsIn()
+
+    @property
+    def call(self) -> SubmitIn:
+        """A submit of one of its jobs, to judge who may do that."""
+        return SubmitIn(name=self.job, options=self.options)
+
+
+class RerunFailedIn(_In):
+    """By whom."""
+
+    by: Key | None = None
+
+
 class FiltersIn(_In):
     """Which jobs; filters combine by AND."""
 
@@ -159,6 +198,14 @@ class FiltersIn(_In):
     created_before: Moment | None = None
     submitted_by: Key | None = None
     schedule: Key | None = Field(default=None, description="Name of a schedule")
+    group: Key | None = Field(default=None, description="Id of a group")
+    parent: Key | None = Field(
+        default=None, description="Id of the job that submitted it"
+    )
+    tags: list[Key] = Field(default=[], max_length=100, description="All of these")
+    metadata: dict[str, Any] = Field(
+        default={}, description="Contained in the job's metadata"
+    )
 
 
 class SearchIn(FiltersIn):

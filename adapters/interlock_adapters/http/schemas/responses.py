@@ -20,7 +20,7 @@ from interlock.core.job import (
 )
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.progress import Progress
-from interlock.core.records import Blocker, Hold, LimitInfo, LogLine
+from interlock.core.records import Blocker, GroupInfo, Hold, LimitInfo, LogLine
 from interlock.core.retry import Retry
 from interlock.core.schedule import Schedule
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
@@ -158,6 +158,43 @@ GraphOut = create_model(
     is_whole=(bool, ...),
     mermaid=(str, ...),
 )
+
+
+GroupOut: Any = _shape(
+    GroupInfo,
+    "GroupOut",
+    "Jobs that were submitted together, and how many have each status.",
+    counts=dict[JobStatus, int],
+)
+GroupInfoOut: Any = _shape(GroupInfo, "GroupInfoOut", "A group: `GroupInfo`.")
+GroupPageOut = _page(GroupInfoOut, "GroupPageOut", "Groups, the newest first.")
+
+
+class GroupResultOut(BaseModel):
+    """The result of a job of a group."""
+
+    group_index: int
+    job_id: str
+    job_status: JobStatus
+    result: Any
+
+
+GroupResultPageOut = _page(
+    GroupResultOut, "GroupResultPageOut", "The results of a group, in its order."
+)
+
+
+class BulkOut(BaseModel):
+    """How many jobs matched, and with how many it was done."""
+
+    matched: int
+    done: int
+
+
+class RerunOut(BaseModel):
+    """How many jobs run again."""
+
+    rerun: int
 
 
 class DeletedOut(BaseModel):
