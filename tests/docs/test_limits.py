@@ -14,7 +14,13 @@ from pace import deadline
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
     name: (DOCS / name).read_text()
-    for name in ("limits.md", "fairness.md", "retention.md", "dependencies.md")
+    for name in (
+        "limits.md",
+        "fairness.md",
+        "retention.md",
+        "dependencies.md",
+        "groups.md",
+    )
 }
 BLOCKS = [
     (name, code, printed)

@@ -1,4 +1,4 @@
-"""The routes of the pages: overview, jobs, schedules, and static files."""
+"""The routes of the pages: overview, jobs, groups, schedules, and static files."""
 
 import asyncio
 import hashlib
@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from interlock.api.holds import shown
-from interlock.core.errors import JobNotFound, ScheduleNotFound
+from interlock.core.errors import GroupNotFound, JobNotFound, ScheduleNotFound
 from interlock.core.job import HistoryEntry
-from interlock.core.lifecycle import TERMINAL, JobStatus
+from interlock.core.lifecycle import TERMINAL, Event, JobStatus, row_of
 from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dashboard import render
@@ -28,6 +28,9 @@ from interlock_adapters.http.prefix import root_of
 
 _LINES: Final = 500  # of a log, the last ones
 _LINKS: Final = 20  # jobs on each side of one
+_GROUPS: Final = 50
+_MEMBERS: Final = 200  # jobs of a group on a page
+_SUCCEEDED: Final = row_of(Event.SUCCEED).target
 _MOST: Final = 50  # limits, and holds
 _RECENT: Final = 2000  # events from which the rates are counted
 _ENDINGS: Final = 20_000  # from which the charts are drawn
@@ -39,7 +42,7 @@ _STATIC: Final = files("interlock_adapters.http.dashboard") / "static"
 
 
 class Pages:
-    """`/`, `/jobs`, `/schedules`: they only read; buttons call the API."""
+    """`/`, `/jobs`, `/groups`, `/schedules`: they only read; buttons call the API."""
 
     def __init__(self, api: Api) -> None:
         self._engine = api.engine
@@ -50,6 +53,8 @@ class Pages:
             ("/", self.overview),
             ("/jobs", self.jobs),
             ("/jobs/{job_id}", self.job),
+            ("/groups", self.groups),
+            ("/groups/{group_id}", self.group),
             ("/schedules", self.schedules),
             ("/schedules/{name}", self.schedule),
             ("/static/{name}", self.static),
@@ -91,6 +96,7 @@ class Pages:
         queue: Annotated[str, Query(max_length=200)] = "",
         submitted_by: Annotated[str, Query(max_length=200)] = "",
         schedule: Annotated[str, Query(max_length=200)] = "",
+        group: Annotated[str, Query(max_length=255)] = "",
         status: Annotated[list[JobStatus] | None, Query(max_length=20)] = None,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
     ) -> Response:
@@ -101,6 +107,7 @@ class Pages:
             "queue": queue or None,
             "submitted_by": submitted_by or None,
             "schedule": schedule or None,
+            "group": group or None,
             "statuses": chosen,
         }
         page = await self._engine.search(**filters, limit=50, cursor=cursor)
@@ -115,6 +122,7 @@ class Pages:
                 "queue": queue,
                 "submitted_by": submitted_by,
                 "schedule": schedule,
+                "group": group,
             },
             chosen=chosen,
             matching=_cancelable(filters, chosen),
@@ -161,6 +169,43 @@ class Pages:
             refused=[
                 serialize.rejection(rejection, hidden) for rejection in rejections
             ],
+        )
+
+    async def groups(self, request: Request) -> Response:
+        """List the newest groups."""
+        infos = await self._engine.list_groups(limit=_GROUPS)
+        each = [await self._engine.get_group(info.id) for info in infos]
+        counts = await asyncio.gather(*(group.counts() for group in each))
+        return _page(
+            request, "groups.html", groups=list(zip(infos, counts, strict=True))
+        )
+
+    async def group(
+        self,
+        request: Request,
+        group_id: str,
+        after: Annotated[int, Query(ge=-1, le=2**31)] = -1,
+    ) -> Response:
+        """Show one group: its bar, and a page of its jobs."""
+        try:
+            group = await self._engine.get_group(group_id)
+        except GroupNotFound as error:
+            return _missing(request, "Group", error)
+        info, counts, jobs = await asyncio.gather(
+            group.info(), group.counts(), group.page(after=after, limit=_MEMBERS)
+        )
+        ended = {status: many for status, many in counts.items() if status.is_terminal}
+        is_last = len(jobs) < _MEMBERS
+        return _page(
+            request,
+            "group.html",
+            info=info,
+            counts=counts,
+            total=sum(counts.values()),
+            ended=sum(ended.values()),
+            failed=sum(ended.values()) - counts[_SUCCEEDED],
+            jobs=[(job, serialize.job(job)) for job in jobs],
+            following=None if is_last else jobs[-1].group_index,
         )
 
     async def schedules(self, request: Request) -> Response:
