@@ -44,8 +44,8 @@ GUARDS: Final = {
         POSTGRES: "826dda1de2d2dcba1588e23dd7b24dcd3c1d0bc22d3a8a79e7dac12dcbe88a45",
     },
     "0009": {
-        SQLITE: "2a708d48bf0aae7fdd41bd9655748d9446a4b3089a5a5e8d5bb90d5a74dc2a38",
-        POSTGRES: "d3940fd4ba0fa4d7e33a833aa33ff06836aa72a67dfb00321f2f54980077564a",
+        SQLITE: "c5b22568826cba0bcfa5788bd6206cafb6e0d0b58eba72a0d8b23870608bba56",
+        POSTGRES: "264b8c03a89bf56d366d6168873051b340bdea2e3257b699a706bf717d44e9e0",
     },
 }
 HEAD: Final = max(GUARDS)

@@ -337,8 +337,8 @@ def attempt_rules() -> list[Rule]:
 def dependency_rules() -> list[Rule]:
     """Return the rules for a new row of `dependency`: as many as its job says."""
     job = "SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND write_seq = 0"
-    job += f" AND {found_in(INITIAL)} AND dependencies > (SELECT count(*)"
-    job += " FROM interlock_dependency AS d WHERE d.job_id = NEW.job_id)"
+    job += f" AND {found_in(INITIAL)} AND NEW.position >= 0"
+    job += " AND NEW.position < dependencies"
     return [
         Rule(f"NOT EXISTS ({job})", "dependencies are written only with a new job"),
         Rule(

@@ -14,7 +14,7 @@ from interlock_adapters.sql.schema.guard_sql import UNFINISHED, UNSUCCESSFUL
 from interlock_adapters.sql.schema.held import BLOCKED, ORDER
 from interlock_adapters.sql.schema.row_rules import LIVE, SUCCEEDED, found_in, quoted
 from interlock_adapters.sql.schema.tables import dependency, job
-from interlock_adapters.sql.statements.claiming import by_ids, skip_locked
+from interlock_adapters.sql.statements.claiming import by_ids, each, skip_locked
 
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 #: Whether a job, as a column of an UPDATE that ends it, has others that depend on it.
@@ -73,6 +73,18 @@ def park() -> sa.TextClause:
 
 
 @cache
+def park_all() -> sa.TextClause:
+    """Return `park` of many jobs at once, for PostgreSQL."""
+    return sa.text(
+        "UPDATE interlock_job SET blocked_by = given.parent_id, held_by = CASE WHEN"
+        " hold_by IS NULL THEN given.cause ELSE held_by END FROM unnest("
+        "CAST(:job_id AS text[]), CAST(:parent_id AS text[]), CAST(:cause AS text[]))"
+        " AS given(job_id, parent_id, cause) WHERE interlock_job.id = given.job_id"
+        f" AND {found_in(INITIAL)}"
+    )
+
+
+@cache
 def parked(flavor: Flavor) -> sa.TextClause:
     """Return the query of the best `:many` jobs that wait for `:parent_id`."""
     by = flavor.by_index("ix_interlock_job_blocked")
@@ -83,14 +95,19 @@ def parked(flavor: Flavor) -> sa.TextClause:
 
 
 @cache
-def to_abandon(flavor: Flavor) -> sa.TextClause:
-    """Return the query of `:many` jobs that need `:parent_id`, which has failed."""
+def dependent(flavor: Flavor) -> sa.TextClause:
+    """Return the query of `:many` waiting jobs that depend on `:ids`, which failed.
+
+    Those that are lost by that (`is_lost`), and those that are parked on it.
+    """
     alone = " FOR UPDATE OF c SKIP LOCKED" if flavor.is_postgres else ""
+    lost = f"(c.attempt = 0 AND c.on_parent_failure = '{CANCEL}')"
     return sa.text(
-        "SELECT c.id FROM interlock_dependency AS d JOIN interlock_job AS c"
-        f" ON c.id = d.job_id WHERE d.parent_id = :parent_id AND"
-        f" {found_in(INITIAL, 'c.')} AND c.attempt = 0"
-        f" AND c.on_parent_failure = '{CANCEL}' LIMIT :many{alone}"
+        f"SELECT d.parent_id, c.id, {lost} AS is_lost FROM {each(flavor, 'ids')}"
+        " AS given CROSS JOIN interlock_dependency AS d"
+        " CROSS JOIN interlock_job AS c WHERE d.parent_id = given.value"
+        f" AND c.id = d.job_id AND {found_in(INITIAL, 'c.')}"
+        f" AND ({lost} OR c.blocked_by = d.parent_id) LIMIT :many{alone}"
     )
 
 

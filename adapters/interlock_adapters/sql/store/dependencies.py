@@ -8,7 +8,7 @@ the rest.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -28,8 +28,17 @@ _PARENTS: Final = 100  # looked at by one `reopen`
 _SUCCEEDED: Final = row_of(Event.SUCCEED).target
 _DEPENDENCY: Final = tables.dependency.c
 Execute = Callable[..., sa.CursorResult[Any]]
+
+
+class Ended(NamedTuple):
+    """A job that has ended, and the reason in the last entry of its history."""
+
+    job: Job
+    why: str | None
+
+
 #: Applies moves; returns the jobs that have ended and that others depend on.
-End = Callable[[Sequence[Move]], Sequence[Job]]
+End = Callable[[Sequence[Move]], Sequence[Ended]]
 
 
 def refuse_missing(
@@ -100,7 +109,10 @@ def settle(
         for row in found
         if row.id not in failed
     ]
-    if parked:
+    if parked and flavor.is_postgres:
+        lists = {name: [each[name] for each in parked] for name in parked[0]}
+        connection.execute(linking.park_all(), lists)
+    elif parked:
         connection.execute(linking.park(), parked)
     moves = _abandon(connection, failed, now) if failed else []
     return waits_for, moves
@@ -118,12 +130,8 @@ def _abandon(
     connection: sa.Connection, failed: Mapping[str, str], now: datetime
 ) -> list[Move]:
     """Return the moves that abandon jobs, each because of another one that failed."""
-    query = sa.select(tables.job).where(
-        tables.job.c.id.in_(sorted(set(failed.values())))
-    )
     words = {
-        row["id"]: words_of(rows.to_job(row, now=now), row["event_reason"])
-        for row in connection.execute(query).mappings()
+        each.job.id: words_of(*each) for each in _read(connection, failed.values(), now)
     }
     return [
         abandon(job_id, words[parent_id], now)
@@ -131,9 +139,17 @@ def _abandon(
     ]
 
 
+def _read(connection: sa.Connection, ids: Iterable[str], now: datetime) -> list[Ended]:
+    query = sa.select(tables.job).where(tables.job.c.id.in_(sorted(set(ids))))
+    return [
+        Ended(rows.to_job(row, now=now), row["event_reason"])
+        for row in connection.execute(query).mappings()
+    ]
+
+
 def follow(
     connection: sa.Connection,
-    ended: Sequence[Job],
+    ended: Sequence[Ended],
     flavor: Flavor,
     end: End,
     now: datetime,
@@ -144,29 +160,63 @@ def follow(
     to `reopen`.
     """
     left = _MOST
-    level = list(ended)
-    while level:
-        if left <= 0:
-            rest = {openings.ENDED + job.id: openings.AT_ONCE for job in level}
-            openings.note(connection.execute, rest)
-            return
-        following: list[Job] = []
-        for parent in level:
-            most = max(1, left)
-            given = {"parent_id": parent.id, "many": most}
-            ids = set(connection.execute(linking.parked(flavor), given).scalars())
-            if parent.status is not _SUCCEEDED:
-                found = connection.execute(linking.to_abandon(flavor), given)
-                ids |= set(found.scalars())
-            if not ids:
-                continue
-            if len(ids) >= most:
-                rest = {openings.ENDED + parent.id: openings.AT_ONCE}
-                openings.note(connection.execute, rest)
+    failed: list[Ended] = []
+    for each in ended:
+        if each.job.status is not _SUCCEEDED:
+            failed.append(each)
+            continue
+        most = max(1, left)
+        given = {"parent_id": each.job.id, "many": most}
+        ids = list(connection.execute(linking.parked(flavor), given).scalars())
+        if ids:
+            _keep_rest(connection, [each], is_all=len(ids) < most)
             left -= len(ids)
             _, moves = settle(connection, ids, flavor, now)
-            following += end(moves)
-        level = following
+            failed += end(moves)
+    while failed:
+        many, failed = _fail(
+            connection, failed, flavor, end, most=max(1, left), now=now
+        )
+        left -= many
+        if left <= 0:
+            _keep_rest(connection, failed)
+            return
+
+
+def _keep_rest(
+    connection: sa.Connection, ended: Iterable[Ended], *, is_all: bool = False
+) -> None:
+    """Leave to `reopen` what depends on jobs, unless that is all."""
+    if not is_all:
+        rest = {openings.ENDED + each.job.id: openings.AT_ONCE for each in ended}
+        openings.note(connection.execute, rest)
+
+
+def _fail(
+    connection: sa.Connection,
+    failed: Sequence[Ended],
+    flavor: Flavor,
+    end: End,
+    *,
+    most: int,
+    now: datetime,
+) -> tuple[int, list[Ended]]:
+    """See to what depends on jobs that have not succeeded.
+
+    Returns:
+        How many that were, and those that have ended now and have dependents.
+    """
+    words = {each.job.id: words_of(*each) for each in failed}
+    given = {"ids": parking.as_list(words, flavor), "many": most}
+    found = connection.execute(linking.dependent(flavor), given).all()
+    _keep_rest(connection, failed, is_all=len(found) < most)
+    lost = {row.id: words[row.parent_id] for row in found if row.is_lost}
+    others = {row.id for row in found} - set(lost)
+    following = [*end([abandon(each, lost[each], now) for each in sorted(lost)])]
+    if others:
+        _, moves = settle(connection, others, flavor, now)
+        following += end(moves)
+    return len(found), following
 
 
 def reopen(
@@ -187,10 +237,8 @@ def reopen(
     found = connection.execute(linking.parents(flavor), given).all()
     ids = {*known, *(row.id for row in found if row.has_ended)}
     if ids:
-        query = sa.select(tables.job).where(tables.job.c.id.in_(sorted(ids)))
-        some = connection.execute(query).mappings()
-        jobs = [rows.to_job(row, now=now) for row in some]
-        ended = [job for job in jobs if job.is_terminal]
+        jobs = _read(connection, ids, now)
+        ended = [each for each in jobs if each.job.is_terminal]
         follow(connection, ended, flavor, end, now)
     return found[-1].id if len(found) == _PARENTS else ""
 

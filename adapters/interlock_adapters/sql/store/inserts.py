@@ -15,6 +15,7 @@ from interlock.core.job import Job, NewJob
 from interlock.core.uniqueness import NO_POLICIES, PLAIN, Unique
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import POSTGRES, Flavor
+from interlock_adapters.sql.schema.held import BY_JOB
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.store import unique_keys
@@ -184,7 +185,11 @@ class _Plan:
                     self._execute, old, new, self._flavor, now=self._now
                 )
                 self.places |= {old.id: ended} if old.id in self.places else {}
-            values.append(_row(new, self._wanted(new), now=self._now))
+            row, delay = _row(new, self._wanted(new), now=self._now)
+            for edge in dependencies.get(new.id, ()):
+                if self._is_new(edge.parent_id):  # nobody ends it before we commit
+                    row |= {"blocked_by": edge.parent_id, "held_by": BY_JOB}
+            values.append((row, delay))
         self._insert(values)
         for new, _ in self._steps:
             insert(self._execute, self._placed(dependencies.get(new.id, ())))
@@ -192,6 +197,11 @@ class _Plan:
             kept = self._wanted(new).kept
             if kept is not None and self._keys.get(_unique(new)) is new:
                 unique_keys.keep(self._execute, new, kept, self._flavor, now=self._now)
+
+    def _is_new(self, job_id: str) -> bool:
+        """Whether a job is inserted by this call."""
+        job = self.places.get(job_id)
+        return job is not None and job.id == job_id and not job.is_terminal
 
     def _placed(self, edges: Sequence[Dependency]) -> list[Dependency]:
         """Return dependencies on the jobs that stand for those of this call."""

@@ -48,17 +48,17 @@ def write(
 
 def ending(
     connection: sa.Connection, database: Database, moves: Sequence[Move]
-) -> list[Job]:
+) -> list[dependencies.Ended]:
     """Apply moves; return the jobs that have ended and that others depend on."""
-    return _write(connection, moves, database)[1]
+    return _write(connection, moves, database)[1] if moves else []
 
 
 def _write(
     connection: sa.Connection, moves: Sequence[Move], database: Database
-) -> tuple[list[Job | InterlockError], list[Job]]:
+) -> tuple[list[Job | InterlockError], list[dependencies.Ended]]:
     """Apply moves; return the outcomes, and what `ending` returns."""
     outcomes: list[Job | InterlockError] = []
-    parents: list[Job] = []
+    parents: list[dependencies.Ended] = []
     for some in _runs(moves):
         outcomes += _write_some(connection, some, database, parents)
     return outcomes, parents
@@ -68,7 +68,7 @@ def _write_some(
     connection: sa.Connection,
     moves: Sequence[Move],
     database: Database,
-    parents: list[Job],
+    parents: list[dependencies.Ended],
 ) -> list[Job | InterlockError]:
     """Apply moves of different jobs; refuse those that their UPDATE left out."""
     now, epoch = database.dialect.lease_clock()
@@ -85,7 +85,7 @@ def _write_some(
         for row in found.mappings():
             job = done[row["id"]] = rows.to_job(row, now=moves[0].now)
             if row.get("is_parent"):
-                parents.append(job)
+                parents.append(dependencies.Ended(job, row["event_reason"]))
     return [
         done.get(move.job_id) or _refuse(connection, move, database) for move in moves
     ]

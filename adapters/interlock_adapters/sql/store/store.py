@@ -142,11 +142,17 @@ class SqlStore:
 
         Not in an application's transaction: it would keep the others from ending.
         """
-        ids = [job.id for job in added if job.id in dependencies]
-        if not ids:
-            return added
-        now = self.database.present(connection)
-        waiting, _ = settle(connection, ids, self.database.flavor, now)
+        new = {job.id for job in added}
+        waiting = {
+            job_id: edge.parent_id
+            for job_id, edges in dependencies.items()
+            for edge in edges
+            if edge.parent_id in new
+        }
+        ids = [i for i in dependencies if i in new and i not in waiting]
+        if ids:
+            now = self.database.present(connection)
+            waiting |= settle(connection, ids, self.database.flavor, now)[0]
         return [replace(job, blocked_by=waiting.get(job.id)) for job in added]
 
     def claim(self, request: ClaimRequest) -> list[Job]:
