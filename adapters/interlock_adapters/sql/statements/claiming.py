@@ -41,7 +41,7 @@ _IS_BLOCKED: Final = (
 _BEST: Final = f"ORDER BY {', '.join(ORDER)}"
 #: A claim's statements must stay on their indexes, with statistics or without. A
 #: disabled sort has a cost so high that it would start the JIT compiler.
-_PLANNER: Final = ", ".join(
+PLANNER: Final = ", ".join(
     f"set_config('{name}', 'off', true)"
     for name in ("enable_sort", "enable_bitmapscan", "enable_seqscan", "jit")
 )
@@ -85,7 +85,7 @@ def by_ids(flavor: Flavor, *, is_startable: bool = True) -> str:
 def begin_claim() -> sa.TextualSelect:
     """Return what a claim on PostgreSQL does first: planner, barrier, and clock."""
     return sa.text(
-        f"SELECT {_PLANNER}, pg_advisory_xact_lock_shared({BARRIER}),"
+        f"SELECT {PLANNER}, pg_advisory_xact_lock_shared({BARRIER}),"
         " clock_timestamp() AS now"
     ).columns(now=UtcDateTime)
 

@@ -14,13 +14,19 @@ from interlock_adapters.sql.schema.guard_sql import UNFINISHED, UNSUCCESSFUL
 from interlock_adapters.sql.schema.held import BLOCKED, ORDER
 from interlock_adapters.sql.schema.row_rules import LIVE, SUCCEEDED, found_in, quoted
 from interlock_adapters.sql.schema.tables import dependency, job
-from interlock_adapters.sql.statements.claiming import by_ids, each, skip_locked
+from interlock_adapters.sql.statements.claiming import PLANNER, by_ids, each, skip_locked
 
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 #: Whether a job, as a column of an UPDATE that ends it, has others that depend on it.
 IS_PARENT: Final = (
     sa.exists().where(dependency.c.parent_id == job.c.id).label("is_parent")
 )
+
+
+@cache
+def steady() -> sa.TextClause:
+    """Return what keeps the queries of a transaction on indexes, for PostgreSQL."""
+    return sa.text(f"SELECT {PLANNER}")
 
 
 @cache

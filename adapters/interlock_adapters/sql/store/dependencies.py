@@ -161,6 +161,8 @@ def follow(
     """
     left = _MOST
     failed: list[Ended] = []
+    if flavor.is_postgres:
+        connection.execute(linking.steady())
     for each in ended:
         if each.job.status is not _SUCCEEDED:
             failed.append(each)
