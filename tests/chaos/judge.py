@@ -41,7 +41,6 @@ class Evidence:
     calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
     rates: Mapping[str, tuple[int, float]] = field(default_factory=dict)  # by key
     parents: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each job
-    is_one_clock: bool = True  # moments of different jobs can be compared
     schedules: Sequence[ScheduleInfo] = ()  # each every so many seconds
     ticks: Mapping[str, Sequence[Tick]] = field(default_factory=dict)  # newest first
 
@@ -50,9 +49,11 @@ def judge(evidence: Evidence) -> list[str]:
     """Return every violation, in words."""
     violations = [f"{i}: lost" for i in evidence.acknowledged if i not in evidence.jobs]
     lines: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for line in evidence.journal:
+    places: dict[str, list[int]] = defaultdict(list)  # of the lines of a job
+    for place, line in enumerate(evidence.journal):
         what, job_id, attempt = line.split()
         lines[job_id].append((what, int(attempt)))
+        places[job_id].append(place)
     for job_id, job in evidence.jobs.items():
         entries = evidence.histories.get(job_id, ())
         faults = [
@@ -61,7 +62,7 @@ def judge(evidence: Evidence) -> list[str]:
             *_of_the_journal(job, lines[job_id]),
             *_of_the_snoozes(entries, lines[job_id]),
             *_of_the_deadline(job, entries),
-            *_of_the_parents(job, entries, evidence),
+            *_of_the_parents(job, entries, evidence, places),
             *unfit(entries, evidence.calls.get(job_id, ())),
         ]
         violations += [f"{job_id}: {fault}" for fault in faults]
@@ -159,17 +160,20 @@ def _of_the_snoozes(
 
 
 def _of_the_parents(
-    job: Job, entries: Sequence[HistoryEntry], evidence: Evidence
+    job: Job,
+    entries: Sequence[HistoryEntry],
+    evidence: Evidence,
+    places: Mapping[str, Sequence[int]],
 ) -> Iterable[str]:
-    """Judge a job by those that it depends on: their ends, and when these came."""
+    """Judge a job by those that it depends on: their ends, and what they wrote."""
     has_failed = False
-    starts = [entry.at for entry in entries if entry.event == Event.CLAIM]
+    starts = [entry for entry in entries if entry.event == Event.CLAIM]
+    first = min(places[job.id], default=None)
     for parent_id in evidence.parents.get(job.id, ()):
         parent = evidence.jobs[parent_id]
         has_failed |= parent.status is not _SUCCEEDED
-        end = evidence.histories[parent_id][-1].at
-        if starts and evidence.is_one_clock and starts[0] < end:
-            yield f"started before {parent_id}, which it depends on, had ended"
+        if first is not None and first < max(places[parent_id], default=-1):
+            yield f"began before {parent_id}, which it depends on, had ended"
         must_not = job.on_parent_failure == "cancel"
         if starts and must_not and parent.status is not _SUCCEEDED:
             yield f"started, though {parent_id} is {parent.status}"

@@ -244,7 +244,6 @@ class Truth:
                 job_id: [edge.parent_id for edge in edges]
                 for job_id, edges in self._store.records.edges.items()
             },
-            is_one_clock=False,  # hosts stamp by their own; the start was judged live
             schedules=schedules.all(),
             ticks={
                 s.name: schedules.ticks(s.name, limit=_TICKS) for s in schedules.all()

@@ -14,7 +14,12 @@ from interlock_adapters.sql.schema.guard_sql import UNFINISHED, UNSUCCESSFUL
 from interlock_adapters.sql.schema.held import BLOCKED, ORDER
 from interlock_adapters.sql.schema.row_rules import LIVE, SUCCEEDED, found_in, quoted
 from interlock_adapters.sql.schema.tables import dependency, job
-from interlock_adapters.sql.statements.claiming import PLANNER, by_ids, each, skip_locked
+from interlock_adapters.sql.statements.claiming import (
+    PLANNER,
+    by_ids,
+    each,
+    skip_locked,
+)
 
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 #: Whether a job, as a column of an UPDATE that ends it, has others that depend on it.
