@@ -26,6 +26,8 @@ from interlock.core.errors import (
     NotGuarded,
     ScheduleNotFound,
     SchemaMismatch,
+    SignalTimeout,
+    StepMismatch,
     StoreUnavailable,
     UnknownJobName,
     VersionChanged,
@@ -40,6 +42,7 @@ from interlock.jobs.call import Call, Submitted
 from interlock.jobs.context import Interrupted, JobContext, current_job
 from interlock.jobs.options import Options
 from interlock.jobs.registry import JobFunction, job
+from interlock.jobs.suspension import Suspended
 
 if TYPE_CHECKING:
     from interlock.api.aio import AsyncEngine
@@ -69,6 +72,8 @@ if TYPE_CHECKING:
         LogLines,
         Page,
         QueueInfo,
+        SignalInfo,
+        Step,
         WorkerInfo,
     )
     from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick, TickOutcome
@@ -139,10 +144,15 @@ __all__ = [
     "ScheduleInfo",
     "ScheduleNotFound",
     "SchemaMismatch",
+    "SignalInfo",
+    "SignalTimeout",
     "Snooze",
+    "Step",
+    "StepMismatch",
     "StopCause",
     "StoreUnavailable",
     "Submitted",
+    "Suspended",
     "Tick",
     "TickOutcome",
     "TransientError",
@@ -175,7 +185,7 @@ _LATER = {
                 "LogLines",
                 "Page",
             ),
-            *("QueueInfo", "WorkerInfo"),
+            *("QueueInfo", "SignalInfo", "Step", "WorkerInfo"),
         ),
         "interlock.core.records",
     ),

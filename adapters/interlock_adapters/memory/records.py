@@ -18,6 +18,8 @@ from interlock.core.records import (
     GroupInfo,
     Hold,
     LogLine,
+    SignalInfo,
+    Step,
     WorkerInfo,
 )
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
@@ -38,6 +40,8 @@ _UNDOABLE = (
         "edits",
         "edges",
         "groups",
+        "steps",
+        "signals",
     ),
 )
 
@@ -66,6 +70,8 @@ class Records:
         self.log: dict[str, list[LogLine]] = defaultdict(list)
         self.edges: dict[str, tuple[Dependency, ...]] = {}  # of jobs that wait
         self.groups: dict[str, GroupInfo] = {}
+        self.steps: dict[tuple[str, str, str, str], Step] = {}
+        self.signals: list[SignalInfo] = []
         self.rejections: list[Rejection] = []
         self.paused: dict[str, bool] = {}
         self.limits: dict[str, Setting] = {}
@@ -137,6 +143,8 @@ class Records:
             (position, entry) for position, entry in self.feed if entry.job_id != job_id
         ]
         group_id = self.jobs[job_id].group_id
+        self.steps = {key: s for key, s in self.steps.items() if s.job_id != job_id}
+        self.signals = [s for s in self.signals if s.job_id != job_id]
         for by_job in (self.jobs, self.history, self.attempts, self.log, self.edges):
             by_job.pop(job_id, None)
         self.rejections = [r for r in self.rejections if r.job_id != job_id]

@@ -39,13 +39,15 @@ def moved(job: Job, move: Move) -> Job:
             hold_reason=move.text if is_held else None,
             hold_until=move.until,
         )
+    if move.event is Event.WAKE:
+        after = replace(after, waits_for=None, run_at=move.now)
     if move.event is Event.STOP:
         after = replace(after, stop_cause=move.stop_cause)
     if after.status is job.status:
         return after
     after = replace(after, reason=move.reason, lease_until_us=None)
     if after.status in TERMINAL:
-        after = replace(after, finished_at=move.now, blocked_by=None)
+        after = replace(after, finished_at=move.now, blocked_by=None, waits_for=None)
     if job.status is not INITIAL:
         after = _after_running(after, move)
     return after
@@ -62,6 +64,7 @@ def _after_running(job: Job, move: Move) -> Job:
             worker_id=None,
             progress=None,
             run_at=move.run_at or move.now,
+            waits_for=move.waits_for,
         )
     result = move.result if job.status is _SUCCEEDED else None
     return replace(job, proof=move.proof, result=result)

@@ -50,6 +50,7 @@ from interlock_adapters.memory.records import Records
 from interlock_adapters.memory.rules import as_running, moved, same_call
 from interlock_adapters.memory.schedules import Schedules
 from interlock_adapters.memory.statistics import Statistics
+from interlock_adapters.memory.steps import Steps
 from interlock_adapters.memory.turns import Turns
 from interlock_adapters.memory.unique_keys import UniqueKeys
 from interlock_adapters.memory.wakeup import MemoryWakeup
@@ -75,6 +76,7 @@ class MemoryStore:
         self.dependencies = links.dependencies
         self.dependents = links.dependents
         self.groups = Groups(records)
+        self.steps = Steps(records, self._move)
         self._unique = UniqueKeys(records)
         reads = Reads(records)
         self.get = reads.get
@@ -270,6 +272,7 @@ class MemoryStore:
             error=None,
             progress=None,
             blocked_by=None,
+            waits_for=None,
             version=job.version + 1,
             read_at=request.now,
         )
@@ -308,6 +311,10 @@ class MemoryStore:
     def _move(self, move: Move) -> Job | InterlockError:
         """Apply a move, and what follows for jobs that depend on its job."""
         outcome = self._move_one(move)
+        if isinstance(outcome, Job) and outcome.waits_for:
+            woken = self.steps.come_already(outcome, move.now)
+            if woken is not None:
+                self._move_one(woken)
         while self._ended:
             for following in self._links.follow(self._ended.pop(), move.now):
                 self._move_one(following)

@@ -23,6 +23,7 @@ from interlock.api.monitor import Monitor
 from interlock.api.reruns import Again
 from interlock.api.results import value_of
 from interlock.api.schedules import Schedules
+from interlock.api.step_desk import StepDesk
 from interlock.core.bounds import check_wait, check_whole
 from interlock.core.dependencies import NO_DEPENDENCIES, Dependency, Links
 from interlock.core.errors import (
@@ -511,7 +512,10 @@ class Engine(Bulk):
             self._clock,
             settings,
             answer=JobRequests(
-                partial(submit_child, self), partial(inputs.page, self._store), url
+                submit=partial(submit_child, self),
+                inputs=partial(inputs.page, self._store),
+                desk=partial(StepDesk, self._store),
+                url=url,
             ).answer,
             containment=containment,
             modules=modules,

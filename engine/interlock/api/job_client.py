@@ -18,6 +18,7 @@ from interlock.core.job import Job
 from interlock.core.retry import Retry
 from interlock.jobs import depends
 from interlock.jobs.registry import JobFunction, called
+from interlock.jobs.steps import Steps
 
 #: Sends a request to the worker, and returns its answer.
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
@@ -42,6 +43,11 @@ class JobClient:
     def engine(self) -> Engine:
         """The engine on the worker's database. Raises InterlockError: not allowed."""
         return Engine.open(_url(self._ask), create=False)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The steps of the attempt."""
+        return Steps(_Desk(self._ask))
 
     def inputs(self) -> list[Any] | dict[str, Any]:
         """See `JobContext.inputs`."""
@@ -77,6 +83,27 @@ class JobClient:
         return self.engine.cancel(
             job_id, reason=reason, by=by, wait=wait, if_version=if_version
         )
+
+
+class _Desk:
+    """See `interlock.jobs.steps.Desk`: asks the worker."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def look(self, kind: str, name: str, use: str) -> Mapping[str, Any] | None:
+        request = {"do": "look", "kind": kind, "name": name, "use": use}
+        found: Mapping[str, Any] | None = _unless_error(self._ask(request))["step"]
+        return found
+
+    def keep(self, kind: str, name: str, use: str, step: Mapping[str, Any]) -> None:
+        request = {"do": "keep", "kind": kind, "name": name, "use": use, "step": step}
+        _unless_error(self._ask(request))
+
+    def signal(self, name: str, use: str, timeout: float | None) -> Mapping[str, Any]:
+        request = {"do": "signal", "name": name, "use": use, "timeout": timeout}
+        found: Mapping[str, Any] = _unless_error(self._ask(request))["signal"]
+        return found
 
 
 def _submit(

@@ -11,12 +11,15 @@ from typing import Any, Final
 
 from interlock.api.handle import JobHandle
 from interlock.api.inputs import Inputs
+from interlock.api.step_desk import StepDesk
 from interlock.core.errors import InterlockError
 from interlock.core.job import Job
 from interlock.core.retry import Retry
 from interlock.jobs.options import Options
 
 INSTANTS: Final = ("run_at", "expires_at")  # options that cross as ISO 8601
+#: The kinds of steps that a job itself writes.
+KINDS: Final = ("step", "sleep", "saved")
 _MAX_WORDS: Final = 2000  # an answer is one write to a pipe
 
 
@@ -30,6 +33,7 @@ class JobRequests:
 
     submit: Submit
     inputs: Callable[[str, int], Inputs]
+    desk: Callable[[Job], StepDesk]
     url: str | None  # None: jobs are not told
 
     def answer(self, job: Job, request: Mapping[str, Any]) -> dict[str, object]:
@@ -39,6 +43,8 @@ class JobRequests:
                 return {"id": self._submit(job, request)}
             if request["do"] == "inputs":
                 return self.inputs(job.id, int(request["after"]))._asdict()
+            if request["do"] in {"look", "keep", "signal"}:
+                return _of_step(self.desk(job), request)
             return {"url": self._url_if_allowed()}
         except InterlockError as error:
             about = {k: v for k, v in vars(error).items() if isinstance(v, str | int)}
@@ -70,3 +76,19 @@ class JobRequests:
                 "can open."
             )
         return self.url
+
+
+def _of_step(desk: StepDesk, request: Mapping[str, Any]) -> dict[str, object]:
+    """Handle a request about a step."""
+    name, use = str(request["name"]), str(request["use"])
+    if request["do"] == "signal":
+        timeout = request["timeout"]
+        seconds = None if timeout is None else float(timeout)
+        return {"signal": desk.signal(name, use, seconds)}
+    kind = str(request["kind"])
+    if kind not in KINDS:
+        raise ValueError(f"a job has no steps of the kind {kind}")
+    if request["do"] == "look":
+        return {"step": desk.look(kind, name, use)}
+    desk.keep(kind, name, use, request["step"])
+    return {"kept": True}

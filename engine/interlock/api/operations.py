@@ -26,9 +26,17 @@ from interlock.core.records import (
     Page,
     QueueInfo,
     Search,
+    SignalInfo,
+    Step,
     WorkerInfo,
 )
-from interlock.jobs.options import check_instant, check_json, check_words, with_tags
+from interlock.jobs.options import (
+    check_instant,
+    check_json,
+    check_signal,
+    check_words,
+    with_tags,
+)
 from interlock.ports.clock import Clock
 from interlock.ports.store import PURGE_BATCH, JobStore
 
@@ -140,6 +148,47 @@ class Operations:
         check_words(after=after)
         check_whole("limit", limit, least=1, most=_MAX_PAGE)
         return self._store.dependents(job_id, after=after, limit=limit)
+
+    def steps(self, job_id: str) -> list[Step]:
+        """Return what a job has done, the first 1000 steps. Raises JobNotFound."""
+        self.get(job_id)
+        return self._store.steps.all(job_id)
+
+    def signals(self, job_id: str) -> list[SignalInfo]:
+        """Return the signals to a job, the first 1000. Raises JobNotFound."""
+        self.get(job_id)
+        return self._store.steps.signals(job_id)
+
+    def signal(
+        self,
+        job_id: str,
+        name: str,
+        payload: object = None,
+        *,
+        by: str | None = None,
+    ) -> Job:
+        """Send a signal to a job, and return the job.
+
+        A job that waits for it goes on. Otherwise it is kept until the job asks for it:
+        `current_job().await_signal(name)`.
+
+        Args:
+            job_id: the id of the job.
+            name: of the signal.
+            payload: JSON, up to 1 MiB; `await_signal` returns it.
+            by: who sends it; it is in the history of the job.
+
+        Raises:
+            JobNotFound: no job has this id.
+            IllegalTransition: it has ended. Nothing was stored.
+            InvalidOption: a text or the payload cannot be stored.
+        """
+        refuse_malformed(job_id)
+        check_words(by=by)
+        check_signal(name)
+        check_json("payload", {"payload": payload})
+        now = self._clock.now()
+        return self._store.steps.send(job_id, name, payload, by=by or "client", now=now)
 
     def graph(self, job_id: str, *, limit: int = 200) -> Graph:
         """Return a job with all that it depends on and that depends on it, and so on.

@@ -4,6 +4,7 @@ import math
 from datetime import timedelta
 
 from interlock.core.errors import InvalidOption
+from interlock.core.retry import MAX_SECONDS
 
 _MOST = 2**63 - 1  # what every database can count to
 _MOST_S = timedelta.max.total_seconds()
@@ -17,6 +18,14 @@ def check_wait(option: str, seconds: object) -> None:
     """
     if seconds is not None and not _is_from_zero(seconds):
         raise InvalidOption(option, seconds, "0 or more seconds, or None")
+
+
+def check_seconds(option: str, value: object) -> None:
+    """Check a number of seconds. Raises InvalidOption."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= MAX_SECONDS:  # type: ignore[operator]  # it is a number
+        allowed = "a number of seconds, 0 or more, at most ten years"
+        raise InvalidOption(option, value, allowed)
 
 
 def check_whole(

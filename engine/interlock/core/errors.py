@@ -4,6 +4,8 @@
   - JobNotFound          no job has this id
   - ScheduleNotFound     no schedule has this name
   - GroupNotFound        no group has this id
+  - SignalTimeout        a signal that a job waited for did not come in time
+  - StepMismatch         a step of a job is not the one that it was before
   - IllegalTransition    the job's status, or a guard, does not allow the event
     - VersionChanged     the job is not in the version that the caller saw
   - LeaseLost            the caller no longer owns the attempt that it writes for
@@ -80,6 +82,22 @@ class GroupNotFound(InterlockError):
             "changed."
         )
         self.group_id = group_id
+
+
+class SignalTimeout(InterlockError):
+    """A signal that the job waited for did not come in time."""
+
+    def __init__(self, name: str, timeout: float) -> None:
+        super().__init__(
+            f"The signal {name!r} did not come within {timeout:g} seconds. That it did "
+            "not is kept: a later attempt raises this again."
+        )
+        self.name = name
+        self.timeout = timeout
+
+
+class StepMismatch(InterlockError):
+    """A step of a job is not the one that an earlier attempt has done."""
 
 
 class IllegalTransition(InterlockError):

@@ -41,6 +41,7 @@ class Facts:
     group_free: bool = True
     slot_free: bool = True
     rate_free: bool = True
+    waits_for: str | None = None  # what has come
     parents_done: bool = True
     parent_failed: bool = True
 
@@ -55,6 +56,7 @@ def facts_of(move: Move, *, lease_live: bool) -> Facts:
         failed=move.error is not None,
         gave_back=move.gave_back,
         run_at=move.run_at,
+        waits_for=move.waits_for,
         domain_empty=move.domain_empty,
     )
 
@@ -79,6 +81,8 @@ def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911,
             return facts.queue_open
         case Guard.NOT_ON_HOLD:
             return job.hold_by is None
+        case Guard.WAITS_FOR_IT:
+            return job.waits_for is not None and job.waits_for == facts.waits_for
         case Guard.ON_HOLD:
             return job.hold_by is not None
         case Guard.GROUP_FREE:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from interlock.core.lifecycle import (
+    GAVE_BACK,
     INITIAL,
     TERMINAL,
     Event,
@@ -39,6 +40,7 @@ class Phase(StrEnum):
     QUEUED = "queued"  # PENDING, may be claimed
     RETRY_WAIT = "retry_wait"  # PENDING, failed before and waits for its backoff
     SNOOZED = "snoozed"  # PENDING, has asked to go on later
+    WAITING = "waiting"  # PENDING, waits for a signal
     EXECUTING = "executing"
     CANCEL_REQUESTED = "cancel_requested"  # RUNNING, the worker will stop it
     STOPPING = "stopping"  # RUNNING, the worker is stopping it
@@ -58,6 +60,7 @@ class Failure:
     signal: int | None = None
     transient: bool = False  # worth another try, by the job's `Retry`
     delay_s: float | None = None  # until the next try, if the job has said so
+    waits_for: str | None = None  # what it gave itself back for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ class Job(NewJob):
     cancel_requested_at: datetime | None = None
     cancel_requested_by: str | None = None
     cancel_reason: str | None = None
+    waits_for: str | None = None  # "signal:NAME"; the job has given itself back
     blocked_by: str | None = None  # one of the jobs that it waits for
     hold_by: str | None = None  # who holds it; None: nobody
     hold_reason: str | None = None
@@ -151,7 +155,9 @@ class Job(NewJob):
             return Phase.BLOCKED
         if self.run_at <= self.read_at:
             return Phase.QUEUED
-        if self.reason is Reason.SNOOZED:
+        if self.waits_for is not None:
+            return Phase.WAITING
+        if self.reason in GAVE_BACK:
             return Phase.SNOOZED
         return Phase.RETRY_WAIT if self.failures else Phase.SCHEDULED
 
@@ -238,6 +244,7 @@ class Move:
     gave_back: bool = False  # the attempt asked to go on at `run_at`, and ended
     run_at: datetime | None = None
     until: datetime | None = None  # the end of a hold
+    waits_for: str | None = None  # of a snooze, or of what wakes a job
     exit: Exit | None = None
     domain_empty: bool = False  # the kill domain was proved empty on this host
 

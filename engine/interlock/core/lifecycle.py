@@ -38,6 +38,7 @@ class Event(StrEnum):
     ABANDON = "abandon"
     HOLD = "hold"
     RELEASE_HOLD = "release_hold"
+    WAKE = "wake"
     SUCCEED = "succeed"
     FAIL = "fail"
     RETRY = "retry"
@@ -95,6 +96,9 @@ class Reason(StrEnum):
     DEADLINE = "deadline"
     STALLED = "stalled"
     SNOOZED = "snoozed"
+    SLEEPING = "sleeping"
+    WAITING = "waiting"
+    STEP_MISMATCH = "step_mismatch"
     BEFORE_START = "before_start"
     WHILE_RUNNING = "while_running"
     EXPIRED = "expired"
@@ -112,6 +116,7 @@ class Guard(StrEnum):
     QUEUE_OPEN = "its queue is not paused"
     NOT_ON_HOLD = "nobody holds it"
     ON_HOLD = "somebody holds it"
+    WAITS_FOR_IT = "it waits for what has come"
     GROUP_FREE = "nobody holds its name, queue or a key of it"
     SLOT_FREE = "a slot of each limit is free: of its name, its queue, its keys"
     RATE_FREE = "the rate of each limit allows one more start"
@@ -237,6 +242,7 @@ TABLE: Final = (
     # Inside PENDING and RUNNING: the status stays.
     _row(_E.HOLD, _P, _P, _W.CLIENT, _G.NOT_ON_HOLD),
     _row(_E.RELEASE_HOLD, _P, _P, _W.CLIENT, _G.ON_HOLD),
+    _row(_E.WAKE, _P, _P, _W.CLIENT, _G.WAITS_FOR_IT),
     _row(_E.REQUEST_CANCEL, _R, _R, _W.CLIENT, _G.NO_CANCEL),
     _row(_E.STOP, _R, _R, _W.WORKER, _G.HELD, _G.LEASED, _G.NOT_STOPPED),
     _row(_E.RENEW, _R, _R, _W.WORKER, _G.HELD, _G.LEASED, logged=False),
@@ -246,6 +252,8 @@ TABLE: Final = (
 INITIAL: Final = JobStatus.PENDING
 SUBMIT: Final = "submit"  # the first history row of every job; it has no source
 TERMINAL: Final = frozenset(JobStatus) - {row.source for row in TABLE}
+#: Why a job has given itself back.
+GAVE_BACK: Final = frozenset({Reason.SNOOZED, Reason.SLEEPING, Reason.WAITING})
 #: The events that ask for the end of a job.
 CANCELS: Final = (Event.CANCEL, Event.REQUEST_CANCEL)
 EDGES: Final = tuple(row for row in TABLE if not row.is_internal)
@@ -275,7 +283,8 @@ EVENT_MEANING: Final = {
     _E.SUCCEED: "The function returned a result.",
     _E.FAIL: "The attempt failed and there is no retry.",
     _E.RETRY: "The attempt failed for a passing reason; the job waits for its backoff.",
-    _E.SNOOZE: "The job raised `Snooze`: it goes on later; no budget is spent.",
+    _E.SNOOZE: "The job gives itself back, to sleep or to wait; no budget is spent.",
+    _E.WAKE: "The signal has come that the job waits for: it may go on.",
     _E.TIME_OUT: "The attempt was stopped: timeout, deadline, or no progress.",
     _E.FINISH_CANCEL: "The attempt of a job with a requested cancel has ended.",
     _E.RELEASE: "The worker shut down and gives the job back; no budget is spent.",
@@ -293,13 +302,13 @@ REASONS: Final = {
     _S.PENDING: frozenset({
         Reason.ERROR, Reason.EXIT_CODE, Reason.SIGNAL, Reason.OUT_OF_MEMORY,
         Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.TOO_LONG, Reason.STALLED,
-        Reason.SNOOZED, Reason.LOST, Reason.SHUTDOWN,
+        Reason.SNOOZED, Reason.SLEEPING, Reason.WAITING, Reason.LOST, Reason.SHUTDOWN,
     }),
     _S.RUNNING: frozenset[Reason](),
     _S.SUCCEEDED: frozenset({Reason.RETURNED}),
     _S.FAILED: frozenset({
         Reason.ERROR, Reason.EXIT_CODE, Reason.SIGNAL, Reason.OUT_OF_MEMORY,
-        Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.LOST,
+        Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.STEP_MISMATCH, Reason.LOST,
     }),
     _S.TIMEOUT: frozenset({
         Reason.TOO_LONG, Reason.DEADLINE, Reason.STALLED, Reason.LOST,

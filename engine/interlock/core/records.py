@@ -315,6 +315,61 @@ class GroupInfo:
     closed_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something that a job has done, and does not do again in a later attempt.
+
+    Args:
+        job_id: the job.
+        kind: `step`, `sleep`, `wait` (for a signal), `signal` (what came of it), or
+            `saved` (the last value that the job has saved).
+        name: that the job has given it.
+        use: which of those with this name: a number from 0, or a key of the job.
+        attempt: that did it.
+        at: when it was stored, by the clock of the store.
+        function: the dotted name of what it called, if that is known.
+        digest: of the arguments, if they are JSON.
+        value: what came of it, as JSON.
+    """
+
+    job_id: str
+    kind: str
+    name: str
+    use: str
+    attempt: int
+    at: datetime
+    function: str | None = None
+    digest: str | None = None
+    value: object = None
+
+
+#: What a job waits for, before the name of a signal.
+SIGNAL: Final = "signal:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalInfo:
+    """A signal that was sent to a job.
+
+    Args:
+        job_id: the job.
+        name: of the signal.
+        payload: JSON.
+        by: who sent it.
+        at: when.
+        read_by: the attempt that has read it; None: none yet.
+        number: the order of the signals of a store.
+    """
+
+    job_id: str
+    name: str
+    payload: object
+    by: str
+    at: datetime
+    read_by: int | None = None
+    number: int = 0
+
+
 #: The target of a hold of a schedule, before its name.
 SCHEDULE: Final = "schedule:"
 #: The cause of a job that waits for others.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from interlock.api.handle import JobHandle
     from interlock.jobs.options import Options
     from interlock.jobs.registry import JobFunction
+    from interlock.jobs.steps import Steps
 
     class JobClient(Protocol):
         """The engine's methods that a running job can use: see `job_client`."""
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
         def inputs(self) -> list[Any] | dict[str, Any]:
             """See `JobContext.inputs`."""
+            ...
+
+        @property
+        def steps(self) -> Steps:
+            """The steps of the attempt."""
             ...
 
         def submit(
@@ -153,6 +159,81 @@ class JobContext:
             InterlockError: as `Engine.submit`; or this is not the job's main process.
         """
         return self._client().submit(job, args, kwargs)
+
+    def step(
+        self,
+        name: str,
+        function: Callable[..., R],
+        /,
+        *args: Any,
+        key: str | None = None,
+        **kwargs: Any,
+    ) -> R:
+        """Call a function once a job, and keep what it returned.
+
+        In a later attempt the kept value is returned, and the function is not called:
+        after a retry, a kill, a lost worker, a deployment. It is stored before this
+        returns, and only by the attempt that runs. What a function did before it could
+        be stored, it may do again. The step of an async function is awaited.
+
+        Args:
+            name: of the step. The n-th step of a name is the same in each attempt.
+            function: what to call. Its result is JSON by its annotation, as that of a
+                job; it is returned as it was stored, also the first time.
+            args: of the function.
+            key: distinguishes steps of a name, instead of their order: in threads.
+            kwargs: of the function.
+
+        Raises:
+            Misfit: the result is no JSON, or larger than 1 MiB. The job is FAILED
+                (`bad_result`), without a retry. The function has been called.
+            StepMismatch: an earlier attempt called another function here, or with other
+                arguments. The job is FAILED (`step_mismatch`), without a retry.
+            LeaseLost: another attempt has the job now. Nothing was stored.
+            InterlockError: this is not the job's main process.
+        """
+        return self._client().steps.run(name, function, args, kwargs, key)  # type: ignore[no-any-return]  # or what awaits it
+
+    def save(self, value: object) -> None:
+        """Keep a value (JSON, at most 1 MiB) for later attempts, instead of the last.
+
+        Raises as `step`.
+        """
+        self._client().steps.save(value)
+
+    @property
+    def saved(self) -> Any:
+        """The value that this job has saved last, in any attempt; None: none."""
+        return self._client().steps.saved
+
+    def sleep(self, seconds: float) -> None:
+        """Give the process and the slot back, and go on later in a new attempt.
+
+        The function begins anew then, and its steps are not done again. A sleep is a
+        step: a later attempt does not sleep again.
+
+        Raises:
+            Suspended: let it propagate.
+            InterlockError: this is not the main thread of the job's main process.
+            InvalidOption: `seconds` is out of its range: 0 to ten years.
+        """
+        self._client().steps.sleep(seconds)
+
+    def await_signal(self, name: str, timeout: float | None = None) -> Any:
+        """Return the payload of a signal to this job; wait for it as in `sleep`.
+
+        Signals of a name are read in the order in which they came, each once; one that
+        came before waits. See `Engine.signal`.
+
+        Args:
+            name: of the signal.
+            timeout: seconds from the first wait; None: for ever.
+
+        Raises:
+            SignalTimeout: it did not come in time.
+            Suspended, InterlockError, InvalidOption: as in `sleep`.
+        """
+        return self._client().steps.await_signal(name, timeout)
 
     @property
     def inputs(self) -> Any:

@@ -121,6 +121,11 @@ def check_words(**texts: object) -> None:
             raise InvalidOption(option, text, allowed)
 
 
+def check_signal(name: object) -> None:
+    """Check the name of a signal. Raises InvalidOption."""
+    _text("name", name)
+
+
 def check_json(option: str, value: object) -> None:
     """Check that a value is a dict of JSON that every database can store.
 

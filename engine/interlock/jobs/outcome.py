@@ -9,9 +9,11 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final
 
+from interlock.core.errors import StepMismatch
 from interlock.core.json_limits import MAX_DEPTH, is_deeper
 from interlock.core.lifecycle import Reason
 from interlock.core.retry import Retry, Snooze, TransientError, type_name
+from interlock.jobs import suspension
 from interlock.jobs.annotations import Misfit
 
 if TYPE_CHECKING:
@@ -60,6 +62,16 @@ def _storable_json(result: object) -> bytes:
     return text
 
 
+def swallowed() -> dict[str, object]:
+    """Return the fields of a `Failure` for a job that swallowed `Suspended`."""
+    words = (
+        "the function slept or waited for a signal, and then returned: it must let "
+        "Suspended propagate (it is no Exception; look for `except BaseException`, "
+        "`except:` and `return` in `finally`)"
+    )
+    return {"reason": Reason.BAD_RESULT, "message": words}
+
+
 def bad_result(error: Misfit) -> dict[str, object]:
     """Return the fields of a `Failure` for a result that cannot be stored."""
     return {"reason": Reason.BAD_RESULT, "message": str(error)[:_MAX_TEXT]}
@@ -71,6 +83,13 @@ def failure(error: BaseException, retry: Retry, *, folder: str) -> dict[str, obj
     `folder` is the folder of the code that called the function. The traceback omits its
     frames.
     """
+    asked_back = suspension.take()
+    if asked_back is not None:  # whatever the exception was wrapped in
+        return asked_back
+    if isinstance(error, Misfit):
+        return bad_result(error)
+    if isinstance(error, StepMismatch):
+        return {"reason": Reason.STEP_MISMATCH, "message": str(error)[:_MAX_TEXT]}
     if isinstance(error, Snooze):
         words = _message(error)[:_MAX_TEXT]
         asked = {"message": words, "type": type_name(type(error))}

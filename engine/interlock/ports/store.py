@@ -38,6 +38,7 @@ from interlock.ports.groups import Groups
 from interlock.ports.idempotency import IdempotencyKeys
 from interlock.ports.runner import Wakeup
 from interlock.ports.schedules import Schedules
+from interlock.ports.steps import Steps
 
 #: Jobs that one transaction deletes: other writers wait as long.
 PURGE_BATCH: Final = 100
@@ -358,6 +359,11 @@ class JobStore(
     Protocol,
 ):
     """Where jobs are kept. Every method is one durable transaction, thread-safe."""
+
+    @property
+    def steps(self) -> Steps:
+        """What jobs have done, and signals to them."""
+        ...
 
     @property
     def groups(self) -> Groups:

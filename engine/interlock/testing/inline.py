@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -16,16 +17,19 @@ from interlock import hooks
 from interlock.api import inputs
 from interlock.api.engine import Engine, submit_child
 from interlock.api.handle import JobHandle
+from interlock.api.step_desk import StepDesk
 from interlock.core.bounds import age
 from interlock.core.dependencies import NO_DEPENDENCIES, Links
 from interlock.core.job import Exit, Failure, Job, NewJob
 from interlock.core.lifecycle import INITIAL, Proof, StopCause
 from interlock.core.observations import ExitSeen, Launch, Observation, PidSeen, TreeDead
 from interlock.core.uniqueness import NO_POLICIES, Unique
-from interlock.jobs import context, outcome
+from interlock.jobs import context, outcome, suspension
 from interlock.jobs.annotations import Misfit
 from interlock.jobs.context import JobContext
 from interlock.jobs.registry import JobFunction, called, codec_of, find, registered
+from interlock.jobs.steps import Steps
+from interlock.jobs.suspension import Suspended
 from interlock.ports import discovery
 from interlock.ports.runner import Execution, Source
 from interlock.ports.store import JobStore
@@ -93,7 +97,7 @@ class InlineRunner:
             parent_id=job.parent_id,
             metadata=job.metadata,
             _report=reports.append,
-            _client=lambda: InlineClient(self._engine, job.id),
+            _client=cache(lambda: InlineClient(self._engine, job)),
         )
         with context.entered(job_context), tracer().entered(launch.trace):
             exit_seen = _run(job)
@@ -132,6 +136,8 @@ def _run(job: Job) -> ExitSeen:
             _end_hooks(hooks.Outcome(error=error))
             raise
         _end_hooks(hooks.Outcome(result=result))
+        if suspension.take() is not None:
+            return _failed(0, outcome.swallowed())
         text = outcome.result_text(result, codec)
         return ExitSeen(exit=Exit(code=0), result=json.loads(text))
     except SystemExit as leaving:
@@ -139,7 +145,7 @@ def _run(job: Job) -> ExitSeen:
         return _failed(code, failure or outcome.exited(code))
     except Misfit as error:
         return _failed(0, outcome.bad_result(error))
-    except Exception as error:  # noqa: BLE001  (the edge of the job)
+    except (Exception, Suspended) as error:  # noqa: BLE001  (the edge of the job)
         folder = str(Path(__file__).parent)
         return _failed(1, outcome.failure(error, job.retry, folder=folder))
 
@@ -177,9 +183,10 @@ def _failed(code: int, failure: Mapping[str, Any]) -> ExitSeen:
 class InlineClient:
     """See `JobClient`: the engine is here."""
 
-    def __init__(self, engine: Engine, job_id: str) -> None:
+    def __init__(self, engine: Engine, job: Job) -> None:
         self.engine = engine
-        self._job_id = job_id
+        self._job_id = job.id
+        self.steps = Steps(StepDesk(engine._store, job))  # noqa: SLF001  (its worker's side)
 
     def inputs(self) -> list[Any] | dict[str, Any]:
         """See `JobContext.inputs`."""

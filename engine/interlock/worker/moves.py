@@ -7,7 +7,7 @@ from typing import Final
 
 from interlock.core.job import Failure, Job, Move
 from interlock.core.lifecycle import Event, Reason, StopCause
-from interlock.core.retry import type_name
+from interlock.core.retry import MAX_SECONDS, type_name
 from interlock.jobs.context import Interrupted
 from interlock.worker.reaper import loss
 from interlock.worker.supervision import (
@@ -59,6 +59,9 @@ def _delay_s(state: Supervised, event: Event, rng: Random) -> float:
     asked = None if state.failure is None else state.failure.delay_s
     if event is Event.RETRY and asked is None:
         return state.job.retry.delay_s(state.job.failures + 1, rng)
+    waits_for = None if state.failure is None else state.failure.waits_for
+    if asked is None and waits_for is not None:
+        return MAX_SECONDS  # until it comes, ten years at most
     return asked or 0.0
 
 
@@ -86,6 +89,9 @@ def _end(
         result=state.result if event is Event.SUCCEED else None,
         error=_error(state, event),
         gave_back=event is Event.SNOOZE,
+        waits_for=state.failure.waits_for
+        if event is Event.SNOOZE and state.failure is not None
+        else None,
         exit=state.exit,
         run_at=run_at,
     )

@@ -8,7 +8,7 @@ before the first signal, and the end is written after the proof of death.
 from dataclasses import dataclass
 
 from interlock.core.job import Exit, Failure, Job
-from interlock.core.lifecycle import Event, Proof, Reason, StopCause
+from interlock.core.lifecycle import GAVE_BACK, Event, Proof, Reason, StopCause
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,8 +128,8 @@ def _natural(state: Supervised) -> Decision:
         return Finish(Event.SUCCEED, Reason.RETURNED)
     if state.cancel_requested:
         return Finish(Event.FINISH_CANCEL, Reason.WHILE_RUNNING)
-    if state.failure.reason is Reason.SNOOZED:
-        return Finish(Event.SNOOZE, Reason.SNOOZED)
+    if state.failure.reason in GAVE_BACK:
+        return Finish(Event.SNOOZE, state.failure.reason)
     if state.failure.transient and has_budget(state):
         return Finish(Event.RETRY, state.failure.reason)
     return Finish(Event.FAIL, state.failure.reason)

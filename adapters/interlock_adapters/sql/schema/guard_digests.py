@@ -44,8 +44,8 @@ GUARDS: Final = {
         POSTGRES: "826dda1de2d2dcba1588e23dd7b24dcd3c1d0bc22d3a8a79e7dac12dcbe88a45",
     },
     "0009": {
-        SQLITE: "c5b22568826cba0bcfa5788bd6206cafb6e0d0b58eba72a0d8b23870608bba56",
-        POSTGRES: "264b8c03a89bf56d366d6168873051b340bdea2e3257b699a706bf717d44e9e0",
+        SQLITE: "2ed377e2503c7edf763095608419c13f6da07533eb45ffb884e7bb4922965921",
+        POSTGRES: "0e50ae128591be8e263f2b7e968956428eb9fd42856f257c707ffabf2ffab7bc",
     },
 }
 HEAD: Final = max(GUARDS)

@@ -9,11 +9,11 @@ from typing import Final
 
 from interlock.core.guards import CANCEL, MAY_DROP, RUN
 from interlock.core.lifecycle import (
+    GAVE_BACK,
     TERMINAL,
     Event,
     Guard,
     JobStatus,
-    Reason,
     StopCause,
     row_of,
 )
@@ -84,7 +84,7 @@ ASKED_IF: Final = {
 MOVE_FACTS: Final = {
     name: f"fact.{name}"
     for name in (
-        *("attempt", "proof", "failed", "gave_back", "now", "run_at"),
+        *("attempt", "proof", "failed", "gave_back", "now", "run_at", "waits_for"),
         *("lease_now", "lease_epoch", "domain_empty"),
     )
 }
@@ -97,7 +97,7 @@ TRIGGER_FACTS: Final = {
     "attempt": "NEW.write_attempt",
     "proof": "NEW.write_proof",
     "failed": "NEW.error IS NOT NULL",
-    "gave_back": f"NEW.reason = '{Reason.SNOOZED}'",
+    "gave_back": f"NEW.reason IN ({quoted(GAVE_BACK)})",
     "run_at": "NEW.run_at",
 }
 
@@ -112,6 +112,7 @@ SQL: Final = {
     " AS halted WHERE halted.name = {o}queue AND halted.paused)",
     Guard.NOT_ON_HOLD: "{o}hold_by IS NULL",
     Guard.ON_HOLD: "{o}hold_by IS NOT NULL",
+    Guard.WAITS_FOR_IT: "{o}waits_for = {waits_for}",
     Guard.GROUP_FREE: "NOT EXISTS (SELECT 1 FROM interlock_hold AS h"
     " WHERE h.released_at IS NULL AND (h.target IN ('name:' || {o}name,"
     " 'queue:' || {o}queue) OR h.target IN (SELECT 'key:' || k.key"

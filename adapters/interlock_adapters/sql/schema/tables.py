@@ -215,6 +215,7 @@ class JobRow(Base, table=True):
     progress: dict[str, Any] | None = _json()
     exit_code: int | None = None
     exit_signal: int | None = None
+    waits_for: str | None = None
     blocked_by: str | None = None  # one of the jobs that it waits for
     held_by: str | None = None  # why it is not worth a look: see `held`
     urgency: int = _zero()  # the priority, and what waiting has added
@@ -394,6 +395,38 @@ class GroupRow(Base, table=True):
     created_at: datetime = _when(nullable=False)
     created_by: str | None = None
     closed_at: datetime | None = _when()
+
+
+class StepRow(Base, table=True):
+    """A step of a job: the fields of `interlock.Step`."""
+
+    __tablename__ = "interlock_step"
+    __table_args__ = ({"sqlite_with_rowid": False, **_VACUUMED},)
+
+    job_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    use: str = Field(primary_key=True)
+    attempt: int
+    at: datetime = _when(nullable=False)
+    function: str | None = None
+    digest: str | None = None
+    value: Any = _json()
+
+
+class SignalRow(Base, table=True):
+    """A signal to a job; `read_by` is the attempt that has read it."""
+
+    __tablename__ = "interlock_signal"
+    __table_args__ = (Index("ix_interlock_signal_job_id", "job_id", "name", "number"),)
+
+    number: int | None = _number()
+    job_id: str
+    name: str
+    payload: Any = _json()
+    by: str
+    at: datetime = _when(nullable=False)
+    read_by: int | None = None
 
 
 class SlotRow(Base, table=True):
@@ -590,6 +623,8 @@ queue = TABLES["interlock_queue"]
 limit = TABLES["interlock_limit"]
 dependency = TABLES["interlock_dependency"]
 group = TABLES["interlock_group"]
+step = TABLES["interlock_step"]
+signal = TABLES["interlock_signal"]
 slot = TABLES["interlock_slot"]
 rate = TABLES["interlock_rate"]
 hold = TABLES["interlock_hold"]

@@ -37,6 +37,9 @@ from interlock_adapters.sql.schema.row_rules import (
 MOVED: Final = "NEW.status <> OLD.status"
 TOKEN: Final = "NEW.write_seq = OLD.write_seq + 1"  # noqa: S105  (not a password)
 HELD: Final = "(NEW.hold_by IS NULL) <> (OLD.hold_by IS NULL)"
+WOKEN: Final = (
+    "OLD.waits_for IS NOT NULL AND NEW.waits_for IS NULL AND NEW.status = OLD.status"
+)
 CLAIMED: Final = f"{MOVED} AND NEW.event = '{Event.CLAIM}'"
 ASKED: Final = "NEW.cancel_requested_at IS NOT OLD.cancel_requested_at"
 STOPPED: Final = "NEW.stop_cause IS NOT NULL AND OLD.stop_cause IS NULL"
@@ -148,6 +151,15 @@ def update_rules() -> list[Rule]:
             "hold_by, hold_reason and hold_until change only with an event",
         ),
         Rule(
+            f"NEW.waits_for IS NOT OLD.waits_for AND NOT ({MOVED}) AND NOT ({WOKEN}"
+            f" AND NEW.event = '{Event.WAKE}' AND {TOKEN})",
+            "waits_for changes only with the event wake, and with a snooze",
+        ),
+        Rule(
+            f"{MOVED} AND NEW.waits_for IS NOT NULL AND NEW.event <> '{Event.SNOOZE}'",
+            "only a job that is snoozed waits for something",
+        ),
+        Rule(
             _only_with(STOPPED, Event.STOP, extra=stop),
             "stop_cause is set only by the event stop of the current attempt",
         ),
@@ -207,7 +219,7 @@ def update_rules() -> list[Rule]:
             "times must be integers, in microseconds since 1970",
         ),
         Rule(
-            f"NOT ({TOKEN}) AND NOT ({MOVED} OR {ASKED} OR {HELD})"
+            f"NOT ({TOKEN}) AND NOT ({MOVED} OR {ASKED} OR {HELD} OR ({WOKEN}))"
             f" AND {differ(*engine_only)}",
             "event columns are written only by the engine",
         ),
@@ -296,6 +308,7 @@ def history_rules() -> list[Rule]:
         ),
         Rule(
             f"NOT ((NEW.event = '{Event.HOLD}' AND {held} = 1)"
+            f" OR (NEW.event = '{Event.WAKE}' AND {_woken()})"
             f" OR (NEW.event = '{Event.RELEASE_HOLD}' AND {held} = -1)"
             f" OR (NEW.event = '{Event.REQUEST_CANCEL}' AND {asked})"
             f" OR (NEW.event = '{Event.STOP}' AND {stopped}))",
@@ -303,6 +316,16 @@ def history_rules() -> list[Rule]:
             first=("NEW.source = NEW.target",),
         ),
     ]
+
+
+def _woken() -> str:
+    """Return that a job waits no more, and that it was snoozed since it was woken."""
+    count = "(SELECT count(*) FROM interlock_history WHERE job_id = NEW.job_id"
+    count += " AND event = '{}')"
+    return (
+        "EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND waits_for"
+        f" IS NULL) AND {count.format(Event.WAKE)} < {count.format(Event.SNOOZE)}"
+    )
 
 
 def _held() -> str:
@@ -347,6 +370,31 @@ def dependency_rules() -> list[Rule]:
             "a job depends on other jobs that exist",
         ),
     ]
+
+
+def step_rules() -> list[Rule]:
+    """Return the rules for a new or changed row of `step`."""
+    return [
+        Rule(
+            "NOT EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id"
+            f" AND attempt = NEW.attempt AND {found_in(RUNNING)}"
+            " AND stop_cause IS NULL)",
+            "a step is written only by the attempt that runs",
+        )
+    ]
+
+
+#: What is done is done; only the last value that a job has saved changes.
+STEP_CHANGED: Final = Rule(
+    f"OLD.kind <> 'saved' OR {differ('job_id', 'kind', 'name', 'use')}",
+    "a step never changes",
+)
+#: INSERT OR REPLACE would change one.
+STEP_TAKEN: Final = Rule(
+    "NEW.kind <> 'saved' AND EXISTS (SELECT 1 FROM interlock_step WHERE job_id ="
+    " NEW.job_id AND kind = NEW.kind AND name = NEW.name AND use = NEW.use)",
+    "the step is done",
+)
 
 
 def slot_rules() -> list[Rule]:

@@ -17,21 +17,27 @@ from interlock_adapters.sql.schema.trigger_rules import (
     MOVED,
     SLOT_IN_USE,
     SLOT_TAKEN,
+    STEP_CHANGED,
+    STEP_TAKEN,
     STOPPED,
     TOKEN,
     UNCLAIMED,
+    WOKEN,
     Rule,
     attempt_rules,
     dependency_rules,
     history_rules,
     insert_rules,
     slot_rules,
+    step_rules,
     update_rules,
 )
 
 PREFIX: Final = "interlock_"
 #: The tables whose triggers are part of the guard.
-TABLES: Final = ("job", "history", "attempt", "lifecycle", "slot", "dependency")
+TABLES: Final = (
+    *("job", "history", "attempt", "lifecycle", "slot", "dependency", "step"),
+)
 #: Above `base` too, so that a position is not given twice when its job is deleted.
 _NEXT = (
     "(SELECT max(coalesce((SELECT max(position) FROM interlock_history), 0),"
@@ -97,6 +103,9 @@ def guards() -> list[Guard]:
             [Rule("TRUE", "a dependency never changes")],
         ),
         Guard("dependency_delete", "DELETE", "dependency", gone),
+        Guard("step_insert", "INSERT", "step", step_rules(), (STEP_TAKEN,)),
+        Guard("step_update", "UPDATE", "step", [STEP_CHANGED, *step_rules()]),
+        Guard("step_delete", "DELETE", "step", gone),
         Guard("slot_insert", "INSERT", "slot", slot_rules(), (SLOT_TAKEN,)),
         Guard("slot_update", "UPDATE", "slot", [Rule("TRUE", "a slot never changes")]),
         Guard("slot_delete", "DELETE", "slot", [Rule(SLOT_IN_USE, freed)]),
@@ -125,7 +134,7 @@ def writers(now: str, position: str) -> list[Writer]:
     )
     slots_freed = "DELETE FROM interlock_slot WHERE job_id = NEW.id"
     leaves = f"{MOVED} AND OLD.status = '{RUNNING}'"
-    logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED}) OR ({HELD})"
+    logged = f"({MOVED}) OR ({ASKED}) OR ({STOPPED}) OR ({HELD}) OR ({WOKEN})"
     return [
         Writer("job_insert_log", "INSERT", "TRUE", _log("NULL", "TRUE", now, position)),
         Writer(

@@ -91,6 +91,11 @@ def _hold(*, is_held: bool) -> dict[str, object]:
     }
 
 
+def _woken() -> sa.ColumnElement[Any]:
+    """Return why a job that is woken is not worth a look: a hold of it stays."""
+    return sa.case((job.c.hold_by.is_not(None), job.c.held_by))
+
+
 @cache
 def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
     """Return the UPDATE of any event but `claim` and `renew`."""
@@ -105,12 +110,16 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
     if row.target in TERMINAL:
         values["finished_at"] = _fact("now")
         values["reason"] = _fact("reason")
-        values["blocked_by"] = None
+        values |= {"blocked_by": None, "waits_for": None}
         returned.append(linking.IS_PARENT)
     if event in CANCELS:
         values |= _canceled()
     if event in (Event.HOLD, Event.RELEASE_HOLD):
         values |= _hold(is_held=event is Event.HOLD)
+    if row.target == INITIAL and not row.is_internal:
+        values["waits_for"] = _fact("waits_for")  # None, but for a snooze
+    if event is Event.WAKE:
+        values |= {"waits_for": None, "run_at": _fact("now"), "held_by": _woken()}
     if event is Event.STOP:
         values["stop_cause"] = _fact("stop_cause")
     update = _update(event, values, flavor)
@@ -150,6 +159,7 @@ def claim(flavor: Flavor) -> sa.UpdateBase:
         "progress": None,
         "held_by": None,
         "blocked_by": None,
+        "waits_for": None,
         "status": RUNNING.value,
         "attempt": job.c.attempt + 1,
         "started_at": _param("now", _WHEN),

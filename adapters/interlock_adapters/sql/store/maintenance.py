@@ -62,7 +62,7 @@ _SLOT_FAULTS = {
 }
 _RECORDS = (
     *(tables.history, tables.attempt, tables.log, tables.rejection),
-    tables.dependency,
+    *(tables.dependency, tables.step, tables.signal),
 )
 #: Jobs that no other one needs.
 _NOT_AWAITED = sa.text(f"NOT {AWAITED.format(o='interlock_job.')}")

@@ -13,7 +13,7 @@ from interlock.core.job import Job, Move
 from interlock.core.lifecycle import Event, row_of
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.statements import move_facts, rows, updates
-from interlock_adapters.sql.store import dependencies, openings, parking
+from interlock_adapters.sql.store import dependencies, openings, parking, steps
 from interlock_adapters.sql.store.candidates import HOLD
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.reads import ONE
@@ -37,6 +37,10 @@ def write(
     if parents:
         end, now = partial(ending, connection, database), database.present(connection)
         dependencies.follow(connection, parents, database.flavor, end, now)
+    waiting = [job for job in outcomes if isinstance(job, Job) and job.waits_for]
+    if waiting:
+        now = database.present(connection)
+        _write(connection, steps.come_already(connection, waiting, now), database)
     ends = {
         f"{HOLD}job:{job.id}": job.hold_until
         for move, job in zip(moves, outcomes, strict=True)

@@ -32,6 +32,7 @@ from interlock_adapters.sql.store.notes import store_notes
 from interlock_adapters.sql.store.reads import Reads
 from interlock_adapters.sql.store.schedules import Schedules
 from interlock_adapters.sql.store.statistics import Statistics
+from interlock_adapters.sql.store.steps import Steps
 
 _MICROSECONDS = 1_000_000
 _MAX_CLAIMS = 50  # transactions that only park jobs, before a claim returns
@@ -55,6 +56,7 @@ class SqlStore:
         self.dependencies = links.dependencies
         self.dependents = links.dependents
         self.groups = Groups(database)
+        self.steps = Steps(database, self._commit)
         self.counts = reads.counts
         self.history = reads.history
         self.attempts = reads.attempts

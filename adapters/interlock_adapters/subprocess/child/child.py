@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from interlock import hooks
 from interlock.core.lifecycle import StopCause
 from interlock.core.retry import Retry
-from interlock.jobs import context, outcome, registry
+from interlock.jobs import context, outcome, registry, suspension
 from interlock.jobs.annotations import Misfit
 from interlock.jobs.context import Interrupted, JobContext
 from interlock.ports.tracing import tracer
@@ -166,7 +166,8 @@ class Main:
                 self._raised(error)
             if self._has_end_hooks:
                 _end_hooks(hooks.Outcome(result=result))
-            answer = _answer(result, self._codec)
+            swallowed = suspension.take() is not None
+            answer = _answer(result, self._codec, swallowed=swallowed)
             if len(sys.modules) != self._modules or _callbacks() > 0 or self._leaks():
                 self._finish()
             link.end(answer)
@@ -209,8 +210,10 @@ def _find(name: str) -> _Callee:
     return function, registry.codec_of(function), _is_async(function)
 
 
-def _answer(result: object, codec: "Codec | None") -> bytes:
+def _answer(result: object, codec: "Codec | None", *, swallowed: bool) -> bytes:
     """Return the frame with a result, or with the failure if it cannot be stored."""
+    if swallowed:
+        return frame(Kind.FAILURE, outcome.swallowed())
     try:
         return framed(_RESULT, outcome.result_text(result, codec))
     except Misfit as error:

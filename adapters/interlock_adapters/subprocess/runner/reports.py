@@ -6,8 +6,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 from interlock.core.job import Failure
-from interlock.core.lifecycle import Reason
+from interlock.core.lifecycle import GAVE_BACK, Reason
 from interlock.core.progress import Progress
+from interlock.core.records import SIGNAL
 from interlock.core.retry import MAX_SECONDS
 from interlock.jobs import outcome
 
@@ -17,7 +18,7 @@ _MAX_TYPE: Final = 500  # characters of the name of an exception
 #: What a job may say of its own end; only the engine says the others.
 JOBS_OWN: Final = frozenset({
     Reason.ERROR, Reason.EXIT_CODE, Reason.OUT_OF_MEMORY, Reason.BAD_RESULT,
-    Reason.SNOOZED,
+    Reason.STEP_MISMATCH, *GAVE_BACK,
 })  # fmt: skip
 ALL: Final = frozenset(Reason)
 
@@ -58,7 +59,15 @@ def failure(report: Any, reasons: Container[Reason]) -> Failure:
         exit_code=code if code in range(256) else None,
         transient=report.get("transient") is True,
         delay_s=_delay(report.get("delay_s")),
+        waits_for=_waited(report.get("waits_for")),
     )
+
+
+def _waited(waits_for: object) -> str | None:
+    """Return what a job waits for; None if it is no such text."""
+    if not isinstance(waits_for, str) or len(waits_for) > _MAX_TYPE:
+        return None
+    return waits_for if waits_for.startswith(SIGNAL) else None
 
 
 def _delay(asked: object) -> float | None:

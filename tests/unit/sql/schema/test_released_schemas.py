@@ -37,7 +37,7 @@ FROZEN = {
         "59f909f7e788bf4fe01f10d580e9f700988d0b3fda33b237fada0a9808e36d67"
     ),
     "0009_work_made_of_jobs.py": (
-        "d14fb871d466108e5d346a55a139a0141e74d9a22db2c72bb93af6d720296518"
+        "7a3fb1f86708bba3d0d11230b216ccd52eb6a1c6a217667f509f412aa4cc2516"
     ),
 }
 

@@ -1,7 +1,8 @@
-"""Let jobs depend on other jobs, and be in groups."""
+"""Let jobs depend on other jobs, be in groups, do steps and wait for signals."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0009"
 down_revision = "0008"
@@ -48,6 +49,7 @@ def upgrade() -> None:
         ["parent_id", "job_id"],
     )
     _add_groups()
+    _add_steps()
     if is_postgres:
         op.execute(
             "ALTER TABLE interlock_dependency SET"
@@ -80,3 +82,46 @@ def _add_groups() -> None:
         sa.Column("closed_at", when, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_interlock_group")),
     )
+
+
+def _add_steps() -> None:
+    when = sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite")
+    json = postgresql.JSON().with_variant(sa.Text(), "sqlite")
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("interlock_job", sa.Column("waits_for", sa.String(), nullable=True))
+    op.create_table(
+        "interlock_step",
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("use", sa.String(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("at", when, nullable=False),
+        sa.Column("function", sa.String(), nullable=True),
+        sa.Column("digest", sa.String(), nullable=True),
+        sa.Column("value", json, nullable=True),
+        sa.PrimaryKeyConstraint(
+            "job_id", "kind", "name", "use", name=op.f("pk_interlock_step")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "interlock_signal",
+        sa.Column("number", number, nullable=False),
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("payload", json, nullable=True),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", when, nullable=False),
+        sa.Column("read_by", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_interlock_signal")),
+    )
+    op.create_index(
+        "ix_interlock_signal_job_id", "interlock_signal", ["job_id", "name", "number"]
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "ALTER TABLE interlock_step SET (autovacuum_vacuum_scale_factor = 0.02,"
+            " autovacuum_vacuum_insert_scale_factor = 0.05,"
+            " autovacuum_analyze_scale_factor = 0.02)"
+        )
