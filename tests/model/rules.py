@@ -74,7 +74,7 @@ Predicate = Callable[[Row, Facts], bool]
 #: behaviour.
 UNMODELLED = frozenset({
     Guard.DUE, Guard.FRESH, Guard.OVERDUE, Guard.QUEUE_OPEN, Guard.GROUP_FREE,
-    Guard.SLOT_FREE, Guard.RATE_FREE, Guard.MAY_DROP,
+    Guard.SLOT_FREE, Guard.RATE_FREE, Guard.MAY_DROP, Guard.WAITS_FOR_IT,
     Guard.BEFORE_DEADLINE, Guard.DEADLINE_MISSED, Guard.RETRY_IN_TIME,
 })  # fmt: skip
 
@@ -86,6 +86,7 @@ def predicate(guard: Guard) -> Predicate:  # noqa: PLR0911, PLR0912  (one arm a 
             Guard.DUE | Guard.FRESH | Guard.OVERDUE | Guard.QUEUE_OPEN
             | Guard.GROUP_FREE | Guard.SLOT_FREE | Guard.RATE_FREE | Guard.MAY_DROP
             | Guard.BEFORE_DEADLINE | Guard.DEADLINE_MISSED | Guard.RETRY_IN_TIME
+            | Guard.WAITS_FOR_IT
         ):  # fmt: skip
             return lambda _row, _facts: True
         case Guard.PARENTS_DONE:

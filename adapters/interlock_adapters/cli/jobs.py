@@ -495,6 +495,50 @@ def graph(
             err.print(f"only the nearest {limit} jobs; more with --limit")
 
 
+def signal(
+    job_id: JobId,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the signal")],
+    payload: Annotated[
+        str | None, typer.Option(help="JSON that the job gets, or text")
+    ] = None,
+    by: By = None,
+    database: Database = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a signal to a job: it goes on if it waits for it."""
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        job = engine.signal(job_id, name, _payload(payload), by=by)
+        _print(job, as_json=as_json)
+
+
+def _payload(text: str | None) -> object:
+    """Return the value of a JSON text, or the text if it is none."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def steps(
+    job_id: JobId,
+    database: Database = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a job has done and does not do again."""
+    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        hidden = Redaction(engine.get(job_id))
+        found = [
+            replace(each, value=hidden.within(each.value))
+            for each in engine.steps(job_id)
+        ]
+        columns = ("at", "kind", "name", "use", "attempt", "value")
+        show.records(found, columns, as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(submit)
@@ -502,5 +546,5 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show_)
     app.command()(cancel)
     app.command("wait")(wait_)
-    for command in (history, log, rerun, graph):
+    for command in (history, log, rerun, graph, signal, steps):
         app.command()(command)

@@ -29,6 +29,7 @@ from interlock_adapters.http.routes.metrics import Metrics
 from interlock_adapters.http.routes.operate import Operate
 from interlock_adapters.http.routes.records import Records
 from interlock_adapters.http.routes.schedules import Schedules
+from interlock_adapters.http.routes.steps import Steps
 from interlock_adapters.http.schemas import problems
 from interlock_adapters.http.schemas.problems import Problem
 from interlock_adapters.http.security.body import Route, StrictRoute
@@ -37,7 +38,7 @@ from interlock_adapters.http.settings import Settings, Token
 
 #: Each class adds its routes with `add_to(router)`.
 _ROOMS: Final = (
-    *(Bulk, Jobs, Records, Links, Groups, Schedules),
+    *(Bulk, Jobs, Records, Links, Steps, Groups, Schedules),
     *(Events, Operate, Limits, Holds),
     *(Health, Metrics, Pages),
 )

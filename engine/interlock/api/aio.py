@@ -32,6 +32,8 @@ from interlock.core.records import (
     LogLines,
     Page,
     QueueInfo,
+    SignalInfo,
+    Step,
     WorkerInfo,
 )
 from interlock.jobs.options import Options
@@ -358,6 +360,25 @@ class AsyncEngine:
     ) -> list[Linked]:
         """See `Engine.dependents`."""
         return await self._call(self.sync.dependents, job_id, after=after, limit=limit)
+
+    async def steps(self, job_id: str) -> list[Step]:
+        """See `Engine.steps`."""
+        return await self._call(self.sync.steps, job_id)
+
+    async def signals(self, job_id: str) -> list[SignalInfo]:
+        """See `Engine.signals`."""
+        return await self._call(self.sync.signals, job_id)
+
+    async def signal(
+        self,
+        job_id: str,
+        name: str,
+        payload: object = None,
+        *,
+        by: str | None = None,
+    ) -> Job:
+        """See `Engine.signal`."""
+        return await self._call(self.sync.signal, job_id, name, payload, by=by)
 
     async def graph(self, job_id: str, *, limit: int = 200) -> Graph:
         """See `Engine.graph`."""

@@ -6,12 +6,12 @@ What the claim decides is asked of the store by the claim's own query
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from interlock.core.job import Job, Phase
 from interlock.core.lifecycle import INITIAL, Reason
-from interlock.core.records import Blocker, Explanation, Hold, WorkerInfo
+from interlock.core.records import SIGNAL, Blocker, Explanation, Hold, WorkerInfo
 from interlock.jobs import published
 from interlock.jobs.redaction import Redaction
 from interlock.jobs.registry import registered
@@ -19,7 +19,10 @@ from interlock.ports.store import JobStore
 
 _SHOWN: Final = 3  # of the jobs that hold a limit
 #: Causes whose sentence says that the job waits.
-_SAY_SO: Final = {"held", "scheduled", "retry_wait", "snoozed", "busy"}
+_SAY_SO: Final = {
+    *("held", "scheduled", "retry_wait", "snoozed", "sleeping", "waiting", "busy"),
+}
+_FOR_EVER: Final = timedelta(days=3000)  # a wait without a timeout
 _Because = tuple[Blocker, str]  # a reason, and its sentence
 
 
@@ -104,7 +107,11 @@ def _held(job: Job) -> str:
 
 def _not_due(job: Job, now: datetime) -> _Because:
     wait = _in(job.run_at, now)
-    if job.reason is Reason.SNOOZED:
+    if job.waits_for is not None:
+        cause, text = "waiting", _of_signal(job, now)
+    elif job.reason is Reason.SLEEPING:
+        cause, text = "sleeping", f"Sleeping: it goes on in {wait}."
+    elif job.reason is Reason.SNOOZED:
         cause, text = "snoozed", f"Snoozed: its function asked to go on in {wait}."
     elif job.failures:
         cause = "retry_wait"
@@ -113,6 +120,16 @@ def _not_due(job: Job, now: datetime) -> _Because:
         cause = "scheduled"
         text = f"Scheduled for {job.run_at:%F %T} UTC, in {wait}."
     return Blocker(cause=cause, until=job.run_at), text
+
+
+def _of_signal(job: Job, now: datetime) -> str:
+    name = str(job.waits_for).removeprefix(SIGNAL)
+    is_endless = job.run_at - now > _FOR_EVER
+    until = "" if is_endless else f", for {_in(job.run_at, now)} more"
+    return (
+        f"Waiting for the signal {name!r}{until}. Send it: "
+        f"interlock signal {job.id} {name}"
+    )
 
 
 def _blocked(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:

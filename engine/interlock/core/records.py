@@ -423,9 +423,9 @@ class Explanation(str):
 
     Attributes:
         reasons: why it does not run, none if it runs or has ended. The `cause` of each
-            is a stable code: `scheduled`, `retry_wait`, `snoozed`, `held`, `no_worker`,
-            `unknown_name`, `unserved_queue`, `trouble`, `misfit`, `busy`, and those of
-            `Blocker`.
+            is a stable code: `scheduled`, `retry_wait`, `snoozed`, `sleeping`,
+            `waiting`, `held`, `no_worker`, `unknown_name`, `unserved_queue`, `trouble`,
+            `misfit`, `busy`, and those of `Blocker`.
     """
 
     __slots__ = ("reasons",)

@@ -36,6 +36,8 @@ class Situation:
     group_held: bool = False  # its queue is held
     used_up: bool = False  # the starts of its key are used
     when_full: str | None = None
+    waits: bool = False  # it has given itself back for a signal
+    come: str = "signal:go"  # what wakes it
     parent: Event | None = None  # that the job it depends on had; None: on none
     on_parent_failure: str = CANCEL
     full: bool = False  # another job of its name runs, and one may
@@ -85,6 +87,7 @@ MET: Final[Mapping[Guard, tuple[Change, ...]]] = {
     Guard.QUEUE_OPEN: (_with(paused=False),),
     Guard.NOT_ON_HOLD: (_with(on_hold=False),),
     Guard.ON_HOLD: (_with(on_hold=True),),
+    Guard.WAITS_FOR_IT: (_with(waits=True),),
     Guard.GROUP_FREE: (_with(group_held=False),),
     Guard.SLOT_FREE: (_with(full=False),),
     Guard.RATE_FREE: (_with(used_up=False),),
@@ -138,6 +141,10 @@ UNMET: Final[Mapping[Guard, tuple[Change, ...]]] = {
     Guard.QUEUE_OPEN: (_with(paused=True),),
     Guard.NOT_ON_HOLD: (_with(on_hold=True),),
     Guard.ON_HOLD: (_with(on_hold=False),),
+    Guard.WAITS_FOR_IT: (
+        _with(waits=False),
+        _with(waits=True, come="signal:other"),
+    ),
     Guard.GROUP_FREE: (_with(group_held=True),),
     Guard.SLOT_FREE: (_with(full=True),),
     Guard.RATE_FREE: (_with(used_up=True),),

@@ -159,6 +159,11 @@ class Scenario:
         )
         if row.source is _CLAIM.target:
             self._run(job, situation)
+        if situation.waits:
+            (running,) = self.claim(job.name)
+            later = now + timedelta(hours=1)
+            waits = {"run_at": later, "waits_for": "signal:go"}
+            self.apply(running, Event.SNOOZE, proof=Proof.INLINE, **waits)
         if situation.paused:
             self.store.set_paused(job.queue, paused=True)
         if situation.on_hold:
@@ -218,6 +223,7 @@ class Scenario:
             error=situation.error,
             gave_back=situation.gave_back,
             run_at=self.clock.now() + timedelta(seconds=situation.again_in_s),
+            waits_for=situation.come if row.event is Event.WAKE else None,
             domain_empty=situation.domain_empty,
         )
         (outcome,) = self.store.commit([move])

@@ -30,6 +30,7 @@ from interlock.testing.store_outcomes import OutcomesContract
 from interlock.testing.store_queries import QueriesContract
 from interlock.testing.store_records import RecordsContract
 from interlock.testing.store_schedules import SchedulesContract
+from interlock.testing.store_steps import StepsContract
 from interlock.testing.store_submits import SubmitsContract
 from interlock.testing.store_unique import UniqueContract
 from interlock.testing.store_values import ValuesContract
@@ -49,6 +50,7 @@ class StoreContract(
     SchedulesContract,
     DependenciesContract,
     GroupsContract,
+    StepsContract,
 ):
     """Inherit from it, and define a fixture `store` that is empty for each test."""
 

@@ -24,12 +24,14 @@ from interlock.core.records import (
     LogLines,
     Page,
     QueueInfo,
+    SignalInfo,
+    Step,
     WorkerInfo,
 )
 from interlock.core.retry import Retry
 from interlock.jobs import depends
 from interlock.jobs.call import Call
-from interlock.jobs.options import check, check_instant, check_words
+from interlock.jobs.options import check, check_instant, check_signal, check_words
 from interlock.jobs.registry import JobFunction, registered
 from interlock.jobs.submission import Wanted, encoded
 from interlock.ports.tracing import tracer
@@ -277,6 +279,29 @@ def dependents(job_id: str, *, after: str, limit: int) -> Ask[list[Linked]]:
     """Read what depends on a job."""
     path, query = of_job(job_id, "/dependents"), {"after": after, "limit": limit}
     return Ask(method="GET", path=path, query=query, read=values.linked)
+
+
+def steps(job_id: str) -> Ask[list[Step]]:
+    """Read what a job has done."""
+    return Ask(method="GET", path=of_job(job_id, "/steps"), read=values.steps)
+
+
+def signals(job_id: str) -> Ask[list[SignalInfo]]:
+    """Read the signals to a job."""
+    return Ask(method="GET", path=of_job(job_id, "/signals"), read=values.signals)
+
+
+def signal(job_id: str, name: str, payload: object, *, by: str | None) -> Ask[Job]:
+    """Send a signal to a job. Raises InvalidOption: it has no such name."""
+    check_signal(name)
+    if "/" in name or not name.strip("."):
+        raise InvalidOption("name", name, "a name that is no other path: no '/'")
+    return Ask(
+        method="POST",
+        path=of_job(job_id, f"/signals/{quote(name, safe='')}"),
+        body={"payload": payload, "by": by},
+        read=values.job,
+    )
 
 
 def graph(job_id: str, *, limit: int) -> Ask[Graph]:

@@ -24,6 +24,8 @@ from interlock.core.records import (
     LogLines,
     Page,
     QueueInfo,
+    SignalInfo,
+    Step,
     WorkerInfo,
 )
 from interlock.jobs.options import Options
@@ -218,6 +220,25 @@ class Client:
     ) -> list[Linked]:
         """See `Engine.dependents`."""
         return self._send(calls.dependents(job_id, after=after, limit=limit))
+
+    def steps(self, job_id: str) -> list[Step]:
+        """See `Engine.steps`."""
+        return self._send(calls.steps(job_id))
+
+    def signals(self, job_id: str) -> list[SignalInfo]:
+        """See `Engine.signals`."""
+        return self._send(calls.signals(job_id))
+
+    def signal(
+        self,
+        job_id: str,
+        name: str,
+        payload: object = None,
+        *,
+        by: str | None = None,
+    ) -> Job:
+        """See `Engine.signal`."""
+        return self._send(calls.signal(job_id, name, payload, by=by))
 
     def graph(self, job_id: str, *, limit: int = 200) -> Graph:
         """See `Engine.graph`."""

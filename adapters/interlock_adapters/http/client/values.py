@@ -16,6 +16,8 @@ from interlock.core.records import (
     LogLines,
     Page,
     QueueInfo,
+    SignalInfo,
+    Step,
     WorkerInfo,
 )
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
@@ -98,6 +100,16 @@ def linked(body: Mapping[str, Any]) -> list[Linked]:
         )
         for item in body["items"]
     ]
+
+
+def steps(body: Mapping[str, Any]) -> list[Step]:
+    """Return what a job has done."""
+    return [read(Step, item) for item in body["items"]]
+
+
+def signals(body: Mapping[str, Any]) -> list[SignalInfo]:
+    """Return the signals to a job."""
+    return [read(SignalInfo, item) for item in body["items"]]
 
 
 def graph(body: Mapping[str, Any]) -> Graph:

@@ -25,6 +25,7 @@ from interlock_adapters.http.dashboard.state_diagram import Pair, walked
 from interlock_adapters.http.dashboard.timeline import timeline
 from interlock_adapters.http.dependencies import Api
 from interlock_adapters.http.prefix import root_of
+from interlock_adapters.http.routes.steps import signal, step
 
 _LINES: Final = 500  # of a log, the last ones
 _LINKS: Final = 20  # jobs on each side of one
@@ -144,9 +145,11 @@ class Pages:
                 engine.explain(job_id),
                 engine.rejections(job_id),
             )
-            dependencies, dependents = await asyncio.gather(
+            dependencies, dependents, done, signals = await asyncio.gather(
                 engine.dependencies(job_id, limit=_LINKS),
                 engine.dependents(job_id, limit=_LINKS),
+                engine.steps(job_id),
+                engine.signals(job_id),
             )
         except JobNotFound as error:
             return _missing(request, "Job", error)
@@ -166,6 +169,8 @@ class Pages:
             why=why,
             dependencies=dependencies,
             dependents=dependents,
+            steps=[step(each, hidden) for each in done],
+            signals=[signal(each, hidden) for each in signals],
             refused=[
                 serialize.rejection(rejection, hidden) for rejection in rejections
             ],

@@ -236,6 +236,20 @@ class CancelIn(_In):
     )
 
 
+class SignalIn(_In):
+    """What a signal says, and by whom."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"payload": {"ok": True}, "by": "anna"}]},
+    )
+
+    payload: Any = Field(default=None, description="JSON; the job gets it")
+    by: Key | None = Field(
+        default=None, description="Who sends it, if the token has no name"
+    )
+
+
 class LimitIn(_In):
     """How many jobs may run at once, and start within a time; null: any number."""
 

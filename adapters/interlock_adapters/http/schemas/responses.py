@@ -20,7 +20,15 @@ from interlock.core.job import (
 )
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.progress import Progress
-from interlock.core.records import Blocker, GroupInfo, Hold, LimitInfo, LogLine
+from interlock.core.records import (
+    Blocker,
+    GroupInfo,
+    Hold,
+    LimitInfo,
+    LogLine,
+    SignalInfo,
+    Step,
+)
 from interlock.core.retry import Retry
 from interlock.core.schedule import Schedule
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
@@ -195,6 +203,12 @@ class RerunOut(BaseModel):
     """How many jobs run again."""
 
     rerun: int
+
+
+StepOut: Any = _shape(Step, "StepOut", "What a job has done: `interlock.Step`.")
+StepPageOut = _page(StepOut, "StepPageOut", "Steps, as they were stored.")
+SignalOut: Any = _shape(SignalInfo, "SignalOut", "A signal: `interlock.SignalInfo`.")
+SignalPageOut = _page(SignalOut, "SignalPageOut", "Signals, as they came.")
 
 
 class DeletedOut(BaseModel):

@@ -1,0 +1,96 @@
+"""Routes for what a job has done, and for signals to it."""
+
+from dataclasses import asdict
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from interlock.core.records import SignalInfo, Step
+from interlock.jobs import serialize
+from interlock.jobs.redaction import Redaction
+from interlock_adapters.http.dependencies import Api, OnceKey, actor, refusals
+from interlock_adapters.http.routes.jobs import JobId
+from interlock_adapters.http.schemas import json_responses, reply, responses
+from interlock_adapters.http.schemas.reply import Reply
+from interlock_adapters.http.schemas.requests import SignalIn
+
+SignalName = Annotated[str, Path(description="Name of the signal", max_length=255)]
+
+
+class Steps:
+    """`/v1/jobs/{job_id}/steps` and `signals`."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._engine = api.engine
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes."""
+        path = "/v1/jobs/{job_id}"
+        reads: dict[str, Any] = {"methods": ["GET"], "tags": ["records"]}
+        for name, endpoint, model in (
+            ("steps", self.steps, responses.StepPageOut),
+            ("signals", self.signals, responses.SignalPageOut),
+        ):
+            router.add_api_route(
+                f"{path}/{name}",
+                endpoint,
+                response_model=model,
+                responses=refusals(404),
+                **reads,
+            )
+        router.add_api_route(
+            f"{path}/signals/{{name}}",
+            self.signal,
+            methods=["POST"],
+            response_model=responses.JobOut,
+            responses=refusals(404, 409, body=True),
+            tags=["jobs"],
+        )
+
+    async def steps(self, job_id: JobId) -> Response:
+        """Return what a job has done and does not do again; the first 1000 steps."""
+        hidden = Redaction(await self._engine.get(job_id))
+        found = await self._engine.steps(job_id)
+        return json_responses.page(step(each, hidden) for each in found)
+
+    async def signals(self, job_id: JobId) -> Response:
+        """Return the signals to a job, the first 1000."""
+        hidden = Redaction(await self._engine.get(job_id))
+        found = await self._engine.signals(job_id)
+        return json_responses.page(signal(each, hidden) for each in found)
+
+    async def signal(
+        self,
+        request: Request,
+        job_id: JobId,
+        name: SignalName,
+        body: SignalIn | None = None,
+        once: OnceKey = None,
+    ) -> Response:
+        """Send a signal to a job: it goes on if it waits for it, else it is kept."""
+        del once
+        sent = body or SignalIn()
+        by = actor(request, sent.by)
+        act = partial(self._signal, job_id, name, sent.payload, by=by)
+        return (await self._api.act(request, act)).response()
+
+    def _signal(self, job_id: str, name: str, payload: Any, *, by: str) -> Reply:
+        return reply.job(self._engine.sync.signal(job_id, name, payload, by=by), 200)
+
+
+def step(record: Step, hidden: Redaction) -> dict[str, Any]:
+    """Return a step as JSON."""
+    values: dict[str, Any] = serialize.plain(asdict(record))
+    values["value"] = hidden.within(values["value"])
+    return values
+
+
+def signal(record: SignalInfo, hidden: Redaction) -> dict[str, Any]:
+    """Return a signal as JSON."""
+    values: dict[str, Any] = serialize.plain(asdict(record))
+    values["payload"] = hidden.within(values["payload"])
+    return values
