@@ -20,6 +20,7 @@ PAGES = {
         "retention.md",
         "dependencies.md",
         "groups.md",
+        "steps.md",
     )
 }
 BLOCKS = [
