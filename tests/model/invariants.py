@@ -36,6 +36,7 @@ class Promise(StrEnum):
     STOP_ONCE = "a stop cause is never overwritten within its attempt"
     HOLD_HOLDS = "no attempt starts while somebody holds the job"
     PARENTS_FIRST = "no attempt starts before what the job depends on has ended so"
+    CHILDREN_FIRST = "no attempt starts before what the last one waits for has ended"
     ABANDONED_FOR_IT = "a job is abandoned only if what it depends on has failed"
     BORN_CLEAN = "an attempt is born without a stop cause"
     TIMEOUT_IS_TRUE = "what was stopped by timeout ends TIMEOUT or is retried for it"
@@ -128,6 +129,9 @@ _MOVES: Final[Mapping[Promise, Callable[[Row, Row, Step], bool]]] = {
     Promise.HOLD_HOLDS: lambda old, _, step: step.event is Event.CLAIM and old.held,
     Promise.PARENTS_FIRST: lambda old, _, step: (
         step.event is Event.CLAIM and old.parents is not Parents.DONE
+    ),
+    Promise.CHILDREN_FIRST: lambda old, _, step: (
+        step.event is Event.CLAIM and old.awaits
     ),
     Promise.ABANDONED_FOR_IT: lambda old, _, step: (
         step.event is Event.ABANDON and old.parents is not Parents.FAILED

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from interlock.core.lifecycle import (
     CANCELS,
     INITIAL,
+    TERMINAL,
     Event,
     JobStatus,
     StopCause,
@@ -139,6 +140,8 @@ class Moves:
             held=_HOLDS.get(transition.event, row.held),
             stop=None if back else cause or row.stop,
             leased=leased,
+            awaits=transition.event is Event.SNOOZE
+            or (row.awaits and transition.target not in TERMINAL),
             **({spent.value: getattr(row, spent.value) + 1} if spent else {}),
         )
 

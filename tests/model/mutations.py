@@ -122,6 +122,11 @@ MUTATIONS: Final = {
         Promise.PARENTS_FIRST,
         CLAIM,
     ),
+    "a claim ignores what the last attempt waits for": (
+        RULES.without(Guard.CHILDREN_ENDED, Event.CLAIM),
+        Promise.CHILDREN_FIRST,
+        CLAIM,
+    ),
     "a job is abandoned at any time": (
         RULES.without(Guard.PARENT_FAILED, Event.ABANDON),
         Promise.ABANDONED_FOR_IT,

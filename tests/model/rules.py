@@ -91,6 +91,8 @@ def predicate(guard: Guard) -> Predicate:  # noqa: PLR0911, PLR0912  (one arm a 
             return lambda _row, _facts: True
         case Guard.PARENTS_DONE:
             return lambda row, _: row.parents is Parents.DONE
+        case Guard.CHILDREN_ENDED:
+            return lambda row, _: not row.awaits
         case Guard.PARENT_FAILED:
             return lambda row, _: row.parents is Parents.FAILED and row.attempt == 0
         case Guard.NOT_ON_HOLD:

@@ -52,6 +52,7 @@ class Row(NamedTuple):
     on_timeout: bool = False  # the job's Retry.on_timeout; never changes
     held: bool = False  # somebody holds it
     parents: Parents = Parents.DONE
+    awaits: bool = False  # jobs, for which its last attempt gave itself back
 
     @property
     def running(self) -> bool:

@@ -26,6 +26,7 @@ ROWS = [
     )
 ]
 ROWS += [Row(parents=parents) for parents in Parents]
+ROWS += [Row(attempt=1, awaits=awaits) for awaits in BOOLS]
 FACTS = [Facts(*each) for each in product((None, 0, 1), BOOLS, BOOLS, BOOLS, BOOLS)]
 
 
@@ -63,6 +64,7 @@ def test_the_model_reads_a_guard_as_the_engine_does(guard: Guard) -> None:
                 failed=facts.failed,
                 gave_back=facts.gave_back,
                 domain_empty=facts.domain_empty,
+                children_ended=not row.awaits,
                 parents_done=row.parents is Parents.DONE,
                 parent_failed=row.parents is Parents.FAILED,
             )

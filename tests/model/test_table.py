@@ -18,7 +18,11 @@ _E, _G, _P = Event, Guard, Promise
 
 #: What breaks without this one guard in this one row.
 NEEDED: Final = {
-    _E.CLAIM: {_G.NOT_ON_HOLD: _P.HOLD_HOLDS, _G.PARENTS_DONE: _P.PARENTS_FIRST},
+    _E.CLAIM: {
+        _G.NOT_ON_HOLD: _P.HOLD_HOLDS,
+        _G.PARENTS_DONE: _P.PARENTS_FIRST,
+        _G.CHILDREN_ENDED: _P.CHILDREN_FIRST,
+    },
     _E.ABANDON: {_G.PARENT_FAILED: _P.ABANDONED_FOR_IT},
     _E.SUCCEED: {
         _G.HELD: _P.STALE_IS_SILENT,

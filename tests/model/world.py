@@ -26,11 +26,18 @@ class World:
                 yield Step(label, by, changed, attempt=holder.attempt)
         yield from self._lease(state)
         yield from self._reaper(state)
+        yield from self._children(state)
         if state.row.parents is Parents.AWAITED:
             for parents in (Parents.DONE, Parents.FAILED):
                 row = state.row._replace(parents=parents)
                 label = f"what it depends on is {parents}"
                 yield Step(label, By.WORLD, state._replace(row=row))
+
+    def _children(self, state: State) -> Iterator[Step]:
+        if state.row.awaits:
+            row = state.row._replace(awaits=False)
+            label = "what its attempt waits for has ended"
+            yield Step(label, By.WORLD, state._replace(row=row))
 
     def _holder(
         self, state: State, holder: Holder

@@ -156,7 +156,7 @@ class Limits:
         return [] if job is None or job.status is not INITIAL else [*self._of(job, now)]
 
     def _of(self, job: Job, now: datetime) -> Iterator[Blocker]:
-        awaited = self._links.waits_for(job)
+        awaited = [*self._links.depends_on(job), *self._links.awaits(job)]
         if awaited:
             yield Blocker(cause=DEPENDENCIES, holders=tuple(sorted(awaited)))
         if job.run_at > now:

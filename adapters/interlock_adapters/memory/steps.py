@@ -1,6 +1,6 @@
 """Steps of jobs, and signals to them, of the store in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from interlock.core.guards import refusal
 from interlock.core.job import Job, Move
 from interlock.core.lifecycle import Event, row_of
 from interlock.core.records import SIGNAL, SignalInfo, Step
+from interlock_adapters.memory.dependencies import Dependencies
 from interlock_adapters.memory.records import Records
 
 _RUNNING = row_of(Event.CLAIM).target
@@ -17,8 +18,14 @@ _RUNNING = row_of(Event.CLAIM).target
 class Steps:
     """See `interlock.ports.steps`."""
 
-    def __init__(self, records: Records, apply: Callable[[Move], object]) -> None:
+    def __init__(
+        self,
+        records: Records,
+        links: Dependencies,
+        apply: Callable[[Move], object],
+    ) -> None:
         self._records = records
+        self._links = links
         self._apply = apply
 
     def get(self, job_id: str, kind: str, name: str, use: str) -> Step | None:
@@ -40,7 +47,15 @@ class Steps:
 
     def _may_write(self, job: Job, attempt: int) -> bool:
         is_current = job.status is _RUNNING and job.attempt == attempt
-        return is_current and job.stop_cause is None and self._records.is_leased(job)
+        return is_current and self._records.is_leased(job)
+
+    def wait_for(self, job_id: str, ids: Sequence[str], *, attempt: int) -> int | None:
+        """See `Steps.wait_for`."""
+        with self._records.lock:
+            job = self._records.jobs.get(job_id)
+            if job is None or not self._may_write(job, attempt):
+                return None
+            return self._links.wait_for(job, ids)
 
     def all(self, job_id: str, *, limit: int = 1000) -> list[Step]:
         """See `Steps.all`."""

@@ -32,7 +32,7 @@ from interlock.core.guards import (
     version_changed,
 )
 from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
-from interlock.core.lifecycle import SUBMIT, Event, Guard, JobStatus, row_of
+from interlock.core.lifecycle import SUBMIT, Event, Guard, JobStatus, Reason, row_of
 from interlock.core.machine import legal
 from interlock.core.records import ClaimRequest, FeedPosition, Note, Running
 from interlock.core.uniqueness import NO_POLICIES, PLAIN, Unique, replacing
@@ -76,7 +76,7 @@ class MemoryStore:
         self.dependencies = links.dependencies
         self.dependents = links.dependents
         self.groups = Groups(records)
-        self.steps = Steps(records, self._move)
+        self.steps = Steps(records, links, self._move)
         self._unique = UniqueKeys(records)
         reads = Reads(records)
         self.get = reads.get
@@ -236,7 +236,8 @@ class MemoryStore:
             if self._is_abandoned(job, request.now):
                 continue
             facts = Facts(
-                parents_done=not self._links.waits_for(job),
+                parents_done=not self._links.depends_on(job),
+                children_ended=not self._links.awaits(job),
                 now=request.now,
                 queue_open=not self.records.paused.get(job.queue, False),
                 group_free=not self._limits.is_held(job),
@@ -311,6 +312,8 @@ class MemoryStore:
     def _move(self, move: Move) -> Job | InterlockError:
         """Apply a move, and what follows for jobs that depend on its job."""
         outcome = self._move_one(move)
+        if isinstance(outcome, Job) and outcome.reason is Reason.CHILDREN:
+            self._links.place(outcome)
         if isinstance(outcome, Job) and outcome.waits_for:
             woken = self.steps.come_already(outcome, move.now)
             if woken is not None:

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 from interlock.api import inputs
 from interlock.api.bulk import Bulk
 from interlock.api.cancel import CancelRequest, cancel, refuse_changed
+from interlock.api.children import options_of
 from interlock.api.group import Group, arguments, check_name, of_engine, placed
 from interlock.api.handle import JobHandle
 from interlock.api.job_requests import JobRequests
@@ -165,9 +166,8 @@ class Engine(Bulk):
         self,
         job: JobFunction[..., object],
         params: Mapping[str, object],
-        parent_id: str | None = None,
     ) -> JobHandle[object]:
-        new, edges = self._new(job, params, self._clock.now(), parent_id=parent_id)
+        new, edges = self._new(job, params, self._clock.now())
         return self._submit_one(
             new,
             unique=policies([new], [job]),
@@ -318,19 +318,28 @@ class Engine(Bulk):
         if function.defaults.get("connection") is not None:
             message = "map has a transaction of its own. Leave connection= out."
             raise InvalidOption.because("connection", message)
-        by, now = function.defaults.get("by"), self._clock.now()
+        calls = (arguments(item) for item in items)
+        params = (function.bound(*args, **kwargs) for args, kwargs in calls)
+        return self._mapped(function, params, name or function.name)
+
+    def _mapped(
+        self,
+        job: JobFunction[..., Any],
+        params: Iterable[Mapping[str, object]],
+        name: str,
+        parent_id: str | None = None,
+    ) -> Group[Any]:
+        now = self._clock.now()
         with self._store.together():
-            group = self._new_group(name or function.name, by)
+            group = self._new_group(name, job.defaults.get("by"))
             new: list[NewJob] = []
             edges: dict[str, Sequence[Dependency]] = {}
-            for item in items:
-                args, kwargs = arguments(item)
-                params = function.bound(*args, **kwargs)
-                one, links = self._new(function, params, now, group=group)
+            for each in params:
+                one, links = self._new(job, each, now, parent_id=parent_id, group=group)
                 new.append(one)
                 edges |= links
             if new:
-                unique = policies(new, [function] * len(new))
+                unique = policies(new, [job] * len(new))
                 self._add(new, unique=unique, dependencies=edges)
             group.close()
         return group
@@ -512,9 +521,8 @@ class Engine(Bulk):
             self._clock,
             settings,
             answer=JobRequests(
-                submit=partial(submit_child, self),
                 inputs=partial(inputs.page, self._store),
-                desk=partial(StepDesk, self._store),
+                desk=partial(StepDesk, self._store, partial(submit_children, self)),
                 url=url,
             ).answer,
             containment=containment,
@@ -591,13 +599,17 @@ def _queues(
     )
 
 
-def submit_child(
-    engine: Engine,
-    parent_id: str,
-    name: str,
-    params: Mapping[str, object],
-    options: Options,
-) -> JobHandle[object]:
-    """Store a job that another one has submitted, by its name. See `Engine.submit`."""
-    job = engine._named(name).options(**options)  # noqa: SLF001  (the same module)
-    return engine._submit(job, params, parent_id)  # noqa: SLF001
+def submit_children(
+    engine: Engine, parent: Job, order: Mapping[str, Any]
+) -> dict[str, str]:
+    """Store what a job submits; return what it is told. See `jobs.steps.Desk`."""
+    job = engine._named(order["job"]).options(**options_of(order))  # noqa: SLF001  (the same module)
+    if "items" in order:
+        name = order["group"] or job.name
+        group = engine._mapped(job, order["items"], name, parent.id)  # noqa: SLF001
+        return {"group": group.id, "name": group.name}
+    now = engine._clock.now()  # noqa: SLF001
+    new, edges = engine._new(job, order["params"], now, parent_id=parent.id)  # noqa: SLF001
+    unique = policies([new], [job])
+    (stored,) = engine._add([new], unique=unique, dependencies=edges)  # noqa: SLF001
+    return {"id": stored.id}

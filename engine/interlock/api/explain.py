@@ -169,6 +169,8 @@ def _blocked(store: JobStore, job: Job, now: datetime) -> Iterator[_Because]:
 def _of_parents(job: Job, waits_for: Sequence[str]) -> str:
     shown = ", ".join(waits_for[:_SHOWN])
     more = ", ..." if len(waits_for) > _SHOWN else ""
+    if job.attempt:  # those that it depended on have ended
+        return f"{len(waits_for)} job(s) that it waits for must end: {shown}{more}."
     return (
         f"it depends on {job.dependencies} job(s), and {len(waits_for)} of them must "
         f"still end: {shown}{more}."

@@ -12,7 +12,7 @@ from interlock.core.lifecycle import Event, row_of
 from interlock.ports.store import JobStore
 
 _PAGE: Final = 500
-_BYTES: Final = 1024 * 1024  # of a page, about; one result has at most as many
+BYTES: Final = 1024 * 1024  # of a page, about; one result has at most as many
 _SUCCEEDED: Final = row_of(Event.SUCCEED).target
 
 
@@ -36,29 +36,31 @@ class Inputs(NamedTuple):
 def page(store: JobStore, job_id: str, after: int) -> Inputs:
     """Return the results of some jobs that a job depends on."""
     inputs: list[Input] = []
-    size = 0
+    many = 0
     found = store.dependencies(job_id, after=after, limit=_PAGE)
     for linked in found:
         edge, parent = linked.dependency, linked.job
+        if edge.awaited_by is not None:  # these come last, and are no inputs
+            return Inputs(inputs, None)
         has_result = parent is not None and parent.status is _SUCCEEDED
         job = parent.name if parent is not None and has_result else None
         result = parent.result if parent is not None and has_result else None
         inputs.append(Input(edge.name, edge.parent_id, edge.group_id, job, result))
         after = edge.position
-        size += _size(result)
-        if size > _BYTES:
+        many += size(result)
+        if many > BYTES:
             return Inputs(inputs, after)
     return Inputs(inputs, after if len(found) == _PAGE else None)
 
 
-def _size(value: Any) -> int:
+def size(value: Any) -> int:
     """Return about how many bytes of JSON a value has."""
     if isinstance(value, str):
         return len(value) + 2
     if isinstance(value, Mapping):
-        return sum(len(key) + 4 + _size(item) for key, item in value.items())
+        return sum(len(key) + 4 + size(item) for key, item in value.items())
     if isinstance(value, list):
-        return sum(1 + _size(item) for item in value)
+        return sum(1 + size(item) for item in value)
     return 8
 
 

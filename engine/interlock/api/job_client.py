@@ -3,41 +3,26 @@
 The job opens the store only when it needs it; see `job_requests`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from interlock.api.children import Children
 from interlock.api.engine import Engine
-from interlock.api.handle import JobHandle
 from interlock.api.inputs import Input, Inputs, collected
-from interlock.api.job_requests import INSTANTS
 from interlock.core import errors
-from interlock.core.errors import InterlockError, InvalidOption
-from interlock.core.job import Job
-from interlock.core.retry import Retry
-from interlock.jobs import depends
-from interlock.jobs.registry import JobFunction, called
+from interlock.core.errors import InterlockError
 from interlock.jobs.steps import Steps
 
 #: Sends a request to the worker, and returns its answer.
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 
 
-class JobClient:
-    """Submits through the worker; opens the store for everything else."""
+class JobClient(Children):
+    """Submits through the worker; opens the store for what `Engine` alone does."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-
-    def submit(
-        self,
-        job: JobFunction[..., object] | str,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-    ) -> JobHandle[object]:
-        """See `JobContext.submit`."""
-        return JobHandle(_submit(self._ask, *called(job, args, kwargs)), self)
 
     @cached_property
     def engine(self) -> Engine:
@@ -58,32 +43,6 @@ class JobClient:
 
         return collected(ask)
 
-    def get(self, job_id: str) -> Job:
-        """See `Engine.get`."""
-        return self.engine.get(job_id)
-
-    def wait(self, job_id: str, timeout: float | None = None) -> Job:
-        """See `Engine.wait`."""
-        return self.engine.wait(job_id, timeout)
-
-    def result(self, job_id: str, timeout: float | None = None) -> object:
-        """See `Engine.result`."""
-        return self.engine.result(job_id, timeout)
-
-    def cancel(
-        self,
-        job_id: str,
-        *,
-        reason: str | None = None,
-        by: str | None = None,
-        wait: float | None = None,
-        if_version: int | None = None,
-    ) -> Job:
-        """See `Engine.cancel`."""
-        return self.engine.cancel(
-            job_id, reason=reason, by=by, wait=wait, if_version=if_version
-        )
-
 
 class _Desk:
     """See `interlock.jobs.steps.Desk`: asks the worker."""
@@ -100,37 +59,23 @@ class _Desk:
         request = {"do": "keep", "kind": kind, "name": name, "use": use, "step": step}
         _unless_error(self._ask(request))
 
+    def submit(
+        self, name: str, use: str, order: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        request = {"do": "submit", "name": name, "use": use, "order": order}
+        done: Mapping[str, Any] = _unless_error(self._ask(request))["done"]
+        return done
+
+    def wait_for(self, wanted: Mapping[str, object]) -> int:
+        return int(_unless_error(self._ask({"do": "wait_for", "of": wanted}))["many"])
+
+    def results(self, wanted: Mapping[str, object], after: int) -> Mapping[str, Any]:
+        return _unless_error(self._ask({"do": "results", "of": wanted, "after": after}))
+
     def signal(self, name: str, use: str, timeout: float | None) -> Mapping[str, Any]:
         request = {"do": "signal", "name": name, "use": use, "timeout": timeout}
         found: Mapping[str, Any] = _unless_error(self._ask(request))["signal"]
         return found
-
-
-def _submit(
-    ask: Ask, job: JobFunction[..., object], params: Mapping[str, object]
-) -> str:
-    """Have the worker submit a job; return its id.
-
-    Raises:
-        InterlockError: of any kind that `Engine.submit` raises.
-    """
-    options: dict[str, object] = dict(job.defaults)
-    if options.pop("connection", None) is not None:
-        allowed = "no connection inside a job: the worker stores the new job"
-        raise InvalidOption("connection", "...", allowed)
-    for name in INSTANTS:
-        moment = options.get(name)
-        if isinstance(moment, datetime):
-            options[name] = moment.isoformat()
-    depends_on: Any = options.get("depends_on")
-    if depends_on:
-        options["depends_on"] = depends.as_json(depends_on, {})
-    retry = options.get("retry")
-    if isinstance(retry, Retry):
-        options["retry"] = retry.to_json()
-    request = {"do": "submit", "name": job.name, "params": params, "options": options}
-    answer = ask(request)
-    return str(_unless_error(answer)["id"])
 
 
 def _url(ask: Ask) -> str:

@@ -6,32 +6,22 @@ the commit. Requests and answers are JSON; `job_client` is the other side.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
-from interlock.api.handle import JobHandle
 from interlock.api.inputs import Inputs
 from interlock.api.step_desk import StepDesk
 from interlock.core.errors import InterlockError
 from interlock.core.job import Job
-from interlock.core.retry import Retry
-from interlock.jobs.options import Options
 
-INSTANTS: Final = ("run_at", "expires_at")  # options that cross as ISO 8601
 #: The kinds of steps that a job itself writes.
 KINDS: Final = ("step", "sleep", "saved")
 _MAX_WORDS: Final = 2000  # an answer is one write to a pipe
-
-
-#: (parent's id, name, params, options): see `engine.submit_child`.
-Submit = Callable[[str, str, Mapping[str, object], Options], JobHandle[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class JobRequests:
     """Answers the requests of a worker's jobs, with its engine."""
 
-    submit: Submit
     inputs: Callable[[str, int], Inputs]
     desk: Callable[[Job], StepDesk]
     url: str | None  # None: jobs are not told
@@ -39,11 +29,11 @@ class JobRequests:
     def answer(self, job: Job, request: Mapping[str, Any]) -> dict[str, object]:
         """Handle a job's request; return the answer, or the error."""
         try:
-            if request["do"] == "submit":
-                return {"id": self._submit(job, request)}
             if request["do"] == "inputs":
                 return self.inputs(job.id, int(request["after"]))._asdict()
-            if request["do"] in {"look", "keep", "signal"}:
+            if request["do"] in {"wait_for", "results"}:
+                return _of_children(self.desk(job), request)
+            if request["do"] in {"look", "keep", "signal", "submit"}:
                 return _of_step(self.desk(job), request)
             return {"url": self._url_if_allowed()}
         except InterlockError as error:
@@ -57,16 +47,6 @@ class JobRequests:
                 "error": {"kind": "InterlockError", "message": message, "about": {}}
             }
 
-    def _submit(self, job: Job, request: Mapping[str, Any]) -> str:
-        options: Any = dict(request["options"])
-        for name in INSTANTS:
-            if options.get(name) is not None:
-                options[name] = datetime.fromisoformat(options[name])
-        if options.get("retry") is not None:
-            options["retry"] = Retry(**options["retry"])
-        handle = self.submit(job.id, request["name"], request["params"], options)
-        return handle.id
-
     def _url_if_allowed(self) -> str:
         if self.url is None:
             raise InterlockError(
@@ -78,9 +58,18 @@ class JobRequests:
         return self.url
 
 
+def _of_children(desk: StepDesk, request: Mapping[str, Any]) -> dict[str, object]:
+    """Handle a request about jobs that a job waits for."""
+    if request["do"] == "wait_for":
+        return {"many": desk.wait_for(request["of"])}
+    return desk.results(request["of"], int(request["after"]))
+
+
 def _of_step(desk: StepDesk, request: Mapping[str, Any]) -> dict[str, object]:
     """Handle a request about a step."""
     name, use = str(request["name"]), str(request["use"])
+    if request["do"] == "submit":
+        return {"done": desk.submit(name, use, request["order"])}
     if request["do"] == "signal":
         timeout = request["timeout"]
         seconds = None if timeout is None else float(timeout)

@@ -4,11 +4,13 @@ from typing import Final
 
 from interlock.core.errors import InvalidResult, JobCanceled, JobFailed, JobTimedOut
 from interlock.core.job import Job
-from interlock.core.lifecycle import Event, row_of
+from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock.jobs.annotations import Misfit, shown
 from interlock.jobs.registry import codec_of, registered
 
-_BADLY: Final = {
+_BADLY: Final[
+    dict[JobStatus, type[JobFailed] | type[JobCanceled] | type[JobTimedOut]]
+] = {
     row_of(Event.FAIL).target: JobFailed,
     row_of(Event.CANCEL).target: JobCanceled,
     row_of(Event.TIME_OUT).target: JobTimedOut,
@@ -24,13 +26,19 @@ def value_of(job: Job) -> object:
         JobFailed, JobCanceled, JobTimedOut: it ended without a result.
         InvalidResult: the result does not fit the annotation.
     """
-    if job.status in _BADLY:
-        raise _BADLY[job.status](job)
+    unhappy = unsuccessful(job)
+    if unhappy is not None:
+        raise unhappy
     try:
         return decoded(job.name, job.id, job.result)
     except InvalidResult as error:
         error.job = job
         raise
+
+
+def unsuccessful(job: Job) -> JobFailed | JobCanceled | JobTimedOut | None:
+    """Return the error for a job that has ended without a result; None: it has one."""
+    return _BADLY[job.status](job) if job.status in _BADLY else None
 
 
 def decoded(name: str, job_id: str, result: object) -> object:

@@ -1,19 +1,27 @@
 """The worker's side of durable steps: reads and writes them for a running job."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
+from interlock.api.inputs import BYTES, size
+from interlock.api.results import unsuccessful
 from interlock.core.errors import LeaseLost
 from interlock.core.job import Job
 from interlock.core.records import Step
+from interlock.jobs.steps import digest, same
 from interlock.ports.store import JobStore
+
+_PAGE: Final = 500
+#: Stores what a job submits; returns what the job is told: `engine.submit_children`.
+SubmitChildren = Callable[[Job, Mapping[str, Any]], Mapping[str, Any]]
 
 
 class StepDesk:
     """The steps of one attempt. See `interlock.jobs.steps.Desk`."""
 
-    def __init__(self, store: JobStore, job: Job) -> None:
+    def __init__(self, store: JobStore, submit: SubmitChildren, job: Job) -> None:
         self._store = store
+        self._submit = submit
         self._job = job
 
     def look(self, kind: str, name: str, use: str) -> dict[str, Any] | None:
@@ -44,6 +52,65 @@ class StepDesk:
         if not self._store.steps.put(stored):
             current = self._store.get(self._job.id)
             raise LeaseLost(self._job.id, self._job.attempt, current.attempt)
+
+    def submit(
+        self, name: str, use: str, order: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """See `Desk.submit`: the jobs and the step are one transaction."""
+        about = {"function": None, "digest": digest(order)}
+        with self._store.together():
+            done = self.look("submit", name, use)
+            if done is not None:
+                told: Mapping[str, Any] = same(f"submit of {name}", done, about)
+                return told
+            told = self._submit(self._job, order)
+            self.keep("submit", name, use, {"value": told, **about})
+        return told
+
+    def wait_for(self, wanted: Mapping[str, Any]) -> int:
+        """See `Desk.wait_for`."""
+        job = self._job
+        many = self._store.steps.wait_for(
+            job.id, self._ids(wanted), attempt=job.attempt
+        )
+        if many is None:
+            raise LeaseLost(job.id, job.attempt, self._store.get(job.id).attempt)
+        return many
+
+    def _ids(self, wanted: Mapping[str, Any]) -> Sequence[str]:
+        if "ids" in wanted:
+            return [self._store.get(str(each)).id for each in wanted["ids"]]
+        ids: list[str] = []
+        after = -1
+        while some := self._members(wanted, after):
+            ids += [job.id for job in some]
+            after = int(some[-1].group_index or 0)
+        return ids
+
+    def _members(self, wanted: Mapping[str, Any], after: int) -> list[Job]:
+        group_id = str(wanted["group"])
+        return self._store.groups.members(group_id, after=after, limit=_PAGE)
+
+    def results(self, wanted: Mapping[str, Any], after: int) -> dict[str, Any]:
+        """See `Desk.results`. A page has about a MiB, or one result."""
+        if "ids" in wanted:
+            found = [self._store.get(str(each)) for each in wanted["ids"]]
+        else:
+            found = self._members(wanted, after)
+        results, bytes_left = [], BYTES
+        for job in found:
+            error = unsuccessful(job)
+            if error is not None:
+                raise error
+            results.append([job.name, job.id, job.result])
+            bytes_left -= size(job.result)
+            if "group" in wanted and bytes_left < 0:
+                return {"results": results, "after": job.group_index}
+        is_last = "ids" in wanted or len(found) < _PAGE
+        return {
+            "results": results,
+            "after": None if is_last else found[-1].group_index,
+        }
 
     def signal(self, name: str, use: str, timeout: float | None) -> dict[str, Any]:
         """See `Desk.signal`."""

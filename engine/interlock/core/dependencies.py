@@ -6,8 +6,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from interlock.core.errors import InvalidOption
+from interlock.core.guards import CANCEL
 from interlock.core.job import Job, Move
-from interlock.core.lifecycle import Event, Reason
+from interlock.core.lifecycle import INITIAL, Event, Reason
 from interlock.core.records import ITSELF
 
 #: The most jobs that one job may depend on.
@@ -24,6 +26,8 @@ class Dependency:
         parent_id: the job that it waits for.
         name: what its function calls it, if `depends_on` has names.
         group_id: the group that it waits for as a whole, with others.
+        awaited_by: the attempt that waits for the end of a job, whatever that is; None:
+            the job depends on it (`depends_on`).
     """
 
     job_id: str
@@ -31,6 +35,7 @@ class Dependency:
     parent_id: str
     name: str | None = None
     group_id: str | None = None
+    awaited_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,34 @@ def abandon(job_id: str, words: str, now: datetime) -> Move:
         reason=Reason.PARENT,
         text=words,
     )
+
+
+def cancel_child(child: Job, parent: Job, now: datetime) -> Move:
+    """Return the move that cancels a job because the one that submitted it is."""
+    waits = child.status is INITIAL
+    return Move(
+        job_id=child.id,
+        event=Event.CANCEL if waits else Event.REQUEST_CANCEL,
+        now=now,
+        actor=ITSELF,
+        reason=Reason.BEFORE_START if waits else None,
+        text=f"{Reason.PARENT}: job {parent.id}, which submitted it, is canceled",
+    )
+
+
+def is_taken_along(child: Job) -> bool:
+    """Whether a job is to be canceled now, because the one that submitted it is."""
+    is_live = not child.is_terminal and child.cancel_requested_at is None
+    return is_live and child.on_parent_cancel == CANCEL
+
+
+def awaits_itself(job_id: str) -> InvalidOption:
+    """Return the error for a job that would wait for one that waits for it."""
+    message = (
+        f"Job {job_id} cannot wait for a job that waits for it (depends_on): none of "
+        "the two could go on. The other job is stored; its result cannot be awaited."
+    )
+    return InvalidOption.because("job", message)
 
 
 def words_of(parent: Job, why: str | None) -> str:

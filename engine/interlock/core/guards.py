@@ -21,6 +21,8 @@ from interlock.core.machine import legal
 MAY_DROP: Final = ("cancel_new", "replace")
 #: What becomes of a job if one that it depends on has not succeeded.
 CANCEL, RUN = "cancel", "run"
+#: What becomes of a job if the one that submitted it is canceled: that, or nothing.
+KEEP: Final = "keep"
 #: Events that have a store method of their own, instead of a `Move`.
 NOT_MOVES: Final = frozenset({Event.CLAIM, Event.RENEW})
 
@@ -43,6 +45,7 @@ class Facts:
     rate_free: bool = True
     waits_for: str | None = None  # what has come
     parents_done: bool = True
+    children_ended: bool = True
     parent_failed: bool = True
 
 
@@ -93,6 +96,8 @@ def holds(guard: Guard, job: Job, facts: Facts) -> bool:  # noqa: C901, PLR0911,
             return facts.rate_free
         case Guard.PARENTS_DONE:
             return facts.parents_done
+        case Guard.CHILDREN_ENDED:
+            return facts.children_ended
         case Guard.PARENT_FAILED:
             is_first = job.attempt == 0 and job.on_parent_failure == CANCEL
             return is_first and facts.parent_failed

@@ -36,7 +36,7 @@ class Phase(StrEnum):
 
     HELD = "held"  # PENDING, somebody holds it
     SCHEDULED = "scheduled"  # PENDING, `run_at` has not come
-    BLOCKED = "blocked"  # PENDING, a job that it depends on has not ended
+    BLOCKED = "blocked"  # PENDING, a job that it waits for has not ended
     QUEUED = "queued"  # PENDING, may be claimed
     RETRY_WAIT = "retry_wait"  # PENDING, failed before and waits for its backoff
     SNOOZED = "snoozed"  # PENDING, has asked to go on later
@@ -99,6 +99,7 @@ class NewJob:
     group_index: int | None = None  # its place in the group, from 0
     dependencies: int = 0  # how many jobs it depends on
     on_parent_failure: str | None = None  # cancel or run; None: it depends on none
+    on_parent_cancel: str | None = None  # cancel or keep; None: no job submitted it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,7 @@ class Reason(StrEnum):
     SNOOZED = "snoozed"
     SLEEPING = "sleeping"
     WAITING = "waiting"
+    CHILDREN = "children"
     STEP_MISMATCH = "step_mismatch"
     BEFORE_START = "before_start"
     WHILE_RUNNING = "while_running"
@@ -122,6 +123,7 @@ class Guard(StrEnum):
     RATE_FREE = "the rate of each limit allows one more start"
     MAY_DROP = "`when_full` is cancel_new or replace"
     PARENTS_DONE = "all jobs that it depends on have ended as it needs"
+    CHILDREN_ENDED = "the jobs have ended for which its last attempt gave itself back"
     PARENT_FAILED = (
         "a job that it depends on ended, but not SUCCEEDED; `on_parent_failure` is"
         " cancel, and it has had no attempt"
@@ -208,7 +210,8 @@ _P, _R = _S.PENDING, _S.RUNNING
 TABLE: Final = (
     _row(_E.CLAIM, _P, _R, _W.WORKER,
          _G.DUE, _G.FRESH, _G.BEFORE_DEADLINE, _G.NOT_ON_HOLD, _G.QUEUE_OPEN,
-         _G.PARENTS_DONE, _G.GROUP_FREE, _G.SLOT_FREE, _G.RATE_FREE,
+         _G.PARENTS_DONE, _G.CHILDREN_ENDED, _G.GROUP_FREE, _G.SLOT_FREE,
+         _G.RATE_FREE,
          counts=_C.ATTEMPT),
     _row(_E.CANCEL, _P, _S.CANCELED, _W.CLIENT),
     _row(_E.EXPIRE, _P, _S.CANCELED, _W.REAPER, _G.OVERDUE),
@@ -253,7 +256,9 @@ INITIAL: Final = JobStatus.PENDING
 SUBMIT: Final = "submit"  # the first history row of every job; it has no source
 TERMINAL: Final = frozenset(JobStatus) - {row.source for row in TABLE}
 #: Why a job has given itself back.
-GAVE_BACK: Final = frozenset({Reason.SNOOZED, Reason.SLEEPING, Reason.WAITING})
+GAVE_BACK: Final = frozenset(
+    {Reason.SNOOZED, Reason.SLEEPING, Reason.WAITING, Reason.CHILDREN}
+)
 #: The events that ask for the end of a job.
 CANCELS: Final = (Event.CANCEL, Event.REQUEST_CANCEL)
 EDGES: Final = tuple(row for row in TABLE if not row.is_internal)
@@ -302,7 +307,8 @@ REASONS: Final = {
     _S.PENDING: frozenset({
         Reason.ERROR, Reason.EXIT_CODE, Reason.SIGNAL, Reason.OUT_OF_MEMORY,
         Reason.BAD_RESULT, Reason.SPAWN_ERROR, Reason.TOO_LONG, Reason.STALLED,
-        Reason.SNOOZED, Reason.SLEEPING, Reason.WAITING, Reason.LOST, Reason.SHUTDOWN,
+        Reason.SNOOZED, Reason.SLEEPING, Reason.WAITING, Reason.CHILDREN, Reason.LOST,
+        Reason.SHUTDOWN,
     }),
     _S.RUNNING: frozenset[Reason](),
     _S.SUCCEEDED: frozenset({Reason.RETURNED}),

@@ -36,7 +36,8 @@ _OF_A_TICK: Final = frozenset(
         *("id", "name", "params", "created_at", "run_at", "expires_at"),
         *("idempotency_key", "submitted_by", "rerun_of", "parent_id"),
         *("schedule", "scheduled_for", "deadline_at"),
-        *("dependencies", "on_parent_failure", "group_id", "group_index"),
+        *("dependencies", "on_parent_failure", "on_parent_cancel"),
+        *("group_id", "group_index"),
     }
 )
 #: What a schedule keeps of the deadline: the seconds from a tick's submit.

@@ -4,7 +4,7 @@ The runner enters the context before it calls the job's function.
 """
 
 import contextvars
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
+    from interlock.api.children import ChildGroup
     from interlock.api.engine import Engine
     from interlock.api.handle import JobHandle
     from interlock.jobs.options import Options
@@ -48,6 +49,16 @@ if TYPE_CHECKING:
             kwargs: Mapping[str, Any],
         ) -> JobHandle[Any]:
             """See `JobContext.submit`."""
+            ...
+
+        def map(
+            self,
+            job: JobFunction[..., object] | str,
+            items: Iterable[object],
+            name: str | None,
+            options: Mapping[str, Any],
+        ) -> ChildGroup[Any]:
+            """See `JobContext.map`."""
             ...
 
 
@@ -150,15 +161,70 @@ class JobContext:
         **options: "Unpack[Options]",
     ) -> "JobHandle[object]": ...
     def submit(self, job, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # the overloads are the type
-        """Submit a job as `Engine.submit` does; its `parent_id` is this job.
+        """Submit a job as `Engine.submit` does, once; its `parent_id` is this job.
 
-        This job's worker stores the new job; no database is opened here. The handle
-        opens the database when it is used.
+        It is a step: a later attempt gets the same job, and submits no other. If this
+        job is canceled, the new one is canceled too, unless it has the option
+        `on_parent_cancel="keep"`.
+
+        `handle.result()` waits for it without a process and a slot: this job begins
+        anew when it has ended, as after a `sleep`. With `result(timeout=60)` this
+        process waits. Other methods of the handle open the database.
 
         Raises:
+            StepMismatch: an earlier attempt submitted something else here. The job is
+                FAILED (`step_mismatch`), without a retry.
+            LeaseLost: another attempt has the job now. Nothing was stored.
             InterlockError: as `Engine.submit`; or this is not the job's main process.
         """
         return self._client().submit(job, args, kwargs)
+
+    @overload
+    def map(
+        self,
+        job: "JobFunction[..., Coroutine[Any, Any, R]]",
+        items: "Iterable[object]",
+        /,
+        *,
+        name: str | None = None,
+        **options: "Unpack[Options]",
+    ) -> "ChildGroup[R]": ...
+    @overload
+    def map(
+        self,
+        job: "JobFunction[..., R]",
+        items: "Iterable[object]",
+        /,
+        *,
+        name: str | None = None,
+        **options: "Unpack[Options]",
+    ) -> "ChildGroup[R]": ...
+    @overload
+    def map(
+        self,
+        job: str,
+        items: "Iterable[object]",
+        /,
+        *,
+        name: str | None = None,
+        **options: "Unpack[Options]",
+    ) -> "ChildGroup[Any]": ...
+    def map(self, job, items, /, *, name=None, **options):  # type: ignore[no-untyped-def]  # the overloads are the type
+        """Submit a job for each item, as `submit` does and as a group.
+
+        `group.results()` waits for all of them without a process and a slot.
+
+        Args:
+            job: a job function, or its name.
+            items: each is a mapping (parameters by name), a tuple (by position), or
+                the only parameter itself.
+            name: of the group; None: that of the job.
+            options: of all jobs, as in `.options()`.
+
+        Raises:
+            As `submit`; nothing was stored.
+        """
+        return self._client().map(job, items, name, options)
 
     def step(
         self,

@@ -20,13 +20,15 @@ _STORABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _MAX_PRIORITY = 2**31 - 1
 WHEN_FULL: Final = ("wait", "cancel_new", "replace", "raise")
 _NEVER_NONE = frozenset(
-    {"grace", "queue", "priority", "run_at", "max_losses", "on_parent_failure", "tags"}
+    {"grace", "queue", "priority", "run_at", "max_losses", "on_parent_failure"}
+    | {"on_parent_cancel", "tags"}
 )
 _MAX_JSON = 1024 * 1024
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 OnParentFailure = Literal["cancel", "run"]
+OnParentCancel = Literal["cancel", "keep"]
 OnConflict = Literal["raise", "return", "replace", "debounce"]
 
 
@@ -59,6 +61,8 @@ class Options(TypedDict, total=False):
         `current_job().inputs`, as a list or a dict.
     on_parent_failure: if one of them ends without success, "cancel" this job (the
         default), or "run" it all the same.
+    on_parent_cancel: if the job that submits it is canceled, "cancel" this one too (the
+        default), or "keep" it.
     aging: seconds of waiting after which the priority is one higher, again and again.
     tags: words to find the job by; they are kept as `metadata["tags"]`.
     by: who submits. metadata: any JSON object, for your own use.
@@ -86,6 +90,7 @@ class Options(TypedDict, total=False):
     when_full: Literal["wait", "cancel_new", "replace", "raise"]
     depends_on: DependsOn | None
     on_parent_failure: OnParentFailure
+    on_parent_cancel: OnParentCancel
     aging: float | None
     connection: object
 
@@ -223,6 +228,9 @@ def check(options: Options) -> None:  # noqa: C901, PLR0912  (one arm a kind)
             depends.check(value)
         elif name == "on_parent_failure" and value not in get_args(OnParentFailure):
             allowed = " or ".join(f'"{each}"' for each in get_args(OnParentFailure))
+            raise InvalidOption(name, value, allowed)
+        elif name == "on_parent_cancel" and value not in get_args(OnParentCancel):
+            allowed = " or ".join(f'"{each}"' for each in get_args(OnParentCancel))
             raise InvalidOption(name, value, allowed)
         elif name == "on_conflict" and value not in get_args(OnConflict):
             allowed = ", ".join(f'"{each}"' for each in get_args(OnConflict))

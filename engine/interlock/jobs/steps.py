@@ -12,7 +12,7 @@ from interlock.core.lifecycle import Reason
 from interlock.core.records import SIGNAL
 from interlock.jobs import outcome
 from interlock.jobs.registry import codec_of
-from interlock.jobs.suspension import suspend
+from interlock.jobs.suspension import refuse_thread, suspend
 
 _MAX_NAME: Final = 200
 _SLEEP: Final = "sleep"
@@ -30,6 +30,33 @@ class Desk(Protocol):
 
         Raises:
             LeaseLost: the attempt has lost the job.
+        """
+        ...
+
+    def submit(
+        self, name: str, use: str, order: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Submit jobs once; return their `id`, or their `group` and its `name`.
+
+        Raises:
+            StepMismatch: an earlier attempt has submitted something else here.
+        """
+        ...
+
+    def wait_for(self, wanted: Mapping[str, object]) -> int:
+        """Have the next attempt wait for jobs (`ids`, `group`); return how many live.
+
+        Raises:
+            LeaseLost: the attempt has lost the job.
+            InvalidOption: one of them waits for this job.
+        """
+        ...
+
+    def results(self, wanted: Mapping[str, object], after: int) -> Mapping[str, Any]:
+        """Return some `results` (name, id, JSON) of ended jobs, and `after`.
+
+        Raises:
+            JobFailed, JobCanceled, JobTimedOut: the first that has none.
         """
         ...
 
@@ -54,8 +81,12 @@ class Steps:
         key: str | None,
     ) -> Any:
         """See `JobContext.step`."""
+        _check_name(name)
         use = self._use("step", name, key)
-        about = {"function": _name_of(function), "digest": _digest(args, kwargs)}
+        about = {
+            "function": _name_of(function),
+            "digest": digest([args, dict(kwargs)]),
+        }
         done = self._desk.look("step", name, use)
 
         def keep(value: Any) -> Any:
@@ -65,20 +96,36 @@ class Steps:
 
         async def awaited() -> Any:
             if done is not None:
-                return _decoded(function, _same(name, done, about))
+                return _decoded(function, same(name, done, about))
             return keep(await function(*args, **kwargs))
 
         if inspect.iscoroutinefunction(function):
             return awaited()
         if done is not None:
-            return _decoded(function, _same(name, done, about))
+            return _decoded(function, same(name, done, about))
         return keep(function(*args, **kwargs))
 
-    def _use(self, kind: str, name: object, key: str | None = None) -> str:
-        fits = isinstance(name, str) and len(name) <= _MAX_NAME and name.isprintable()
-        if not fits or (kind != _SLEEP and not name):
-            allowed = f"1 to {_MAX_NAME} printable characters"
-            raise InvalidOption("name", name, allowed)
+    def submit(self, name: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Submit jobs once; a later attempt gets the same ones. See `Desk.submit`."""
+        return self._desk.submit(name, self._use("submit", name), order)
+
+    def await_jobs(self, wanted: Mapping[str, object]) -> None:
+        """Give the job back until jobs have ended, unless they have."""
+        refuse_thread()
+        if self._desk.wait_for(wanted):
+            suspend(Reason.CHILDREN, 0.0)
+
+    def results(self, wanted: Mapping[str, object]) -> list[tuple[str, str, Any]]:
+        """Return the names, ids and results of jobs that have ended, in their order."""
+        found: list[tuple[str, str, Any]] = []
+        after: int | None = -1
+        while after is not None:
+            page = self._desk.results(wanted, after)
+            found += [(name, job_id, value) for name, job_id, value in page["results"]]
+            after = page["after"]
+        return found
+
+    def _use(self, kind: str, name: str, key: str | None = None) -> str:
         if key is not None:
             return f"key:{key}"
         number = self._uses[kind, name]
@@ -111,6 +158,7 @@ class Steps:
         """See `JobContext.await_signal`."""
         if timeout is not None:
             check_seconds("timeout", timeout)
+        _check_name(name)
         use = self._use("signal", name)
         found = self._desk.signal(name, use, timeout)
         if "payload" in found:
@@ -119,6 +167,13 @@ class Steps:
             raise SignalTimeout(name, found["timed_out"])
         suspend(Reason.WAITING, found["delay_s"], f"{SIGNAL}{name}")
         return None
+
+
+def _check_name(name: object) -> None:
+    fits = isinstance(name, str) and 0 < len(name) <= _MAX_NAME and name.isprintable()
+    if not fits:
+        allowed = f"1 to {_MAX_NAME} printable characters"
+        raise InvalidOption("name", name, allowed)
 
 
 def _codec(function: Callable[..., Any]) -> Any:
@@ -139,18 +194,18 @@ def _name_of(function: Callable[..., Any]) -> str:
     return f"{module}.{name}"[:_MAX_NAME]
 
 
-def _digest(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+def digest(arguments: object) -> str | None:
     """Return a digest of arguments; None if they are no JSON: nothing is compared."""
     from hashlib import sha256  # noqa: PLC0415  (no other job needs it)
 
     try:
-        text = json.dumps([args, dict(kwargs)], sort_keys=True, allow_nan=False)
+        text = json.dumps(arguments, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return None
     return sha256(text.encode()).hexdigest()[:32]
 
 
-def _same(name: str, done: Mapping[str, Any], about: Mapping[str, Any]) -> Any:
+def same(name: str, done: Mapping[str, Any], about: Mapping[str, Any]) -> Any:
     """Return the value of a step that is the one which was done.
 
     Raises:

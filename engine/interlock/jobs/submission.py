@@ -85,6 +85,7 @@ def new_job(
     if key is not None and unique.is_delayed and unique.kept is not None:
         run_at = now + unique.kept
     policy = options.get("on_parent_failure", CANCEL)
+    with_parent = options.get("on_parent_cancel", CANCEL)
     if expires_at is not None and expires_at < max(now, run_at):
         allowed = "a time later than now and than run_at"
         raise InvalidOption("expires_at", expires_at, allowed)
@@ -114,6 +115,7 @@ def new_job(
         aging_s=options.get("aging"),
         dependencies=parents,
         on_parent_failure=policy if parents else None,
+        on_parent_cancel=None if parent_id is None else with_parent,
     )
 
 

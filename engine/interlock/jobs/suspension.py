@@ -30,17 +30,23 @@ def suspend(
         InterlockError: this is not the main thread.
     """
     global _asked  # noqa: PLW0603  (the process is the job's own)
-    import threading  # noqa: PLC0415  (no other job needs it)
-
-    if threading.current_thread() is not threading.main_thread():
-        raise InterlockError(
-            "Only the job's main thread can sleep or wait for a signal, because the "
-            "whole process ends then. Nothing was stored."
-        )
+    refuse_thread()
     message = f"it gave itself back ({reason})"
     _asked = {"reason": reason, "message": message, "delay_s": delay_s}
     _asked["waits_for"] = waits_for
     raise Suspended(message)
+
+
+def refuse_thread() -> None:
+    """Refuse to give the job back from a thread. Raises InterlockError."""
+    import threading  # noqa: PLC0415  (no other job needs it)
+
+    if threading.current_thread() is not threading.main_thread():
+        raise InterlockError(
+            "Only the job's main thread can sleep, or wait for a signal or for jobs, "
+            "because the whole process ends then. Nothing was stored. With "
+            "result(timeout=60) a thread waits for a job in this process."
+        )
 
 
 def take() -> dict[str, Any] | None:

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from interlock.core.ticks import Plan
     from interlock.core.uniqueness import OnConflict, Unique
     from interlock.ports.clock import Clock
+    from interlock.ports.groups import Groups
     from interlock.ports.runner import Execution, Runner, Source, Wakeup
     from interlock.ports.schedules import Schedules
+    from interlock.ports.steps import Steps
     from interlock.ports.store import JobStore
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "Execution",
     "ExitSeen",
     "FeedPosition",
+    "Groups",
     "JobStore",
     "Keep",
     "KillUnconfirmed",
@@ -71,6 +74,7 @@ __all__ = [
     "Search",
     "Source",
     "Started",
+    "Steps",
     "Totals",
     "TreeDead",
     "Unconfirmed",
@@ -79,7 +83,10 @@ __all__ = [
     "Wakeup",
 ]
 
-_HOMES = ("ports.clock", "ports.runner", "ports.schedules", "ports.store")
+_HOMES = (
+    *("ports.clock", "ports.groups", "ports.runner", "ports.schedules"),
+    *("ports.steps", "ports.store"),
+)
 _VALUES = (
     *("core.job", "core.limits", "core.observations", "core.records"),
     *("core.retention", "core.ticks", "core.uniqueness"),

@@ -1,5 +1,6 @@
 """The part of `JobStore` that keeps what jobs have done, and signals to them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,12 +16,25 @@ class Steps(Protocol):
         ...
 
     def put(self, step: Step) -> bool:
-        """Store a step, if its attempt runs, has its lease and is not being stopped.
+        """Store a step, if its attempt runs and has its lease.
 
         `at` is that of the store. A step of the kind `saved` replaces the one before.
 
         Returns:
             Whether it was stored: not for an attempt that lost the job.
+        """
+        ...
+
+    def wait_for(self, job_id: str, ids: Sequence[str], *, attempt: int) -> int | None:
+        """Record that an attempt waits for jobs, whatever they end as.
+
+        The job is not claimed again before they have ended.
+
+        Returns:
+            How many of them have not; None: the attempt has lost the job.
+
+        Raises:
+            InvalidOption: one of them waits for this job.
         """
         ...
 

@@ -37,6 +37,7 @@ class Situation:
     used_up: bool = False  # the starts of its key are used
     when_full: str | None = None
     waits: bool = False  # it has given itself back for a signal
+    awaits: Event | None = None  # what a job had that an attempt waits for; None: none
     come: str = "signal:go"  # what wakes it
     parent: Event | None = None  # that the job it depends on had; None: on none
     on_parent_failure: str = CANCEL
@@ -97,6 +98,11 @@ MET: Final[Mapping[Guard, tuple[Change, ...]]] = {
         _with(parent=Event.SUCCEED),
         _with(parent=Event.FAIL, on_parent_failure=RUN),
     ),
+    Guard.CHILDREN_ENDED: (
+        _with(awaits=None),
+        _with(awaits=Event.SUCCEED),
+        _with(awaits=Event.FAIL),
+    ),
     Guard.PARENT_FAILED: (_with(parent=Event.FAIL), _with(parent=Event.CANCEL)),
     Guard.OVERDUE: (_with(expires_in_s=_SOON_S, wait_s=_SOON_S + 0.001),),
     Guard.BEFORE_DEADLINE: (
@@ -149,6 +155,7 @@ UNMET: Final[Mapping[Guard, tuple[Change, ...]]] = {
     Guard.SLOT_FREE: (_with(full=True),),
     Guard.RATE_FREE: (_with(used_up=True),),
     Guard.MAY_DROP: (_with(when_full=None), _with(when_full="raise")),
+    Guard.CHILDREN_ENDED: (_with(awaits=Event.CLAIM), _with(awaits=Event.HOLD)),
     Guard.PARENTS_DONE: (
         _with(parent=Event.CLAIM),
         _with(parent=Event.CLAIM, on_parent_failure=RUN),

@@ -8,16 +8,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from interlock import hooks
 from interlock.api import inputs
-from interlock.api.engine import Engine, submit_child
+from interlock.api.children import Children
+from interlock.api.engine import Engine, submit_children
 from interlock.api.handle import JobHandle
-from interlock.api.step_desk import StepDesk
+from interlock.api.step_desk import StepDesk, SubmitChildren
 from interlock.core.bounds import age
 from interlock.core.dependencies import NO_DEPENDENCIES, Links
 from interlock.core.job import Exit, Failure, Job, NewJob
@@ -27,7 +28,7 @@ from interlock.core.uniqueness import NO_POLICIES, Unique
 from interlock.jobs import context, outcome, suspension
 from interlock.jobs.annotations import Misfit
 from interlock.jobs.context import JobContext
-from interlock.jobs.registry import JobFunction, called, codec_of, find, registered
+from interlock.jobs.registry import codec_of, find, registered
 from interlock.jobs.steps import Steps
 from interlock.jobs.suspension import Suspended
 from interlock.ports import discovery
@@ -180,30 +181,52 @@ def _failed(code: int, failure: Mapping[str, Any]) -> ExitSeen:
     return ExitSeen(exit=Exit(code=code), failure=Failure(**failure))
 
 
-class InlineClient:
-    """See `JobClient`: the engine is here."""
+class InlineClient(Children):
+    """See `JobClient`: the engine is here, and it has run what is submitted."""
 
     def __init__(self, engine: Engine, job: Job) -> None:
-        self.engine = engine
+        self._engine = engine
         self._job_id = job.id
-        self.steps = Steps(StepDesk(engine._store, job))  # noqa: SLF001  (its worker's side)
+        submit = partial(submit_children, engine)
+        self._steps = Steps(_Desk(engine._store, submit, job, engine))  # noqa: SLF001  (its worker's side)
+
+    @property
+    def engine(self) -> Engine:
+        """See `JobContext.engine`."""
+        return self._engine
+
+    @property
+    def steps(self) -> Steps:
+        """The steps of the attempt."""
+        return self._steps
 
     def inputs(self) -> list[Any] | dict[str, Any]:
         """See `JobContext.inputs`."""
-        store = self.engine._store  # noqa: SLF001  (this class is its worker's side)
+        store = self._engine._store  # noqa: SLF001  (this class is its worker's side)
         return inputs.collected(lambda after: inputs.page(store, self._job_id, after))
 
-    def submit(
+
+class _Desk(StepDesk):
+    """A desk that runs what is submitted, before the job goes on."""
+
+    def __init__(
         self,
-        job: JobFunction[..., object] | str,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-    ) -> JobHandle[object]:
-        """See `JobContext.submit`."""
-        function, params = called(job, args, kwargs)
-        return submit_child(
-            self.engine, self._job_id, function.name, params, function.defaults
-        )
+        store: JobStore,
+        submit: SubmitChildren,
+        job: Job,
+        engine: Engine,
+    ) -> None:
+        super().__init__(store, submit, job)
+        self._engine = engine
+
+    def submit(
+        self, name: str, use: str, order: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """See `Desk.submit`."""
+        done = super().submit(name, use, order)
+        if isinstance(self._engine, InlineEngine):
+            self._engine.drain()
+        return done
 
 
 class InlineEngine(Engine):

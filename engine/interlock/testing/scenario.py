@@ -1,13 +1,13 @@
 """Brings jobs of a store into any situation, by legal moves only."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final
 
 from interlock.core.dependencies import Dependency
 from interlock.core.errors import InterlockError
-from interlock.core.guards import CANCEL
+from interlock.core.guards import CANCEL, KEEP
 from interlock.core.job import Exit, Job, Move, NewJob
 from interlock.core.lifecycle import (
     REASONS,
@@ -120,6 +120,7 @@ class Scenario:
             "gave_back": event is Event.SNOOZE,
             "text": WORDS if client else None,
             "stop_cause": StopCause.TIMEOUT if event is Event.STOP else None,
+            "waits_for": "signal:go" if event is Event.WAKE else None,
             "exit": Exit(code=3) if row.who is Who.WORKER else None,
             "result": {"n": 1} if row.target is JobStatus.SUCCEEDED else None,
             **facts,
@@ -144,12 +145,13 @@ class Scenario:
     def arrange(self, row: Transition, situation: Situation) -> Job:
         """Bring a new job to where `row` starts, with the situation's past."""
         now = self.clock.now()
+        due = now + timedelta(seconds=situation.run_in_s)
         expires, deadline = situation.expires_in_s, situation.deadline_in_s
         retry = Retry(
             max_attempts=situation.max_attempts, on_timeout=situation.on_timeout
         )
         job = self.add(
-            run_at=now + timedelta(seconds=situation.run_in_s),
+            run_at=now if situation.awaits else due,
             expires_at=None if expires is None else now + timedelta(seconds=expires),
             deadline_at=None if deadline is None else now + timedelta(seconds=deadline),
             retry=retry,
@@ -164,6 +166,8 @@ class Scenario:
             later = now + timedelta(hours=1)
             waits = {"run_at": later, "waits_for": "signal:go"}
             self.apply(running, Event.SNOOZE, proof=Proof.INLINE, **waits)
+        if situation.awaits is not None:
+            self._await(job, situation.awaits, due)
         if situation.paused:
             self.store.set_paused(job.queue, paused=True)
         if situation.on_hold:
@@ -178,6 +182,27 @@ class Scenario:
             self.running(f"{job.id}-peer", name=job.name)
         self.clock.advance(situation.wait_s)
         return self.store.get(job.id)
+
+    def _await(self, job: Job, event: Event, due: datetime) -> None:
+        """Have a job go back for another one, which has an event then."""
+        (running,) = self.claim(job.name)
+        child = self.add(parent_id=job.id, on_parent_cancel=KEEP)
+        self.parents.append(child.id)
+        self.store.steps.wait_for(job.id, [child.id], attempt=running.attempt)
+        back: dict[str, Any] = {"reason": Reason.CHILDREN, "proof": Proof.INLINE}
+        self.apply(running, Event.SNOOZE, run_at=due, **back)
+        if event is Event.HOLD:
+            self.apply(child, event)
+            return
+        (child,) = self.claim(child.name)
+        if event is not Event.CLAIM:
+            self.apply(child, event, proof=Proof.INLINE)
+
+    def reopen(self) -> None:
+        """Perform the duty `reopen` until nothing is left to do at once."""
+        after, is_more = "", True
+        while is_more:
+            after, is_more = self.store.reopen(after, now=self.clock.now())
 
     def _dependency(self, situation: Situation) -> dict[str, Any]:
         """Return the fields of a job that depends on another one, if it does."""

@@ -30,13 +30,6 @@ def _claimed(scene: Scenario, *names: str) -> list[str]:
     return [job.id for job in scene.claim(*names)]
 
 
-def _reopen(scene: Scenario) -> None:
-    """Perform the duty until nothing is left to do at once."""
-    after, is_more = "", True
-    while is_more:
-        after, is_more = scene.store.reopen(after, now=scene.clock.now())
-
-
 class DependenciesContract:
     """`dependencies`, `dependents` and what follows an end. Part of `StoreContract`."""
 
@@ -123,7 +116,7 @@ class DependenciesContract:
         wanted = Unique(on_conflict=OnConflict.REPLACE)
         new = scene.new("p2", unique_key="k")
         scene.store.add([new], unique={new.id: wanted})
-        _reopen(scene)
+        scene.reopen()
         assert scene.store.get("c").reason is Reason.PARENT
 
     def test_the_present_of_a_job_that_waits_is_later(self, scene: Scenario) -> None:
@@ -213,7 +206,7 @@ class DependenciesContract:
     def test_a_long_chain_is_canceled_with_its_first_job(self, scene: Scenario) -> None:
         ids = _chain(scene, _LONG)
         scene.apply(scene.store.get(ids[0]), Event.CANCEL)
-        _reopen(scene)
+        scene.reopen()
         statuses = {scene.store.get(job_id).status for job_id in ids}
         assert statuses == {JobStatus.CANCELED}
         assert scene.store.history(ids[-1])[-1].reason == (
@@ -226,7 +219,7 @@ class DependenciesContract:
             scene.add(f"c{number}", name="c", queue="c", depends_on=["p"])
         assert _claimed(scene, "c") == []
         _succeed(scene, running)
-        _reopen(scene)
+        scene.reopen()
         claimed = scene.claim("c", limit=_LONG)
         assert len(claimed) == _LONG
 

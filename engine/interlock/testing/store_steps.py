@@ -53,7 +53,7 @@ class StepsContract:
         job = scene.running(max_losses=3)
         stopped = scene.running()
         scene.apply(stopped, Event.STOP, stop_cause=StopCause.SHUTDOWN)
-        assert not steps.put(_step(scene, stopped))
+        assert steps.put(_step(scene, stopped)), "it may clean up"
         scene.clock.advance(LEASE.total_seconds())
         assert not steps.put(_step(scene, job)), "its lease is over"
         scene.apply(job, Event.RESCUE)

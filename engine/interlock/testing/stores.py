@@ -20,6 +20,7 @@ import pytest
 from interlock.ports.store import JobStore
 from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
+from interlock.testing.store_children import ChildrenContract
 from interlock.testing.store_claims import ClaimsContract
 from interlock.testing.store_dependencies import DependenciesContract
 from interlock.testing.store_feed import FeedContract
@@ -51,6 +52,7 @@ class StoreContract(
     DependenciesContract,
     GroupsContract,
     StepsContract,
+    ChildrenContract,
 ):
     """Inherit from it, and define a fixture `store` that is empty for each test."""
 

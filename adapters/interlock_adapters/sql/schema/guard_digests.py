@@ -44,8 +44,8 @@ GUARDS: Final = {
         POSTGRES: "826dda1de2d2dcba1588e23dd7b24dcd3c1d0bc22d3a8a79e7dac12dcbe88a45",
     },
     "0009": {
-        SQLITE: "2ed377e2503c7edf763095608419c13f6da07533eb45ffb884e7bb4922965921",
-        POSTGRES: "0e50ae128591be8e263f2b7e968956428eb9fd42856f257c707ffabf2ffab7bc",
+        SQLITE: "3321dad34ca261180884f5ff15c90896e3fba6bd1efa287bad7bfb5b75577497",
+        POSTGRES: "c4b857e6a58fc92def54784212706488518c97e7ae9f1006b0859f095da7ca49",
     },
 }
 HEAD: Final = max(GUARDS)

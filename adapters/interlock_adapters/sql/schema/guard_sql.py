@@ -62,9 +62,10 @@ def _parents(statuses: Collection[JobStatus]) -> str:
 
 #: Those that a job waits for; and those that keep it from starting for ever.
 UNFINISHED: Final = _parents(LIVE)
+_AWAITED: Final = f"{UNFINISHED} AND d.awaited_by IS NOT NULL"
 UNSUCCESSFUL: Final = _parents(TERMINAL - {SUCCEEDED})
 _AS_NEEDED: Final = (
-    f"(SELECT count(*) {_parents(TERMINAL)}"
+    f"(SELECT count(*) {_parents(TERMINAL)} AND d.awaited_by IS NULL"
     f" AND ({{o}}on_parent_failure = '{RUN}' OR p.status || '' = '{SUCCEEDED}'))"
 )
 
@@ -72,6 +73,7 @@ _AS_NEEDED: Final = (
 ASKED_IF: Final = {
     Guard.QUEUE_OPEN: (),
     Guard.PARENTS_DONE: ("OLD.dependencies > 0",),
+    Guard.CHILDREN_ENDED: ("OLD.attempt > 0",),
     Guard.PARENT_FAILED: (),
     Guard.GROUP_FREE: (
         "EXISTS (SELECT 1 FROM interlock_hold WHERE released_at IS NULL)",
@@ -121,6 +123,7 @@ SQL: Final = {
     Guard.RATE_FREE: has_all("rate_count", "interlock_rate"),
     Guard.MAY_DROP: f"{{o}}when_full IN ({quoted(MAY_DROP)})",
     Guard.PARENTS_DONE: f"({{o}}dependencies = 0 OR {{o}}dependencies = {_AS_NEEDED})",
+    Guard.CHILDREN_ENDED: f"({{o}}attempt = 0 OR NOT EXISTS (SELECT 1 {_AWAITED}))",
     Guard.PARENT_FAILED: f"{{o}}attempt = 0 AND {{o}}on_parent_failure = '{CANCEL}'"
     f" AND EXISTS (SELECT 1 {UNSUCCESSFUL})",
     Guard.HELD: "{o}attempt = {attempt}",

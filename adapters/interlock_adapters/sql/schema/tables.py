@@ -190,6 +190,7 @@ class JobRow(Base, table=True):
     group_index: int | None = None
     dependencies: int = _zero()
     on_parent_failure: str | None = None
+    on_parent_cancel: str | None = None
 
     status: str
     reason: str | None = None
@@ -370,7 +371,7 @@ class LimitRow(Base, table=True):
 
 
 class DependencyRow(Base, table=True):
-    """A job waits for the end of another one. Rows are written with the job alone."""
+    """A job waits for the end of another one: from the start, or since an attempt."""
 
     __tablename__ = "interlock_dependency"
     __table_args__ = (
@@ -383,6 +384,7 @@ class DependencyRow(Base, table=True):
     parent_id: str
     name: str | None = None
     group_id: str | None = None
+    awaited_by: int | None = None
 
 
 class GroupRow(Base, table=True):

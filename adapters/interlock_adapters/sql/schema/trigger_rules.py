@@ -237,7 +237,7 @@ def insert_rules() -> list[Rule]:
         *("started_at", "finished_at", "worker_id", "lease_until_us", "lease_epoch"),
         *("cancel_requested_at", "cancel_requested_by", "cancel_reason", "stop_cause"),
         *("result", "error", "reason", "progress", "proof", "exit_code", "exit_signal"),
-        *("hold_by", "hold_reason", "hold_until"),
+        *("hold_by", "hold_reason", "hold_until", "waits_for"),
         *("write_attempt", "write_proof", "event_reason"),
     )
     return [
@@ -358,12 +358,24 @@ def attempt_rules() -> list[Rule]:
 
 
 def dependency_rules() -> list[Rule]:
-    """Return the rules for a new row of `dependency`: as many as its job says."""
-    job = "SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND write_seq = 0"
-    job += f" AND {found_in(INITIAL)} AND NEW.position >= 0"
-    job += " AND NEW.position < dependencies"
+    """Return the rules for a new row of `dependency`.
+
+    With a new job, as many as it says; later what an attempt of it waits for.
+    """
+    job = "SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND "
+    new = f"write_seq = 0 AND {found_in(INITIAL)} AND NEW.position >= 0"
+    new += " AND NEW.position < dependencies"
+    waits = f"attempt = NEW.awaited_by AND {found_in(RUNNING)}"
+    waits += " AND NEW.position >= dependencies"
     return [
-        Rule(f"NOT EXISTS ({job})", "dependencies are written only with a new job"),
+        Rule(
+            f"NEW.awaited_by IS NULL AND NOT EXISTS ({job}{new})",
+            "dependencies are written only with a new job",
+        ),
+        Rule(
+            f"NEW.awaited_by IS NOT NULL AND NOT EXISTS ({job}{waits})",
+            "only the attempt that runs waits for jobs",
+        ),
         Rule(
             "NEW.parent_id = NEW.job_id OR NOT EXISTS (SELECT 1 FROM interlock_job"
             " WHERE id = NEW.parent_id)",
@@ -377,8 +389,7 @@ def step_rules() -> list[Rule]:
     return [
         Rule(
             "NOT EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.job_id"
-            f" AND attempt = NEW.attempt AND {found_in(RUNNING)}"
-            " AND stop_cause IS NULL)",
+            f" AND attempt = NEW.attempt AND {found_in(RUNNING)})",
             "a step is written only by the attempt that runs",
         )
     ]

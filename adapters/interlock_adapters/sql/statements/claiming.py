@@ -33,10 +33,11 @@ _ROW: Final = (
     "id, name, queue, urgency, attempt, run_at, expires_at, deadline_at, keys,"
     " when_full, fair_key, turn, dependencies, on_parent_failure"
 )
-#: What keeps a job from starting that depends on others.
+#: What keeps a job from starting that depends on others, or waits for them.
 _IS_BLOCKED: Final = (
-    "CASE WHEN dependencies = 0 THEN FALSE ELSE NOT ("
-    f"{guard_sql.SQL[Guard.PARENTS_DONE].format(o='candidate.')}) END"
+    "CASE WHEN dependencies = 0 AND attempt = 0 THEN FALSE ELSE NOT ("
+    f"{guard_sql.SQL[Guard.PARENTS_DONE].format(o='candidate.')} AND"
+    f" {guard_sql.SQL[Guard.CHILDREN_ENDED].format(o='candidate.')}) END"
 )
 _BEST: Final = f"ORDER BY {', '.join(ORDER)}"
 #: A claim's statements must stay on their indexes, with statistics or without. A

@@ -28,6 +28,16 @@ IS_PARENT: Final = (
 )
 
 
+#: Whether there are jobs that it has submitted, and that are canceled with it. As
+#: text: in a RETURNING for SQLite, names of columns come without those of tables.
+HAS_CHILDREN: Final = sa.literal_column(
+    "EXISTS (SELECT 1 FROM interlock_job AS child"
+    f" WHERE child.parent_id = interlock_job.id AND child.on_parent_cancel = '{CANCEL}'"
+    " AND child.cancel_requested_at IS NULL AND child.finished_at IS NULL)",
+    sa.Boolean(),
+).label("has_children")
+
+
 @cache
 def steady() -> sa.TextClause:
     """Return what keeps the queries of a transaction on indexes, for PostgreSQL."""
@@ -56,7 +66,7 @@ def look(flavor: Flavor) -> sa.TextualSelect:
         f" (SELECT d.parent_id {waited} ORDER BY random() LIMIT 1) AS unfinished,"
         f" CASE WHEN attempt = 0 AND on_parent_failure = '{CANCEL}' THEN"
         f" (SELECT d.parent_id {failed} LIMIT 1) END AS failed"
-        f" FROM interlock_job WHERE {where} AND dependencies > 0"
+        f" FROM interlock_job WHERE {where}"
     ).columns(run_at=UtcDateTime)
 
 
@@ -123,6 +133,17 @@ def dependent(flavor: Flavor) -> sa.TextClause:
 
 
 @cache
+def children(flavor: Flavor, *, is_locking: bool = True) -> sa.TextualSelect:
+    """Return the query of `:many` jobs that go with `:ids`, which are canceled."""
+    alone = skip_locked(flavor) if is_locking else ""
+    return sa.text(
+        f"SELECT * FROM interlock_job WHERE parent_id IN {each(flavor, 'ids')}"
+        f" AND on_parent_cancel = '{CANCEL}' AND status || '' IN ({quoted(LIVE)})"
+        f" AND cancel_requested_at IS NULL LIMIT :many{alone}"
+    ).columns(*job.c)
+
+
+@cache
 def parents(flavor: Flavor) -> sa.TextClause:
     """Return the query of the next `:many` jobs after `:after` that others wait for.
 
@@ -144,14 +165,52 @@ def parents(flavor: Flavor) -> sa.TextClause:
 
 
 @cache
+def awaiting(flavor: Flavor) -> sa.TextClause:
+    """Return the query that finds whether any of `:ids` waits for `:job_id`."""
+    return sa.text(
+        f"WITH RECURSIVE wanted (id) AS (SELECT value FROM {each(flavor, 'ids')} AS g"
+        " UNION SELECT d.parent_id FROM wanted"
+        " JOIN interlock_dependency AS d ON d.job_id = wanted.id"
+        " JOIN interlock_job AS c ON c.id = d.job_id"
+        f" AND c.status || '' IN ({quoted(LIVE)}))"
+        " SELECT 1 FROM wanted WHERE id = :job_id"
+    )
+
+
+@cache
+def await_all(flavor: Flavor) -> sa.TextClause:
+    """Return the INSERT by which an attempt waits for those of `:ids` that live."""
+    return sa.text(
+        "INSERT INTO interlock_dependency (job_id, position, parent_id, awaited_by)"
+        " SELECT CAST(:job_id AS text), CAST(:last AS integer) + row_number() OVER"
+        " (ORDER BY id), id, CAST(:attempt AS integer)"
+        f" FROM interlock_job AS j WHERE id IN {each(flavor, 'ids')}"
+        f" AND status || '' IN ({quoted(LIVE)}) AND NOT EXISTS (SELECT 1 FROM"
+        " interlock_dependency AS d WHERE d.parent_id = j.id"
+        " AND d.job_id = CAST(:job_id AS text)"
+        " AND d.awaited_by IS NOT NULL)"
+    )
+
+
+@cache
+def many_live(flavor: Flavor) -> sa.TextClause:
+    """Return the query of how many of `:ids` have not ended."""
+    return sa.text(
+        f"SELECT count(*) FROM interlock_job WHERE id IN {each(flavor, 'ids')}"
+        f" AND status || '' IN ({quoted(LIVE)})"
+    )
+
+
+@cache
 def awaited() -> sa.TextClause:
     """Return the query of those that have not ended as `:job_id` needs."""
     return sa.text(
         "SELECT d.parent_id FROM interlock_job AS c"
         " JOIN interlock_dependency AS d ON d.job_id = c.id"
         " JOIN interlock_job AS p ON p.id = d.parent_id WHERE c.id = :job_id"
-        f" AND p.status || '' <> '{SUCCEEDED}' AND NOT (c.on_parent_failure = '{RUN}'"
-        f" AND p.status || '' IN ({quoted(TERMINAL)})) ORDER BY d.parent_id"
+        f" AND p.status || '' <> '{SUCCEEDED}' AND NOT ((d.awaited_by IS NOT NULL"
+        f" OR c.on_parent_failure = '{RUN}') AND p.status || ''"
+        f" IN ({quoted(TERMINAL)})) ORDER BY d.parent_id"
     )
 
 

@@ -10,7 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from interlock.core.lifecycle import CANCELS, INITIAL, TERMINAL, Event, Who, row_of
+from interlock.core.lifecycle import (
+    CANCELS,
+    INITIAL,
+    TERMINAL,
+    Event,
+    JobStatus,
+    Who,
+    row_of,
+)
 from interlock_adapters.sql.schema import guard_sql
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
@@ -19,6 +27,7 @@ from interlock_adapters.sql.schema.tables import attempt, job, log
 from interlock_adapters.sql.statements import linking, move_facts
 
 _WHEN = UtcDateTime()
+_CANCELED = row_of(Event.CANCEL).target
 #: What is known of an attempt only once it runs, and then of its end.
 ATTEMPT_NOTED = (
     *("pid", "containment", "started_at", "peak_memory_bytes", "cpu_seconds"),
@@ -108,10 +117,9 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
         values |= _outcome(event)
     returned: list[Any] = list(job.c)
     if row.target in TERMINAL:
-        values["finished_at"] = _fact("now")
-        values["reason"] = _fact("reason")
+        values |= {"finished_at": _fact("now"), "reason": _fact("reason")}
         values |= {"blocked_by": None, "waits_for": None}
-        returned.append(linking.IS_PARENT)
+        returned += _followed(row.target)
     if event in CANCELS:
         values |= _canceled()
     if event in (Event.HOLD, Event.RELEASE_HOLD):
@@ -127,6 +135,12 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
         version = _fact("version")
         update = update.where(version.is_(None) | (version == job.c.write_seq))
     return update.returning(*returned)
+
+
+def _followed(target: JobStatus) -> list[Any]:
+    """Return whether other jobs go by the end of one."""
+    taken = [linking.HAS_CHILDREN] if target == _CANCELED else []
+    return [linking.IS_PARENT, *taken]
 
 
 def _update(event: Event, values: dict[str, object], flavor: Flavor) -> sa.Update:

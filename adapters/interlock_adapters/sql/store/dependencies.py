@@ -12,7 +12,15 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from interlock.core.dependencies import Dependency, Linked, Links, abandon, words_of
+from interlock.core.dependencies import (
+    Dependency,
+    Linked,
+    Links,
+    abandon,
+    awaits_itself,
+    cancel_child,
+    words_of,
+)
 from interlock.core.errors import InvalidOption
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import Event, row_of
@@ -26,6 +34,7 @@ from interlock_adapters.sql.store.database import Database
 _MOST: Final = 500  # jobs that are opened or abandoned in a transaction, about
 _PARENTS: Final = 100  # looked at by one `reopen`
 _SUCCEEDED: Final = row_of(Event.SUCCEED).target
+_CANCELED: Final = row_of(Event.CANCEL).target
 _DEPENDENCY: Final = tables.dependency.c
 Execute = Callable[..., sa.CursorResult[Any]]
 
@@ -37,7 +46,7 @@ class Ended(NamedTuple):
     why: str | None
 
 
-#: Applies moves; returns the jobs that have ended and that others depend on.
+#: Applies moves; returns the jobs that have ended and that other jobs go by.
 End = Callable[[Sequence[Move]], Sequence[Ended]]
 
 
@@ -176,6 +185,7 @@ def follow(
             _, moves = settle(connection, ids, flavor, now)
             failed += end(moves)
     while failed:
+        failed += _cancel_children(connection, failed, flavor, end, now)
         many, failed = _fail(
             connection, failed, flavor, end, most=max(1, left), now=now
         )
@@ -183,6 +193,35 @@ def follow(
         if left <= 0:
             _keep_rest(connection, failed)
             return
+
+
+def _cancel_children(
+    connection: sa.Connection,
+    ended: Iterable[Ended],
+    flavor: Flavor,
+    end: End,
+    now: datetime,
+) -> list[Ended]:
+    """Cancel what jobs have submitted that are canceled now, up to a number.
+
+    Returns:
+        Those that have ended by that, and that others depend on.
+    """
+    canceled = {each.job.id: each for each in ended if each.job.status is _CANCELED}
+    if not canceled:
+        return []
+    given = {"ids": parking.as_list(canceled, flavor), "many": _MOST}
+    query = linking.children(flavor)
+    found = connection.execute(query, given).mappings()
+    moves = [
+        cancel_child(child, canceled[str(child.parent_id)].job, now)
+        for child in (rows.to_job(row, now=now) for row in found)
+    ]
+    ended_too = list(end(moves))
+    rest = linking.children(flavor, is_locking=False)
+    if moves and connection.execute(rest, {**given, "many": 1}).first():
+        _keep_rest(connection, canceled.values())
+    return ended_too
 
 
 def _keep_rest(
@@ -243,6 +282,26 @@ def reopen(
         ended = [each for each in jobs if each.job.is_terminal]
         follow(connection, ended, flavor, end, now)
     return found[-1].id if len(found) == _PARENTS else ""
+
+
+def wait_for(
+    connection: sa.Connection,
+    job_id: str,
+    ids: Sequence[str],
+    attempt: int,
+    flavor: Flavor,
+) -> int:
+    """Record that the attempt of a job waits for others. See `Steps.wait_for`."""
+    given: dict[str, object] = {"ids": parking.as_list(ids, flavor), "job_id": job_id}
+    if flavor.is_postgres:
+        connection.execute(linking.steady())
+    if connection.execute(linking.awaiting(flavor), given).first():
+        raise awaits_itself(job_id)
+    last = sa.select(sa.func.max(_DEPENDENCY.position))
+    position = connection.execute(last.where(_DEPENDENCY.job_id == job_id)).scalar()
+    given |= {"last": -1 if position is None else position, "attempt": attempt}
+    connection.execute(linking.await_all(flavor), given)
+    return int(connection.execute(linking.many_live(flavor), given).scalar_one())
 
 
 class Dependencies:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from interlock.core.errors import InterlockError, JobNotFound
 from interlock.core.guards import NOT_MOVES, refusal
 from interlock.core.job import Job, Move
-from interlock.core.lifecycle import Event, row_of
+from interlock.core.lifecycle import INITIAL, Event, Reason, row_of
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.statements import move_facts, rows, updates
 from interlock_adapters.sql.store import dependencies, openings, parking, steps
@@ -37,7 +37,12 @@ def write(
     if parents:
         end, now = partial(ending, connection, database), database.present(connection)
         dependencies.follow(connection, parents, database.flavor, end, now)
-    waiting = [job for job in outcomes if isinstance(job, Job) and job.waits_for]
+    stored = [job for job in outcomes if isinstance(job, Job)]
+    blocked = [job.id for job in stored if _waits_for_jobs(job)]
+    if blocked:
+        now = database.present(connection)
+        dependencies.settle(connection, blocked, database.flavor, now)
+    waiting = [job for job in stored if job.waits_for]
     if waiting:
         now = database.present(connection)
         _write(connection, steps.come_already(connection, waiting, now), database)
@@ -50,10 +55,14 @@ def write(
     return outcomes
 
 
+def _waits_for_jobs(job: Job) -> bool:
+    return job.status is INITIAL and job.reason is Reason.CHILDREN
+
+
 def ending(
     connection: sa.Connection, database: Database, moves: Sequence[Move]
 ) -> list[dependencies.Ended]:
-    """Apply moves; return the jobs that have ended and that others depend on."""
+    """Apply moves; return the jobs that have ended and that other jobs go by."""
     return _write(connection, moves, database)[1] if moves else []
 
 
@@ -88,7 +97,7 @@ def _write_some(
         found = connection.execute(updates.move(event, database.flavor), given)
         for row in found.mappings():
             job = done[row["id"]] = rows.to_job(row, now=moves[0].now)
-            if row.get("is_parent"):
+            if row.get("is_parent") or row.get("has_children"):
                 parents.append(dependencies.Ended(job, row["event_reason"]))
     return [
         done.get(move.job_id) or _refuse(connection, move, database) for move in moves

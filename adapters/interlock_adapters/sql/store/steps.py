@@ -16,6 +16,7 @@ from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.row_rules import RUNNING, found_in
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
+from interlock_adapters.sql.store import dependencies
 from interlock_adapters.sql.store.database import Database
 
 _STEP: Final = tables.step.c
@@ -47,19 +48,7 @@ class Steps:
 
     def _put(self, connection: sa.Connection, step: Step) -> bool:
         """Store a step while its job's row is locked: nobody ends the attempt."""
-        clock, epoch = self._db.dialect.lease_clock()
-        lease_now: Any = clock
-        if clock is None:
-            lease_now = sa.literal_column(str(self._db.flavor.lease_now))
-        leased = (job.c.lease_until_us > lease_now) & (job.c.lease_epoch == epoch)
-        held = (
-            sa.select(job.c.id)
-            .where(job.c.id == step.job_id, job.c.attempt == step.attempt, leased)
-            .where(sa.text(found_in(RUNNING, "interlock_job.")))
-            .where(job.c.stop_cause.is_(None))
-            .with_for_update(read=True)
-        )
-        if connection.execute(held).first() is None:
+        if not self._is_current(connection, step.job_id, step.attempt):
             return False
         values = {name: getattr(step, name) for name in _NAMES}
         values["at"] = self._db.present(connection)
@@ -72,6 +61,33 @@ class Steps:
             new = new.on_conflict_do_update(index_elements=key, set_=changed)
         connection.execute(new)
         return True
+
+    def _is_current(self, connection: sa.Connection, job_id: str, attempt: int) -> bool:
+        """Whether an attempt has the job; until the transaction ends it keeps it."""
+        clock, epoch = self._db.dialect.lease_clock()
+        lease_now: Any = clock
+        if clock is None:
+            lease_now = sa.literal_column(str(self._db.flavor.lease_now))
+        leased = (job.c.lease_until_us > lease_now) & (job.c.lease_epoch == epoch)
+        held = (
+            sa.select(job.c.id)
+            .where(job.c.id == job_id, job.c.attempt == attempt, leased)
+            .where(sa.text(found_in(RUNNING, "interlock_job.")))
+            .with_for_update(read=True)
+        )
+        return connection.execute(held).first() is not None
+
+    def wait_for(self, job_id: str, ids: Sequence[str], *, attempt: int) -> int | None:
+        """See `Steps.wait_for`."""
+
+        def write(connection: sa.Connection) -> int | None:
+            if not self._is_current(connection, job_id, attempt):
+                return None
+            return dependencies.wait_for(
+                connection, job_id, ids, attempt, self._db.flavor
+            )
+
+        return self._db.repeated(write)
 
     def all(self, job_id: str, *, limit: int = 1000) -> list[Step]:
         """See `Steps.all`."""

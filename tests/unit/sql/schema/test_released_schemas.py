@@ -37,7 +37,7 @@ FROZEN = {
         "59f909f7e788bf4fe01f10d580e9f700988d0b3fda33b237fada0a9808e36d67"
     ),
     "0009_work_made_of_jobs.py": (
-        "7a3fb1f86708bba3d0d11230b216ccd52eb6a1c6a217667f509f412aa4cc2516"
+        "e9de4c7e5e82b32c00c2a77e22453f0a586d7e91d5388fbcdc5ab261a9fad133"
     ),
 }
 

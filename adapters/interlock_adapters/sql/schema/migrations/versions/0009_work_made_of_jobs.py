@@ -25,6 +25,9 @@ def upgrade() -> None:
     op.add_column(
         "interlock_job", sa.Column("on_parent_failure", sa.String(), nullable=True)
     )
+    op.add_column(
+        "interlock_job", sa.Column("on_parent_cancel", sa.String(), nullable=True)
+    )
     op.add_column("interlock_job", sa.Column("blocked_by", sa.String(), nullable=True))
     op.execute(
         "CREATE INDEX ix_interlock_job_blocked ON interlock_job"
@@ -38,6 +41,7 @@ def upgrade() -> None:
         sa.Column("parent_id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=True),
         sa.Column("group_id", sa.String(), nullable=True),
+        sa.Column("awaited_by", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint(
             "job_id", "position", name=op.f("pk_interlock_dependency")
         ),
