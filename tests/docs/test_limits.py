@@ -21,6 +21,7 @@ PAGES = {
         "dependencies.md",
         "groups.md",
         "steps.md",
+        "children.md",
     )
 }
 BLOCKS = [

@@ -293,6 +293,9 @@ def list_(
     schedule: Annotated[
         str | None, typer.Option(help="Show only jobs of this schedule")
     ] = None,
+    parent: Annotated[
+        str | None, typer.Option(help="Show only jobs that this job has submitted")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Jobs per page")] = 20,
     cursor: Annotated[
         str | None,
@@ -309,6 +312,7 @@ def list_(
             name=name,
             queue=queue,
             schedule=schedule,
+            parent=parent,
             statuses=status or (),
             limit=limit,
             cursor=cursor,

@@ -145,9 +145,10 @@ class Pages:
                 engine.explain(job_id),
                 engine.rejections(job_id),
             )
-            dependencies, dependents, done, signals = await asyncio.gather(
+            dependencies, dependents, children, done, signals = await asyncio.gather(
                 engine.dependencies(job_id, limit=_LINKS),
                 engine.dependents(job_id, limit=_LINKS),
+                engine.search(parent=job_id, limit=_LINKS),
                 engine.steps(job_id),
                 engine.signals(job_id),
             )
@@ -169,6 +170,7 @@ class Pages:
             why=why,
             dependencies=dependencies,
             dependents=dependents,
+            children=children,
             steps=[step(each, hidden) for each in done],
             signals=[signal(each, hidden) for each in signals],
             refused=[

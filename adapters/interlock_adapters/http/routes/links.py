@@ -1,4 +1,4 @@
-"""Routes for what a job depends on, and for what depends on it."""
+"""Routes for what a job depends on, what depends on it, and what it has submitted."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -17,7 +17,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 class Links:
-    """`/v1/jobs/{job_id}/dependencies`, `dependents` and `graph`."""
+    """`/v1/jobs/{job_id}/dependencies`, `dependents`, `children` and `graph`."""
 
     def __init__(self, api: Api) -> None:
         self._engine = api.engine
@@ -27,6 +27,7 @@ class Links:
         for name, endpoint, model in (
             ("dependencies", self.dependencies, responses.LinkedPageOut),
             ("dependents", self.dependents, responses.LinkedPageOut),
+            ("children", self.children, responses.PageOut),
             ("graph", self.graph, responses.GraphOut),
         ):
             router.add_api_route(
@@ -59,6 +60,18 @@ class Links:
         found = await self._engine.dependents(job_id, after=after, limit=limit)
         last = found[-1].dependency.job_id if len(found) == limit else None
         return json_responses.page(map(linked, found), last)
+
+    async def children(
+        self,
+        job_id: JobId,
+        cursor: Annotated[str | None, Query(max_length=500)] = None,
+        limit: Limit = _PAGE,
+    ) -> Response:
+        """Return the jobs that a job has submitted, newest first."""
+        await self._engine.get(job_id)
+        page = await self._engine.search(parent=job_id, limit=limit, cursor=cursor)
+        items = [serialize.job(job) for job in page.items]
+        return json_responses.page(items, page.next_cursor)
 
     async def graph(self, job_id: JobId, limit: Limit = 200) -> Response:
         """Return a job with all that depends on it and that it depends on, and so on.
