@@ -48,12 +48,14 @@ if TYPE_CHECKING:
     from interlock.api.aio import AsyncEngine
     from interlock.api.async_group import AsyncGroup
     from interlock.api.bulk import BulkResult, Filters
+    from interlock.api.children import ChildGroup
     from interlock.api.engine import Engine
     from interlock.api.group import Group
     from interlock.api.handle import AsyncJobHandle, JobHandle
     from interlock.core.dependencies import Dependency, Graph, Linked
     from interlock.core.job import (
         Attempt,
+        Death,
         Exit,
         Failure,
         HistoryEntry,
@@ -89,6 +91,8 @@ __all__ = [
     "Blocker",
     "BulkResult",
     "Call",
+    "ChildGroup",
+    "Death",
     "Dependency",
     "DuplicateJob",
     "Engine",
@@ -169,7 +173,16 @@ __all__ = [
 
 _LATER = {
     **dict.fromkeys(
-        ("Attempt", "Exit", "Failure", "HistoryEntry", "Job", "Phase", "Rejection"),
+        (
+            "Attempt",
+            "Death",
+            "Exit",
+            "Failure",
+            "HistoryEntry",
+            "Job",
+            "Phase",
+            "Rejection",
+        ),
         "interlock.core.job",
     ),
     **dict.fromkeys(
@@ -197,6 +210,7 @@ _LATER = {
     "chain": "interlock.jobs.chains",
     "AsyncEngine": "interlock.api.aio",
     "AsyncGroup": "interlock.api.async_group",
+    "ChildGroup": "interlock.api.children",
     "Group": "interlock.api.group",
     "AsyncJobHandle": "interlock.api.handle",
     "BulkResult": "interlock.api.bulk",

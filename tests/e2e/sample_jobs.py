@@ -306,3 +306,19 @@ def until_there(path: str) -> None:
     """End when a file is there."""
     while not Path(path).exists():
         time.sleep(0.01)
+
+
+@job
+def stubborn() -> None:
+    """Ignore SIGTERM, with three children in sessions of their own."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for _ in range(3):
+        subprocess.Popen(["sleep", "100"], start_new_session=True)
+    while True:
+        time.sleep(1)
+
+
+@job
+def leaves_one() -> None:
+    """End, and leave a process behind."""
+    subprocess.Popen(["sleep", "100"], start_new_session=True)

@@ -31,12 +31,32 @@ def test_nothing_of_a_canceled_job_is_alive(
     assert (job.status, job.reason) == (JobStatus.CANCELED, Reason.WHILE_RUNNING)
     assert survivors == []
     assert job.proof == containment
+    assert job.death is not None
+    assert job.death.proof == containment
+    assert 0 <= (job.death.ms or 0) < deadline(20_000)
+    (attempt,) = contained.attempts(job.id)
+    assert attempt.death == job.death
     requested = contained.history(job.id)[2]
     assert (requested.event, requested.actor, requested.reason) == (
         Event.REQUEST_CANCEL,
         "anna",
         "enough",
     )
+
+
+def test_a_receipt_says_how_a_job_was_made_to_end(working: Engine) -> None:
+    stubborn = jobs.stubborn.options(grace=0.2)
+    handles = [working.submit(job) for job in (stubborn, jobs.leaves_one)]
+    until(lambda: len(alive(handles[0].id)) == 4)
+    handles[0].cancel()
+    canceled, ended = (handle.wait(deadline(20)).death for handle in handles)
+    assert canceled is not None
+    assert (canceled.signals, canceled.killed) == (("SIGTERM", "SIGKILL"), 4)
+    assert (canceled.ms or 0) >= 200
+    assert ended is not None
+    assert (ended.signals, ended.killed, ended.ms) == (("SIGKILL",), 1, None)
+    plain = working.submit(jobs.polite, "/nowhere").wait(deadline(20))
+    assert plain.death is None
 
 
 def test_twenty_families_die_with_their_cancel(

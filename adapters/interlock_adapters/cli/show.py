@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from interlock.core.job import Attempt, Job
+from interlock.core.job import Attempt, Death, Job
 from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
@@ -101,7 +101,16 @@ def _used(attempt: Attempt) -> str:
     peak, seconds = attempt.peak_memory_bytes, attempt.cpu_seconds
     memory = "" if peak is None else f"peak memory {peak / 2**20:.1f} MiB"
     cpu = "" if seconds is None else f"CPU time {seconds:.2f} s"
-    return ", ".join(filter(None, (memory, cpu)))
+    return ", ".join(filter(None, (_ended(attempt.death), memory, cpu)))
+
+
+def _ended(death: Death | None) -> str:
+    """Return how an attempt was made to end; empty: it ended by itself."""
+    if death is None:
+        return ""
+    took = "" if death.ms is None else f" in {death.ms:.0f} ms"
+    killed = f"{death.killed} process(es) killed"
+    return f"ended by {' and '.join(death.signals)}, {killed}, proved dead{took}"
 
 
 def job_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> Table:

@@ -55,7 +55,7 @@ def moved(job: Job, move: Move) -> Job:
 
 def _after_running(job: Job, move: Move) -> Job:
     """Return the job after it left RUNNING."""
-    job = replace(job, error=move.error, kill_unconfirmed=False)
+    job = replace(job, error=move.error, death=move.death, kill_unconfirmed=False)
     if job.status is INITIAL:
         return replace(
             job,

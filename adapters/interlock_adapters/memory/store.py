@@ -360,6 +360,7 @@ class MemoryStore:
                 outcome=move.event,
                 exit=move.exit,
                 proof=move.proof,
+                death=move.death,
                 error=move.error,
             )
         return after

@@ -64,6 +64,16 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """How the processes of an attempt were made to end, up to the proof."""
+
+    proof: Proof
+    signals: tuple[str, ...] = ()  # that were sent: SIGTERM, SIGKILL
+    killed: int = 0  # processes that SIGKILL had to end; zombies are none
+    ms: float | None = None  # from the decision to stop it to the proof; None: it ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """A job as it is submitted. Only `run_at` changes later."""
 
@@ -125,6 +135,7 @@ class Job(NewJob):
     hold_until: datetime | None = None  # it is released then; None: by somebody
     stop_cause: StopCause | None = None
     proof: Proof | None = None
+    death: Death | None = None  # of the last attempt that had to be made to end
     kill_unconfirmed: bool = False
     result: object = None
     error: Failure | None = None  # of the last attempt that failed
@@ -217,6 +228,7 @@ class Attempt:
     outcome: Event | None = None
     exit: Exit | None = None
     proof: Proof | None = None
+    death: Death | None = None  # None: it ended by itself, and left nothing behind
     error: Failure | None = None
     peak_memory_bytes: int | None = None  # of its largest process; None: not measured
     cpu_seconds: float | None = None  # of all its processes
@@ -240,6 +252,7 @@ class Move:
     text: str | None = None  # the reason that the caller of a cancel gave
     stop_cause: StopCause | None = None
     proof: Proof | None = None
+    death: Death | None = None
     result: object = None
     error: Failure | None = None  # the attempt ended by itself, without success
     gave_back: bool = False  # the attempt asked to go on at `run_at`, and ended

@@ -24,6 +24,8 @@ class TreeDead:
     """The kernel has reported that no process of the attempt is left."""
 
     proof: Proof
+    signals: tuple[str, ...] = ()  # that were sent
+    killed: int = 0  # processes that SIGKILL had to end
     cpu_seconds: float | None = None  # of all its processes
     peak_memory_bytes: int | None = None  # of its largest process
     where: str | None = None  # the function that it was in when it was stopped

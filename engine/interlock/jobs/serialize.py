@@ -43,7 +43,7 @@ def job(record: Job) -> dict[str, Any]:
     hidden = Redaction(record)
     values = {name: getattr(record, name) for name in _FIELDS}
     values["retry"] = record.retry.to_json()
-    for name in ("error", "progress"):
+    for name in ("error", "progress", "death"):
         if values[name] is not None:
             values[name] = asdict(values[name])
     for name in _TEXTS:

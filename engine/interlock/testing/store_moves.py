@@ -13,7 +13,7 @@ from interlock.core.errors import (
     LeaseLost,
     VersionChanged,
 )
-from interlock.core.job import HistoryEntry, Job, Rejection
+from interlock.core.job import Death, Failure, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import (
     EDGES,
     INITIAL,
@@ -24,11 +24,13 @@ from interlock.core.lifecycle import (
     Guard,
     JobStatus,
     Proof,
+    Reason,
     Transition,
     Who,
     row_of,
 )
 from interlock.core.machine import legal
+from interlock.core.retry import Retry
 from interlock.ports.store import JobStore
 from interlock.testing.guard_cases import LEASE, met, unmet
 from interlock.testing.scenario import ACTORS, ROADS, WORDS, Scenario, reason_of
@@ -79,6 +81,22 @@ class MovesContract:
             )
             logged = [entry] if row.logged else []
             assert scene.store.history(before.id) == past + logged
+
+    def test_how_an_attempt_was_ended_is_kept(self, scene: Scenario) -> None:
+        death = Death(
+            proof=Proof.NAMESPACE, signals=("SIGTERM", "SIGKILL"), killed=3, ms=12.5
+        )
+        job = scene.running(retry=Retry(max_attempts=3))
+        error = Failure(reason=Reason.ERROR, message="no")
+        how = {"proof": Proof.NAMESPACE, "error": error}
+        again = scene.apply(job, Event.RETRY, death=death, **how)
+        assert (again.death, again.proof) == (death, None)
+        (second,) = scene.claim(job.name)
+        ended = scene.apply(second, Event.SUCCEED, proof=Proof.NAMESPACE)
+        assert ended.death is None
+        assert scene.store.get(job.id).death is None
+        kept = [attempt.death for attempt in scene.store.attempts(job.id)]
+        assert kept == [death, None]
 
     @pytest.mark.parametrize("row", _CLIENT, ids=_name)
     def test_a_client_moves_the_version_that_it_saw_and_no_other(

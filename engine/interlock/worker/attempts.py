@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 from interlock.core.errors import IllegalTransition, InterlockError, JobNotFound
-from interlock.core.job import Job, Move
+from interlock.core.job import Death, Job, Move
 from interlock.core.lifecycle import Event, Guard, row_of
 from interlock.core.observations import (
     ExitSeen,
@@ -165,6 +165,7 @@ class Attempts:
                 state.failure = observation.failure
             case TreeDead():
                 state.proof, state.where = observation.proof, observation.where
+                state.death = _death(state, observation, self._clock.boot())
                 self._outbox.take(job, observation, self._clock.now())
             case Unconfirmed():
                 message = (
@@ -215,6 +216,7 @@ class Attempts:
         move = next_move(state, now=now, boot=boot, actor=self._actor, rng=self._rng)
         if move is not None and move.event is Event.STOP:
             state.overrun = move.reason  # also if it is committed and no answer comes
+            state.asked_at = boot if state.asked_at is None else state.asked_at
         return move
 
     def notes(self, moves: Iterable[tuple[Tracked, Move]]) -> list[Note]:
@@ -305,6 +307,14 @@ class Attempts:
                     "Job %s: another worker has rescued it", tracked.job.id, extra=about
                 )
                 self._forget(tracked, None)
+
+
+def _death(state: Supervised, seen: TreeDead, now: float) -> Death | None:
+    """Return how a tree was made to end, None if it ended by itself."""
+    if not seen.signals and state.asked_at is None:
+        return None
+    ms = None if state.asked_at is None else round((now - state.asked_at) * 1000, 1)
+    return Death(proof=seen.proof, signals=seen.signals, killed=seen.killed, ms=ms)
 
 
 def _is_dead(execution: Execution) -> bool:

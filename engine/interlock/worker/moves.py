@@ -86,6 +86,7 @@ def _end(
         attempt=state.job.attempt,
         reason=reason,
         proof=state.proof,
+        death=state.death,
         result=state.result if event is Event.SUCCEED else None,
         error=_error(state, event),
         gave_back=event is Event.SNOOZE,

@@ -7,7 +7,7 @@ before the first signal, and the end is written after the proof of death.
 
 from dataclasses import dataclass
 
-from interlock.core.job import Exit, Failure, Job
+from interlock.core.job import Death, Exit, Failure, Job
 from interlock.core.lifecycle import GAVE_BACK, Event, Proof, Reason, StopCause
 
 
@@ -23,6 +23,8 @@ class Supervised:
     result: object = None
     failure: Failure | None = None
     proof: Proof | None = None  # the tree is dead
+    death: Death | None = None  # how it was made to end
+    asked_at: float | None = None  # boot seconds of the decision to stop it
     where: str | None = None  # the function that it was in when it was stopped
     signaled: bool = False
     cancel_requested: bool = False

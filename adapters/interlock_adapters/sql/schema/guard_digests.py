@@ -44,8 +44,8 @@ GUARDS: Final = {
         POSTGRES: "826dda1de2d2dcba1588e23dd7b24dcd3c1d0bc22d3a8a79e7dac12dcbe88a45",
     },
     "0009": {
-        SQLITE: "3321dad34ca261180884f5ff15c90896e3fba6bd1efa287bad7bfb5b75577497",
-        POSTGRES: "c4b857e6a58fc92def54784212706488518c97e7ae9f1006b0859f095da7ca49",
+        SQLITE: "f08f7d1b27fbd37b3c0e6fbf9d4a1b2c65ff32a05518d613d3ed1c212f0767af",
+        POSTGRES: "660727bdb1f281945153204b57128bcc7a48f07b4842b24401d655f11631209e",
     },
 }
 HEAD: Final = max(GUARDS)

@@ -210,6 +210,7 @@ class JobRow(Base, table=True):
     hold_until: datetime | None = _when()
     stop_cause: str | None = None
     proof: str | None = None
+    death: dict[str, Any] | None = _json()
     kill_unconfirmed: bool
     result: Any = _json()
     error: dict[str, Any] | None = _json()
@@ -251,6 +252,7 @@ class AttemptRow(Base, table=True):
     exit_code: int | None = None
     exit_signal: int | None = None
     proof: str | None = None
+    death: dict[str, Any] | None = _json()
     error: dict[str, Any] | None = _json()
     peak_memory_bytes: int | None = Field(default=None, sa_type=sa.BigInteger)
     cpu_seconds: float | None = None

@@ -184,6 +184,11 @@ def update_rules() -> list[Rule]:
             "proof is set only when the attempt ends",
         ),
         Rule(
+            f"{differ('death')} AND NOT ({MOVED} AND NEW.event IN"
+            f" ({quoted(row.event for row in leaving)}))",
+            "death is set only when the attempt ends",
+        ),
+        Rule(
             f"NOT ({TOKEN}) AND {differ('error', 'exit_code', 'run_at')}"
             f" AND NOT ({MOVED} AND NEW.event IN ({client}))",
             "results and errors are written only with an event of the engine",
@@ -237,7 +242,7 @@ def insert_rules() -> list[Rule]:
         *("started_at", "finished_at", "worker_id", "lease_until_us", "lease_epoch"),
         *("cancel_requested_at", "cancel_requested_by", "cancel_reason", "stop_cause"),
         *("result", "error", "reason", "progress", "proof", "exit_code", "exit_signal"),
-        *("hold_by", "hold_reason", "hold_until", "waits_for"),
+        *("hold_by", "hold_reason", "hold_until", "waits_for", "death"),
         *("write_attempt", "write_proof", "event_reason"),
     )
     return [
@@ -341,7 +346,10 @@ def _held() -> str:
 
 def attempt_rules() -> list[Rule]:
     """Return the rules for an UPDATE of `attempt`."""
-    ended = ("outcome", "ended_at", "exit_code", "exit_signal", "proof", "error")
+    ended = (
+        *("outcome", "ended_at", "exit_code", "exit_signal"),
+        *("proof", "error", "death"),
+    )
     return [
         Rule(
             differ("job_id", "attempt", "worker_id", "claimed_at"),

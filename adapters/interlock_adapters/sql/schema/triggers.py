@@ -129,7 +129,7 @@ def writers(now: str, position: str) -> list[Writer]:
     attempt_ends = (
         "UPDATE interlock_attempt SET outcome = NEW.event, ended_at = NEW.event_at,"
         " exit_code = NEW.exit_code, exit_signal = NEW.exit_signal,"
-        " proof = NEW.write_proof, error = NEW.error"
+        " proof = NEW.write_proof, error = NEW.error, death = NEW.death"
         " WHERE job_id = NEW.id AND attempt = OLD.attempt"
     )
     slots_freed = "DELETE FROM interlock_slot WHERE job_id = NEW.id"

@@ -6,6 +6,7 @@ a statement costs more than the rows that it writes.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -38,6 +39,7 @@ COLUMNS: Final[dict[str, TypeEngine[Any]]] = {
     "stop_cause": _TEXT,
     "domain_empty": _TRUTH,
     "error": JsonText,
+    "death": JsonText,
     "result": JsonText,
     "exit_code": _WHOLE,
     "exit_signal": _WHOLE,
@@ -119,6 +121,7 @@ def of_move(
         "stop_cause": move.stop_cause and move.stop_cause.value,
         "domain_empty": move.domain_empty,
         "error": failure and json.dumps(failure),
+        "death": None if move.death is None else json.dumps(asdict(move.death)),
         "result": None if move.result is None else json.dumps(move.result),
         "exit_code": ended and ended.code,
         "exit_signal": ended and ended.signal,

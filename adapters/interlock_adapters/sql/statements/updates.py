@@ -68,6 +68,7 @@ def _outcome(event: Event) -> dict[str, object]:
         "exit_code": _fact("exit_code"),
         "exit_signal": _fact("exit_signal"),
         "error": _fact("error"),
+        "death": _fact("death"),
     }
     if row.target == INITIAL:
         values |= {"stop_cause": None, "proof": None, "worker_id": None}

@@ -193,6 +193,8 @@ class ProcessExecution:
                 self._observations.append(
                     TreeDead(
                         proof=Proof(payload["proof"]),
+                        signals=_signals(payload),
+                        killed=int(payload["killed"]),
                         cpu_seconds=payload["cpu_s"],
                         peak_memory_bytes=payload["peak_bytes"] or None,
                         where=payload["where"],
@@ -266,3 +268,9 @@ class ProcessExecution:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -2
+
+
+def _signals(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the signals that a shim has sent."""
+    sent = {"SIGTERM": payload["terminated"], "SIGKILL": payload["was_killed"]}
+    return tuple(name for name, was_sent in sent.items() if was_sent)

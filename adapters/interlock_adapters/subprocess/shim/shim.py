@@ -41,7 +41,8 @@ Spawn = Callable[[LaunchOrder], Pipes]
 
 _decoded: Final = json.JSONDecoder().raw_decode  # for what the worker has encoded
 _DEAD: Final = (
-    b'{"proof": "%s", "again": %s, "cpu_s": %f, "peak_bytes": %d, "where": %s}'
+    b'{"proof": "%s", "again": %s, "cpu_s": %f, "peak_bytes": %d, "where": %s,'
+    b' "terminated": %s, "was_killed": %s, "killed": %d}'
 )
 _CHUNK: Final = 65536
 _REAP_EVERY_S: Final = 1.0  # orphans that ended by themselves
@@ -90,6 +91,8 @@ class Shim:
         self._kill_at = float("inf")
         self._to_signal = False  # told to stop, and has no process group yet
         self._clean = True  # the job ended by itself and left nothing behind
+        self._terminated = self._was_killed = False  # SIGTERM, SIGKILL was sent
+        self._killed = 0  # processes that ended by our SIGKILL
         self._exit: int | None = None
         self._job: Pipes | None = None
 
@@ -132,9 +135,9 @@ class Shim:
         where = b"null"
         if self._stacks is not None:
             where = json.dumps(self._stacks.where()).encode()
-        again = b"true" if self._clean else b"false"
         used = (self._usage.cpu_s, self._usage.peak_bytes)
-        text = _DEAD % (self._proof, again, *used, where)
+        ended = (_truth(self._terminated), _truth(self._was_killed), self._killed)
+        text = _DEAD % (self._proof, _truth(self._clean), *used, where, *ended)
         self._say(Kind.DEAD, text)
 
     def _await_order(self) -> LaunchOrder | None:
@@ -207,7 +210,7 @@ class Shim:
 
     def _kill_all(self, job: Pipes) -> None:
         started = boot()
-        has_reported = False
+        has_reported, self._was_killed = False, True
         while True:
             main = job.pid if self._exit is None else None
             kill_domain.kill_all(self._containment, main)
@@ -220,6 +223,7 @@ class Shim:
             time.sleep(0.0005)  # a killed process needs a moment to die
 
     def _on_exit(self, pid: int, code: int) -> None:
+        self._killed += self._was_killed and code == -signal.SIGKILL
         if self._job is not None and pid == self._job.pid:
             self._exit = code
 
@@ -303,7 +307,7 @@ class Shim:
         pids = kill_domain.members(self._containment)
         if most is not None and len(pids) > most:
             self._fail(Reason.SIGNAL, usage.too_many(pids, most))
-            self._limits = {}
+            self._limits, self._was_killed = {}, True
             kill_domain.kill_all(self._containment, job.pid)
             return _AGAIN_S
         if not limit or usage.resident(pids) <= limit:
@@ -314,6 +318,7 @@ class Shim:
         self._fail(Reason.OUT_OF_MEMORY, usage.over_limit(sizes, limit))
         self._limits = {}
         self._ask_for_stacks(job, brief=True)
+        self._was_killed = True
         with suppress(ProcessLookupError):
             os.kill(job.pid, signal.SIGKILL)
         return _AGAIN_S
@@ -344,6 +349,7 @@ class Shim:
         try:
             for signum in (signal.SIGTERM, signal.SIGCONT):  # a stopped one must wake
                 os.killpg(job.pid, signum)
+            self._terminated = True
         except ProcessLookupError:
             self._to_signal = True
         except PermissionError:
@@ -424,3 +430,7 @@ class Shim:
             self._wait(until - boot())
             if self._outbox:  # else it is told, and what comes is for the next job
                 self._received()
+
+
+def _truth(value: object) -> bytes:
+    return b"true" if value else b"false"

@@ -37,7 +37,7 @@ FROZEN = {
         "59f909f7e788bf4fe01f10d580e9f700988d0b3fda33b237fada0a9808e36d67"
     ),
     "0009_work_made_of_jobs.py": (
-        "e9de4c7e5e82b32c00c2a77e22453f0a586d7e91d5388fbcdc5ab261a9fad133"
+        "35d17df45656925fcffea6eed964045cd2f37e817e9fe7d340e241b242c8b4c7"
     ),
 }
 

@@ -54,6 +54,7 @@ def upgrade() -> None:
     )
     _add_groups()
     _add_steps()
+    _add_deaths()
     if is_postgres:
         op.execute(
             "ALTER TABLE interlock_dependency SET"
@@ -129,3 +130,9 @@ def _add_steps() -> None:
             " autovacuum_vacuum_insert_scale_factor = 0.05,"
             " autovacuum_analyze_scale_factor = 0.02)"
         )
+
+
+def _add_deaths() -> None:
+    json = postgresql.JSON().with_variant(sa.Text(), "sqlite")
+    for table in ("interlock_job", "interlock_attempt"):
+        op.add_column(table, sa.Column("death", json, nullable=True))
