@@ -22,6 +22,7 @@ PAGES = {
         "groups.md",
         "steps.md",
         "children.md",
+        "finalizers.md",
     )
 }
 BLOCKS = [

@@ -21,6 +21,7 @@ from interlock.core.errors import (
     InvalidOption,
     JobNotFound,
 )
+from interlock.core.finalizing import finalizer_of, is_due
 from interlock.core.guards import (
     CANCEL,
     MAY_DROP,
@@ -32,7 +33,15 @@ from interlock.core.guards import (
     version_changed,
 )
 from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
-from interlock.core.lifecycle import SUBMIT, Event, Guard, JobStatus, Reason, row_of
+from interlock.core.lifecycle import (
+    INITIAL,
+    SUBMIT,
+    Event,
+    Guard,
+    JobStatus,
+    Reason,
+    row_of,
+)
 from interlock.core.machine import legal
 from interlock.core.records import ClaimRequest, FeedPosition, Note, Running
 from interlock.core.uniqueness import NO_POLICIES, PLAIN, Unique, replacing
@@ -312,6 +321,8 @@ class MemoryStore:
     def _move(self, move: Move) -> Job | InterlockError:
         """Apply a move, and what follows for jobs that depend on its job."""
         outcome = self._move_one(move)
+        if isinstance(outcome, Job) and is_due(outcome, move):
+            self._finalize(outcome, move.now)
         if isinstance(outcome, Job) and outcome.reason is Reason.CHILDREN:
             self._links.place(outcome)
         if isinstance(outcome, Job) and outcome.waits_for:
@@ -322,6 +333,13 @@ class MemoryStore:
             for following in self._links.follow(self._ended.pop(), move.now):
                 self._move_one(following)
         return outcome
+
+    def _finalize(self, ended: Job, now: datetime) -> None:
+        """Submit the finalizer of an attempt that has just ended."""
+        finalizer = self._add(finalizer_of(ended, now), PLAIN, ())
+        if ended.status is INITIAL:
+            self._links.wait_for(ended, [finalizer.id])
+            self._links.place(ended)
 
     def _move_one(self, move: Move) -> Job | InterlockError:
         job = self.records.jobs.get(move.job_id)

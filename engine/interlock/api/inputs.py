@@ -4,11 +4,14 @@ The worker reads the results, a page at a time, and the job decodes them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from interlock.api.results import decoded
+from interlock.core.job import Job
 from interlock.core.lifecycle import Event, row_of
+from interlock.jobs import serialize
 from interlock.ports.store import JobStore
 
 _PAGE: Final = 500
@@ -35,6 +38,9 @@ class Inputs(NamedTuple):
 
 def page(store: JobStore, job_id: str, after: int) -> Inputs:
     """Return the results of some jobs that a job depends on."""
+    asking = store.get(job_id)
+    if asking.finalizes is not None:
+        return _of_attempt(store, asking)
     inputs: list[Input] = []
     many = 0
     found = store.dependencies(job_id, after=after, limit=_PAGE)
@@ -51,6 +57,17 @@ def page(store: JobStore, job_id: str, after: int) -> Inputs:
         if many > BYTES:
             return Inputs(inputs, after)
     return Inputs(inputs, after if len(found) == _PAGE else None)
+
+
+def _of_attempt(store: JobStore, job: Job) -> Inputs:
+    """Return what a finalizer is told of the attempt after which it cleans up."""
+    attempts = store.attempts(str(job.parent_id))
+    ended = next((each for each in attempts if each.attempt == job.finalizes), None)
+    told = {} if ended is None else serialize.plain(asdict(ended))
+    values = {name: told.get(name) for name in ("attempt", "outcome", "error", "death")}
+    return Inputs(
+        [Input(n, job.id, None, "", value) for n, value in values.items()], None
+    )
 
 
 def size(value: Any) -> int:

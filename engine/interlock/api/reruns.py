@@ -79,7 +79,11 @@ class Again:
         links: list[Dependency] = []
         after = -1
         while some := self._store.dependencies(job.id, after=after, limit=_PAGE):
-            links += [self._link(job, linked, job_id) for linked in some]
+            links += [
+                self._link(job, linked, job_id)
+                for linked in some
+                if linked.dependency.awaited_by is None
+            ]
             after = some[-1].dependency.position
         return links
 

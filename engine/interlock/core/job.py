@@ -110,6 +110,8 @@ class NewJob:
     dependencies: int = 0  # how many jobs it depends on
     on_parent_failure: str | None = None  # cancel or run; None: it depends on none
     on_parent_cancel: str | None = None  # cancel or keep; None: no job submitted it
+    finalizer: Mapping[str, object] | None = None  # of its attempts: `jobs.finalizer`
+    finalizes: int | None = None  # the attempt of its parent after which it cleans up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ _OF_A_TICK: Final = frozenset(
         *("idempotency_key", "submitted_by", "rerun_of", "parent_id"),
         *("schedule", "scheduled_for", "deadline_at"),
         *("dependencies", "on_parent_failure", "on_parent_cancel"),
-        *("group_id", "group_index"),
+        *("group_id", "group_index", "finalizes"),
     }
 )
 #: What a schedule keeps of the deadline: the seconds from a tick's submit.

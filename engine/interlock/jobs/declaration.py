@@ -3,7 +3,7 @@
 import functools
 import inspect
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, Literal, get_args
 
 from interlock.core.errors import InvalidOption
@@ -286,3 +286,29 @@ def _no_function(function: object) -> str | None:  # noqa: C901, PLR0911  (a lin
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         return f"{_A_FUNCTION} that returns a result: return a list, do not yield"
     return None
+
+
+def shared_parameters(
+    finalizer: Callable[..., object], function: Callable[..., object]
+) -> list[str]:
+    """Return the parameters that a finalizer gets of its job.
+
+    Raises:
+        InvalidOption: it needs one that the job does not have.
+    """
+    theirs = signature(function).parameters
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in theirs.values())
+    wanted = [
+        parameter
+        for parameter in signature(finalizer).parameters.values()
+        if parameter.kind in _BY_NAME
+    ]
+    for parameter in wanted:
+        is_known = takes_any or parameter.name in theirs
+        if not is_known and parameter.default is inspect.Parameter.empty:
+            allowed = (
+                "a function whose parameters the job has too; the job has no "
+                f"{parameter.name!r}"
+            )
+            raise InvalidOption("finalizer", finalizer, allowed)
+    return [each.name for each in wanted if takes_any or each.name in theirs]

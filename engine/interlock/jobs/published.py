@@ -35,6 +35,7 @@ def describe(jobs: Mapping[str, JobFunction[..., object]]) -> dict[str, object]:
             "concurrency": [asdict(limit) for limit in job.concurrency],
             "fairness_key": job.fairness_key,
             "exclusive": None if job.exclusive is None else list(job.exclusive),
+            "finalizer": job.finalizer,
         }
         for name, job in jobs.items()
     }
@@ -171,6 +172,7 @@ def find(name: str, workers: Iterable[WorkerInfo], now: datetime) -> PublishedJo
                 ),
                 exclusive=_tuple(published.get("exclusive")),
                 fairness_key=published.get("fairness_key"),
+                finalizer=published.get("finalizer"),
             )
     names = {*registered(), *(name for worker in running for name in worker.jobs or ())}
     raise UnknownJobName(name, names)

@@ -73,6 +73,7 @@ class JobFunction(Generic[P, R_co]):
     run_as: str | None = None
     private_tmp: bool = False
     schedule: Schedule | None = None
+    finalizer: Mapping[str, object] | None = None  # as a job stores it
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function here and now."""
@@ -224,6 +225,7 @@ def job(
     run_as: str | None = None,
     private_tmp: bool = False,
     schedule: Schedule | None = None,
+    finalizer: Callable[..., object] | None = None,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]: ...
 def job(
     function: Callable[P, R] | None = None,
@@ -256,6 +258,7 @@ def job(
     run_as: str | None = None,
     private_tmp: bool = False,
     schedule: Schedule | None = None,
+    finalizer: Callable[..., object] | None = None,
 ) -> JobFunction[P, R] | Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Make a module-level function a job: `@job`, or with options `@job(...)`.
 
@@ -303,6 +306,9 @@ def job(
         private_tmp: True gives the job an empty /tmp and /var/tmp of its own. The
             worker needs containment namespace.
         schedule: when workers submit the job by themselves; None: never.
+        finalizer: a function, or a job, that runs in a process of its own after each
+            attempt, when that is proved dead, and before the next one. It gets those of
+            the job's parameters that it has. See docs/finalizers.md.
 
     Raises:
         InvalidOption: a value is out of its range, an annotation can never be stored,
@@ -343,9 +349,10 @@ def job(
         excluding = declaration.check_keys(concurrency, exclusive, secret, function)
         declaration.check_fairness(fairness_key, secret, function)
         declaration.check_schedule(schedule, function, _name_of(function, name))
+        its_name = _name_of(function, name)
         job_function: JobFunction[P, R] = JobFunction(
             function=function,
-            name=_name_of(function, name),
+            name=its_name,
             defaults=defaults,
             max_running=max_running,
             isolation=isolation,
@@ -360,6 +367,7 @@ def job(
             run_as=run_as,
             private_tmp=private_tmp,
             schedule=schedule,
+            finalizer=_finalizer(finalizer, function, its_name, secret),
         )
         job_function.check_unique()
         _refuse_taken(job_function)
@@ -368,6 +376,41 @@ def job(
         return job_function
 
     return register if function is None else register(function)
+
+
+def _finalizer(
+    wanted: Callable[..., object] | None,
+    function: Callable[..., object],
+    name: str,
+    secret: Collection[str],
+) -> Mapping[str, object] | None:
+    """Register a finalizer; return it as jobs store it.
+
+    Raises:
+        InvalidOption: the job does not have a parameter that it needs.
+    """
+    if wanted is None:
+        return None
+    if not callable(wanted):
+        raise InvalidOption("finalizer", wanted, "a function, or a function with @job")
+    if not isinstance(wanted, JobFunction):
+        parameters = declaration.shared_parameters(wanted, function)
+        hidden = [each for each in secret if each in parameters]
+        wanted = job(name=f"{name}.finalizer", secret=hidden)(wanted)
+    parameters = declaration.shared_parameters(wanted.function, function)
+    told = sorted(set(secret) & set(parameters) - wanted.secret)
+    if told:
+        allowed = f"a job that keeps {told[0]!r} secret too: @job(secret={told})"
+        raise InvalidOption("finalizer", wanted.name, allowed)
+    retry, timeout = wanted.defaults.get("retry"), wanted.defaults.get("timeout")
+    return {
+        "name": wanted.name,
+        "params": parameters,
+        "timeout_s": timeout,
+        "grace_s": wanted.defaults.get("grace", 2.0),
+        "retry": (retry or Retry()).to_json(),
+        "max_losses": wanted.defaults.get("max_losses", 5),
+    }
 
 
 def _given(

@@ -116,6 +116,7 @@ def new_job(
         dependencies=parents,
         on_parent_failure=policy if parents else None,
         on_parent_cancel=None if parent_id is None else with_parent,
+        finalizer=job.finalizer,
     )
 
 
@@ -177,5 +178,6 @@ def again(job: Job, *, now: datetime, by: str | None) -> NewJob:
     fields |= {"unique_key": None, "idempotency_key": None, "expires_at": None}
     fields |= {"deadline_at": None, "schedule": None, "scheduled_for": None}
     fields |= {"group_id": None, "group_index": None}
-    fields |= {"parent_id": None}  # whoever reruns it submits it, and not its parent
+    if job.finalizes is None:  # whoever reruns it submits it, and not its parent
+        fields |= {"parent_id": None, "on_parent_cancel": None}
     return NewJob(**fields)

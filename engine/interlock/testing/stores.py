@@ -24,6 +24,7 @@ from interlock.testing.store_children import ChildrenContract
 from interlock.testing.store_claims import ClaimsContract
 from interlock.testing.store_dependencies import DependenciesContract
 from interlock.testing.store_feed import FeedContract
+from interlock.testing.store_finalizers import FinalizersContract
 from interlock.testing.store_groups import GroupsContract
 from interlock.testing.store_limits import LimitsContract
 from interlock.testing.store_moves import MovesContract
@@ -53,6 +54,7 @@ class StoreContract(
     GroupsContract,
     StepsContract,
     ChildrenContract,
+    FinalizersContract,
 ):
     """Inherit from it, and define a fixture `store` that is empty for each test."""
 

@@ -44,8 +44,8 @@ GUARDS: Final = {
         POSTGRES: "826dda1de2d2dcba1588e23dd7b24dcd3c1d0bc22d3a8a79e7dac12dcbe88a45",
     },
     "0009": {
-        SQLITE: "f08f7d1b27fbd37b3c0e6fbf9d4a1b2c65ff32a05518d613d3ed1c212f0767af",
-        POSTGRES: "660727bdb1f281945153204b57128bcc7a48f07b4842b24401d655f11631209e",
+        SQLITE: "4895000bb158831234c5eeaf144260381412f0b83c7105d13bdb76ff19575978",
+        POSTGRES: "35ee01dfe6741fc80dc0dc4c0bccdd3ddfb266ea1e2ff9d59e3327fa30c173c4",
     },
 }
 HEAD: Final = max(GUARDS)

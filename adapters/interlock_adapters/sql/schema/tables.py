@@ -191,6 +191,8 @@ class JobRow(Base, table=True):
     dependencies: int = _zero()
     on_parent_failure: str | None = None
     on_parent_cancel: str | None = None
+    finalizer: dict[str, Any] | None = _json()
+    finalizes: int | None = None
 
     status: str
     reason: str | None = None

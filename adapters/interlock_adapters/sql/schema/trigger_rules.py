@@ -284,6 +284,13 @@ def insert_rules() -> list[Rule]:
             "a job is added only to a group that is open, or to run one of it again",
             first=("NEW.group_id IS NOT NULL",),
         ),
+        Rule(
+            "NOT EXISTS (SELECT 1 FROM interlock_job WHERE id = NEW.parent_id"
+            " AND (attempt > NEW.finalizes OR (attempt = NEW.finalizes"
+            f" AND status || '' <> '{RUNNING}')))",
+            "a finalizer is submitted only after its attempt has ended",
+            first=("NEW.finalizes IS NOT NULL AND NEW.rerun_of IS NULL",),
+        ),
     ]
 
 
@@ -373,8 +380,8 @@ def dependency_rules() -> list[Rule]:
     job = "SELECT 1 FROM interlock_job WHERE id = NEW.job_id AND "
     new = f"write_seq = 0 AND {found_in(INITIAL)} AND NEW.position >= 0"
     new += " AND NEW.position < dependencies"
-    waits = f"attempt = NEW.awaited_by AND {found_in(RUNNING)}"
-    waits += " AND NEW.position >= dependencies"
+    waits = "attempt = NEW.awaited_by AND attempt > 0 AND NEW.position >= dependencies"
+    waits += f" AND status || '' IN ({quoted(LIVE)})"
     return [
         Rule(
             f"NEW.awaited_by IS NULL AND NOT EXISTS ({job}{new})",
@@ -382,7 +389,7 @@ def dependency_rules() -> list[Rule]:
         ),
         Rule(
             f"NEW.awaited_by IS NOT NULL AND NOT EXISTS ({job}{waits})",
-            "only the attempt that runs waits for jobs",
+            "a job waits for others only since its last attempt",
         ),
         Rule(
             "NEW.parent_id = NEW.job_id OR NOT EXISTS (SELECT 1 FROM interlock_job"

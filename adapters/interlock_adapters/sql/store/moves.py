@@ -8,12 +8,19 @@ from functools import partial
 import sqlalchemy as sa
 
 from interlock.core.errors import InterlockError, JobNotFound
+from interlock.core.finalizing import is_due
 from interlock.core.guards import NOT_MOVES, refusal
 from interlock.core.job import Job, Move
 from interlock.core.lifecycle import INITIAL, Event, Reason, row_of
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.statements import move_facts, rows, updates
-from interlock_adapters.sql.store import dependencies, openings, parking, steps
+from interlock_adapters.sql.store import (
+    dependencies,
+    finalizers,
+    openings,
+    parking,
+    steps,
+)
 from interlock_adapters.sql.store.candidates import HOLD
 from interlock_adapters.sql.store.database import Database
 from interlock_adapters.sql.store.reads import ONE
@@ -38,7 +45,15 @@ def write(
         end, now = partial(ending, connection, database), database.present(connection)
         dependencies.follow(connection, parents, database.flavor, end, now)
     stored = [job for job in outcomes if isinstance(job, Job)]
+    finalized = [
+        job
+        for move, job in zip(moves, outcomes, strict=True)
+        if isinstance(job, Job) and is_due(job, move)
+    ]
+    if finalized:
+        finalizers.submit(connection, finalized, database)
     blocked = [job.id for job in stored if _waits_for_jobs(job)]
+    blocked += [job.id for job in finalized if job.status is INITIAL]
     if blocked:
         now = database.present(connection)
         dependencies.settle(connection, blocked, database.flavor, now)

@@ -37,7 +37,7 @@ FROZEN = {
         "59f909f7e788bf4fe01f10d580e9f700988d0b3fda33b237fada0a9808e36d67"
     ),
     "0009_work_made_of_jobs.py": (
-        "35d17df45656925fcffea6eed964045cd2f37e817e9fe7d340e241b242c8b4c7"
+        "6838e2c1da1ff1c4182adee0f3d6c44c3d3d32f681bb7872b69a901c672568e3"
     ),
 }
 

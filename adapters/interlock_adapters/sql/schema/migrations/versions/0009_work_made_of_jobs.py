@@ -136,3 +136,5 @@ def _add_deaths() -> None:
     json = postgresql.JSON().with_variant(sa.Text(), "sqlite")
     for table in ("interlock_job", "interlock_attempt"):
         op.add_column(table, sa.Column("death", json, nullable=True))
+    op.add_column("interlock_job", sa.Column("finalizer", json, nullable=True))
+    op.add_column("interlock_job", sa.Column("finalizes", sa.Integer(), nullable=True))
