@@ -4,16 +4,31 @@ import fcntl
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from interlock import Limit, Retry, Snooze, TransientError, current_job, job
+from interlock import (
+    JobCanceled,
+    JobFailed,
+    JobTimedOut,
+    Limit,
+    Retry,
+    Snooze,
+    TransientError,
+    current_job,
+    job,
+)
 
 
 def _write(folder: str, what: str) -> None:
-    """Append one line, in one write(2): lines of several processes do not mix."""
     context = current_job()
-    line = f"{what} {context.id} {context.attempt}\n".encode()
+    _append(folder, f"{what} {context.id} {context.attempt}")
+
+
+def _append(folder: str, text: str) -> None:
+    """Append one line, in one write(2): lines of several processes do not mix."""
+    line = f"{text}\n".encode()
     journal = os.open(Path(folder, "journal"), os.O_APPEND | os.O_CREAT | os.O_WRONLY)
     os.write(journal, line)
     os.close(journal)
@@ -123,3 +138,49 @@ def _work(folder: str, kind: str, seconds: float) -> int:
     time.sleep(seconds)
     _write(folder, "end")
     return current_job().attempt
+
+
+def _swept(folder: str) -> None:
+    """Tell that an attempt is cleaned up after."""
+    me = current_job()
+    time.sleep(0.02)
+    _append(folder, f"final {me.parent_id} {me.inputs['attempt']}")
+
+
+def _done(folder: str, name: str) -> str:
+    _write(folder, f"do-{name}")
+    return name
+
+
+def _once(folder: str, name: str) -> None:
+    """Do a step; once it is told, it is never done again."""
+    current_job().step(name, _done, folder, name)
+    _write(folder, f"did-{name}")
+
+
+@job(name="chaos.stepped", finalizer=_swept, **OPTIONS)
+def stepped(folder: str, kind: str, seconds: float) -> int:
+    """Do steps, sleep, wait for two signals and for a job; then do as `kind` says."""
+    me = current_job()
+    _hold(folder)
+    _write(folder, "start")
+    _once(folder, "first")
+    _write(folder, "snooze")
+    me.sleep(0.05)
+    _once(folder, "second")
+    for number in range(2):
+        got = me.await_signal("go")
+        if got != number:
+            _write(folder, "disorder")
+    child = me.submit(work, folder, "quick", 0.01)
+    _append(folder, f"child:{child.id} {me.id} {me.attempt}")
+    with suppress(JobFailed, JobCanceled, JobTimedOut):
+        child.result()
+    _append(folder, f"after:{child.id} {me.id} {me.attempt}")
+    _once(folder, "third")
+    if kind == "failing" and "second" not in (me.saved or []):
+        me.save(["second"])
+        raise TransientError("on purpose")
+    time.sleep(seconds)
+    _write(folder, "end")
+    return me.attempt

@@ -41,6 +41,7 @@ class Evidence:
     calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
     rates: Mapping[str, tuple[int, float]] = field(default_factory=dict)  # by key
     parents: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each job
+    afters: Mapping[str, int] = field(default_factory=dict)  # where a wait was over
     schedules: Sequence[ScheduleInfo] = ()  # each every so many seconds
     ticks: Mapping[str, Sequence[Tick]] = field(default_factory=dict)  # newest first
 
@@ -53,7 +54,8 @@ def judge(evidence: Evidence) -> list[str]:
     for place, line in enumerate(evidence.journal):
         what, job_id, attempt = line.split()
         lines[job_id].append((what, int(attempt)))
-        places[job_id].append(place)
+        if what != "final":  # that is another job, which tells of this one
+            places[job_id].append(place)
     for job_id, job in evidence.jobs.items():
         entries = evidence.histories.get(job_id, ())
         faults = [
@@ -61,6 +63,9 @@ def judge(evidence: Evidence) -> list[str]:
             *_of_the_history(entries),
             *_of_the_journal(job, lines[job_id]),
             *_of_the_snoozes(entries, lines[job_id]),
+            *_of_the_steps(lines[job_id]),
+            *_of_the_finalizers(job, entries, lines[job_id], evidence),
+            *_of_the_children(lines[job_id], evidence, places),
             *_of_the_deadline(job, entries),
             *_of_the_parents(job, entries, evidence, places),
             *unfit(entries, evidence.calls.get(job_id, ())),
@@ -146,7 +151,8 @@ def _of_the_journal(job: Job, lines: Sequence[tuple[str, int]]) -> Iterable[str]
         yield "an attempt started twice"
     if any(attempt > job.attempt for attempt in started):
         yield "an attempt that nobody claimed"
-    if job.status is _SUCCEEDED and ("end", job.result) not in lines:
+    is_own = job.finalizes is None  # a finalizer writes for another job
+    if is_own and job.status is _SUCCEEDED and ("end", job.result) not in lines:
         yield f"SUCCEEDED with {job.result!r}, which no journal knows"
 
 
@@ -157,6 +163,70 @@ def _of_the_snoozes(
         asked = ("snooze", entry.attempt) in lines
         if entry.event == Event.SNOOZE and not asked:
             yield f"attempt {entry.attempt} was snoozed, and did not ask for it"
+
+
+def _of_the_steps(lines: Sequence[tuple[str, int]]) -> Iterable[str]:
+    """Judge steps: one that is told to be done is not done again."""
+    told: set[str] = set()
+    for what, attempt in lines:
+        kind, _, name = what.partition("-")
+        if kind == "did":
+            told.add(name)
+        elif kind == "do" and name in told:
+            yield f"attempt {attempt} did the step {name} again"
+        elif what == "disorder":
+            yield f"attempt {attempt} got a signal out of its order"
+
+
+def _of_the_finalizers(
+    job: Job,
+    entries: Sequence[HistoryEntry],
+    lines: Sequence[tuple[str, int]],
+    evidence: Evidence,
+) -> Iterable[str]:
+    """Judge finalizers: one for each attempt that ended, after it, before the next."""
+    if job.finalizer is None:
+        return
+    ended = [
+        entry.attempt
+        for entry in entries
+        if entry.source is not None
+        and entry.source is not entry.target
+        and entry.source is row_of(Event.CLAIM).target
+        and entry.event != Event.SNOOZE
+    ]
+    made = [j.finalizes for j in evidence.jobs.values() if j.parent_id == job.id]
+    if sorted(number for number in made if number is not None) != sorted(ended):
+        yield f"attempts {ended} have ended, and finalizers are for {made}"
+    cleaned = 0
+    begun = 0
+    for what, attempt in lines:
+        if what == "final":
+            cleaned = max(cleaned, attempt)
+            if begun > attempt:
+                yield f"attempt {begun} began before {attempt} was cleaned up after"
+            continue
+        begun = max(begun, attempt)
+        if attempt <= cleaned:
+            yield f"attempt {attempt} wrote {what} after its finalizer"
+
+
+def _of_the_children(
+    lines: Sequence[tuple[str, int]],
+    evidence: Evidence,
+    places: Mapping[str, Sequence[int]],
+) -> Iterable[str]:
+    """Judge what a job has submitted: once, and waited for to its end."""
+    submitted = {what.partition(":")[2] for what, _ in lines if what[:6] == "child:"}
+    if len(submitted) > 1:
+        yield f"submitted {len(submitted)} jobs where one was asked for"
+    for child_id in submitted:
+        if child_id not in evidence.jobs:
+            yield f"its child {child_id} is lost"
+            continue
+        after = evidence.afters.get(child_id)
+        if after is not None and after < max(places[child_id], default=-1):
+            yield f"went on before its child {child_id} had ended"
 
 
 def _of_the_parents(

@@ -43,9 +43,13 @@ BACKLOG = 100
 WORKERS = 3
 KINDS = (*["quick"] * 5, "slow", "failing", "hostile", "late", "patient", "patient")
 TIMEOUT_S = 0.3
-NAMES = (*[chaos_jobs.work] * 4, chaos_jobs.exclusive, chaos_jobs.few)
+NAMES = (
+    *[chaos_jobs.work] * 4,
+    *(chaos_jobs.exclusive, chaos_jobs.few, chaos_jobs.stepped, chaos_jobs.stepped),
+)
 GROUPED = (chaos_jobs.keyed, chaos_jobs.latest, chaos_jobs.rated)
 GROUPS = 20  # of exclusive jobs
+SIGNALS = 2  # that a job with steps waits for
 RATED = 3  # groups of a rate
 SIDE = "side"  # a queue that is paused now and then
 SHARE = 0.2  # of the jobs that go there, and of those that are due later
@@ -73,6 +77,7 @@ class Storm:
         self.done: Counter[str] = Counter()
         self.faults: list[str] = []
         self.ids: list[str] = []
+        self.signals: dict[str, int] = {}  # that were sent to each job with steps
         self.witness = Witness(url, seed, self.ids)
         self._logs: dict[int, Path] = {}  # of workers, by their pid
         self.workers = [self._worker() for _ in range(WORKERS)]
@@ -100,6 +105,7 @@ class Storm:
             while time.monotonic() < until:
                 try:
                     self._submit_some(engine)
+                    self._signal(engine)
                     self._strike(engine)
                     if self.rng.random() < SHARE:
                         engine.resume(SIDE)
@@ -172,7 +178,28 @@ class Storm:
             self.done["duplicates"] += 1
             return
         self.ids.append(handle.id)
+        if work.name == chaos_jobs.stepped.name:
+            self.signals[handle.id] = 0
         self.done["jobs"] += 1
+
+    def _signal(self, engine: Engine) -> None:
+        """Send a signal to a job that is to get another one."""
+        waiting = [job_id for job_id, many in self.signals.items() if many < SIGNALS]
+        if waiting:
+            job_id = self.rng.choice(waiting)
+            number = len(engine.signals(job_id))  # one may be there, and not be told
+            self.signals[job_id] = number
+            if number < SIGNALS:
+                self._send(engine, job_id, number)
+
+    def _send(self, engine: Engine, job_id: str, number: int) -> None:
+        try:
+            engine.signal(job_id, "go", number, by="storm")
+        except IllegalTransition:  # it has ended
+            self.signals[job_id] = SIGNALS
+        else:
+            self.done["signals"] += 1
+            self.signals[job_id] = number + 1
 
     def _unique(self, work: JobFunction[_P, int]) -> JobFunction[_P, int]:
         """Return the job with a key that others may have."""
@@ -250,6 +277,8 @@ class Storm:
         """Let everything end, stop the workers, and return what the judge finds."""
         with Engine.open(self.url) as engine:
             engine.resume(SIDE)
+            while any(many < SIGNALS for many in self.signals.values()):
+                self._signal(engine)
             for info in engine.schedules.list():
                 engine.schedules.pause(info.name)
                 for job in _scheduled(engine, info.name):
@@ -267,16 +296,27 @@ class Storm:
             self.ids += [
                 job.id for info in schedules for job in _scheduled(engine, info.name)
             ]
+            self.ids += [
+                job.id
+                for parent_id in self.signals
+                for job in engine.search(parent=parent_id, limit=1000).items
+            ]
             jobs = {job_id: engine.get(job_id) for job_id in self.ids}
+            journal = (self.folder / "journal").read_text().splitlines()
             evidence = Evidence(
                 acknowledged=self.ids,
                 jobs=jobs,
                 histories={job_id: engine.history(job_id) for job_id in jobs},
-                journal=(self.folder / "journal").read_text().splitlines(),
+                journal=journal,
+                afters=_afters(journal),
                 alive=alive_of(self.ids),
                 calls=self.witness.calls,
                 parents={
-                    job.id: [each.dependency.parent_id for each in links(job.id)]
+                    job.id: [
+                        each.dependency.parent_id
+                        for each in links(job.id)
+                        if each.dependency.awaited_by is None
+                    ]
                     for links in [engine.dependencies]
                     for job in jobs.values()
                     if job.dependencies
@@ -301,6 +341,16 @@ class Storm:
         return not any(
             count for status, count in counts.items() if not status.is_terminal
         )
+
+
+def _afters(journal: list[str]) -> dict[str, int]:
+    """Return where in the journal a job first goes on after each of its children."""
+    found: dict[str, int] = {}
+    for place, line in enumerate(journal):
+        what = line.partition(" ")[0]
+        if what.startswith("after:"):
+            found.setdefault(what.removeprefix("after:"), place)
+    return found
 
 
 def _scheduled(engine: Engine, name: str) -> list[Job]:

@@ -100,6 +100,14 @@ def _history(*rows: Told | tuple[*Told, str]) -> dict[str, Any]:
     return {"histories": {"j": _entries(*rows)}}
 
 
+def _finalized(journal: list[str], finalizers: int = 1) -> dict[str, Any]:
+    made = {"f": replace(JOB, id="f", parent_id="j", finalizes=1)} if finalizers else {}
+    return {
+        "jobs": {"j": replace(JOB, finalizer={"name": "f"}), **made},
+        "journal": journal,
+    }
+
+
 def test_a_sound_record_has_no_violation() -> None:
     assert judge(SOUND) == []
 
@@ -135,6 +143,33 @@ def test_a_sound_record_has_no_violation() -> None:
         ({"journal": ["start j 1", "start j 1", "end j 1"]}, "started twice"),
         ({"journal": ["start j 2", "end j 1"]}, "nobody claimed"),
         ({"journal": ["start j 1"]}, "which no journal knows"),
+        (
+            {"journal": ["start j 1", "do-a j 1", "did-a j 1", "do-a j 1", "end j 1"]},
+            "did the step a again",
+        ),
+        ({"journal": ["start j 1", "disorder j 1", "end j 1"]}, "out of its order"),
+        (_finalized(["start j 1", "end j 1"], finalizers=0), "finalizers are for []"),
+        (
+            _finalized(["start j 1", "final j 1", "end j 1"]),
+            "attempt 1 wrote end after its finalizer",
+        ),
+        (
+            _finalized(["start j 1", "end j 1", "start j 2", "final j 1"]),
+            "attempt 2 began before 1 was cleaned up after",
+        ),
+        (
+            {"journal": ["start j 1", "child:k j 1", "child:l j 1", "end j 1"]},
+            "submitted 2 jobs",
+        ),
+        ({"journal": ["start j 1", "child:k j 1", "end j 1"]}, "child k is lost"),
+        (
+            {
+                "jobs": {"j": JOB, "k": replace(JOB, id="k")},
+                "journal": ["child:k j 1", "after:k j 1", "end k 1", "end j 1"],
+                "afters": {"k": 1},
+            },
+            "went on before its child k had ended",
+        ),
         (
             {
                 "jobs": {"j": replace(JOB, keys={"k": {}}), "i": replace(JOB, id="i")},
