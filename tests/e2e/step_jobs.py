@@ -162,3 +162,12 @@ def approve(path: str, timeout: float | None = None) -> Any:
 def two_signals() -> list[Any]:
     me = current_job()
     return [me.await_signal("go"), me.await_signal("go"), me.await_signal("stop")]
+
+
+@job
+def asks_by_mail(path: str) -> Any:
+    """Write the token that a link in a mail would have, once."""
+    me = current_job()
+    token = me.signal_token("approved")
+    me.step("mail", note, path, token)
+    return me.await_signal("approved")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -17,15 +19,18 @@ from interlock import (
     Event,
     IllegalTransition,
     InvalidOption,
+    InvalidToken,
     JobHandle,
     JobStatus,
     Phase,
     Reason,
 )
+from interlock.jobs import signal_tokens
 from interlock.testing.inline import inline_engine
 from interlock_adapters.cli.main import app
 from interlock_adapters.http import create_app
 from interlock_adapters.http.client import Client
+from interlock_adapters.http.settings import Settings, Token
 from pace import deadline
 
 from . import step_jobs as jobs
@@ -198,6 +203,45 @@ def test_a_signal_over_http_and_by_command(engine: Engine, path: str) -> None:
         shown = CliRunner().invoke(app, ["steps", second.id, "--json", *where]).stdout
         names = [json.loads(line)["name"] for line in shown.splitlines()]
         assert names == ["ask", "approved", "approved", "ship"]
+
+
+def test_a_token_sends_one_signal(engine: Engine, path: str) -> None:
+    handle = engine.submit(jobs.asks_by_mail, path)
+    settings = Settings(tokens=(Token(name="ops", secret="s" * 32, may_write=True),))
+    app_ = create_app(engine, settings=settings)
+    with serving(app_) as server, engine.worker(concurrency=1):
+        until(lambda: _waits(handle), deadline(30))
+        (token,) = _notes(path)
+        url = f"{server}/v1/signals/{token}"
+        other = signal_tokens.parsed(token)
+        assert other is not None
+        forged = other._replace(secret="guess").text()
+        assert httpx.post(f"{server}/v1/signals/{forged}", json={}).status_code == 404
+        assert httpx.post(f"{server}/v1/signals/no.token", json={}).status_code == 404
+        assert httpx.get(url).status_code == 401
+        assert httpx.post(f"{server}/v1/jobs/{handle.id}/cancel").status_code == 401
+        with ThreadPoolExecutor(4) as pool:
+            posts = [
+                pool.submit(httpx.post, url, json={"payload": n}) for n in range(4)
+            ]
+            codes = [post.result().status_code for post in posts]
+        assert sorted(codes) == [204, 404, 404, 404]
+        assert handle.result(deadline(30)) == codes.index(204)
+        with Client(server) as client, pytest.raises(InvalidToken):
+            client.use_token(token)
+    with pytest.raises(InvalidToken):
+        engine.use_token("no token")
+    assert [step.value for step in engine.steps(handle.id) if step.kind == "token"] == [
+        None
+    ]
+    (signal,) = engine.signals(handle.id)
+    assert signal.by.startswith("token:")
+    assert token not in str(engine.history(handle.id))
+    ended = engine.submit(jobs.asks_by_mail, path)
+    ended.cancel()
+    unused = other._replace(job_id="none").text()
+    with pytest.raises(InvalidToken):
+        engine.use_token(unused)
 
 
 def test_the_inline_engine_travels_through_sleeps_and_signals(path: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from interlock.core.errors import JobNotFound
+from interlock.core.errors import InvalidToken, JobNotFound
 from interlock.core.guards import refusal
 from interlock.core.job import Job, Move
 from interlock.core.lifecycle import Event, row_of
@@ -64,7 +64,14 @@ class Steps:
         return found[:limit]
 
     def send(
-        self, job_id: str, name: str, payload: object, *, by: str, now: datetime
+        self,
+        job_id: str,
+        name: str,
+        payload: object,
+        *,
+        by: str,
+        now: datetime,
+        once: bool = False,
     ) -> Job:
         """See `Steps.send`."""
         with self._records.lock:
@@ -75,6 +82,9 @@ class Steps:
             move = _wake(job_id, name, now, by)
             if job.is_terminal:
                 raise refusal(move, job, lease_live=False)
+            senders = {(each.job_id, each.by) for each in self._records.signals}
+            if once and (job_id, by) in senders:
+                raise InvalidToken
             number = len(self._records.signals) + 1
             self._records.signals.append(
                 SignalInfo(

@@ -380,6 +380,10 @@ class AsyncEngine:
         """See `Engine.signal`."""
         return await self._call(self.sync.signal, job_id, name, payload, by=by)
 
+    async def use_token(self, token: str, payload: object = None) -> None:
+        """See `Engine.use_token`."""
+        await self._call(self.sync.use_token, token, payload)
+
     async def graph(self, job_id: str, *, limit: int = 200) -> Graph:
         """See `Engine.graph`."""
         return await self._call(self.sync.graph, job_id, limit=limit)

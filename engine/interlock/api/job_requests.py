@@ -14,7 +14,7 @@ from interlock.core.errors import InterlockError
 from interlock.core.job import Job
 
 #: The kinds of steps that a job itself writes.
-KINDS: Final = ("step", "sleep", "saved")
+KINDS: Final = ("step", "sleep", "saved", "token")
 _MAX_WORDS: Final = 2000  # an answer is one write to a pipe
 
 

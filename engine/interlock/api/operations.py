@@ -13,7 +13,7 @@ from interlock.api.limits import Limits
 from interlock.api.schedules import Schedules
 from interlock.core.bounds import age, check_whole
 from interlock.core.dependencies import Graph, Linked
-from interlock.core.errors import InvalidOption
+from interlock.core.errors import InvalidOption, InvalidToken, JobNotFound
 from interlock.core.guards import undeletable
 from interlock.core.ids import refuse_malformed
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
@@ -30,6 +30,7 @@ from interlock.core.records import (
     Step,
     WorkerInfo,
 )
+from interlock.jobs import signal_tokens
 from interlock.jobs.options import (
     check_instant,
     check_json,
@@ -152,7 +153,10 @@ class Operations:
     def steps(self, job_id: str) -> list[Step]:
         """Return what a job has done, the first 1000 steps. Raises JobNotFound."""
         self.get(job_id)
-        return self._store.steps.all(job_id)
+        return [
+            step if step.kind != signal_tokens.KIND else replace(step, value=None)
+            for step in self._store.steps.all(job_id)
+        ]
 
     def signals(self, job_id: str) -> list[SignalInfo]:
         """Return the signals to a job, the first 1000. Raises JobNotFound."""
@@ -189,6 +193,36 @@ class Operations:
         check_json("payload", {"payload": payload})
         now = self._clock.now()
         return self._store.steps.send(job_id, name, payload, by=by or "client", now=now)
+
+    def use_token(self, token: str, payload: object = None) -> None:
+        """Send the signal of a token that `current_job().signal_token` has made.
+
+        It can be used once; the actor in the history is `token:` and a digest of it.
+
+        Raises:
+            InvalidToken: it is unknown, or was used. Nothing was stored.
+            IllegalTransition: the job has ended. Nothing was stored.
+            InvalidOption: the payload cannot be stored.
+        """
+        found = signal_tokens.parsed(token)
+        check_json("payload", {"payload": payload})
+        if found is None:
+            raise InvalidToken
+        kind, name, use = signal_tokens.KIND, found.name, found.use
+        step = self._store.steps.get(found.job_id, kind, name, use)
+        if step is None or not found.fits(step.value):
+            raise InvalidToken
+        try:
+            self._store.steps.send(
+                found.job_id,
+                name,
+                payload,
+                by=found.actor,
+                now=self._clock.now(),
+                once=True,
+            )
+        except JobNotFound:
+            raise InvalidToken from None
 
     def graph(self, job_id: str, *, limit: int = 200) -> Graph:
         """Return a job with all that it depends on and that depends on it, and so on.

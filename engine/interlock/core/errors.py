@@ -5,6 +5,7 @@
   - ScheduleNotFound     no schedule has this name
   - GroupNotFound        no group has this id
   - SignalTimeout        a signal that a job waited for did not come in time
+  - InvalidToken         a token for a signal is unknown, or was used
   - StepMismatch         a step of a job is not the one that it was before
   - IllegalTransition    the job's status, or a guard, does not allow the event
     - VersionChanged     the job is not in the version that the caller saw
@@ -82,6 +83,17 @@ class GroupNotFound(InterlockError):
             "changed."
         )
         self.group_id = group_id
+
+
+class InvalidToken(InterlockError):
+    """A token for a signal is unknown, or it was used."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This token is unknown, or it was used before: it sends one signal, once. "
+            "Nothing was stored. The job makes another one with "
+            "current_job().signal_token(name)."
+        )
 
 
 class SignalTimeout(InterlockError):

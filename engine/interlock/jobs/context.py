@@ -301,6 +301,16 @@ class JobContext:
         """
         return self._client().steps.await_signal(name, timeout)
 
+    def signal_token(self, name: str) -> str:
+        """Return a token by which whoever has it sends one signal to this job, once.
+
+        For a link in a mail or a webhook: `POST /v1/signals/TOKEN` needs no other
+        authorization. It is made once a job: a later attempt gets the same one.
+
+        Raises as `step`.
+        """
+        return self._client().steps.signal_token(self.id, name)
+
     @property
     def inputs(self) -> Any:
         """The results of the jobs that this one depends on.

@@ -12,6 +12,7 @@ from interlock.core.lifecycle import Reason
 from interlock.core.records import SIGNAL
 from interlock.jobs import outcome
 from interlock.jobs.registry import codec_of
+from interlock.jobs.signal_tokens import KIND, SignalToken
 from interlock.jobs.suspension import refuse_thread, suspend
 
 _MAX_NAME: Final = 200
@@ -108,6 +109,18 @@ class Steps:
     def submit(self, name: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """Submit jobs once; a later attempt gets the same ones. See `Desk.submit`."""
         return self._desk.submit(name, self._use("submit", name), order)
+
+    def signal_token(self, job_id: str, name: str) -> str:
+        """See `JobContext.signal_token`."""
+        import secrets  # noqa: PLC0415  (no other job needs it)
+
+        _check_name(name)
+        use = self._use(KIND, name)
+        done = self._desk.look(KIND, name, use)
+        secret = secrets.token_urlsafe(24) if done is None else str(done["value"])
+        if done is None:
+            self._desk.keep(KIND, name, use, {"value": secret})
+        return SignalToken(job_id, use, secret, name).text()
 
     def await_jobs(self, wanted: Mapping[str, object]) -> None:
         """Give the job back until jobs have ended, unless they have."""

@@ -43,13 +43,23 @@ class Steps(Protocol):
         ...
 
     def send(
-        self, job_id: str, name: str, payload: object, *, by: str, now: datetime
+        self,
+        job_id: str,
+        name: str,
+        payload: object,
+        *,
+        by: str,
+        now: datetime,
+        once: bool = False,
     ) -> Job:
         """Keep a signal for a job, and wake the job if it waits for it.
+
+        `once`: only one signal of `by` is taken for the job.
 
         Raises:
             JobNotFound: no job has this id.
             IllegalTransition: it has ended. Nothing was written.
+            InvalidToken: there is one of `by` already. Nothing was written.
         """
         ...
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from interlock.core.errors import IllegalTransition, JobNotFound
+from interlock.core.errors import IllegalTransition, InvalidToken, JobNotFound
 from interlock.core.job import Job, Phase
 from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause
 from interlock.core.records import Step
@@ -123,6 +123,24 @@ class StepsContract:
             *[("go", 1)] * 3,
             ("other", None),
         ]
+
+    def test_a_sender_of_one_signal_sends_one(self, scene: Scenario) -> None:
+        steps = scene.store.steps
+        job, other = scene.running(), scene.running()
+        now = scene.clock.now()
+
+        def send(_: int) -> bool:
+            try:
+                steps.send(job.id, "go", None, by="token:1", now=now, once=True)
+            except InvalidToken:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sorted(pool.map(send, range(4))) == [False, False, False, True]
+        assert len(steps.signals(job.id)) == 1
+        steps.send(job.id, "go", None, by="token:2", now=now, once=True)
+        steps.send(other.id, "go", None, by="token:1", now=now, once=True)
 
     def test_a_job_that_has_ended_gets_no_signal(self, scene: Scenario) -> None:
         job = scene.add()

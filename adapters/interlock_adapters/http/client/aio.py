@@ -248,6 +248,10 @@ class AsyncClient:
         """See `Engine.signal`."""
         return await self._send(calls.signal(job_id, name, payload, by=by))
 
+    async def use_token(self, token: str, payload: object = None) -> None:
+        """See `Engine.use_token`. The server needs no other token for it."""
+        await self._send(calls.use_token(token, payload))
+
     async def graph(self, job_id: str, *, limit: int = 200) -> Graph:
         """See `Engine.graph`."""
         return await self._send(calls.graph(job_id, limit=limit))

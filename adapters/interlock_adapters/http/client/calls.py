@@ -14,7 +14,12 @@ from interlock.api.holds import check_target
 from interlock.api.limits import check_key, checked
 from interlock.core.bounds import check_whole
 from interlock.core.dependencies import Graph, Linked
-from interlock.core.errors import InvalidOption, InvalidParams, JobNotFound
+from interlock.core.errors import (
+    InvalidOption,
+    InvalidParams,
+    InvalidToken,
+    JobNotFound,
+)
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
@@ -29,7 +34,7 @@ from interlock.core.records import (
     WorkerInfo,
 )
 from interlock.core.retry import Retry
-from interlock.jobs import depends
+from interlock.jobs import depends, signal_tokens
 from interlock.jobs.call import Call
 from interlock.jobs.options import check, check_instant, check_signal, check_words
 from interlock.jobs.registry import JobFunction, registered
@@ -301,6 +306,16 @@ def signal(job_id: str, name: str, payload: object, *, by: str | None) -> Ask[Jo
         path=of_job(job_id, f"/signals/{quote(name, safe='')}"),
         body={"payload": payload, "by": by},
         read=values.job,
+    )
+
+
+def use_token(token: str, payload: object) -> Ask[None]:
+    """Use a token for a signal. Raises InvalidToken: it is none."""
+    if signal_tokens.parsed(token) is None:
+        raise InvalidToken
+    path = f"/v1/signals/{token}"
+    return Ask(
+        method="POST", path=path, body={"payload": payload}, read=lambda _body: None
     )
 
 

@@ -54,6 +54,8 @@ def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  
             return errors.ScheduleNotFound(body["name"])
         case "group-not-found":
             return errors.GroupNotFound(body["group_id"])
+        case "invalid-token":
+            return errors.InvalidToken()
         case "illegal-transition":
             return errors.IllegalTransition(**_transition(body), unmet=body["unmet"])
         case "version-changed":

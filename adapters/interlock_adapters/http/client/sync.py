@@ -240,6 +240,10 @@ class Client:
         """See `Engine.signal`."""
         return self._send(calls.signal(job_id, name, payload, by=by))
 
+    def use_token(self, token: str, payload: object = None) -> None:
+        """See `Engine.use_token`. The server needs no other token for it."""
+        self._send(calls.use_token(token, payload))
+
     def graph(self, job_id: str, *, limit: int = 200) -> Graph:
         """See `Engine.graph`."""
         return self._send(calls.graph(job_id, limit=limit))

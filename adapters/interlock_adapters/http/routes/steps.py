@@ -15,13 +15,15 @@ from interlock_adapters.http.dependencies import Api, OnceKey, actor, refusals
 from interlock_adapters.http.routes.jobs import JobId
 from interlock_adapters.http.schemas import json_responses, reply, responses
 from interlock_adapters.http.schemas.reply import Reply
-from interlock_adapters.http.schemas.requests import SignalIn
+from interlock_adapters.http.schemas.requests import SignalIn, TokenIn
+from interlock_adapters.http.security.access import BY_TOKEN
 
+Token = Annotated[str, Path(description="Of `signal_token`", max_length=1000)]
 SignalName = Annotated[str, Path(description="Name of the signal", max_length=255)]
 
 
 class Steps:
-    """`/v1/jobs/{job_id}/steps` and `signals`."""
+    """`/v1/jobs/{job_id}/steps` and `signals`, and `/v1/signals/{token}`."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -47,6 +49,14 @@ class Steps:
             self.signal,
             methods=["POST"],
             response_model=responses.JobOut,
+            responses=refusals(404, 409, body=True),
+            tags=["jobs"],
+        )
+        router.add_api_route(
+            f"{BY_TOKEN}{{token}}",
+            self.use_token,
+            methods=["POST"],
+            status_code=204,
             responses=refusals(404, 409, body=True),
             tags=["jobs"],
         )
@@ -77,6 +87,11 @@ class Steps:
         by = actor(request, sent.by)
         act = partial(self._signal, job_id, name, sent.payload, by=by)
         return (await self._api.act(request, act)).response()
+
+    async def use_token(self, token: Token, body: TokenIn | None = None) -> Response:
+        """Send the signal of a token, once. The token is all the authorization."""
+        await self._engine.use_token(token, (body or TokenIn()).payload)
+        return Response(status_code=204)
 
     def _signal(self, job_id: str, name: str, payload: Any, *, by: str) -> Reply:
         return reply.job(self._engine.sync.signal(job_id, name, payload, by=by), 200)

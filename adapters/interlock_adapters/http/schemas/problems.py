@@ -20,6 +20,7 @@ KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, str]]] = {
     errors.JobNotFound: (404, "job-not-found"),
     errors.ScheduleNotFound: (404, "schedule-not-found"),
     errors.GroupNotFound: (404, "group-not-found"),
+    errors.InvalidToken: (404, "invalid-token"),
     errors.VersionChanged: (412, "version-changed"),
     errors.IllegalTransition: (409, "illegal-transition"),
     errors.UnknownJobName: (422, "unknown-job-name"),

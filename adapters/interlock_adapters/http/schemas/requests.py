@@ -236,6 +236,16 @@ class CancelIn(_In):
     )
 
 
+class TokenIn(_In):
+    """What a signal says that is sent by a token."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"payload": {"ok": True}}]}
+    )
+
+    payload: Any = Field(default=None, description="JSON; the job gets it")
+
+
 class SignalIn(_In):
     """What a signal says, and by whom."""
 

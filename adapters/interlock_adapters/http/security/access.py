@@ -12,6 +12,8 @@ from interlock_adapters.http.settings import LOCAL_HOSTS, Settings, Token
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _READS_BY_POST = ("/v1/jobs/search",)
+#: What needs no other authorization than the token in the path.
+BY_TOKEN = "/v1/signals/"
 # Basic first: Chromium reads only the first scheme of a list, and asks for a password.
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="interlock", Bearer realm="interlock"'}
 #: Content types that an HTML form can send without CORS (fetch.spec.whatwg.org).
@@ -105,6 +107,8 @@ def _check_token(request: GuardedRequest, settings: Settings) -> Principal:
             )
             raise Problem(403, "token-needed", detail)
         return Principal(name=None, address=request.client)
+    if request.method == "POST" and request.path.startswith(BY_TOKEN):
+        return Principal(name="token", address=request.client)
     token = _matching(_secret_in(request.headers), settings.tokens)
     if token is None:
         detail = "A valid token is required. Send it as Authorization: Bearer TOKEN."

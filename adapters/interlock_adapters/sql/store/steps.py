@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from interlock.core.errors import InterlockError, JobNotFound
+from interlock.core.errors import InterlockError, InvalidToken, JobNotFound
 from interlock.core.guards import refusal
 from interlock.core.job import Job, Move
 from interlock.core.lifecycle import Event
@@ -97,7 +97,14 @@ class Steps:
         return [Step(**row) for row in found]
 
     def send(
-        self, job_id: str, name: str, payload: object, *, by: str, now: datetime
+        self,
+        job_id: str,
+        name: str,
+        payload: object,
+        *,
+        by: str,
+        now: datetime,
+        once: bool = False,
     ) -> Job:
         """See `Steps.send`. The job's row is locked: it cannot begin to wait."""
 
@@ -110,6 +117,12 @@ class Steps:
             move = _wake(job_id, name, now, by)
             if found.is_terminal:
                 raise refusal(move, found, lease_live=False)
+            same = (_SIGNAL.job_id == job_id, _SIGNAL.by == by)
+            if (
+                once
+                and connection.execute(sa.select(sa.literal(1)).where(*same)).first()
+            ):
+                raise InvalidToken
             values = {"job_id": job_id, "name": name, "payload": payload, "by": by}
             at = self._db.present(connection)
             connection.execute(sa.insert(tables.signal).values(**values, at=at))
