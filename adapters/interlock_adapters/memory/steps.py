@@ -78,13 +78,13 @@ class Steps:
             job = self._records.jobs.get(job_id)
             if job is None:
                 raise JobNotFound(job_id)
+            senders = {(each.job_id, each.by) for each in self._records.signals}
+            if once and (job_id, by) in senders:
+                raise InvalidToken
             waits_for = SIGNAL + name
             move = _wake(job_id, name, now, by)
             if job.is_terminal:
                 raise refusal(move, job, lease_live=False)
-            senders = {(each.job_id, each.by) for each in self._records.signals}
-            if once and (job_id, by) in senders:
-                raise InvalidToken
             number = len(self._records.signals) + 1
             self._records.signals.append(
                 SignalInfo(

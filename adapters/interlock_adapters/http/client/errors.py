@@ -46,7 +46,7 @@ def of(response: httpx.Response) -> errors.InterlockError:
     return error
 
 
-def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  # noqa: C901, PLR0911  (one arm a kind)
+def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  # noqa: C901, PLR0911, PLR0912  (one arm a kind)
     match kind:
         case "job-not-found":
             return errors.JobNotFound(body["job_id"])

@@ -114,15 +114,11 @@ class Steps:
             if row is None:
                 raise JobNotFound(job_id)
             found, waits_for = rows.to_job(row, now=now), SIGNAL + name
+            if once and _has_sent(connection, job_id, by):
+                raise InvalidToken
             move = _wake(job_id, name, now, by)
             if found.is_terminal:
                 raise refusal(move, found, lease_live=False)
-            same = (_SIGNAL.job_id == job_id, _SIGNAL.by == by)
-            if (
-                once
-                and connection.execute(sa.select(sa.literal(1)).where(*same)).first()
-            ):
-                raise InvalidToken
             values = {"job_id": job_id, "name": name, "payload": payload, "by": by}
             at = self._db.present(connection)
             connection.execute(sa.insert(tables.signal).values(**values, at=at))
@@ -158,6 +154,12 @@ class Steps:
         query = sa.select(tables.signal).where(_SIGNAL.job_id == job_id)
         found = self._db.rows(query.order_by(_SIGNAL.number).limit(limit))
         return [_to_signal(row) for row in found]
+
+
+def _has_sent(connection: sa.Connection, job_id: str, by: str) -> bool:
+    """Whether a job has a signal of a sender. The row of the job is locked."""
+    sent = sa.select(_SIGNAL.number).where(_SIGNAL.job_id == job_id, _SIGNAL.by == by)
+    return connection.execute(sent.limit(1)).first() is not None
 
 
 def _to_signal(row: Any) -> SignalInfo:
