@@ -7,6 +7,7 @@ the slot back, until they have ended.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -114,19 +115,16 @@ class Children(ABC):
         )
 
 
+@dataclass(frozen=True, slots=True)
 class ChildGroup(Generic[R_co]):
     """Jobs that this job has submitted together: what `JobContext.map` returns.
 
     For everything else: `current_job().engine.get_group(id)`.
     """
 
-    def __init__(self, group_id: str, name: str, children: Children) -> None:
-        self.id = group_id
-        self.name = name
-        self._children = children
-
-    def __repr__(self) -> str:
-        return f"ChildGroup(id={self.id!r}, name={self.name!r})"
+    id: str
+    name: str
+    _children: Children = field(repr=False)
 
     def members(self) -> list[str]:
         """Return the ids of its jobs."""

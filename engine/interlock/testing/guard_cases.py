@@ -58,6 +58,11 @@ class Situation:
         return self.parent in (Event.FAIL, Event.CANCEL)
 
     @property
+    def children_ended(self) -> bool:
+        """Whether all have ended that its last attempt waits for."""
+        return self.awaits in (None, Event.SUCCEED, Event.FAIL)
+
+    @property
     def parents_done(self) -> bool:
         """Whether all that it depends on has ended as it needs."""
         is_fine = self.parent_failed and self.on_parent_failure == RUN

@@ -125,6 +125,7 @@ BAD_OPTIONS: list[dict[str, Any]] = [
     {"depends_on": [1]},
     {"depends_on": {"": "id"}},
     {"on_parent_failure": "never"},
+    {"on_parent_cancel": "never"},
     {"tags": "text"},
     {"tags": [""]},
     {"aging": 0.5},

@@ -28,14 +28,30 @@ IS_PARENT: Final = (
 )
 
 
-#: Whether there are jobs that it has submitted, and that are canceled with it. As
-#: text: in a RETURNING for SQLite, names of columns come without those of tables.
-HAS_CHILDREN: Final = sa.literal_column(
-    "EXISTS (SELECT 1 FROM interlock_job AS child"
-    f" WHERE child.parent_id = interlock_job.id AND child.on_parent_cancel = '{CANCEL}'"
-    " AND child.cancel_requested_at IS NULL AND child.finished_at IS NULL)",
-    sa.Boolean(),
-).label("has_children")
+_child: Final = job.alias("child")
+
+
+@cache
+def has_children(flavor: Flavor) -> sa.Label[bool]:
+    """Return whether there are jobs that it has submitted, and that go with it.
+
+    As text for SQLite: in its RETURNING names of columns come without those of tables.
+    """
+    if flavor.is_postgres:
+        found: sa.ColumnElement[bool] = (
+            sa.exists()
+            .where(_child.c.parent_id == job.c.id, _child.c.on_parent_cancel == CANCEL)
+            .where(_child.c.cancel_requested_at.is_(None))
+            .where(_child.c.finished_at.is_(None))
+        )
+    else:
+        found = sa.literal_column(
+            "EXISTS (SELECT 1 FROM interlock_job AS child WHERE child.parent_id ="
+            f" interlock_job.id AND child.on_parent_cancel = '{CANCEL}'"
+            " AND child.cancel_requested_at IS NULL AND child.finished_at IS NULL)",
+            sa.Boolean(),
+        )
+    return found.label("has_children")
 
 
 @cache

@@ -120,7 +120,7 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
     if row.target in TERMINAL:
         values |= {"finished_at": _fact("now"), "reason": _fact("reason")}
         values |= {"blocked_by": None, "waits_for": None}
-        returned += _followed(row.target)
+        returned += _followed(row.target, flavor)
     if event in CANCELS:
         values |= _canceled()
     if event in (Event.HOLD, Event.RELEASE_HOLD):
@@ -138,9 +138,9 @@ def move(event: Event, flavor: Flavor) -> sa.UpdateBase:
     return update.returning(*returned)
 
 
-def _followed(target: JobStatus) -> list[Any]:
+def _followed(target: JobStatus, flavor: Flavor) -> list[Any]:
     """Return whether other jobs go by the end of one."""
-    taken = [linking.HAS_CHILDREN] if target == _CANCELED else []
+    taken = [linking.has_children(flavor)] if target == _CANCELED else []
     return [linking.IS_PARENT, *taken]
 
 

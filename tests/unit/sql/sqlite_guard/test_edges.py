@@ -59,6 +59,7 @@ def _allows(row: Transition, job: Job, case: Situation, *, token: bool) -> bool:
         slot_free=not case.full,
         rate_free=not case.used_up,
         parents_done=case.parents_done,
+        children_ended=case.children_ended,
         parent_failed=case.parent_failed,
     )
     visible = [guard for guard in row.guards if guard not in CLOCKED]
