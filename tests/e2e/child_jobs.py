@@ -5,7 +5,7 @@ import datetime as dt
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from interlock import InterlockError, JobFailed, Retry, current_job, job
+from interlock import InterlockError, InvalidOption, JobFailed, Retry, current_job, job
 
 from .step_jobs import note
 
@@ -123,3 +123,24 @@ async def _doubled(number: int) -> int:
 def circle() -> None:
     me = current_job()
     me.submit(double.options(depends_on=[me.id]), 1).result()
+
+
+@job
+def spies(job_id: str, group_id: str) -> list[str]:
+    """Ask the worker for what others have submitted."""
+    refused = []
+    steps = current_job()._client().steps
+    for wanted in ({"ids": [job_id]}, {"group": group_id}):
+        for ask in (steps.results, steps.await_jobs):
+            try:
+                ask(wanted)
+            except InvalidOption as error:
+                refused.append(str(error))
+    return refused
+
+
+@job
+def shares() -> list[int]:
+    """Get a job that another one has submitted, in place of a new one."""
+    one = double.options(unique_key="k", unique_for=60, on_conflict="return")
+    return [current_job().submit(one, 7).result() for _ in range(2)]

@@ -115,6 +115,23 @@ def test_children_are_canceled_with_the_job(engine: Engine) -> None:
             assert not alive(child)
 
 
+def test_a_job_is_not_told_of_the_jobs_of_others(engine: Engine) -> None:
+    group = engine.map(jobs.double, [1, 2])
+    (other, _) = group.members()
+    handle = engine.submit(jobs.spies, other, group.id)
+    with engine.worker(concurrency=2):
+        refused = handle.result(deadline(30))
+    assert len(refused) == 4
+    assert all("that this job has submitted" in why for why in refused)
+
+
+def test_jobs_may_share_a_child(engine: Engine) -> None:
+    handles = [engine.submit(jobs.shares) for _ in range(2)]
+    with engine.worker(concurrency=2):
+        assert [each.result(deadline(30)) for each in handles] == [[14, 14]] * 2
+    assert len(engine.search(name="e2e.child_jobs.double").items) == 1
+
+
 def test_threads_and_tasks(engine: Engine) -> None:
     thread, task = engine.submit(jobs.asks_from_a_thread), engine.submit(jobs.awaits)
     with engine.worker(concurrency=2):

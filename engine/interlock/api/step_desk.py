@@ -5,13 +5,14 @@ from typing import Any, Final
 
 from interlock.api.inputs import BYTES, size
 from interlock.api.results import unsuccessful
-from interlock.core.errors import LeaseLost
+from interlock.core.errors import InvalidOption, LeaseLost
 from interlock.core.job import Job
 from interlock.core.records import Step
 from interlock.jobs.steps import digest, same
 from interlock.ports.store import JobStore
 
 _PAGE: Final = 500
+_SUBMIT: Final = "submit"  # the kind of step
 #: Stores what a job submits; returns what the job is told: `engine.submit_children`.
 SubmitChildren = Callable[[Job, Mapping[str, Any]], Mapping[str, Any]]
 
@@ -59,12 +60,12 @@ class StepDesk:
         """See `Desk.submit`: the jobs and the step are one transaction."""
         about = {"function": None, "digest": digest(order)}
         with self._store.together():
-            done = self.look("submit", name, use)
+            done = self.look(_SUBMIT, name, use)
             if done is not None:
                 told: Mapping[str, Any] = same(f"submit of {name}", done, about)
                 return told
             told = self._submit(self._job, order)
-            self.keep("submit", name, use, {"value": told, **about})
+            self.keep(_SUBMIT, name, use, {"value": told, **about})
         return told
 
     def wait_for(self, wanted: Mapping[str, Any]) -> int:
@@ -79,7 +80,7 @@ class StepDesk:
 
     def _ids(self, wanted: Mapping[str, Any]) -> Sequence[str]:
         if "ids" in wanted:
-            return [self._store.get(str(each)).id for each in wanted["ids"]]
+            return [self._own(str(each)).id for each in wanted["ids"]]
         ids: list[str] = []
         after = -1
         while some := self._members(wanted, after):
@@ -89,12 +90,29 @@ class StepDesk:
 
     def _members(self, wanted: Mapping[str, Any], after: int) -> list[Job]:
         group_id = str(wanted["group"])
-        return self._store.groups.members(group_id, after=after, limit=_PAGE)
+        found = self._store.groups.members(group_id, after=after, limit=_PAGE)
+        if any(job.parent_id != self._job.id for job in found):
+            raise _not_its_own(group_id)
+        return found
+
+    def _own(self, job_id: str) -> Job:
+        """Return a job that this one has submitted, or got in place of a new one.
+
+        Raises:
+            InvalidOption: it is another one: a job is not told of these.
+        """
+        job = self._store.get(job_id)
+        if job.parent_id == self._job.id:
+            return job
+        done = self._store.steps.all(self._job.id)
+        if any(step.kind == _SUBMIT and step.value == {"id": job_id} for step in done):
+            return job
+        raise _not_its_own(job_id)
 
     def results(self, wanted: Mapping[str, Any], after: int) -> dict[str, Any]:
         """See `Desk.results`. A page has about a MiB, or one result."""
         if "ids" in wanted:
-            found = [self._store.get(str(each)) for each in wanted["ids"]]
+            found = [self._own(str(each)) for each in wanted["ids"]]
         else:
             found = self._members(wanted, after)
         results, bytes_left = [], BYTES
@@ -136,3 +154,8 @@ class StepDesk:
             return {"delay_s": timeout - waited}
         self.keep("signal", name, use, {"value": {"timed_out": timeout}})
         return {"timed_out": timeout}
+
+
+def _not_its_own(wanted: str) -> InvalidOption:
+    allowed = "a job or a group that this job has submitted"
+    return InvalidOption("job", wanted, allowed)
