@@ -10,7 +10,7 @@ from typing import Any
 
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Reason
-from interlock.core.records import LogLine
+from interlock.core.records import LogLine, SignalInfo, Step
 from interlock.core.ticks import ScheduleInfo
 from interlock.jobs.redaction import Redaction, hidden
 
@@ -96,4 +96,18 @@ def line(record: LogLine, hidden: Redaction) -> dict[str, Any]:
     """Return a line of a log."""
     values: dict[str, Any] = plain(asdict(record))
     values["text"] = hidden.text(record.text)
+    return values
+
+
+def step(record: Step, hidden: Redaction) -> dict[str, Any]:
+    """Return a step of a job."""
+    values: dict[str, Any] = plain(asdict(record))
+    values["value"] = hidden.within(values["value"])
+    return values
+
+
+def signal(record: SignalInfo, hidden: Redaction) -> dict[str, Any]:
+    """Return a signal to a job."""
+    values: dict[str, Any] = plain(asdict(record))
+    values["payload"] = hidden.within(values["payload"])
     return values

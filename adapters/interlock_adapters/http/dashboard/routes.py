@@ -25,7 +25,6 @@ from interlock_adapters.http.dashboard.state_diagram import Pair, walked
 from interlock_adapters.http.dashboard.timeline import timeline
 from interlock_adapters.http.dependencies import Api
 from interlock_adapters.http.prefix import root_of
-from interlock_adapters.http.routes.steps import signal, step
 
 _LINES: Final = 500  # of a log, the last ones
 _LINKS: Final = 20  # jobs on each side of one
@@ -171,8 +170,8 @@ class Pages:
             dependencies=dependencies,
             dependents=dependents,
             children=children,
-            steps=[step(each, hidden) for each in done],
-            signals=[signal(each, hidden) for each in signals],
+            steps=[serialize.step(each, hidden) for each in done],
+            signals=[serialize.signal(each, hidden) for each in signals],
             refused=[
                 serialize.rejection(rejection, hidden) for rejection in rejections
             ],

@@ -1,6 +1,5 @@
 """Routes for what a job has done, and for signals to it."""
 
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
 
@@ -8,7 +7,6 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from interlock.core.records import SignalInfo, Step
 from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dependencies import Api, OnceKey, actor, refusals
@@ -65,13 +63,13 @@ class Steps:
         """Return what a job has done and does not do again; the first 1000 steps."""
         hidden = Redaction(await self._engine.get(job_id))
         found = await self._engine.steps(job_id)
-        return json_responses.page(step(each, hidden) for each in found)
+        return json_responses.page(serialize.step(each, hidden) for each in found)
 
     async def signals(self, job_id: JobId) -> Response:
         """Return the signals to a job, the first 1000."""
         hidden = Redaction(await self._engine.get(job_id))
         found = await self._engine.signals(job_id)
-        return json_responses.page(signal(each, hidden) for each in found)
+        return json_responses.page(serialize.signal(each, hidden) for each in found)
 
     async def signal(
         self,
@@ -95,17 +93,3 @@ class Steps:
 
     def _signal(self, job_id: str, name: str, payload: Any, *, by: str) -> Reply:
         return reply.job(self._engine.sync.signal(job_id, name, payload, by=by), 200)
-
-
-def step(record: Step, hidden: Redaction) -> dict[str, Any]:
-    """Return a step as JSON."""
-    values: dict[str, Any] = serialize.plain(asdict(record))
-    values["value"] = hidden.within(values["value"])
-    return values
-
-
-def signal(record: SignalInfo, hidden: Redaction) -> dict[str, Any]:
-    """Return a signal as JSON."""
-    values: dict[str, Any] = serialize.plain(asdict(record))
-    values["payload"] = hidden.within(values["payload"])
-    return values
