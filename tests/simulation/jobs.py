@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from interlock import Job, Limit, job
+from interlock import Job, Limit, Retry, job
 
 NARROW: Final = "simulation.narrow"
 SINGLE: Final = "simulation.single"
@@ -67,8 +67,24 @@ def scheduled(
     raise NotImplementedError
 
 
-SUBMITTED: Final = (work, narrow, single, keyed, latest)  # by clients
-ALL: Final = (*SUBMITTED, scheduled)
+@job(name="simulation.sweep", retry=Retry(max_attempts=2, backoff=1), max_losses=50)
+def sweep(
+    *, seconds: float, failures: int, snoozes: int, passing: bool, stubborn: bool
+) -> int:
+    """See `work`. It cleans up after each attempt of `swept`."""
+    raise NotImplementedError
+
+
+@job(name="simulation.swept", finalizer=sweep)
+def swept(
+    *, seconds: float, failures: int, snoozes: int, passing: bool, stubborn: bool
+) -> int:
+    """See `work`. Another job cleans up after each attempt."""
+    raise NotImplementedError
+
+
+SUBMITTED: Final = (work, narrow, single, keyed, latest, swept)  # by clients
+ALL: Final = (*SUBMITTED, scheduled, sweep)
 
 
 def label(submitted: Job) -> str:

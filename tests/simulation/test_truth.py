@@ -13,6 +13,7 @@ from interlock.core.job import Job
 from interlock.core.lifecycle import Event, JobStatus, Proof, Reason, StopCause, row_of
 from interlock.core.limits import Rate
 from interlock.core.records import ClaimRequest, Hold
+from interlock.core.retry import Retry
 from interlock.testing.scenario import Scenario
 
 from .jobs import NARROW
@@ -270,6 +271,37 @@ def a_history_of_another_row(stage: Stage) -> None:
     stage.force(job, failures=3)
 
 
+SWEPT: Final[dict[str, object]] = {
+    "name": "sweep",
+    "params": [],
+    "timeout_s": None,
+    "grace_s": 2.0,
+    "retry": Retry().to_json(),
+    "max_losses": 5,
+}
+
+
+def a_finalizer_that_came_early(stage: Stage) -> None:
+    job, tree = stage.start(finalizer=SWEPT)
+    stage.finish(job, tree)
+    stage.plant(job)
+    (finalizer,) = stage.claim("sweep")
+    stage.truth.claimed(finalizer)
+
+
+def a_finalizer_that_came_late(stage: Stage) -> None:
+    job, tree = stage.start(finalizer=SWEPT)
+    stage.finish(job, tree)
+    stage.force(job, attempt=2)
+    stage.claim("sweep")
+
+
+def an_attempt_without_a_finalizer(stage: Stage) -> None:
+    job, tree = stage.start()
+    stage.finish(job, tree)
+    stage.force(job, finalizer=SWEPT)
+
+
 def a_job_without_an_end(stage: Stage) -> None:
     stage.submitted()
 
@@ -304,6 +336,11 @@ PLANTED: Final[dict[Callable[[Stage], None], str]] = {
     a_cancel_that_is_forgotten: "FAILED after an accepted cancel",
     an_end_that_changed: "its terminal row changed",
     a_history_of_another_row: "verify says: the row says failures 3, the history 0",
+    a_finalizer_that_came_early: "a finalizer before the death of its attempt",
+    a_finalizer_that_came_late: "a finalizer after the start of the next attempt",
+    an_attempt_without_a_finalizer: (
+        "the judge says: attempts [1] have ended, and finalizers are for []"
+    ),
     a_job_without_an_end: "the judge says: never ended: PENDING",
 }
 

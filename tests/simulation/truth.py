@@ -90,22 +90,38 @@ class Truth:
 
     def added(self, job: Job) -> None:
         """Learn of a new job."""
-        self._labels[job.id] = label(job)
+        self._labels[job.id] = self._label(job)
         self._tell(job, "is submitted")
         live = self._store.records.unfinished.values()
         key = job.unique_key
         if key is not None and sum(each.unique_key == key for each in live) > 1:
             self._violate(job.id, f"another live job has its key {key}")
 
+    def _label(self, job: Job) -> str:
+        if job.finalizes is None:
+            return label(job)
+        return f"{self._labels[str(job.parent_id)]}, finalizer of {job.finalizes}"
+
     def claimed(self, job: Job) -> None:
         """Judge a claim."""
         self._tell(job, f"is claimed: {job.attempt}")
+        if job.finalizes is not None:
+            self._judge_the_finalizer(job)
         self._claims[job.id] = Claim(job.attempt, self._world.now)
         if job.id in self._canceled:
             self._violate(job.id, "a new attempt after an accepted cancel")
         if job.stop_cause is not None:
             self._violate(job.id, f"an attempt was born with {job.stop_cause}")
         self._judge_the_start(job)
+
+    def _judge_the_finalizer(self, job: Job) -> None:
+        """Judge the start of a finalizer by the trees of its job."""
+        living = self._forest.living(str(job.parent_id))
+        if any(tree.attempt <= (job.finalizes or 0) for tree in living):
+            self._violate(job.id, "a finalizer before the death of its attempt")
+        parent = self._store.get(str(job.parent_id))
+        if parent.attempt > (job.finalizes or 0):
+            self._violate(job.id, "a finalizer after the start of the next attempt")
 
     def _judge_the_start(self, job: Job) -> None:
         """Judge whether a job might start: its limit, its queue and its times."""
@@ -122,7 +138,11 @@ class Truth:
         if job.hold_by is not None or any(each in records.holds for each in held):
             self._violate(job.id, "started while it was held")
         for edge in records.edges.get(job.id, ()):
-            if not self._is_done(job, edge.parent_id):
+            if edge.awaited_by is not None:
+                is_done = self._store.records.jobs[edge.parent_id].is_terminal
+            else:
+                is_done = self._is_done(job, edge.parent_id)
+            if not is_done:
                 self._violate(job.id, "started before what it depends on has ended so")
         if records.paused.get(job.queue):
             self._violate(job.id, "started from a paused queue")
@@ -241,7 +261,7 @@ class Truth:
             journal=self._forest.journal,
             alive={i: [t.pid for t in self._forest.living(i)] for i in jobs},
             parents={
-                job_id: [edge.parent_id for edge in edges]
+                job_id: [e.parent_id for e in edges if e.awaited_by is None]
                 for job_id, edges in self._store.records.edges.items()
             },
             schedules=schedules.all(),
