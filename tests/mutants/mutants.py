@@ -129,6 +129,22 @@ MUTANTS: Final = {
         rules=_RULES.without(Guard.NOT_ON_HOLD, Event.CLAIM),
         breaks=Promise.HOLD_HOLDS,
     ),
+    "a claim does not look at what the job depends on": Mutant(
+        planted=(without(frozenset({Guard.PARENTS_DONE}), Event.CLAIM),),
+        seen_as="started before what it depends on has ended so",
+        rules=_RULES.without(Guard.PARENTS_DONE, Event.CLAIM),
+        breaks=Promise.PARENTS_FIRST,
+    ),
+    "a claim does not look at the finalizer": Mutant(
+        planted=(without(frozenset({Guard.CHILDREN_ENDED}), Event.CLAIM),),
+        seen_as="started before what it depends on|a finalizer after the start",
+        rules=_RULES.without(Guard.CHILDREN_ENDED, Event.CLAIM),
+        breaks=Promise.CHILDREN_FIRST,
+    ),
+    "no finalizer is submitted": Mutant(
+        planted=(plants.never_finalize,),
+        seen_as="have ended, and finalizers are for",
+    ),
     "a claim does not look at the pause": Mutant(
         planted=(without(frozenset({Guard.QUEUE_OPEN}), Event.CLAIM),),
         seen_as="started from a paused queue",

@@ -192,3 +192,8 @@ def fire_ticks_twice(patch: pytest.MonkeyPatch) -> None:
         return add(store, [*new, *again], **named)[: len(new)]
 
     patch.setattr(MemoryStore, "add", twice)
+
+
+def never_finalize(patch: pytest.MonkeyPatch) -> None:
+    """Submit no finalizer when an attempt ends."""
+    patch.setattr(MemoryStore, "_finalize", lambda _self, _ended, _now: None)
