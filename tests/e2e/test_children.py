@@ -156,7 +156,10 @@ def test_children_outlive_the_workers(url: str, path: str) -> None:
         for _ in range(3):
             worker = start_worker(url, "e2e.child_jobs", "--lease", "2")
             before = engine.counts()[S]
-            until(lambda: engine.counts()[S] > before, deadline(60))  # noqa: B023  (at once)
+            until(
+                lambda: engine.counts()[S] > before or handle.job().is_terminal,  # noqa: B023  (at once)
+                deadline(60),
+            )
             worker.kill()
             worker.wait()
         worker = start_worker(url, "e2e.child_jobs", "--lease", "2")
