@@ -41,7 +41,6 @@ class Evidence:
     calls: Mapping[str, Sequence[Call]] = field(default_factory=dict)
     rates: Mapping[str, tuple[int, float]] = field(default_factory=dict)  # by key
     parents: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each job
-    afters: Mapping[str, int] = field(default_factory=dict)  # where a wait was over
     schedules: Sequence[ScheduleInfo] = ()  # each every so many seconds
     ticks: Mapping[str, Sequence[Tick]] = field(default_factory=dict)  # newest first
 
@@ -51,11 +50,14 @@ def judge(evidence: Evidence) -> list[str]:
     violations = [f"{i}: lost" for i in evidence.acknowledged if i not in evidence.jobs]
     lines: dict[str, list[tuple[str, int]]] = defaultdict(list)
     places: dict[str, list[int]] = defaultdict(list)  # of the lines of a job
+    afters: dict[str, int] = {}  # where somebody first went on after a job
     for place, line in enumerate(evidence.journal):
         what, job_id, attempt = line.split()
         lines[job_id].append((what, int(attempt)))
         if what != "final":  # that is another job, which tells of this one
             places[job_id].append(place)
+        if what.startswith("after:"):
+            afters.setdefault(what.removeprefix("after:"), place)
     for job_id, job in evidence.jobs.items():
         entries = evidence.histories.get(job_id, ())
         faults = [
@@ -65,7 +67,7 @@ def judge(evidence: Evidence) -> list[str]:
             *_of_the_snoozes(entries, lines[job_id]),
             *_of_the_steps(lines[job_id]),
             *_of_the_finalizers(job, entries, lines[job_id], evidence),
-            *_of_the_children(lines[job_id], evidence, places),
+            *_of_the_children(lines[job_id], evidence.jobs, places, afters),
             *_of_the_deadline(job, entries),
             *_of_the_parents(job, entries, evidence, places),
             *unfit(entries, evidence.calls.get(job_id, ())),
@@ -213,18 +215,19 @@ def _of_the_finalizers(
 
 def _of_the_children(
     lines: Sequence[tuple[str, int]],
-    evidence: Evidence,
+    jobs: Mapping[str, Job],
     places: Mapping[str, Sequence[int]],
+    afters: Mapping[str, int],
 ) -> Iterable[str]:
     """Judge what a job has submitted: once, and waited for to its end."""
     submitted = {what.partition(":")[2] for what, _ in lines if what[:6] == "child:"}
     if len(submitted) > 1:
         yield f"submitted {len(submitted)} jobs where one was asked for"
     for child_id in submitted:
-        if child_id not in evidence.jobs:
+        if child_id not in jobs:
             yield f"its child {child_id} is lost"
             continue
-        after = evidence.afters.get(child_id)
+        after = afters.get(child_id)
         if after is not None and after < max(places[child_id], default=-1):
             yield f"went on before its child {child_id} had ended"
 

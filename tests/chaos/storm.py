@@ -308,7 +308,6 @@ class Storm:
                 jobs=jobs,
                 histories={job_id: engine.history(job_id) for job_id in jobs},
                 journal=journal,
-                afters=_afters(journal),
                 alive=alive_of(self.ids),
                 calls=self.witness.calls,
                 parents={
@@ -341,16 +340,6 @@ class Storm:
         return not any(
             count for status, count in counts.items() if not status.is_terminal
         )
-
-
-def _afters(journal: list[str]) -> dict[str, int]:
-    """Return where in the journal a job first goes on after each of its children."""
-    found: dict[str, int] = {}
-    for place, line in enumerate(journal):
-        what = line.partition(" ")[0]
-        if what.startswith("after:"):
-            found.setdefault(what.removeprefix("after:"), place)
-    return found
 
 
 def _scheduled(engine: Engine, name: str) -> list[Job]:

@@ -166,7 +166,6 @@ def test_a_sound_record_has_no_violation() -> None:
             {
                 "jobs": {"j": JOB, "k": replace(JOB, id="k")},
                 "journal": ["child:k j 1", "after:k j 1", "end k 1", "end j 1"],
-                "afters": {"k": 1},
             },
             "went on before its child k had ended",
         ),

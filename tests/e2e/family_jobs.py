@@ -56,8 +56,8 @@ def parent(how: str) -> object:
                 return error.job_id
         case "misfit":
             context.submit(CHILD, {"numbre": 1})
-        case "deep" | "too deep" | "as deep as possible":
-            levels = {"deep": 200, "too deep": 66}.get(how, 64)
+        case "too deep" | "as deep as possible":
+            levels = {"too deep": 66}.get(how, 64)
             context.submit(TAKES_ANY, {"value": _nested(levels)})
         case "unknown":
             context.submit("t.family.nobody")

@@ -59,7 +59,6 @@ def _children(engine: Engine) -> set[str]:
     [
         ("misfit", "InvalidParams", "numbre"),
         ("unknown", "UnknownJobName", "t.family.nobody"),
-        ("deep", "InvalidOption", "nested deeper than 64"),
         ("too deep", "InvalidParams", "nested deeper than 64"),
         ("open", "InterlockError", "Engine.open() needs a URL inside a job"),
         ("elsewhere", "InterlockError", "only the job's main process can ask"),

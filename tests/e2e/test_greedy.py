@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from interlock import Engine, JobStatus
-from interlock.core.lifecycle import Reason
+from interlock.core.lifecycle import GAVE_BACK, Reason
 from interlock.jobs.registry import JobFunction
 from pace import deadline, some
 from postgres import database
@@ -28,7 +28,8 @@ ENGINES_OWN = set(Reason) - {
     Reason.EXIT_CODE,
     Reason.OUT_OF_MEMORY,
     Reason.BAD_RESULT,
-    Reason.SNOOZED,
+    Reason.STEP_MISMATCH,
+    *GAVE_BACK,
 }
 
 

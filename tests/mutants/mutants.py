@@ -141,6 +141,33 @@ MUTANTS: Final = {
         rules=_RULES.without(Guard.CHILDREN_ENDED, Event.CLAIM),
         breaks=Promise.CHILDREN_FIRST,
     ),
+    "a signal that came before the wait is not seen": Mutant(
+        planted=(plants.overlook_signals,),
+        seen_as="waits for a signal that has come",
+    ),
+    "a signal is acknowledged and not kept": Mutant(
+        planted=(plants.forget_signals,),
+        seen_as="the signal .* is lost",
+    ),
+    "a step is acknowledged and not kept": Mutant(
+        planted=(plants.forget_steps,),
+        seen_as="did the step .* again",
+        judged_as="did the step .* again",
+    ),
+    "a step fails where the store is down": Mutant(
+        planted=(plants.fail_while_the_store_is_down,),
+        seen_as="failed: (nobody answers|the answer is lost)",
+    ),
+    "a job does not wait for the one that it has submitted": Mutant(
+        planted=(plants.never_wait_for_children,),
+        seen_as="went on before its child",
+        judged_as="went on before its child",
+    ),
+    "a job is submitted again by each attempt": Mutant(
+        planted=(plants.submit_again,),
+        seen_as="submitted .* jobs where one was asked for",
+        judged_as="submitted .* jobs where one was asked for",
+    ),
     "no finalizer is submitted": Mutant(
         planted=(plants.never_finalize,),
         seen_as="have ended, and finalizers are for",

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from interlock.api.job_requests import JobRequests
+from interlock.api.step_desk import StepDesk
 from interlock.core import guards
+from interlock.core.errors import StoreUnavailable
 from interlock.core.guards import Facts
 from interlock.core.ids import new_id
 from interlock.core.job import Job, Move, NewJob
 from interlock.core.lifecycle import INITIAL, Event, Guard, JobStatus, Reason, row_of
-from interlock.core.records import Lost
+from interlock.core.records import Lost, Step
 from interlock.core.ticks import Tick, TickOutcome
 from interlock.worker import attempts, loop, moves, reaper, supervision
 from interlock.worker.settings import WorkerSettings
@@ -24,6 +27,7 @@ from interlock_adapters.memory import MemoryStore
 from interlock_adapters.memory import rules as memory_rules
 from interlock_adapters.memory import store as memory_store
 from interlock_adapters.memory.schedules import Schedules
+from interlock_adapters.memory.steps import Steps
 from interlock_adapters.memory.unique_keys import UniqueKeys
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -197,3 +201,59 @@ def fire_ticks_twice(patch: pytest.MonkeyPatch) -> None:
 def never_finalize(patch: pytest.MonkeyPatch) -> None:
     """Submit no finalizer when an attempt ends."""
     patch.setattr(MemoryStore, "_finalize", lambda _self, _ended, _now: None)
+
+
+def overlook_signals(patch: pytest.MonkeyPatch) -> None:
+    """Let a job begin to wait without a look at the signals that have come."""
+    patch.setattr(Steps, "come_already", lambda *_: None)
+
+
+def forget_signals(patch: pytest.MonkeyPatch) -> None:
+    """Acknowledge each tenth signal, and keep nothing of it."""
+    real, signals = Steps.send, count(1)
+
+    def send(self: Steps, job_id: str, *words: Any, **named: Any) -> Job:
+        found = real(self, job_id, *words, **named)
+        if next(signals) % 10 == 0:
+            self._records.signals.pop()
+        return found
+
+    patch.setattr(Steps, "send", send)
+
+
+def forget_steps(patch: pytest.MonkeyPatch) -> None:
+    """Acknowledge each tenth step, and keep nothing of it."""
+    real, steps = Steps.put, count(1)
+
+    def put(self: Steps, step: Step) -> bool:
+        return real(self, step) if next(steps) % 10 else True
+
+    patch.setattr(Steps, "put", put)
+
+
+def never_wait_for_children(patch: pytest.MonkeyPatch) -> None:
+    """Say that there is nothing to wait for."""
+    patch.setattr(Steps, "wait_for", lambda *_, **__: 0)
+
+
+def submit_again(patch: pytest.MonkeyPatch) -> None:
+    """Submit what a job asks for without a look at what was submitted before."""
+
+    def submit(self: StepDesk, _name: str, _use: str, order: Any) -> Any:
+        return self._submit(self._job, order)
+
+    patch.setattr(StepDesk, "submit", submit)
+
+
+def fail_while_the_store_is_down(patch: pytest.MonkeyPatch) -> None:
+    """Tell a job that the store does not answer, instead of asking again."""
+    real = JobRequests.answer
+
+    def answer(self: JobRequests, job: Job, request: Any) -> Any:
+        try:
+            return real(self, job, request)
+        except StoreUnavailable as error:
+            about = {"kind": "InterlockError", "message": str(error), "about": {}}
+            return {"error": about}
+
+    patch.setattr(JobRequests, "answer", answer)

@@ -12,7 +12,7 @@ from simulation.simulation import simulate
 
 from .mutants import MUTANTS, Mutant
 
-_SEEDS = range(1, 21)
+_SEEDS = range(1, 41)
 
 
 def _is_found(

@@ -23,6 +23,7 @@ from interlock.jobs.options import OnConflict, Options
 from interlock.jobs.registry import JobFunction
 from interlock.ports.store import JobStore
 
+from .body import SIGNAL
 from .jobs import SUBMITTED, work
 from .network import Link
 from .processes import Process
@@ -46,11 +47,11 @@ class Client:
         """Work for so long."""
         acts = (
             *(self._submit, self._cancel, self._pause, self._hold),
-            *(self._submit_backlog, self._submit_unique),
+            *(self._submit_backlog, self._submit_unique, self._signal),
         )
         while self._process.world.now < until:
             self._process.sleep(self._rng.expovariate(self._process.world.pace / 6))
-            (act,) = self._rng.choices(acts, [6, 3, 0.3, 0.3, 0.2, 1])
+            (act,) = self._rng.choices(acts, [6, 3, 0.3, 0.3, 0.2, 1, 3])
             act()
 
     def _insist(self, call: Callable[[], object]) -> None:
@@ -159,6 +160,19 @@ class Client:
             return  # it has ended otherwise
         except JobNotFound:
             self._truth.miss(job_id)
+
+    def _signal(self) -> None:
+        """Send a signal to one of those that read them."""
+        waiting = self._truth.readers[-6:]
+        if waiting:
+            job_id, number = self._rng.choice(waiting), next(self._numbers)
+            self._insist(lambda: self._signal_one(job_id, number))
+
+    def _signal_one(self, job_id: str, number: int) -> None:
+        sender = self._process.name
+        with suppress(IllegalTransition, JobNotFound):
+            self._engine.signal(job_id, SIGNAL, [sender, number], by=sender)
+            self._truth.sent.append((job_id, [sender, number]))
 
     def _pause(self) -> None:
         queue = self._rng.choice(QUEUES)

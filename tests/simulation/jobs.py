@@ -8,6 +8,8 @@ from interlock import Job, Limit, Retry, job
 
 NARROW: Final = "simulation.narrow"
 SINGLE: Final = "simulation.single"
+STEPPED: Final = "simulation.stepped"
+ON_PURPOSE: Final = "on purpose"  # what a job says that fails
 #: The most jobs of a name that may run.
 LIMITS: Final = {NARROW: 2, SINGLE: 1}
 
@@ -83,7 +85,15 @@ def swept(
     raise NotImplementedError
 
 
-SUBMITTED: Final = (work, narrow, single, keyed, latest, swept)  # by clients
+@job(name=STEPPED)
+def stepped(
+    *, seconds: float, failures: int, snoozes: int, passing: bool, stubborn: bool
+) -> int:
+    """See `work`. Before, it does what `body` says, once."""
+    raise NotImplementedError
+
+
+SUBMITTED: Final = (work, narrow, single, keyed, latest, swept, stepped)  # by clients
 ALL: Final = (*SUBMITTED, scheduled, sweep)
 
 

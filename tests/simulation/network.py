@@ -10,6 +10,7 @@ from typing import Any, Final
 from interlock.core.errors import StoreUnavailable
 from interlock.ports.runner import Source, Wakeup
 from interlock.ports.schedules import Schedules
+from interlock.ports.steps import Steps
 
 from .processes import Process
 from .shim import Shim
@@ -54,9 +55,14 @@ class Link:
         return call
 
     @property
-    def schedules(self) -> LinkSchedules:
+    def schedules(self) -> LinkPart:
         """See `JobStore.schedules`."""
-        return LinkSchedules(self, self._store.schedules)
+        return LinkPart(self, self._store.schedules)
+
+    @property
+    def steps(self) -> LinkPart:
+        """See `JobStore.steps`."""
+        return LinkPart(self, self._store.steps)
 
     def reach(self, method: Callable[..., Any]) -> Callable[..., Any]:
         """Return a method of the store as this link reaches it."""
@@ -135,15 +141,15 @@ class Link:
                 link._wakeup.ring()
 
 
-class LinkSchedules:
-    """`Schedules` through a link."""
+class LinkPart:
+    """A part of the store through a link."""
 
-    def __init__(self, link: Link, schedules: Schedules) -> None:
+    def __init__(self, link: Link, part: Schedules | Steps) -> None:
         self._link = link
-        self._schedules = schedules
+        self._part = part
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return self._link.reach(getattr(self._schedules, name))
+        return self._link.reach(getattr(self._part, name))
 
 
 class LinkWakeup:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from interlock.core.job import Exit, Failure
-from interlock.core.lifecycle import Proof, Reason, StopCause
+from interlock.core.lifecycle import GAVE_BACK, Proof, Reason, StopCause
 from interlock.core.observations import (
     ExitSeen,
     Launch,
@@ -23,7 +23,8 @@ from interlock.core.observations import (
 )
 from interlock.core.progress import Progress
 
-from .jobs import label
+from .body import Body, Ports
+from .jobs import ON_PURPOSE, STEPPED, label
 from .processes import Process
 from .trees import End, Forest, Tree
 
@@ -43,6 +44,7 @@ class Shim:
         self._orders: list[Callable[[], None]] = []  # given before there was a tree
         self._orphan = False
         self._alive = True
+        self._body: Body | None = None
         self.launch = launch
         self.tree: Tree | None = None
         self.done = False
@@ -85,7 +87,10 @@ class Shim:
         self._order(partial(self._kill, "by order"))
 
     def reply(self, answer: Mapping[str, object]) -> None:
-        """See `Execution.reply`: no job of the simulation asks for anything."""
+        """See `Execution.reply`."""
+        if self._body is not None:
+            delay_s = self._world.rng.uniform(0, 0.01)
+            self._world.after(delay_s, partial(self._body.answer, answer))
 
     def extend(self, lease_deadline: float) -> None:
         """See `Execution.extend`."""
@@ -118,12 +123,33 @@ class Shim:
         self._world.tell(f"{self} starts on {self._worker.name}")
         self.tree = self._forest.plant(job.id, job.name, job.attempt)
         self._see(PidSeen(pid=self.tree.pid))
-        seconds = float(str(job.params["seconds"]))
-        self._world.after(seconds / 2, self._report_progress)
-        self._world.after(seconds, self._end_by_itself)
+        if job.name == STEPPED:
+            ports = Ports(say=self._see, note=self._note, end=self._leave)
+            self._body = Body(label(job), ports)
+            self._body.start()
+        else:
+            self._work()
         self._fence()
         for order in self._orders:
             order()
+
+    def _work(self) -> None:
+        seconds = float(str(self.launch.job.params["seconds"]))
+        self._world.after(seconds / 2, self._report_progress)
+        self._world.after(seconds, self._end_by_itself)
+
+    def _note(self, what: str) -> None:
+        job = self.launch.job
+        self._forest.journal.append(f"{what} {job.id} {job.attempt}")
+
+    def _leave(self, failure: Failure | None) -> None:
+        """Let the body end: the job ends or gives itself back, or has only to work."""
+        if failure is None:
+            self._work()
+        else:
+            how = End.GAVE_BACK if failure.reason in GAVE_BACK else End.FAILED
+            seen = ExitSeen(exit=Exit(code=1), failure=failure)
+            self._world.after(0, partial(self._exit, how, seen))
 
     def _fence(self) -> None:
         if self._worker.clock.boot() >= self._deadline:
@@ -150,7 +176,7 @@ class Shim:
             return
         failure = Failure(
             reason=Reason.ERROR,
-            message="on purpose",
+            message=ON_PURPOSE,
             transient=bool(job.params["passing"]),
         )
         self._exit(End.FAILED, ExitSeen(exit=Exit(code=1), failure=failure))
@@ -159,7 +185,7 @@ class Shim:
         """Let the main process end; what it left behind is swept."""
         if self.tree is not None and self.tree.end is None:
             self._world.tell(f"{self} {how.value}")
-            self._forest.end(self.tree, how)
+            self._end(how)
             self._see(seen)
             self._sweep()
 
@@ -174,8 +200,14 @@ class Shim:
     def _kill(self, why: str) -> None:
         if self.tree is not None and self.tree.end is None:
             self._world.tell(f"{self} is killed: {why}")
-            self._forest.end(self.tree, End.KILLED)
+            self._end(End.KILLED)
             self._sweep()
+
+    def _end(self, how: End) -> None:
+        if self._body is not None:
+            self._body.kill()
+        if self.tree is not None:
+            self._forest.end(self.tree, how)
 
     def _sweep(self) -> None:
         rng = self._world.rng

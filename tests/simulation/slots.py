@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
 
+from interlock.api import inputs
+from interlock.api.engine import Engine, submit_children
+from interlock.api.job_requests import JobRequests
+from interlock.api.step_desk import StepDesk
 from interlock.ports.store import JobStore
 from interlock.worker.loop import Worker
 from interlock.worker.settings import WorkerSettings
@@ -49,12 +53,19 @@ class Slot:
         process = Process(self._world, name(), self._host.clock)
         link = Link(network, process)
         runner = HostRunner(self._host, process, forest)
+        store = cast("JobStore", link)
+        submit = partial(submit_children, Engine(store, clock=process.clock))
         worker = Worker(
-            cast("JobStore", link),
+            store,
             runner,
             _JOBS,
             self._settings,
             self._host.clock,
+            answer=JobRequests(
+                inputs=partial(inputs.page, store),
+                desk=partial(StepDesk, store, submit),
+                url=None,
+            ).answer,
             rng=random.Random(self._world.rng.random()),
         )
         network.store.living.add(worker.id)

@@ -12,6 +12,7 @@ from chaos.judge import Evidence, judge
 from interlock.core.job import Job, Move
 from interlock.core.lifecycle import (
     CANCELS,
+    INITIAL,
     TERMINAL,
     Event,
     JobStatus,
@@ -23,7 +24,8 @@ from interlock.core.lifecycle import (
 from interlock.core.limits import Rate, keys_of, targets
 from interlock.testing.clock import START
 
-from .jobs import LIMITS, label
+from .body import SIGNAL
+from .jobs import LIMITS, ON_PURPOSE, STEPPED, label
 from .store import WatchedStore
 from .trees import End, Forest, Tree
 from .world import World
@@ -58,6 +60,8 @@ class Truth:
         self, world: World, store: WatchedStore, forest: Forest, *, live: bool = True
     ) -> None:
         self.acknowledged: list[str] = []
+        self.readers: list[str] = []  # jobs that read signals
+        self.sent: list[tuple[str, object]] = []  # signals: job, payload
         self.is_somebody_well: Callable[[], bool] = lambda: False
         self._world = world
         self._store = store
@@ -72,6 +76,7 @@ class Truth:
         store.watcher = self
         forest.on_birth = self.born
         world.every(_LOOK_S, self.look_for_neglect)
+        world.every(_LOOK_S, self.look_for_sleepers)
 
     def _violate(self, job_id: str, what: str) -> None:
         if self._live:
@@ -92,6 +97,8 @@ class Truth:
         """Learn of a new job."""
         self._labels[job.id] = self._label(job)
         self._tell(job, "is submitted")
+        if job.name == STEPPED:
+            self.readers.append(job.id)
         live = self._store.records.unfinished.values()
         key = job.unique_key
         if key is not None and sum(each.unique_key == key for each in live) > 1:
@@ -195,8 +202,16 @@ class Truth:
                 p.status is JobStatus.SUCCEEDED or not p.is_terminal for p in parents
             ):
                 self._violate(before.id, "abandoned, and nothing has failed")
+        if move.event is Event.FAIL and move.reason is Reason.ERROR:
+            self._judge_the_failure(after)
         if after.is_terminal:
             self._ends[before.id] = after
+
+    def _judge_the_failure(self, job: Job) -> None:
+        """Judge an error that its code raised: a store that is down is no reason."""
+        message = job.error.message if job.error else ""
+        if not message.startswith(ON_PURPOSE):
+            self._violate(job.id, f"failed: {message}")
 
     def _compare(self, move: Move, after: Job, claim: Claim) -> None:
         """Compare what a worker says of its attempt with what happened to it."""
@@ -236,6 +251,14 @@ class Truth:
             if waited_s > _PATIENCE_S:
                 self._violate(job_id, "lost, and nobody moves it on")
 
+    def look_for_sleepers(self) -> None:
+        """Look for jobs that still wait for a signal that has come."""
+        for job in self._store.records.select(INITIAL):
+            if job.waits_for == f"signal:{SIGNAL}":
+                signals = self._store.steps.signals(job.id)
+                if any(signal.read_by is None for signal in signals):
+                    self._violate(job.id, "it waits for a signal that has come")
+
     @property
     def all_ended(self) -> bool:
         """Whether every job is terminal."""
@@ -253,6 +276,9 @@ class Truth:
         for fault in self._store.verify():
             self._violate(fault.job_id, f"verify says: {fault.what}")
         self._live = True
+        for job_id, payload in self.sent:
+            if payload not in [s.payload for s in self._store.steps.signals(job_id)]:
+                self._violate(job_id, f"the signal {payload} is lost")
         schedules = self._store.schedules
         evidence = Evidence(
             acknowledged=self.acknowledged,

@@ -39,8 +39,10 @@ class Steps:
             if job is None or not self._may_write(job, step.attempt):
                 return False
             key = step.job_id, step.kind, step.name, step.use
-            if key in self._records.steps and step.kind != "saved":
-                raise ValueError(f"the step {key} is done")
+            done = self._records.steps.get(key)
+            if done is not None and step.kind != "saved":
+                done.refuse_other(step)
+                return True
             now = self._records.clock.now()
             self._records.steps[key] = replace(step, at=now)
         return True

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from interlock.api.inputs import Inputs
 from interlock.api.step_desk import StepDesk
-from interlock.core.errors import InterlockError
+from interlock.core.errors import InterlockError, StoreUnavailable
 from interlock.core.job import Job
 
 #: The kinds of steps that a job itself writes.
@@ -27,7 +27,13 @@ class JobRequests:
     url: str | None  # None: jobs are not told
 
     def answer(self, job: Job, request: Mapping[str, Any]) -> dict[str, object]:
-        """Handle a job's request; return the answer, or the error."""
+        """Handle a job's request; return the answer, or the error.
+
+        The same request again has the same effect as once: an answer may be lost.
+
+        Raises:
+            StoreUnavailable: there is no answer yet. Ask again.
+        """
         try:
             if request["do"] == "inputs":
                 return self.inputs(job.id, int(request["after"]))._asdict()
@@ -36,6 +42,8 @@ class JobRequests:
             if request["do"] in {"look", "keep", "signal", "submit"}:
                 return _of_step(self.desk(job), request)
             return {"url": self._url_if_allowed()}
+        except StoreUnavailable:
+            raise
         except InterlockError as error:
             about = {k: v for k, v in vars(error).items() if isinstance(v, str | int)}
             kind, message = type(error).__name__, str(error)[:_MAX_WORDS]

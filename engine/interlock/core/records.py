@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Self
 
-from interlock.core.errors import Misfits
+from interlock.core.errors import Misfits, StepMismatch
 from interlock.core.job import Job
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.progress import Progress
@@ -341,6 +341,19 @@ class Step:
     function: str | None = None
     digest: str | None = None
     value: object = None
+
+    def refuse_other(self, again: Self) -> None:
+        """Refuse a step in the place of this one, unless it is the same.
+
+        Raises:
+            StepMismatch: its value is another one.
+        """
+        if (again.attempt, again.value) != (self.attempt, self.value):
+            raise StepMismatch(
+                f"The step {self.name!r} was done meanwhile, in another thread of this "
+                "job, and the first result is kept. Give each a name or a key of its "
+                "own."
+            )
 
 
 #: What a job waits for, before the name of a signal.

@@ -19,9 +19,13 @@ class Steps(Protocol):
         """Store a step, if its attempt runs and has its lease.
 
         `at` is that of the store. A step of the kind `saved` replaces the one before.
+        The same step again is no error: its first answer may have been lost.
 
         Returns:
             Whether it was stored: not for an attempt that lost the job.
+
+        Raises:
+            StepMismatch: the step is done, with another value.
         """
         ...
 

@@ -196,6 +196,10 @@ class Attempts:
                 return tracked, request
         return None
 
+    def put_back(self, tracked: Tracked, request: Mapping[str, Any]) -> None:
+        """Keep a request that `next_request` has returned, as the oldest."""
+        self._requests.appendleft((tracked, request))
+
     def moves(self) -> list[tuple[Tracked, Move]]:
         """Return the moves to write now. An end waits until its notes are few."""
         moves = [

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from interlock.core.errors import StoreUnavailable
 from interlock.core.job import Job
 from interlock.ports.clock import Clock
 from interlock.worker.attempts import Attempts
@@ -25,7 +26,11 @@ def answer_some(
     *,
     report: Callable[[Exception], None],
 ) -> None:
-    """Answer requests for a moment; the others are answered in the next turn."""
+    """Answer requests for a moment; the others are answered in the next turn.
+
+    Raises:
+        StoreUnavailable: the job goes on waiting for its answer.
+    """
     until = clock.boot() + _ANSWER_S
     while clock.boot() <= until:
         asked = attempts.next_request()
@@ -34,6 +39,9 @@ def answer_some(
         tracked, request = asked
         try:
             reply = answer(tracked.job, request)
+        except StoreUnavailable:
+            attempts.put_back(tracked, request)
+            raise
         except Exception as error:  # noqa: BLE001  (a job can ask what it likes)
             report(error)
             kind = type(error).__name__

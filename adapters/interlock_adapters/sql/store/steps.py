@@ -22,6 +22,7 @@ from interlock_adapters.sql.store.database import Database
 _STEP: Final = tables.step.c
 _SIGNAL: Final = tables.signal.c
 _NAMES: Final = tuple(Step.__dataclass_fields__)
+_KEY: Final = ("job_id", "kind", "name", "use")
 _OF_SIGNAL: Final = tuple(SignalInfo.__dataclass_fields__)
 Write = Callable[[sa.Connection, Sequence[Move]], Sequence[Job | InterlockError]]
 
@@ -35,10 +36,8 @@ class Steps:
 
     def get(self, job_id: str, kind: str, name: str, use: str) -> Step | None:
         """See `Steps.get`."""
-        key = {"job_id": job_id, "kind": kind, "name": name, "use": use}
-        same = (_STEP[column] == value for column, value in key.items())
         with self._db.read() as connection:
-            found = connection.execute(sa.select(tables.step).where(*same))
+            found = connection.execute(_one_step(job_id, kind, name, use))
             row = found.mappings().first()
         return None if row is None else Step(**row)
 
@@ -50,6 +49,12 @@ class Steps:
         """Store a step while its job's row is locked: nobody ends the attempt."""
         if not self._is_current(connection, step.job_id, step.attempt):
             return False
+        if step.kind != "saved":
+            key = (getattr(step, name) for name in _KEY)
+            done = connection.execute(_one_step(*key)).mappings().first()
+            if done is not None:
+                Step(**done).refuse_other(step)
+                return True
         values = {name: getattr(step, name) for name in _NAMES}
         values["at"] = self._db.present(connection)
         is_postgres = self._db.flavor.is_postgres
@@ -57,8 +62,7 @@ class Steps:
         new: Any = insert(tables.step).values(values)
         if step.kind == "saved":
             changed = {name: values[name] for name in ("attempt", "at", "value")}
-            key = ["job_id", "kind", "name", "use"]
-            new = new.on_conflict_do_update(index_elements=key, set_=changed)
+            new = new.on_conflict_do_update(index_elements=_KEY, set_=changed)
         connection.execute(new)
         return True
 
@@ -175,6 +179,11 @@ def _wake(job_id: str, name: str, now: datetime, by: str) -> Move:
         text=f"signal {name!r}",
         waits_for=SIGNAL + name,
     )
+
+
+def _one_step(*key: str) -> sa.Select[Any]:
+    same = (_STEP[name] == value for name, value in zip(_KEY, key, strict=True))
+    return sa.select(tables.step).where(*same)
 
 
 def come_already(

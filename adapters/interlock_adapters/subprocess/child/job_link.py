@@ -11,12 +11,11 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
-from interlock.core.errors import InterlockError, InvalidOption
-from interlock.core.json_limits import MAX_DEPTH, is_deeper
+from interlock.core.errors import InterlockError
 from interlock.core.lifecycle import StopCause
 from interlock.core.progress import Progress
 from interlock.jobs.context import Interrupted
-from interlock_adapters.subprocess.protocol import MAX_AROUND, Decoder, Kind, frame
+from interlock_adapters.subprocess.protocol import Decoder, Kind, frame
 
 _MAX_TEXT: Final = 200  # of a progress report: a frame fits PIPE_BUF, so it is atomic
 _PROGRESS_EVERY_S: Final = 0.05
@@ -87,12 +86,6 @@ class JobLink:
                 "only the job's main process can ask its worker; this is another "
                 "process. Do it in the job's function. Nothing was stored."
             )
-        if is_deeper(dict(request), MAX_DEPTH + MAX_AROUND - 1):
-            message = (
-                f"what is submitted is nested deeper than {MAX_DEPTH} levels. Nothing "
-                "was stored."
-            )
-            raise InvalidOption.because("params", message)
         with self._request_lock:
             self._requests += 1
             number = self._requests
