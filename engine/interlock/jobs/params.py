@@ -16,6 +16,7 @@ from interlock.jobs.codecs import UNSTORABLE, Slot, codec
 MAX_BYTES: Final = 1024 * 1024  # of the JSON text
 _TOO_LONG: Final = 12  # characters of ASCII that one of JSON can become
 _QUOTES: Final = "'\""
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def encoded(
@@ -97,7 +98,7 @@ def _is_storable(value: object) -> bool:
 def _carried(params: dict[str, object]) -> dict[str, object] | None:
     """Return the parameters as JSON carries them, None if it would change them."""
     try:
-        text = json.dumps(params, allow_nan=False, ensure_ascii=False)
+        text = _encode(params)
         carried: dict[str, object] = json.loads(text)
         if carried != params or not is_storable(text):
             return None

@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def to_us(moment: datetime) -> int:
@@ -88,7 +89,7 @@ class _SqliteJson(sa.types.UserDefinedType[Any]):
 def _to_json(value: object) -> str | None:
     if value is None:
         return None
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return "{}" if value == {} else _encode(value)  # most are
 
 
 def from_json(text: str | bytes) -> Any:

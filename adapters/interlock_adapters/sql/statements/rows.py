@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import wraps
+from operator import attrgetter
 from typing import Any, Final, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -33,6 +34,7 @@ Row = sa.RowMapping
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_SUBMITTED: Final = attrgetter(*SUBMITTED)
 _FOREIGN: Final = (ValueError, TypeError, KeyError, AttributeError)
 
 
@@ -68,8 +70,8 @@ def failure_to_json(failure: Failure | None) -> dict[str, object] | None:
 
 def to_row(job: NewJob, *, now: datetime) -> dict[str, object]:
     """Return the row of a job that is being submitted."""
-    submitted = {name: getattr(job, name) for name in SUBMITTED}
-    return submitted | {
+    return {
+        **dict(zip(SUBMITTED, _SUBMITTED(job), strict=True)),
         "params": dict(job.params),
         "metadata": dict(job.metadata),
         "retry": job.retry.to_json(),

@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -16,6 +17,7 @@ from interlock.core.uniqueness import NO_POLICIES, PLAIN, Unique
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import POSTGRES, Flavor
 from interlock_adapters.sql.schema.held import BY_JOB
+from interlock_adapters.sql.schema.row_rules import SUBMITTED
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.store import unique_keys
@@ -108,6 +110,11 @@ def add_alone(
     return as_stored(new, now=now)
 
 
+#: Columns that are NULL where an INSERT does not name them.
+_NULLABLE: Final = tuple(
+    name for name in (*SUBMITTED, "blocked_by", "held_by") if job.c[name].nullable
+)
+_VALUES: Final = attrgetter(*SUBMITTED)
 _Row = tuple[dict[str, object], timedelta | None]  # and after which time it starts
 
 
@@ -121,6 +128,7 @@ def _insertion(
     values: Sequence[_Row], flavor: Flavor
 ) -> tuple[sa.Insert, Sequence[dict[str, object]]]:
     """Return the INSERT of rows, and its parameters."""
+    _leave_out_nulls([row for row, _ in values])
     if flavor.now is None:
         return _INSERT, [row for row, _ in values]
     stamped = []
@@ -128,12 +136,20 @@ def _insertion(
         created: Any = row.pop("created_at")
         del row["event_at"]
         for name in ("run_at", "deadline_at"):
-            moment: Any = row.pop(name)
+            moment: Any = row.pop(name, None)
             is_relative = delay is not None and moment is not None
             row[f"p_{name}"] = None if is_relative else moment
             row[f"p_{name}_in"] = moment - created if is_relative else None
         stamped.append(row)
     return _INSERT_NOW, stamped
+
+
+def _leave_out_nulls(inserted: Sequence[dict[str, object]]) -> None:
+    """Remove what is NULL in all rows, as most options are: to bind them costs most."""
+    for name in _NULLABLE:
+        if all(row[name] is None for row in inserted):
+            for row in inserted:
+                del row[name]
 
 
 def _savepoint(connection: sa.Connection) -> AbstractContextManager[object]:
@@ -191,8 +207,11 @@ class _Plan:
                     row |= {"blocked_by": edge.parent_id, "held_by": BY_JOB}
             values.append((row, delay))
         self._insert(values)
-        for new, _ in self._steps:
-            insert(self._execute, self._placed(dependencies.get(new.id, ())))
+        if dependencies:
+            edges = [
+                edge for new, _ in self._steps for edge in dependencies.get(new.id, ())
+            ]
+            insert(self._execute, self._placed(edges))
         for new, _ in self._steps:
             kept = self._wanted(new).kept
             if kept is not None and self._keys.get(_unique(new)) is new:
@@ -286,8 +305,7 @@ def as_row(new: NewJob) -> dict[str, object]:
 
 def as_stored(new: NewJob, *, now: datetime) -> Job:
     """Return a job that was just inserted, without reading it back."""
-    fields = {name: getattr(new, name) for name in new.__dataclass_fields__}
-    return Job(**fields, read_at=now)
+    return Job(**dict(zip(SUBMITTED, _VALUES(new), strict=True)), read_at=now)
 
 
 def _first(

@@ -144,6 +144,8 @@ class SqlStore:
 
         Not in an application's transaction: it would keep the others from ending.
         """
+        if not dependencies:
+            return added
         new = {job.id for job in added}
         waiting = {
             job_id: edge.parent_id
@@ -155,7 +157,10 @@ class SqlStore:
         if ids:
             now = self.database.present(connection)
             waiting |= settle(connection, ids, self.database.flavor, now)[0]
-        return [replace(job, blocked_by=waiting.get(job.id)) for job in added]
+        return [
+            replace(job, blocked_by=waiting[job.id]) if job.id in waiting else job
+            for job in added
+        ]
 
     def claim(self, request: ClaimRequest) -> list[Job]:
         """See `JobStore.claim`."""
