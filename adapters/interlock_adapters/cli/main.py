@@ -7,8 +7,10 @@ import typer
 import interlock
 from interlock_adapters.cli import (
     bulk,
+    dev,
     forecast,
     groups,
+    init,
     jobs,
     limits,
     operate,
@@ -50,6 +52,8 @@ def _options(
 
 
 for module in (
+    init,
+    dev,
     work,
     serve,
     jobs,
