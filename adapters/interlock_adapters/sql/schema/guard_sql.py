@@ -82,6 +82,12 @@ ASKED_IF: Final = {
     Guard.RATE_FREE: ("EXISTS (SELECT 1 FROM interlock_limit)",),
 }
 
+#: What is more than a guard asks for, and cheaper to plan: jobs that wait for no other.
+ALONE: Final = {
+    Guard.PARENTS_DONE: "{o}dependencies = 0",
+    Guard.CHILDREN_ENDED: "{o}attempt = 0",
+}
+
 #: The facts that a guard needs from the caller, in the UPDATE of a move.
 MOVE_FACTS: Final = {
     name: f"fact.{name}"
@@ -163,12 +169,18 @@ def spoken(sql: str, flavor: Flavor) -> str:
     return sql
 
 
-def where(event: Event, facts: Mapping[str, str], flavor: Flavor) -> str:
-    """Return the WHERE of a statement that applies `event`: source and all guards."""
+def where(
+    event: Event, facts: Mapping[str, str], flavor: Flavor, *, alone: bool = False
+) -> str:
+    """Return the WHERE of a statement that applies `event`: source and all guards.
+
+    `alone`: it applies it to jobs that wait for no other, and to no more than these.
+    """
     row = row_of(event)
     conditions = [found_in(row.source, "interlock_job.")]
+    asked = SQL | ALONE if alone else SQL
     conditions += [
-        f"({SQL[guard].format(o='interlock_job.', **facts)})" for guard in row.guards
+        f"({asked[guard].format(o='interlock_job.', **facts)})" for guard in row.guards
     ]
     return spoken(" AND ".join(conditions), flavor)
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from interlock.core.lifecycle import INITIAL, Guard
+from interlock.core.lifecycle import INITIAL
 from interlock_adapters.sql.schema import guard_sql
 from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
@@ -31,14 +31,10 @@ BARRIER: Final = 7_305_103  # held shared by claims: who changes a limit waits f
 _NOW: Final = sa.bindparam("now", type_=UtcDateTime())
 _ROW: Final = (
     "id, name, queue, urgency, attempt, run_at, expires_at, deadline_at, keys,"
-    " when_full, fair_key, turn, dependencies, on_parent_failure"
+    " when_full, fair_key, turn, dependencies"
 )
-#: What keeps a job from starting that depends on others, or waits for them.
-_IS_BLOCKED: Final = (
-    "CASE WHEN dependencies = 0 AND attempt = 0 THEN FALSE ELSE NOT ("
-    f"{guard_sql.SQL[Guard.PARENTS_DONE].format(o='candidate.')} AND"
-    f" {guard_sql.SQL[Guard.CHILDREN_ENDED].format(o='candidate.')}) END"
-)
+#: Whether a job may depend on others, or wait for them.
+_MAY_WAIT: Final = "CASE WHEN dependencies = 0 AND attempt = 0 THEN 0 ELSE 1 END"
 _BEST: Final = f"ORDER BY {', '.join(ORDER)}"
 #: A claim's statements must stay on their indexes, with statistics or without. A
 #: disabled sort has a cost so high that it would start the JIT compiler.
@@ -125,7 +121,7 @@ def look(flavor: Flavor, source: str, *, has_without: bool = False) -> sa.TextCl
         f" UNION SELECT k.key FROM {own}"
         f" UNION SELECT {guard_sql.spoken(guard_sql.BASE, flavor)} FROM {own}"
     )
-    none = "'', '', 0, 0, 0, NULL, NULL, NULL, 0, FALSE"
+    none = "'', '', 0, 0, 0, NULL, NULL, NULL, 0, 0"
     return sa.text(f"""
 WITH candidate AS MATERIALIZED ({jobs}),
 limited (key) AS MATERIALIZED ({limited})
@@ -133,21 +129,36 @@ SELECT 'job' AS kind, id, name, queue, urgency,
   CASE WHEN run_at > :now THEN 1 ELSE 0 END AS early,
   CASE WHEN attempt = 0 AND expires_at < :now THEN 1
     WHEN deadline_at < :now THEN 2 ELSE 0 END AS late,
-  CAST(keys AS TEXT), when_full, fair_key, turn, {_IS_BLOCKED} FROM candidate
+  CAST(keys AS TEXT), when_full, fair_key, turn, {_MAY_WAIT} FROM candidate
 UNION ALL SELECT 'paused', name, {none} FROM interlock_queue
   WHERE paused AND name IN (SELECT queue FROM candidate)
 UNION ALL SELECT 'hold', target, {none} FROM interlock_hold
   WHERE released_at IS NULL AND (target IN (SELECT key FROM limited)
     OR target IN (SELECT 'key:' || key FROM limited))
 UNION ALL SELECT 'limit', key, '', '', max_running, rate_count, rate_period_s,
-  NULL, NULL, NULL, 0, FALSE FROM interlock_limit WHERE key IN (SELECT key FROM limited)
-UNION ALL SELECT 'slot', key, '', '', number, 0, 0, NULL, NULL, NULL, 0,
-  FALSE FROM interlock_slot
+  NULL, NULL, NULL, 0, 0 FROM interlock_limit WHERE key IN (SELECT key FROM limited)
+UNION ALL SELECT 'slot', key, '', '', number, 0, 0, NULL, NULL, NULL, 0, 0
+  FROM interlock_slot
   WHERE key IN (SELECT key FROM limited)
 UNION ALL SELECT 'due', '', {none}
   WHERE EXISTS (SELECT 1 FROM interlock_job {_by(flavor, "due")}
                 WHERE {DUE} AND run_at <= :now)
 """).bindparams(_NOW)
+
+
+@cache
+def blocked(flavor: Flavor) -> sa.TextClause:
+    """Return the query of those of `:ids` that others keep from starting.
+
+    A query of its own: most jobs wait for no other, and it costs more than they do.
+    """
+    of_row = [
+        guard_sql.SQL[guard].format(o="interlock_job.") for guard in guard_sql.ALONE
+    ]
+    return sa.text(
+        f"SELECT id FROM interlock_job WHERE {by_ids(flavor, is_startable=False)}"
+        f" AND NOT ({' AND '.join(of_row)})"
+    )
 
 
 @cache

@@ -160,10 +160,14 @@ def _lease_until(
 
 
 @cache
-def claim(flavor: Flavor) -> sa.UpdateBase:
-    """Return the UPDATE that claims the chosen ids; their slots are taken already."""
+def claim(flavor: Flavor, *, alone: bool) -> sa.UpdateBase:
+    """Return the UPDATE that claims the chosen ids; their slots are taken already.
+
+    `alone`: of those that wait for no other job, and have no attempt yet.
+    """
     now, lease_us = (_param(x, sa.BigInteger()) for x in ("lease_now", "lease_us"))
-    where = sa.text(guard_sql.where(Event.CLAIM, guard_sql.CLAIM_FACTS, flavor))
+    guards = guard_sql.where(Event.CLAIM, guard_sql.CLAIM_FACTS, flavor, alone=alone)
+    where = sa.text(guards)
     where = where.bindparams(_param("now", _WHEN))
     values = _token(Event.CLAIM) | {
         "event_at": _param("now", _WHEN),

@@ -34,7 +34,8 @@ class Candidate:
     when_full: str | None = None
     fair_key: str | None = None
     turn: int = 0  # of a fairness key; 0: none was given yet
-    is_blocked: bool = False  # by jobs that it depends on
+    may_wait: int = 0  # 1: for other jobs
+    is_blocked: bool = False  # by one of them
 
     @property
     def may_drop(self) -> bool:

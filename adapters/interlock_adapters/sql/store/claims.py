@@ -24,7 +24,7 @@ from interlock_adapters.sql.store import (
     parking,
     rates,
 )
-from interlock_adapters.sql.store.candidates import Candidate, Facts, facts_of
+from interlock_adapters.sql.store.candidates import Candidate, Facts
 
 _ROUNDS: Final = 3  # how often it looks again after it has parked what it saw
 _DUE: Final = 100  # the most jobs that a claim promotes
@@ -218,7 +218,9 @@ class _Claim:
             "p_lease_us": round(self._request.lease.total_seconds() * 1_000_000),
             "p_lease_epoch": self._epoch,
         }
-        found = self._connection.execute(updates.claim(self._flavor), values)
+        alone = not any(job.may_wait for job in chosen)
+        statement = updates.claim(self._flavor, alone=alone)
+        found = self._connection.execute(statement, values)
         places = {job.id: job.rank for job in chosen}
         jobs = [rows.to_job(row, now=self._now) for row in found.mappings()]
         jobs.sort(key=lambda job: places[job.id])
@@ -284,10 +286,8 @@ def _window(
 ) -> Facts:
     without = _without(passed_over, flavor)
     statement = claiming.look(flavor, "window", has_without=bool(without))
-    given = {"size": size, "now": now, **without}
-    facts = facts_of(connection.execute(statement, given))
-    rates.look(connection, facts, flavor, now)
-    return facts
+    given = {"size": size, **without}
+    return parking.look(connection, statement, given, flavor, now)
 
 
 def _without(passed_over: frozenset[str], flavor: Flavor) -> dict[str, object]:

@@ -38,9 +38,25 @@ def look_again(
     source: str = "ids",
 ) -> Facts:
     """Return the facts of some jobs, as they are now."""
-    statement = claiming.look(flavor, source)
-    given = {"ids": as_list(ids, flavor), "now": now}
-    facts = facts_of(connection.execute(statement, given))
+    given = {"ids": as_list(ids, flavor)}
+    return look(connection, claiming.look(flavor, source), given, flavor, now)
+
+
+def look(
+    connection: sa.Connection,
+    statement: sa.TextClause,
+    given: Mapping[str, object],
+    flavor: Flavor,
+    now: datetime,
+) -> Facts:
+    """Return the facts of the jobs that a statement of `claiming.look` finds."""
+    facts = facts_of(connection.execute(statement, {**given, "now": now}))
+    ids = [job.id for job in facts.candidates if job.may_wait]
+    if ids:
+        asked = {"ids": as_list(ids, flavor)}
+        blocked = set(connection.execute(claiming.blocked(flavor), asked).scalars())
+        for job in facts.candidates:
+            job.is_blocked = job.id in blocked
     rates.look(connection, facts, flavor, now)
     return facts
 
