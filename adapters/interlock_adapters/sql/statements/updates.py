@@ -24,7 +24,7 @@ from interlock_adapters.sql.schema.column_types import UtcDateTime
 from interlock_adapters.sql.schema.flavor import Flavor
 from interlock_adapters.sql.schema.row_rules import RUNNING, SUCCEEDED
 from interlock_adapters.sql.schema.tables import attempt, job, log
-from interlock_adapters.sql.statements import linking, move_facts
+from interlock_adapters.sql.statements import claiming, linking, move_facts
 
 _WHEN = UtcDateTime()
 _CANCELED = row_of(Event.CANCEL).target
@@ -160,10 +160,14 @@ def _lease_until(
 
 
 @cache
-def claim(flavor: Flavor, *, alone: bool) -> sa.UpdateBase:
+def claim(flavor: Flavor, *, alone: bool, is_locking: bool) -> sa.UpdateBase:
     """Return the UPDATE that claims the chosen ids; their slots are taken already.
 
-    `alone`: of those that wait for no other job, and have no attempt yet.
+    Args:
+        flavor: of the database.
+        alone: of those that wait for no other job, and have no attempt yet.
+        is_locking: lock the best `:many` of `:ids` first that nobody else has, and
+            claim these; else `:p_ids` are claimed.
     """
     now, lease_us = (_param(x, sa.BigInteger()) for x in ("lease_now", "lease_us"))
     guards = guard_sql.where(Event.CLAIM, guard_sql.CLAIM_FACTS, flavor, alone=alone)
@@ -190,7 +194,10 @@ def claim(flavor: Flavor, *, alone: bool) -> sa.UpdateBase:
         "exit_code": None,
         "exit_signal": None,
     }
-    ids: sa.BindParameter[list[str]] = sa.bindparam("p_ids", expanding=True)
+    ids: Any = sa.bindparam("p_ids", expanding=True)
+    if is_locking:
+        locked = claiming.locked(flavor, most=True).columns(sa.column("id", sa.Text()))
+        ids = sa.select(locked.cte("locked").c.id)
     return (
         sa.update(job).where(job.c.id.in_(ids), where).values(values).returning(*job.c)
     )

@@ -195,6 +195,8 @@ class _Claim:
 
         It takes no lock of a cause: two claims cannot have one slot.
         """
+        if not facts.free and not facts.starts:  # nothing is to be taken first
+            return self._claim(likely, is_locking=self._flavor.is_postgres)
         chosen = self._lock_rows(likely)
         slots = [
             (key, facts.free[key].pop(0), job.id)
@@ -207,11 +209,26 @@ class _Claim:
         lost = self._take(sorted(slots)) if slots else set()
         if facts.starts:
             lost |= self._charge([job for job in chosen if job.id not in lost], facts)
-        ids = [job.id for job in chosen if job.id not in lost]
-        if not ids:
+        chosen = [job for job in chosen if job.id not in lost]
+        jobs = self._claim(chosen)
+        refused = {job.id for job in chosen} - {job.id for job in jobs}
+        if refused and slots:
+            self._give_back(refused)
+        if refused and facts.starts:
+            rates.give_back(self._connection, refused, self._now)
+        return jobs
+
+    def _claim(self, chosen: list[Candidate], *, is_locking: bool = False) -> list[Job]:
+        """Start jobs, at most as many as are asked for.
+
+        `is_locking`: of those that nobody else claims now; else all are known to be so.
+        """
+        if not chosen:
             return []
+        limit, flavor = self._request.limit, self._flavor
+        ids = [job.id for job in (chosen if is_locking else chosen[:limit])]
         values = {
-            "p_ids": ids,
+            **({"ids": ids, "many": limit} if is_locking else {"p_ids": ids}),
             "p_now": self._now,
             "p_worker_id": self._request.worker_id,
             "p_lease_now": self._lease_now,
@@ -219,17 +236,12 @@ class _Claim:
             "p_lease_epoch": self._epoch,
         }
         alone = not any(job.may_wait for job in chosen)
-        statement = updates.claim(self._flavor, alone=alone)
+        statement = updates.claim(flavor, alone=alone, is_locking=is_locking)
         found = self._connection.execute(statement, values)
         places = {job.id: job.rank for job in chosen}
         jobs = [rows.to_job(row, now=self._now) for row in found.mappings()]
         jobs.sort(key=lambda job: places[job.id])
-        fairness.follow(self._connection, jobs, self._flavor)
-        refused = set(ids) - {job.id for job in jobs}
-        if refused and slots:
-            self._give_back(refused)
-        if refused and facts.starts:
-            rates.give_back(self._connection, refused, self._now)
+        fairness.follow(self._connection, jobs, flavor)
         return jobs
 
     def _charge(self, jobs: Iterable[Candidate], facts: Facts) -> set[str]:
