@@ -52,6 +52,7 @@ simulate: $(BIN)/interlock
 
 pictures: $(BIN)/interlock
 	INTERLOCK_PICTURES=1 $(BIN)/python -m pytest tests/browser/test_access.py
+	$(BIN)/python diagrams/cancel.py --write docs/pictures/cancel.svg
 
 diagrams: $(BIN)/interlock
 	$(BIN)/interlock diagram --write diagrams

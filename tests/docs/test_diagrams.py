@@ -18,10 +18,13 @@ def test_a_generated_file_is_current(name: str) -> None:
     assert (ROOT / "diagrams" / name).read_text() == diagrams.texts()[name]
 
 
-def test_the_readme_shows_the_table_as_it_is() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_documents_show_the_table_as_it_is() -> None:
+    readme, page = (
+        (ROOT / name).read_text() for name in ("README.md", "docs/lifecycle.md")
+    )
     assert diagrams.fill(readme) == readme
-    assert diagrams.table() in readme
+    assert diagrams.fill(page) == page
+    assert diagrams.table() in page
     assert diagrams.mermaid() in readme
 
 

@@ -17,7 +17,11 @@ from interlock_adapters.cli.main import app
 from pace import deadline
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+PAGES = ("python.md", "watching.md", "command-line.md")
+README = "\n".join(
+    path.read_text()
+    for path in (ROOT / "README.md", *(ROOT / "docs" / page for page in PAGES))
+)
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 

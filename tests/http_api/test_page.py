@@ -1,4 +1,4 @@
-"""The session of the README runs as it is printed."""
+"""The session of the page about HTTP runs as it is printed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pace import deadline
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/http.md").read_text()
 
 
 def _block(kind: str, words: str) -> str:
-    blocks = re.findall(rf"```{kind}\n(.*?)```", README, flags=re.DOTALL)
+    blocks = re.findall(rf"```{kind}\n(.*?)```", PAGE, flags=re.DOTALL)
     (found,) = (block for block in blocks if words in block)
     return str(found)
 
@@ -25,7 +25,7 @@ def _free_port() -> str:
         return str(listening.getsockname()[1])
 
 
-def test_the_session_of_the_readme_runs_as_it_is_printed(tmp_path: Path) -> None:
+def test_the_session_runs_as_it_is_printed(tmp_path: Path) -> None:
     port = _free_port()
     session = _block("sh", "interlock serve").replace("8000", port)
     client = _block("python", "Client(").replace("8000", port)
