@@ -207,7 +207,11 @@ def _cancel_children(
     Returns:
         Those that have ended by that, and that others depend on.
     """
-    canceled = {each.job.id: each for each in ended if each.job.status is _CANCELED}
+    canceled = {
+        each.job.id: each
+        for each in ended
+        if each.job.status is _CANCELED and each.job.attempt  # it has run
+    }
     if not canceled:
         return []
     given = {"ids": parking.as_list(canceled, flavor), "many": _MOST}
