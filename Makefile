@@ -10,7 +10,7 @@ QUICK := tests/unit tests/model tests/property/test_codecs.py tests/chaos/test_j
 	tests/simulation/test_truth.py tests/contract/test_time_travel.py \
 	tests/contract/test_stores.py::TestMemoryStore
 
-.PHONY: demo test quick science check format bench chaos simulate pictures diagrams house openapi clean
+.PHONY: demo test quick science check format bench chaos simulate pictures diagrams house docs openapi clean
 
 demo: $(BIN)/interlock
 	$(BIN)/interlock demo
@@ -60,6 +60,11 @@ diagrams: $(BIN)/interlock
 house: $(BIN)/interlock
 	$(BIN)/python diagrams/house.py --write diagrams/house.md
 
+docs: $(BIN)/interlock
+	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
 openapi: $(BIN)/interlock
 	$(BIN)/python -m interlock_adapters.http.openapi docs/openapi.json
 
@@ -74,4 +79,4 @@ $(SCIENCE)/interlock: pyproject.toml constraints.txt constraints-science.txt
 	touch $@
 
 clean:
-	rm -rf .venv .venv-science
+	rm -rf .venv .venv-science site

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.records import QueueInfo, Totals
-from interlock_adapters.http.routes.metrics import _Now
+from interlock_adapters.http.routes.metrics import Gauges
 from interlock_adapters.http.routes.metrics_collector import MetricsCollector
 
 FOLDER = Path(__file__).parents[2] / "docs" / "monitoring"
@@ -38,7 +38,7 @@ def _known() -> set[str]:
         retrying=0,
         oldest_ready_at=now,
     )
-    gauges = _Now(census, [queue], [], now).registry()
+    gauges = Gauges(census, [queue], [], now).registry()
     names = {f.name for part in (registry, gauges) for f in part.collect()}
     return {name + end for name in names for end in ("", "_total", "_bucket")}
 

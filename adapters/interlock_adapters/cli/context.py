@@ -147,6 +147,11 @@ def needs_http(what: str) -> Iterator[None]:
         raise errors.InvalidOption.because("module", message) from None
 
 
+def exit_code_of(error: type[errors.InterlockError]) -> int:
+    """Return the exit code of a command that ends by an error."""
+    return next(code for kind, code in _CODES if issubclass(error, kind))
+
+
 def _without_secrets(error: errors.InterlockError) -> str:
     """Return what an error says; that of a job may repeat its parameters."""
     job = getattr(error, "job", None)
@@ -164,7 +169,6 @@ def errors_as_exit_codes() -> Iterator[None]:
         yield
     except errors.InterlockError as error:
         err.print(_without_secrets(error), style="red", markup=False)
-        code = next(code for kind, code in _CODES if isinstance(error, kind))
-        raise typer.Exit(code) from error
+        raise typer.Exit(exit_code_of(type(error))) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -216,8 +216,7 @@ class Engine(Bulk):
         Args:
             calls: `job.call(...)`, or pairs of a job (or its name) and its params.
 
-        Raises:
-            As `submit`; nothing was stored.
+        Raises as `submit`; nothing was stored.
         """
         return self._submit_all(*self._wanted(calls))
 
@@ -309,8 +308,7 @@ class Engine(Bulk):
             name: of the group; None: that of the job.
             options: of all jobs, as in `.options()`.
 
-        Raises:
-            As `submit`; nothing was stored.
+        Raises as `submit`; nothing was stored.
         """
         function: JobFunction[..., Any] = (
             self._named(job) if isinstance(job, str) else job

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from interlock.core.lifecycle import (
     GAVE_BACK,
@@ -34,18 +35,35 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Phase(StrEnum):
     """What a job is doing now, finer than its status. Derived; the list may grow."""
 
-    HELD = "held"  # PENDING, somebody holds it
-    SCHEDULED = "scheduled"  # PENDING, `run_at` has not come
-    BLOCKED = "blocked"  # PENDING, a job that it waits for has not ended
-    QUEUED = "queued"  # PENDING, may be claimed
-    RETRY_WAIT = "retry_wait"  # PENDING, failed before and waits for its backoff
-    SNOOZED = "snoozed"  # PENDING, has asked to go on later
-    WAITING = "waiting"  # PENDING, waits for a signal
+    HELD = "held"
+    SCHEDULED = "scheduled"
+    BLOCKED = "blocked"
+    QUEUED = "queued"
+    RETRY_WAIT = "retry_wait"
+    SNOOZED = "snoozed"
+    WAITING = "waiting"
     EXECUTING = "executing"
-    CANCEL_REQUESTED = "cancel_requested"  # RUNNING, the worker will stop it
-    STOPPING = "stopping"  # RUNNING, the worker is stopping it
-    KILL_UNCONFIRMED = "kill_unconfirmed"  # RUNNING, its death cannot be proved
+    CANCEL_REQUESTED = "cancel_requested"
+    STOPPING = "stopping"
+    KILL_UNCONFIRMED = "kill_unconfirmed"
     DONE = "done"
+
+
+#: One sentence a phase, for docs and pages.
+PHASE_MEANING: Final = {
+    Phase.HELD: "PENDING: somebody holds it.",
+    Phase.SCHEDULED: "PENDING: its `run_at` has not come.",
+    Phase.BLOCKED: "PENDING: a job that it waits for has not ended.",
+    Phase.QUEUED: "PENDING: it may be claimed.",
+    Phase.RETRY_WAIT: "PENDING: it failed before, and waits for its backoff.",
+    Phase.SNOOZED: "PENDING: it has asked to go on later.",
+    Phase.WAITING: "PENDING: it waits for a signal.",
+    Phase.EXECUTING: "RUNNING: its function runs.",
+    Phase.CANCEL_REQUESTED: "RUNNING: its worker will stop it.",
+    Phase.STOPPING: "RUNNING: its worker is stopping it.",
+    Phase.KILL_UNCONFIRMED: "RUNNING: it was killed, and its death cannot be proved.",
+    Phase.DONE: "It has ended.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -302,6 +302,35 @@ EVENT_MEANING: Final = {
     _E.RENEW: "The worker extends its lease.",
 }
 
+#: One sentence a reason, for docs and pages.
+REASON_MEANING: Final = {
+    Reason.RETURNED: "The function returned a result.",
+    Reason.ERROR: "The function raised an exception.",
+    Reason.EXIT_CODE: "Its process ended by itself, without a result.",
+    Reason.SIGNAL: "A signal ended its process that Interlock did not send.",
+    Reason.OUT_OF_MEMORY: "The kernel killed it because memory ran out.",
+    Reason.BAD_RESULT: "Its result is no JSON, too large, or not what its annotation"
+    " says.",
+    Reason.SPAWN_ERROR: "Its process could not be started.",
+    Reason.LOST: "Its worker was gone.",
+    Reason.TOO_LONG: "The attempt ran longer than `timeout`.",
+    Reason.DEADLINE: "It had not ended at its deadline.",
+    Reason.STALLED: "It reported no progress for `stalled_after` seconds.",
+    Reason.SNOOZED: "It raised `Snooze`, to go on later.",
+    Reason.SLEEPING: "It sleeps (`current_job().sleep`).",
+    Reason.WAITING: "It waits for a signal (`await_signal`).",
+    Reason.CHILDREN: "It waits for jobs that it has submitted.",
+    Reason.STEP_MISMATCH: "A step is not the one that an earlier attempt has done.",
+    Reason.BEFORE_START: "It was canceled before it started.",
+    Reason.WHILE_RUNNING: "It was canceled while it ran.",
+    Reason.EXPIRED: "It had not started at `expires_at`.",
+    Reason.FULL: "A limit was full, and it did not want to wait (`when_full`).",
+    Reason.REPLACED: "A later job replaced it.",
+    Reason.PARENT: "A job that it depends on did not succeed, or the job that"
+    " submitted it was canceled.",
+    Reason.SHUTDOWN: "Its worker shut down, and gave it back.",
+}
+
 #: The reasons that fit each status. RUNNING has none.
 REASONS: Final = {
     _S.PENDING: frozenset({

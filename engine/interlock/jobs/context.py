@@ -221,8 +221,7 @@ class JobContext:
             name: of the group; None: that of the job.
             options: of all jobs, as in `.options()`.
 
-        Raises:
-            As `submit`; nothing was stored.
+        Raises as `submit`; nothing was stored.
         """
         return self._client().map(job, items, name, options)
 

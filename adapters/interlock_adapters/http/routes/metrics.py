@@ -54,7 +54,7 @@ class Metrics:
             await self._read_on()
             census = await self._engine.monitor.totals()
             queues, workers = await self._engine.queues(), await self._engine.workers()
-            now = _Now(census, queues, workers, datetime.now(UTC))
+            now = Gauges(census, queues, workers, datetime.now(UTC))
             text = generate_latest(self._registry) + generate_latest(now.registry())
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
@@ -68,8 +68,8 @@ class Metrics:
                 self._meter.place = place
 
 
-class _Now(Collector):
-    """The gauges."""
+class Gauges(Collector):
+    """What is measured at a request."""
 
     def __init__(
         self,
