@@ -63,7 +63,7 @@ house: $(BIN)/interlock
 docs: $(BIN)/interlock
 	$(BIN)/python docs/generate.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "open site/index.html"
+	@echo "open site/index.html; its search needs: python3 -m http.server -d site"
 
 openapi: $(BIN)/interlock
 	$(BIN)/python -m interlock_adapters.http.openapi docs/openapi.json

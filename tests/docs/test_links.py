@@ -42,4 +42,4 @@ def test_a_link_leads_somewhere(page: Path) -> None:
 def test_every_page_is_linked_from_the_readme() -> None:
     linked = set(_LINK.findall((ROOT / "README.md").read_text()))
     pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
-    assert pages - linked == set()
+    assert pages - linked == {"docs/index.md"}  # that is the README
