@@ -42,6 +42,7 @@ bench: $(BIN)/interlock $(SCIENCE)/interlock
 	$(SCIENCE)/python bench/science.py
 	$(BIN)/python bench/claims.py
 	$(BIN)/python bench/ticks.py
+	$(BIN)/python bench/family.py
 	$(BIN)/python bench/web.py
 
 chaos: $(BIN)/interlock
