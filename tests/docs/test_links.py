@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [
     path.relative_to(ROOT)
-    for folder in (ROOT, ROOT / "docs", ROOT / "diagrams", ROOT / ".github")
+    for folder in (ROOT, ROOT / "docs", ROOT / "docs/tutorial", ROOT / ".github")
     for path in sorted(folder.glob("*.md"))
 ]
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,20 @@ import pytest
 from pace import deadline
 
 from .processes import until
+
+BILLS = """
+from dataclasses import dataclass
+from datetime import date
+from interlock import job
+
+@dataclass
+class Bill:
+    day: date
+
+@job(name="bill")
+def bill(day: date) -> Bill:
+    return Bill(day)
+"""
 
 
 def _commands(folder: Path) -> dict[str, str]:
@@ -101,6 +116,23 @@ def test_a_new_project_runs_a_job_and_then_its_changed_code(tmp_path: Path) -> N
         module.write_text(module.read_text().replace("broken(", "# mended"))
     assert _processes_in(tmp_path) == []
     assert not _serves(port)
+
+
+def test_a_result_that_is_no_plain_json_is_printed_as_it_is_stored(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bills.py").write_text(BILLS)
+    options = ("--module", "bills", "--database", "sqlite:///jobs.db")
+    program = [sys.executable, "-m", "interlock_adapters.cli.main", "worker", "bills"]
+    worker = subprocess.Popen(
+        [*program, *options[2:]], cwd=tmp_path, env=_commands(tmp_path)
+    )
+    try:
+        done = _run(tmp_path, "submit", "bill", "day=2026-12-01", "--wait", *options)
+    finally:
+        worker.terminate()
+        worker.wait(deadline(20))
+    assert json.loads(done.stdout.splitlines()[-1])["day"] == "2026-12-01"
 
 
 def test_a_port_that_is_taken_is_told_once(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def show_(
                 out.print(f"{many:>7} ", show.status_text(status))
         failed = [job for job in group.jobs() if job.error is not None]
         if failed:
-            out.print(show.jobs_table(failed[:20]))
+            show.print_jobs(failed[:20])
 
 
 @groups.command("wait")

@@ -4,6 +4,7 @@ One file, because it is a list of small commands; most lines declare their optio
 """
 
 import json
+import os
 import sys
 import time
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from interlock.api.engine import Engine
+from interlock.api.results import unsuccessful
 from interlock.core import json_limits
 from interlock.core.errors import InvalidOption, UnknownJobName, WaitTimeout
 from interlock.core.job import Job
@@ -133,7 +135,7 @@ def _print(job: Job, *, as_json: bool) -> None:
     if as_json:
         show.print_json(serialize.job(job))
     else:
-        out.print(show.jobs_table([job]))
+        show.print_jobs([job])
 
 
 def _look_again(engine: "Engine | Client", job_id: str) -> None:
@@ -166,11 +168,13 @@ def _finish(
             _look_again(engine, job_id)
     if as_json:
         _print(job, as_json=True)
-        engine.result(job_id, timeout=0)
     else:
-        err.print(show.jobs_table([job]))
-        result = engine.result(job_id, timeout=0)
-        show.print_json(Redaction(job).within(result))
+        show.print_jobs([job], err)
+    error = unsuccessful(job)
+    if error is not None:
+        raise error
+    if not as_json:
+        show.print_json(Redaction(job).within(job.result))  # as it is stored
 
 
 def _warn_without_worker(engine: "Engine | Client") -> None:
@@ -321,7 +325,7 @@ def list_(
             for job in page.items:
                 show.print_json(serialize.job(job))
             return
-        out.print(show.jobs_table(page.items))
+        show.print_jobs(page.items)
         if page.next_cursor:
             out.print(f"next: --cursor {page.next_cursor}")
 
@@ -443,12 +447,19 @@ def log(
                 if as_json:
                     show.records([line], (), as_json=True)
                 else:
-                    print(line.text)  # noqa: T201  (what the job wrote, as it is)
+                    _print_line(line.text)
             if lines.next_after is not None:
                 continue
             if job.is_terminal or not follow:
                 return
             _look_again(engine, job_id)
+
+
+def _print_line(text: str) -> None:
+    """Print what a job wrote: as it is, but for what would change a terminal."""
+    if out.is_terminal:
+        text = show.clean_line(text, has_colours="NO_COLOR" not in os.environ)
+    print(text)  # noqa: T201  (rich would wrap it)
 
 
 def rerun(

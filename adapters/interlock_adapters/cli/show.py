@@ -1,11 +1,14 @@
-"""Prints jobs and records: as tables, or as JSON."""
+"""Prints jobs and records: as tables in a terminal, with tabs, or as JSON."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
+from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,8 +18,10 @@ from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.cli.context import out
 
-#: Widths below which a column says nothing.
-_LEAST: Final = {"status": 9, "try": 3}
+_GAP: Final = 2  # characters between columns
+_WIDE: Final = 100  # characters, in which there is room for all columns
+#: What sets colours, and nothing else (ECMA-48, 8.3.117).
+_SGR: Final = re.compile(r"(\x1b\[[0-9;]*m)")
 _COLOURS: Final = {
     row_of(Event.SUCCEED).target: "green",
     row_of(Event.FAIL).target: "red",
@@ -36,24 +41,84 @@ def status_text(status: JobStatus) -> Text:
     return Text(status.value, style=_COLOURS.get(status, ""))
 
 
-def jobs_table(jobs: Iterable[Job], *, compact: bool = False) -> Table:
-    """Return jobs as a table; compact: for a narrow terminal, without ids."""
-    table = Table()
-    for heading in () if compact else ("id",):
-        table.add_column(heading, no_wrap=True, min_width=32)  # to be copied
-    for heading in ("name", "status", "try", "progress", "took", "why"):
-        table.add_column(heading, no_wrap=True, min_width=_LEAST.get(heading))
-    for job in jobs:
-        cells = [
-            job.name,
-            status_text(job.status),
-            str(job.attempt or ""),
-            progress_text(job),
-            f"{job.duration.total_seconds():.2f} s" if job.duration else "",
-            Text(_why(job)),
-        ]
-        table.add_row(*cells if compact else (job.id, *cells))
+def print_jobs(jobs: Iterable[Job], console: Console = out) -> None:
+    """Print jobs: as a table in a terminal, else whole, with tabs between."""
+    if console.is_terminal:
+        console.print(jobs_table(jobs, width=console.width))
+        return
+    heads = ("id", "name", "status", "attempt", "progress", "seconds", "why")
+    _print_tabs(heads, (_whole(job) for job in jobs), console)
+
+
+def _whole(job: Job) -> tuple[object, ...]:
+    seconds = f"{job.duration.total_seconds():.3f}" if job.duration else ""
+    short = (job.id, job.name, job.status.value, job.attempt, progress_text(job))
+    return (*short, seconds, _why(job))
+
+
+def jobs_table(
+    jobs: Iterable[Job], *, width: int = 200, compact: bool = False
+) -> Table:
+    """Return jobs as a table; compact: without ids.
+
+    What does not fit is left out from behind; name, status and why are always there.
+    """
+    is_wide = width >= _WIDE or compact
+    rows = [_cells(job, is_wide=is_wide) for job in jobs]
+    heads = ("name", "status", "why", *(("try", "progress") if is_wide else ()), "took")
+    heads = heads if compact else (*heads, "id")
+    least = [
+        max([len(head), *(len(row[at]) for row in rows)])
+        for at, head in enumerate(heads)
+    ]
+    longest, status, why, *others = least
+    room = width - status - sum(others) - _GAP * len(least)
+    name = min(longest, max(room // 2, room - why))
+    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold")
+    sizes = [name, status, min(why, room - name), *others]
+    for head, size in zip(heads, sizes, strict=True):
+        table.add_column(head, no_wrap=True, width=max(1, size))
+    for row in rows:
+        table.add_row(*row[: len(heads)])
     return table
+
+
+def _cells(job: Job, *, is_wide: bool) -> list[Text]:
+    progress = progress_text(job)
+    why = _why(job) if is_wide or job.is_terminal else progress or _why(job)
+    took = f"{job.duration.total_seconds():.2f} s" if job.duration else ""
+    extra = [str(job.attempt or ""), clean(progress)] if is_wide else []
+    first = [Text(clean(job.name)), status_text(job.status), Text(clean(why))]
+    return [*first, *map(Text, (*extra, took, job.id))]
+
+
+def clean(text: str) -> str:
+    """Return text without control characters: they are escaped, and do nothing."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def clean_line(text: str, *, has_colours: bool) -> str:
+    """Return a line of output for a terminal: only its colours and tabs are left."""
+    parts = _SGR.split(text)
+    kept = [
+        (part if has_colours else "")
+        if number % 2
+        else "\t".join(map(clean, part.split("\t")))
+        for number, part in enumerate(parts)
+    ]
+    return "".join(kept) + ("\x1b[0m" if has_colours and len(parts) > 1 else "")
+
+
+def _print_tabs(
+    heads: Sequence[str], rows: Iterable[Sequence[object]], console: Console
+) -> None:
+    for row in (heads, *rows):
+        cells = (clean("" if cell is None else _short(cell)) for cell in row)
+        print("\t".join(cells), file=console.file)
 
 
 def _why(job: Job) -> str:
@@ -79,12 +144,15 @@ def records(items: Sequence[Any], columns: Sequence[str], *, as_json: bool) -> N
         for item in items:
             print_json(asdict(item))
         return
-    table = Table()
+    found = [[getattr(item, column) for column in columns] for item in items]
+    if not out.is_terminal:
+        _print_tabs(columns, found, out)
+        return
+    table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, overflow="fold")  # nothing is cut off: to be copied
-    for item in items:
-        values = (getattr(item, column) for column in columns)
-        table.add_row(*(Text("" if v is None else _short(v)) for v in values))
+    for values in found:
+        table.add_row(*(Text(clean("" if v is None else _short(v))) for v in values))
     out.print(table)
 
 
@@ -125,7 +193,8 @@ def job_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> Table:
             text = json.dumps(value)
         else:
             text = _short(value)
-        table.add_row(name, Text(text))
+        lines = "\n".join(map(clean, text.split("\n")))
+        table.add_row(name, Text(lines))
     for attempt in attempts:
         if used := _used(attempt):
             table.add_row(f"attempt {attempt.attempt}", used)

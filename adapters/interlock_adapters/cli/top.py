@@ -26,12 +26,15 @@ def top(
         float, typer.Option(help="Seconds between refreshes", min=0.1)
     ] = 1.0,
     once: Annotated[
-        bool, typer.Option("--once", help="Print the state once, and exit")
+        bool,
+        typer.Option(
+            "--once", help="Print the state once; also where there is no terminal"
+        ),
     ] = False,
 ) -> None:
     """Watch states, queues, workers and running jobs, until Ctrl-C."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
-        if once:
+        if once or not out.is_terminal:
             out.print(view(engine))
             return
         with Live(view(engine), console=out, screen=True, auto_refresh=False) as live:
