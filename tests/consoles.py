@@ -22,7 +22,9 @@ _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 #: What a reader does first, and a test has done.
 _DONE = ("mkdir", "python3 -m venv", ". .venv", "pip install")
 _SERVERS = ("interlock worker", "interlock dev", "interlock serve")
-_BAR = re.compile(r"(waiting|PENDING|RUNNING)\b.*(━|\d%)")  # of a wait; it goes when the wait is over
+_BAR = re.compile(
+    r"(waiting|PENDING|RUNNING)\b.*(━|\d%)"
+)  # of a wait; it goes when the wait is over
 _ID = re.compile(r"\b[0-9a-f]{32}\b")
 _OWN = (
     (_ID, "ID"),
