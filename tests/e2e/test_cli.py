@@ -154,6 +154,10 @@ def test_show_says_why_a_job_is_not_running(run: Run) -> None:
     run("pause", "slow")
     job_id = run("submit", "t.add", "left=1", "--queue", "slow").strip()
     assert "paused" in run("show", job_id)
+    assert "is paused. Resume it: interlock resume" in run("explain", job_id)
+    (told,) = run("explain", job_id, "--json")
+    assert "paused" in told["explanation"]
+    assert any(reason["cause"].startswith("paused") for reason in told["reasons"])
     assert [q["paused"] for q in run("queues", "--json")] == [True]
     run("resume", "slow")
     assert "paused" not in run("show", job_id)

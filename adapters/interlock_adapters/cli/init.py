@@ -22,8 +22,8 @@ def greet(name: str, seconds: int = 3) -> str:
     """Count down, and greet somebody."""
     for second in range(seconds):
         print(f"{seconds - second} ...")
-        current_job().progress(second, seconds, unit="s")
         time.sleep(1)
+        current_job().progress(second + 1, seconds, unit="s")
     return f"Hello, {name}!"
 '''
 _SETTINGS: Final = """\

@@ -347,7 +347,27 @@ def show_(
             show.print_json(serialize.job(job))
         else:
             attempts, why = engine.attempts(job_id), engine.explain(job_id)
-            out.print(show.job_sheet(job, attempts, why))
+            show.print_sheet(job, attempts, why)
+
+
+def explain(
+    job_id: JobId,
+    database: Database = None,
+    server: Server = None,
+    module: Modules = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say in a sentence what a job does, or why it does not run."""
+    with (
+        context.errors_as_exit_codes(),
+        context.desk(database, server, module) as engine,
+    ):
+        told = engine.explain(job_id)
+        if as_json:
+            reasons = [asdict(reason) for reason in told.reasons]
+            show.print_json({"explanation": str(told), "reasons": reasons})
+        else:
+            out.print(str(told), markup=False)
 
 
 def cancel(
@@ -561,5 +581,5 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show_)
     app.command()(cancel)
     app.command("wait")(wait_)
-    for command in (history, log, rerun, graph, signal, steps):
+    for command in (explain, history, log, rerun, graph, signal, steps):
         app.command()(command)

@@ -181,9 +181,26 @@ def _ended(death: Death | None) -> str:
     return f"ended by {' and '.join(death.signals)}, {killed}, proved dead{took}"
 
 
+def print_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> None:
+    """Print everything about one job: a line each, in a pipe with tabs."""
+    if out.is_terminal:
+        out.print(job_sheet(job, attempts, explanation))
+    else:
+        facts = [*_facts(job, attempts), ("explanation", explanation)]
+        _print_tabs(("field", "value"), facts, out)
+
+
 def job_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> Table:
     """Return everything about one job."""
     table = Table(show_header=False, box=None)
+    for name, text in _facts(job, attempts):
+        lines = "\n".join(map(clean, text.split("\n")))
+        table.add_row(name, Text(lines))
+    table.add_row("", Text(explanation, style="bold"))
+    return table
+
+
+def _facts(job: Job, attempts: Iterable[Attempt]) -> Iterable[tuple[str, str]]:
     for name, value in serialize.job(job).items():
         if value is None or value in ({}, "", False):
             continue
@@ -193,10 +210,7 @@ def job_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> Table:
             text = json.dumps(value)
         else:
             text = _short(value)
-        lines = "\n".join(map(clean, text.split("\n")))
-        table.add_row(name, Text(lines))
+        yield name, text
     for attempt in attempts:
         if used := _used(attempt):
-            table.add_row(f"attempt {attempt.attempt}", used)
-    table.add_row("", Text(explanation, style="bold"))
-    return table
+            yield f"attempt {attempt.attempt}", used
