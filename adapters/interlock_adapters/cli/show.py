@@ -124,7 +124,8 @@ def _print_tabs(
 def _why(job: Job) -> str:
     if job.error is not None and job.stop_cause is None:
         return Redaction(job).text(job.error.message).splitlines()[0][:60]
-    return job.reason.value if job.reason else job.phase.value
+    is_over = job.reason is not None and job.is_terminal
+    return str(job.reason if is_over else job.phase)
 
 
 def progress_text(job: Job) -> str:

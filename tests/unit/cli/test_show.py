@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from interlock.core.job import Attempt, Job
+from interlock.core.lifecycle import Reason
 from interlock_adapters.cli import show
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,3 +77,18 @@ def test_output_of_a_job_only_colours_a_terminal(
 ) -> None:
     assert show.clean_line(text, has_colours=False) == plain
     assert show.clean_line(text, has_colours=True) == coloured
+
+
+def test_a_job_that_was_woken_is_queued(capsys: pytest.CaptureFixture[str]) -> None:
+    job = Job(
+        id="j",
+        name="n",
+        params={},
+        created_at=NOW,
+        run_at=NOW,
+        attempt=1,
+        reason=Reason.WAITING,
+        read_at=NOW,
+    )
+    show.print_jobs([job], Console())
+    assert capsys.readouterr().out.splitlines()[1].endswith("\tqueued")
