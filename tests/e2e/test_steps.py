@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,11 +21,14 @@ from interlock import (
     IllegalTransition,
     InvalidOption,
     InvalidToken,
+    Job,
     JobHandle,
     JobStatus,
     Phase,
     Reason,
+    StoreUnavailable,
 )
+from interlock.api.job_requests import JobRequests
 from interlock.jobs import signal_tokens
 from interlock.testing.inline import inline_engine
 from interlock_adapters.cli.main import app
@@ -33,6 +37,7 @@ from interlock_adapters.http.client import Client
 from interlock_adapters.http.settings import Settings, Token
 from pace import deadline
 
+from . import sample_jobs
 from . import step_jobs as jobs
 from .processes import start_worker, until
 
@@ -271,3 +276,47 @@ def test_a_worker_that_waits_for_signals_is_idle(engine: Engine) -> None:
         assert time.process_time() - began < 1.0
         for handle in handles:
             engine.cancel(handle.id)
+
+
+def _deaf(patch: pytest.MonkeyPatch, times: float) -> list[str]:
+    """Let the store not answer so many requests to keep a step; return those asked."""
+    asked: list[str] = []
+    real = JobRequests.answer
+
+    def answer(self: JobRequests, job: Job, request: Any) -> dict[str, object]:
+        if request["do"] == "keep":
+            asked.append(str(request["name"]))
+            if len(asked) <= times:
+                raise StoreUnavailable("nobody answers")
+        return real(self, job, request)
+
+    patch.setattr(JobRequests, "answer", answer)
+    return asked
+
+
+def test_a_step_waits_for_a_store_that_does_not_answer(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _deaf(monkeypatch, times=2)
+    with engine.worker(concurrency=2):
+        handle = engine.submit(jobs.in_threads, str(tmp_path / "notes"))
+        assert handle.result(deadline(30)) == ["a", "b", "c", "d"]
+    assert len(asked) == 6
+    assert sorted((tmp_path / "notes").read_text().split()) == ["a", "b", "c", "d"]
+
+
+def test_a_request_that_never_gets_through_fails_the_job_and_no_neighbor(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _deaf(monkeypatch, times=float("inf"))
+    with engine.worker(concurrency=2, lease=3):
+        failed = engine.submit(jobs.in_threads, str(tmp_path / "notes"))
+        quiet = engine.submit(sample_jobs.add, 1)
+        assert quiet.result(deadline(30)) == 2
+        job = failed.wait(deadline(60))
+    assert (job.status, job.reason, job.losses) == (F, Reason.ERROR, 0)
+    assert job.error is not None
+    assert (job.error.type, job.error.message) == (
+        "interlock.StoreUnavailable",
+        "nobody answers",
+    )

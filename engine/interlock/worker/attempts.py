@@ -44,6 +44,7 @@ class Tracked:
     execution: Execution
     span: Span
     grace_s: float | None = None  # instead of the job's own, at a forced shutdown
+    asks_since: float | None = None  # `Clock.boot` of a request without an answer yet
 
     @property
     def job(self) -> Job:

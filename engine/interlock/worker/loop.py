@@ -285,7 +285,13 @@ class Worker:
             if duty.is_due(now):
                 self._perform(duty, now)
         self._exchange()
-        answer_some(self._attempts, self._answer, self._clock, report=self._report)
+        answer_some(
+            self._attempts,
+            self._answer,
+            self._clock,
+            patience_s=self._settings.lease,
+            report=self._report,
+        )
 
     def _perform(self, duty: Duty, now: float) -> None:
         """Perform a duty; its failure does not keep the others from being performed."""
