@@ -143,7 +143,7 @@ def test_a_port_that_is_taken_is_told_once(tmp_path: Path) -> None:
     assert "cannot be opened" in refused
 
 
-@pytest.mark.parametrize("module", ["3d", "a-b", ""])
+@pytest.mark.parametrize("module", ["3d", "a-b", "", "class"])
 def test_a_module_needs_a_name_that_can_be_imported(
     tmp_path: Path, module: str
 ) -> None:

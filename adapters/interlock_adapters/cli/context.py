@@ -41,6 +41,13 @@ Modules = Annotated[
         "INTERLOCK_MODULES)",
     ),
 ]
+ModuleArguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Modules that declare jobs (default: INTERLOCK_MODULES, then "
+        "pyproject.toml)"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job")]
 

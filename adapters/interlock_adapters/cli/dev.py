@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from interlock_adapters.cli import context
-from interlock_adapters.cli.context import Database, err
+from interlock_adapters.cli.context import Database, ModuleArguments, err
 
 _HOST: Final = "127.0.0.1"
 _MAIN: Final = "interlock_adapters.cli.main"
@@ -19,13 +19,7 @@ _PATIENCE_S: Final = 10  # for what runs, before it is killed: its worker's grac
 
 
 def dev(
-    modules: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Modules that declare jobs (default: INTERLOCK_MODULES, then "
-            "pyproject.toml)"
-        ),
-    ] = None,
+    modules: ModuleArguments = None,
     database: Database = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Of the pages")] = 8000,
     concurrency: Annotated[

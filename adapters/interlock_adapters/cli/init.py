@@ -1,5 +1,6 @@
 """The command that begins a project: a module with a job, and the settings."""
 
+import keyword
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -48,7 +49,7 @@ def init(
     The settings are `[tool.interlock]` in pyproject.toml. No file is overwritten.
     """
     with context.errors_as_exit_codes():
-        if not module.isidentifier():
+        if not module.isidentifier() or keyword.iskeyword(module):
             raise InvalidOption("MODULE", module, "a name that Python can import")
         code, settings = Path(f"{module}.py"), Path("pyproject.toml")
         before = settings.read_text() if settings.exists() else ""

@@ -10,7 +10,7 @@ import typer
 from interlock.core.errors import InvalidOption
 from interlock.worker.loop import Worker
 from interlock_adapters.cli import context, logs
-from interlock_adapters.cli.context import Database, err
+from interlock_adapters.cli.context import Database, ModuleArguments, err
 from interlock_adapters.cli.logs import LogFormat, LogOption
 from interlock_adapters.cli.signals import stop_by_signals
 
@@ -39,13 +39,7 @@ ReadTokenFile = Annotated[
 
 
 def serve(
-    modules: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Modules that declare jobs (default: INTERLOCK_MODULES, then "
-            "pyproject.toml)"
-        ),
-    ] = None,
+    modules: ModuleArguments = None,
     database: Database = None,
     host: Annotated[
         str,

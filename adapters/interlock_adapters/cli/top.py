@@ -56,7 +56,7 @@ def view(engine: Any) -> Group:
         states,
         _queues(engine, now),
         _workers(engine, now),
-        show.jobs_table(running),
+        show.jobs_table(running, width=out.width),
     )
 
 

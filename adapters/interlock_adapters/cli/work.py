@@ -11,7 +11,7 @@ import typer
 from interlock.core.errors import InvalidOption
 from interlock.worker.settings import WorkerSettings
 from interlock_adapters.cli import context, logs
-from interlock_adapters.cli.context import Database, err
+from interlock_adapters.cli.context import Database, ModuleArguments, err
 from interlock_adapters.cli.logs import LogFormat, LogOption
 from interlock_adapters.cli.signals import stop_by_signals
 
@@ -20,13 +20,7 @@ _HIDDEN: Final = "***"
 
 
 def worker(
-    modules: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Modules that declare jobs (default: INTERLOCK_MODULES, then "
-            "pyproject.toml)"
-        ),
-    ] = None,
+    modules: ModuleArguments = None,
     database: Database = None,
     concurrency: Annotated[
         int | None,

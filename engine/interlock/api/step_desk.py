@@ -12,6 +12,7 @@ from interlock.jobs.steps import digest, same
 from interlock.ports.store import JobStore
 
 _PAGE: Final = 500
+_ALL: Final = 100_000  # steps
 _SUBMIT: Final = "submit"  # the kind of step
 #: Stores what a job submits; returns what the job is told: `engine.submit_children`.
 SubmitChildren = Callable[[Job, Mapping[str, Any]], Mapping[str, Any]]
@@ -104,7 +105,7 @@ class StepDesk:
         job = self._store.get(job_id)
         if job.parent_id == self._job.id:
             return job
-        done = self._store.steps.all(self._job.id)
+        done = self._store.steps.all(self._job.id, limit=_ALL)
         if any(step.kind == _SUBMIT and step.value == {"id": job_id} for step in done):
             return job
         raise _not_its_own(job_id)
