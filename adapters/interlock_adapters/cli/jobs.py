@@ -18,7 +18,7 @@ from interlock.api.engine import Engine
 from interlock.api.results import unsuccessful
 from interlock.core import json_limits
 from interlock.core.errors import InvalidOption, UnknownJobName, WaitTimeout
-from interlock.core.job import Job
+from interlock.core.job import Job, Phase
 from interlock.jobs import published, serialize
 from interlock.jobs.redaction import Redaction
 from interlock.jobs.registry import registered
@@ -300,6 +300,15 @@ def list_(
     parent: Annotated[
         str | None, typer.Option(help="Show only jobs that this job has submitted")
     ] = None,
+    name_part: Annotated[
+        str | None, typer.Option(help="Show only jobs with this part in their name")
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option(help="Show only jobs with this part in their error")
+    ] = None,
+    phase: Annotated[
+        list[Phase] | None, typer.Option(help="Show only jobs in this phase")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Jobs per page")] = 20,
     cursor: Annotated[
         str | None,
@@ -317,6 +326,9 @@ def list_(
             queue=queue,
             schedule=schedule,
             parent=parent,
+            name_part=name_part,
+            error=error,
+            phases=phase or (),
             statuses=status or (),
             limit=limit,
             cursor=cursor,

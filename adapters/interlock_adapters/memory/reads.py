@@ -34,7 +34,8 @@ class Reads:
         with self._records.lock:
             jobs = sorted(self._records.jobs.values(), key=lambda j: j.id, reverse=True)
         now = self._records.clock.now()
-        matching = [replace(j, read_at=now) for j in jobs if matches(j, search)]
+        now_jobs = (replace(j, read_at=now) for j in jobs)
+        matching = [j for j in now_jobs if matches(j, search)]
         items = tuple(matching[: search.limit])
         has_more = len(matching) > search.limit
         return Page(items=items, next_cursor=items[-1].id if has_more else None)

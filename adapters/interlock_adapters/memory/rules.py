@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from interlock.core.job import Job, Move, NewJob
+from interlock.core.job import Failure, Job, Move, NewJob
 from interlock.core.lifecycle import CANCELS, INITIAL, TERMINAL, Event, row_of
 from interlock.core.machine import destination
-from interlock.core.records import EQUAL, Running, Search
+from interlock.core.records import ASCII_SMALL, EQUAL, Running, Search
 
 _SUCCEEDED = row_of(Event.SUCCEED).target
 
@@ -71,7 +71,7 @@ def _after_running(job: Job, move: Move) -> Job:
 
 
 def matches(job: Job, search: Search) -> bool:
-    """Whether a job is in a search's result, on any page after `before`."""
+    """Whether a job, as it is now, is in a search's result after `before`."""
     after, before = search.created_after, search.created_before
     return (
         all(getattr(search, name) in (None, getattr(job, name)) for name in EQUAL)
@@ -81,6 +81,27 @@ def matches(job: Job, search: Search) -> bool:
         and (search.before is None or job.id < search.before)
         and contains(job.params, search.params)
         and contains(job.metadata, search.metadata)
+        and (not search.phases or job.phase in search.phases)
+        and (not search.reruns_of or job.rerun_of in search.reruns_of)
+        and _has_part(job.name, search.name_part)
+        and _fails_with(job.error, search.error_part)
+    )
+
+
+def _has_part(text: str | None, part: str | None) -> bool:
+    return part is None or (text is not None and _folded(part) in _folded(text))
+
+
+def _folded(text: str) -> str:
+    """Return text with its letters from A to Z small, as SQLite does."""
+    return text.translate(ASCII_SMALL)
+
+
+def _fails_with(error: Failure | None, part: str | None) -> bool:
+    if part is None:
+        return True
+    return error is not None and (
+        _has_part(error.message, part) or _has_part(error.type, part)
     )
 
 

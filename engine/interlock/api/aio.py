@@ -22,7 +22,7 @@ from interlock.api.offload import Block, Offload, finished, in_thread, on_thread
 from interlock.core.bounds import check_wait
 from interlock.core.dependencies import Graph, Linked
 from interlock.core.errors import WaitTimeout
-from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.core.job import Attempt, HistoryEntry, Job, Phase, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
     Explanation,
@@ -325,6 +325,10 @@ class AsyncEngine:
         parent: str | None = None,
         tags: Iterable[str] = (),
         metadata: Mapping[str, object] | None = None,
+        name_part: str | None = None,
+        error: str | None = None,
+        phases: Iterable[Phase | str] = (),
+        reruns_of: Iterable[str] = (),
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -343,6 +347,10 @@ class AsyncEngine:
             parent=parent,
             tags=tags,
             metadata=metadata,
+            name_part=name_part,
+            error=error,
+            phases=phases,
+            reruns_of=reruns_of,
             limit=limit,
             cursor=cursor,
         )

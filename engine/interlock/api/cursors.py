@@ -43,7 +43,8 @@ def decode(cursor: str | None, search: Search) -> str | None:
 
 def _digest(search: Search) -> bytes:
     filters = asdict(replace(search, limit=1, before=None))
-    filters["statuses"] = sorted(filters["statuses"])
+    for name in ("statuses", "phases", "reruns_of"):
+        filters[name] = sorted(filters[name])
     for name in ("created_after", "created_before"):
         moment = filters[name]
         filters[name] = moment and moment.timestamp()  # in any time zone

@@ -16,7 +16,7 @@ from interlock.core.dependencies import Graph, Linked
 from interlock.core.errors import InvalidOption, InvalidToken, JobNotFound
 from interlock.core.guards import undeletable
 from interlock.core.ids import refuse_malformed
-from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
+from interlock.core.job import Attempt, HistoryEntry, Job, Phase, Rejection
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.records import (
     Explanation,
@@ -73,6 +73,10 @@ class Operations:
         parent: str | None = None,
         tags: Iterable[str] = (),
         metadata: Mapping[str, object] | None = None,
+        name_part: str | None = None,
+        error: str | None = None,
+        phases: Iterable[Phase | str] = (),
+        reruns_of: Iterable[str] = (),
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -81,16 +85,22 @@ class Operations:
         Filters combine by AND; the database applies them. `params={"size": 128}` finds
         every job whose params contain that, and so does `metadata`; `tags` are among
         those of the job's option `tags`. `group` is the id of a group, `parent` that of
-        the job that submitted it. `cursor` is the `next_cursor` of a page with the same
-        filters.
+        the job that submitted it, `reruns_of` those of jobs that were run again.
+        `name_part` is a part of the name, `error` a part of the last error's message or
+        type, both in small or capital letters. `cursor` is the `next_cursor` of a page
+        with the same filters.
 
         Raises:
-            InvalidOption: `limit` is not from 1 to 1000, a status is unknown, `cursor`
+            InvalidOption: `limit` is not from 1 to 1000, a status or phase is unknown,
+                more than 1000 ids are given, `cursor`
                 belongs to no page of these filters, or a filter has a value that no
                 database can store.
         """
         check_words(name=name, queue=queue, submitted_by=submitted_by, cursor=cursor)
         check_words(schedule=schedule, group=group, parent=parent)
+        check_words(name_part=name_part, error=error)
+        again = frozenset(reruns_of)
+        check_whole("reruns_of", len(again), least=0, most=_MAX_PAGE)
         check_json("params", dict(params or {}))
         within = with_tags(metadata, tags)
         check_json("metadata", within)
@@ -113,6 +123,10 @@ class Operations:
             group_id=group,
             parent_id=parent,
             metadata=within,
+            name_part=name_part,
+            error_part=error,
+            phases=frozenset(map(_phase, phases)),
+            reruns_of=again,
             limit=limit,
         )
         before = cursors.decode(cursor, wanted)
@@ -461,3 +475,12 @@ def _status(word: JobStatus | str) -> JobStatus:
         listed = ", ".join(JobStatus)
         message = f"There is no status {word!r}. Use one of {listed}."
         raise InvalidOption.because("statuses", message) from None
+
+
+def _phase(word: Phase | str) -> Phase:
+    try:
+        return Phase(word)
+    except ValueError:
+        listed = ", ".join(Phase)
+        message = f"There is no phase {word!r}. Use one of {listed}."
+        raise InvalidOption.because("phases", message) from None

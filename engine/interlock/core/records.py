@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final, NamedTuple, Self
 
 from interlock.core.errors import Misfits, StepMismatch
-from interlock.core.job import Job
+from interlock.core.job import Job, Phase
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.progress import Progress
 
@@ -17,7 +18,8 @@ class Search:
 
     `params` matches jobs whose params contain it: every key must exist with that value,
     also in nested dicts, and every element of a list must be in the stored list. So
-    does `metadata`.
+    does `metadata`. `name_part` and `error_part` (of the message or the type) match a
+    part in any case of its letters from a to z.
     """
 
     name: str | None = None
@@ -31,10 +33,16 @@ class Search:
     group_id: str | None = None
     parent_id: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    name_part: str | None = None
+    error_part: str | None = None
+    phases: frozenset[Phase] = frozenset()
+    reruns_of: frozenset[str] = frozenset()  # ids of jobs
     limit: int = 50  # 1 to 1000
     before: str | None = None  # the id that the page starts below
 
 
+#: Makes letters from A to Z small, and no others: every database can do that.
+ASCII_SMALL: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 #: The fields of `Search` that the field of the same name of a job must equal.
 EQUAL: Final = tuple(
     field.name

@@ -6,10 +6,18 @@ from typing import Any, Final
 
 import pytest
 
-from interlock.core.lifecycle import Event, JobStatus, Proof
+from interlock.core.job import Failure, Phase
+from interlock.core.lifecycle import (
+    TABLE,
+    Event,
+    JobStatus,
+    Proof,
+    Reason,
+    Transition,
+)
 from interlock.core.records import GroupInfo, Page, QueueInfo, Search
 from interlock.core.retry import Retry
-from interlock.testing.guard_cases import LEASE
+from interlock.testing.guard_cases import LEASE, met, unmet
 from interlock.testing.scenario import ROADS, Scenario
 
 _STORED: Final[dict[str, object]] = {
@@ -142,7 +150,11 @@ class QueriesContract:
         scene.store.groups.create(GroupInfo(id="g1", name="x", created_at=now))
         place: dict[str, Any] = {"group_id": "g1", "group_index": 0, "parent_id": "a"}
         place |= {"metadata": {"team": "c"}, "schedule": "nightly"}
-        scene.add("b", name="g", queue="y", params={"n": 1}, **place)
+        place["rerun_of"] = "a"
+        ended = scene.running("b", name="g", queue="y", params={"n": 1}, **place)
+        error = Failure(reason=Reason.ERROR, message="It is Gone", type="app.Late")
+        facts = {"error": error, "proof": Proof.NAMESPACE}
+        scene.apply(ended, Event.FAIL, reason=Reason.ERROR, **facts)
         cases: dict[str, tuple[Any, str]] = {
             "name": ("f", "a"),
             "queue": ("y", "b"),
@@ -155,12 +167,50 @@ class QueriesContract:
             "group_id": ("g1", "b"),
             "parent_id": ("a", "b"),
             "metadata": ({"team": "c"}, "b"),
+            "name_part": ("G", "b"),
+            "error_part": ("gone", "b"),
+            "phases": (frozenset({Phase.EXECUTING}), "a"),
+            "reruns_of": (frozenset({"a", "x"}), "b"),
             "limit": (1, "b"),
             "before": ("b", "a"),
         }
         value, expected = cases[name]
         jobs = scene.store.search(replace(Search(), **{name: value})).items
         assert [job.id for job in jobs] == [expected]
+
+    def test_a_part_is_found_as_it_is_written_in_small_or_capital_letters(
+        self, scene: Scenario
+    ) -> None:
+        job = scene.running(name="Reports.a%b_c")
+        error = Failure(reason=Reason.ERROR, message="É 100%_\n'x'", type="a.B")
+        facts = {"error": error, "proof": Proof.NAMESPACE}
+        scene.apply(job, Event.FAIL, reason=Reason.ERROR, **facts)
+
+        def is_found(**parts: str) -> bool:
+            return scene.store.search(Search(**parts)).items != ()  # type: ignore[arg-type]  # of texts
+
+        for part in ("reports", "S.A%B_", "Reports.a%b_c", ""):
+            assert is_found(name_part=part), part
+        for part in ("reports.a.b", "a%c", "a_b"):
+            assert not is_found(name_part=part), part
+        for part in ("100%_", "É", "\n'X'", "A.b"):
+            assert is_found(error_part=part), part
+        for part in ("é", "100__", "reports"):
+            assert not is_found(error_part=part), part
+
+    @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.event.value)
+    def test_each_job_is_found_by_its_phase_alone(
+        self, scene: Scenario, row: Transition
+    ) -> None:
+        for situation in (*met(row), *(unlike for _, unlike in unmet(row))):
+            job = scene.arrange(row, situation)
+            found = {
+                phase
+                for phase in Phase
+                for each in scene.store.search(Search(phases=frozenset({phase}))).items
+                if each.id == job.id
+            }
+            assert found == {job.phase}
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
     def test_pages_follow_without_gaps_or_repeats(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from interlock.core.job import Phase
 from interlock.core.lifecycle import JobStatus
 from interlock.jobs import serialize
 from interlock.jobs.options import Options
@@ -140,6 +141,9 @@ class Jobs:
         group: Key | None = None,
         parent: Key | None = None,
         tag: Annotated[list[Key] | None, Query(max_length=100)] = None,
+        name_part: Key | None = None,
+        error: Annotated[str | None, Query(max_length=500)] = None,
+        phase: Annotated[list[Phase] | None, Query(max_length=20)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
     ) -> Response:
@@ -156,6 +160,9 @@ class Jobs:
                 group=group,
                 parent=parent,
                 tags=tag or [],
+                name_part=name_part,
+                error=error,
+                phases=phase or [],
                 limit=limit,
                 cursor=cursor,
             )

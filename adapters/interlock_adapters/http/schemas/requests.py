@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from interlock.core.dependencies import MAX_DEPENDENCIES
+from interlock.core.job import Phase
 from interlock.core.lifecycle import INITIAL, JobStatus
 from interlock.core.limits import MAX_RUNNING
 from interlock.core.retry import Retry
@@ -205,6 +206,14 @@ class FiltersIn(_In):
     tags: list[Key] = Field(default=[], max_length=100, description="All of these")
     metadata: dict[str, Any] = Field(
         default={}, description="Contained in the job's metadata"
+    )
+    name_part: Key | None = Field(default=None, description="A part of the name")
+    error: Words | None = Field(
+        default=None, description="A part of the last error's message or type"
+    )
+    phases: list[Phase] = Field(default=[], max_length=20)
+    reruns_of: list[Key] = Field(
+        default=[], max_length=1000, description="Ids of jobs that were run again"
     )
 
 

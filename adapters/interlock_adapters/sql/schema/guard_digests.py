@@ -47,6 +47,10 @@ GUARDS: Final = {
         SQLITE: "4895000bb158831234c5eeaf144260381412f0b83c7105d13bdb76ff19575978",
         POSTGRES: "35ee01dfe6741fc80dc0dc4c0bccdd3ddfb266ea1e2ff9d59e3327fa30c173c4",
     },
+    "0010": {
+        SQLITE: "4895000bb158831234c5eeaf144260381412f0b83c7105d13bdb76ff19575978",
+        POSTGRES: "35ee01dfe6741fc80dc0dc4c0bccdd3ddfb266ea1e2ff9d59e3327fa30c173c4",
+    },
 }
 HEAD: Final = max(GUARDS)
 #: Of the names of our tables, so that they live in an application's database.

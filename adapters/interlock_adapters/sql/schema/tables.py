@@ -153,6 +153,9 @@ class JobRow(Base, table=True):
         partial_index(
             "ix_interlock_job_parent", "parent_id", "id", where="parent_id IS NOT NULL"
         ),
+        partial_index(
+            "ix_interlock_job_rerun", "rerun_of", "id", where="rerun_of IS NOT NULL"
+        ),
         Index("ix_interlock_job_status", "status", "id"),
         Index("ix_interlock_job_name", "name", "id"),
         {"sqlite_with_rowid": False, **_VACUUMED},

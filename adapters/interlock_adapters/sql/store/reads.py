@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from interlock.core.errors import JobNotFound, SchemaMismatch, StoreUnavailable
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
+    ASCII_SMALL,
     EQUAL,
     LogLine,
     Page,
@@ -25,7 +27,7 @@ from interlock_adapters.sql.schema.row_rules import LIVE, RUNNING
 from interlock_adapters.sql.schema.tables import job
 from interlock_adapters.sql.statements import rows
 from interlock_adapters.sql.statements.json_contains import contains
-from interlock_adapters.sql.store import depths, tally
+from interlock_adapters.sql.store import depths, phases, tally
 from interlock_adapters.sql.store.database import Database
 
 _log: Final = logging.getLogger("interlock.store")
@@ -34,7 +36,9 @@ MOST_SCANNED: Final = 10_000  # jobs that a page of a search looks at
 _LIVE: Final = [status.value for status in LIVE]
 _LIMIT: Final = tables.limit.c
 #: The indexes of what few jobs have in common.
-_NARROW: Final = {"group_id": "group", "parent_id": "parent"}
+_NARROW: Final = {"group_id": "group", "parent_id": "parent", "reruns_of": "rerun"}
+#: The columns of those that a search names otherwise.
+_COLUMN: Final = {"reruns_of": "rerun_of"}
 
 
 # Built once: a SELECT of that many columns takes longer to write than to run.
@@ -58,7 +62,8 @@ class _Range:
         self._search = search
         equal = {name for name in EQUAL if getattr(search, name) is not None}
         moments = (search.created_after, search.created_before)
-        within = search.params or search.metadata
+        within = any((search.params, search.metadata, search.phases))
+        within = within or any((search.name_part, search.error_part))
         has_others = bool(equal or within or any(moments))
         many = len(search.statuses)
         self._by_status = many == 1 or (many > 1 and not has_others)
@@ -66,7 +71,7 @@ class _Range:
         by_name_alone = equal == {"name"} and not (within or any(moments))
         is_ordered = by_name_alone and not many
         self.is_scanned = has_others and not is_ordered
-        self._narrow = next((name for name in _NARROW if name in equal), None)
+        self._narrow = next((name for name in _NARROW if getattr(search, name)), None)
         if self._narrow is not None:  # few jobs: all are looked at
             self._by_status, self._name, self.is_scanned = False, None, False
 
@@ -85,9 +90,7 @@ class _Range:
         index = None
         if self._narrow is not None:
             index = _NARROW[self._narrow]
-            query = query.where(
-                job.c[self._narrow] == getattr(self._search, self._narrow)
-            )
+            query = query.where(_is_one_of(self._narrow, self._search))
         elif self._by_status:
             index = "status"
             query = query.where(job.c.status.in_(sorted(statuses)))
@@ -99,7 +102,13 @@ class _Range:
         return query.with_hint(job, f"INDEXED BY ix_interlock_job_{index}", "sqlite")
 
 
-def _conditions(search: Search) -> Iterator[sa.ColumnElement[bool]]:
+def _is_one_of(name: str, search: Search) -> sa.ColumnElement[bool]:
+    wanted = getattr(search, name)
+    column = job.c[_COLUMN.get(name, name)]
+    return column == wanted if isinstance(wanted, str) else column.in_(sorted(wanted))
+
+
+def _conditions(search: Search, now: datetime) -> Iterator[sa.ColumnElement[bool]]:
     """Yield what is asked for, but for the params."""
     for name in EQUAL:
         value = getattr(search, name)
@@ -111,6 +120,27 @@ def _conditions(search: Search) -> Iterator[sa.ColumnElement[bool]]:
         yield job.c.created_at > search.created_after
     if search.created_before is not None:
         yield job.c.created_at < search.created_before
+    if search.phases:
+        yield phases.is_one_of(search.phases, now)
+    if search.reruns_of:
+        yield _is_one_of("reruns_of", search)
+
+
+def _parts(search: Search, dialect: str) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the conditions on parts of texts; only A to Z are also a to z."""
+
+    def has(column: sa.ColumnElement[Any], part: str) -> sa.ColumnElement[bool]:
+        is_postgres = dialect == "postgresql"
+        text = sa.collate(column, "C") if is_postgres else column
+        found = sa.func.strpos if is_postgres else sa.func.instr
+        return found(sa.func.lower(text), part.translate(ASCII_SMALL)) > 0
+
+    if search.name_part is not None:
+        yield has(job.c.name, search.name_part)
+    if search.error_part is not None:
+        error = sa.type_coerce(job.c.error, sa.JSON)
+        texts = (error[field].as_string() for field in ("message", "type"))
+        yield sa.or_(*(has(text, search.error_part) for text in texts))
 
 
 class Reads:
@@ -170,9 +200,11 @@ class Reads:
         looks_at = _Range(search)
         floor = self._floor(looks_at, search) if looks_at.is_scanned else None
         found: list[Job] = []
+        now = self._db.clock.now()
         for statuses in looks_at.status_groups:
-            query = looks_at.query(statuses).where(*_conditions(search))
             dialect = self._db.engine.dialect.name
+            query = looks_at.query(statuses)
+            query = query.where(*_conditions(search, now), *_parts(search, dialect))
             for column, wanted in (
                 (job.c.params, search.params),
                 (job.c["metadata"], search.metadata),

@@ -39,6 +39,9 @@ FROZEN = {
     "0009_work_made_of_jobs.py": (
         "6838e2c1da1ff1c4182adee0f3d6c44c3d3d32f681bb7872b69a901c672568e3"
     ),
+    "0010_reruns.py": (
+        "8acab357784e3f7645420dddac52666ed6232f9a1e8261cbbe71c5bf4549f0e9"
+    ),
 }
 
 
