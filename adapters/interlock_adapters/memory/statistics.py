@@ -5,7 +5,7 @@ from datetime import datetime
 
 from interlock.core.job import HistoryEntry
 from interlock.core.lifecycle import Event, row_of
-from interlock.core.records import EndedJob, Totals
+from interlock.core.records import EndedJob, Stint, Totals
 from interlock_adapters.memory.records import Records
 
 _RUNNING = row_of(Event.CLAIM).target
@@ -35,6 +35,7 @@ class Statistics:
         return [
             EndedJob(
                 name=job.name,
+                queue=job.queue,
                 status=job.status,
                 created_at=job.created_at,
                 started_at=job.started_at,
@@ -42,6 +43,27 @@ class Statistics:
             )
             for finished, _, job in ended[:limit]
         ]
+
+    def stints(self, since: datetime, *, limit: int) -> list[Stint]:
+        """See `JobStore.stints`."""
+        with self._records.lock:
+            busy = {entry.job_id for _, entry in self._records.feed[-limit:]}
+            busy |= {job.id for job in self._records.select(_RUNNING)}
+            found = [
+                Stint(
+                    job_id=job_id,
+                    name=self._records.jobs[job_id].name,
+                    attempt=one.attempt,
+                    worker_id=one.worker_id,
+                    claimed_at=one.claimed_at,
+                    ended_at=one.ended_at,
+                    outcome=one.outcome,
+                )
+                for job_id in busy & self._records.jobs.keys()
+                for one in self._records.attempts[job_id]
+                if one.ended_at is None or one.ended_at >= since
+            ]
+        return sorted(found, key=lambda one: (one.claimed_at, one.job_id, one.attempt))
 
     def take_stock(self) -> bool:
         """See `JobStore.take_stock`: there is nothing to prepare."""

@@ -132,6 +132,7 @@ class MemoryStore:
         statistics = Statistics(records)
         self.recent = statistics.recent
         self.ended_jobs = statistics.ended_jobs
+        self.stints = statistics.stints
         self.take_stock = statistics.take_stock
         self.totals = statistics.totals
         keys = IdempotencyKeys(records)

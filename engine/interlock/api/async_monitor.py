@@ -7,7 +7,7 @@ from interlock.api.monitor import Monitor
 from interlock.api.offload import Offload
 from interlock.api.waiter import Waiting
 from interlock.core.job import HistoryEntry
-from interlock.core.records import EndedJob, FeedPosition, Totals
+from interlock.core.records import EndedJob, FeedPosition, Stint, Totals
 
 
 class AsyncMonitor:
@@ -32,6 +32,10 @@ class AsyncMonitor:
     async def ended_jobs(self, since: datetime, limit: int = 1000) -> list[EndedJob]:
         """See `Monitor.ended_jobs`."""
         return await self._offload.call(self.sync.ended_jobs, since, limit)
+
+    async def stints(self, since: datetime, limit: int = 1000) -> list[Stint]:
+        """See `Monitor.stints`."""
+        return await self._offload.call(self.sync.stints, since, limit)
 
     async def totals(self) -> Totals:
         """See `Monitor.totals`."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from interlock.api.waiter import Waiting
 from interlock.core.bounds import check_whole
 from interlock.core.job import HistoryEntry
-from interlock.core.records import EndedJob, FeedPosition, Totals
+from interlock.core.records import EndedJob, FeedPosition, Stint, Totals
 from interlock.jobs.options import check_instant
 from interlock.ports.store import JobStore
 
@@ -49,6 +49,16 @@ class Monitor:
         check_instant("since", since)
         check_whole("limit", limit)
         return self._store.ended_jobs(since, limit=limit)
+
+    def stints(self, since: datetime, limit: int = 1000) -> list[Stint]:
+        """Return the attempts that run, or ended since a time; the first claim first.
+
+        Of those that ended, only jobs are looked at to which the newest `limit` events
+        of the store happened.
+        """
+        check_instant("since", since)
+        check_whole("limit", limit)
+        return self._store.stints(since, limit=limit)
 
     def totals(self) -> Totals:
         """Count jobs by name and status, and refused events. Slow: reads all jobs."""

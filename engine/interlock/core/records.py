@@ -68,10 +68,24 @@ class EndedJob:
     """When and how a job ended. A job may end without having started."""
 
     name: str
+    queue: str
     status: JobStatus
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stint:
+    """An attempt as a stretch of its worker's time. `outcome` None: it runs."""
+
+    job_id: str
+    name: str
+    attempt: int
+    worker_id: str
+    claimed_at: datetime
+    ended_at: datetime | None
+    outcome: Event | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

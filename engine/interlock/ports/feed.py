@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from interlock.core.job import HistoryEntry
-from interlock.core.records import EndedJob, FeedPosition, Totals
+from interlock.core.records import EndedJob, FeedPosition, Stint, Totals
 
 
 class EventFeed(Protocol):
@@ -47,6 +47,14 @@ class Statistics(Protocol):
 
     def ended_jobs(self, since: datetime, *, limit: int) -> list[EndedJob]:
         """Return the jobs that ended at `since` or later, newest end first."""
+        ...
+
+    def stints(self, since: datetime, *, limit: int) -> list[Stint]:
+        """Return attempts that run, or ended at `since` or later; first claim first.
+
+        Of those that ended, only jobs with one of the newest `limit` entries are looked
+        at.
+        """
         ...
 
     def totals(self) -> Totals:

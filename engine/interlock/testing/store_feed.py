@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from interlock.core.errors import IllegalTransition, JobNotFound
-from interlock.core.lifecycle import INITIAL, Event, JobStatus, Proof
+from interlock.core.lifecycle import INITIAL, Event, JobStatus, Proof, Reason
 from interlock.core.records import Answer, EndedJob, FeedPosition, Search
+from interlock.core.retry import Retry
 from interlock.testing.guard_cases import LEASE
 from interlock.testing.scenario import ROADS, Scenario
 
@@ -173,6 +174,7 @@ class FeedContract:
         assert scene.store.ended_jobs(since, limit=9) == [
             EndedJob(
                 name=job.name,
+                queue=job.queue,
                 status=job.status,
                 created_at=job.created_at,
                 started_at=job.started_at,
@@ -181,6 +183,40 @@ class FeedContract:
             for job in (canceled, late_job)
         ]
         assert [job.name for job in scene.store.ended_jobs(since, limit=1)] == ["c"]
+
+    def test_the_stints_of_workers_are_told(self, scene: Scenario) -> None:
+        long = scene.running("a", worker="w1")
+        scene.clock.advance(1)
+        early = scene.apply(
+            scene.running("b", worker="w1"), Event.SUCCEED, proof=Proof.NAMESPACE
+        )
+        scene.clock.advance(1)
+        since = scene.clock.now()
+        again = scene.running("c", worker="w2", retry=Retry(max_attempts=2))
+        scene.clock.advance(1)
+        failed = {"reason": Reason.ERROR, "proof": Proof.NAMESPACE}
+        scene.apply(again, Event.RETRY, **failed)
+        scene.claim(again.name, worker="w1")
+        scene.add("d")
+
+        def told(since: datetime, limit: int = 99) -> list[tuple[object, ...]]:
+            return [
+                (one.job_id, one.name, one.attempt, one.worker_id, one.outcome)
+                for one in scene.store.stints(since, limit=limit)
+            ]
+
+        runs = ("a", long.name, 1, "w1", None)
+        late = [
+            ("c", again.name, 1, "w2", Event.RETRY),
+            ("c", again.name, 2, "w1", None),
+        ]
+        assert told(since) == [runs, *late]
+        ended = ("b", early.name, 1, "w1", Event.SUCCEED)
+        assert told(since - timedelta(hours=1)) == [runs, ended, *late]
+        assert told(since - timedelta(hours=1), limit=1) == [runs, *late]
+        (first, *_, last) = scene.store.stints(since, limit=99)
+        assert (first.claimed_at, first.ended_at) == (long.started_at, None)
+        assert last.claimed_at == scene.clock.now()
 
     @pytest.mark.parametrize("settled", [0, 2, 5, 100])
     def test_counts_are_those_of_the_jobs_whatever_was_settled(

@@ -39,6 +39,7 @@ LIMITED: dict[str, Callable[[Engine, Any], object]] = {
     "search": lambda e, n: e.search(limit=n),
     "recent": lambda e, n: e.monitor.recent(n),
     "endings": lambda e, n: e.monitor.ended_jobs(datetime.now(UTC), n),
+    "stints": lambda e, n: e.monitor.stints(datetime.now(UTC), n),
     "feed": lambda e, n: e.monitor.feed(FeedPosition(0, "", 0), limit=n),
     "backlog": lambda e, n: e.monitor.backlog("default", limit=n),
     "purge": lambda e, n: e.purge(older_than=0, limit=n),

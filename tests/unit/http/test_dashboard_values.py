@@ -68,6 +68,7 @@ def _ending(minutes_ago: float, ran_s: float | None, status: str) -> EndedJob:
     started = None if ran_s is None else finished - timedelta(seconds=ran_s)
     return EndedJob(
         name="n",
+        queue="q",
         status=JobStatus[status],
         created_at=finished,
         started_at=started,

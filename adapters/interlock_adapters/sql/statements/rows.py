@@ -25,7 +25,7 @@ from interlock.core.lifecycle import (
     SUBMIT,
     JobStatus,
 )
-from interlock.core.records import EndedJob, LogLine, WorkerInfo
+from interlock.core.records import EndedJob, LogLine, Stint, WorkerInfo
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
 from interlock_adapters.sql.schema import tables
 from interlock_adapters.sql.schema.row_rules import COLUMN_OF, SUBMITTED
@@ -142,6 +142,11 @@ def to_rejection(row: Row) -> Rejection:
 def to_ended_job(row: Row) -> EndedJob:
     """Return how a job ended."""
     return read(EndedJob, row, in_json=False)
+
+
+def to_stint(row: Row) -> Stint:
+    """Return the stint of a row."""
+    return read(Stint, row, in_json=False)
 
 
 def to_line(row: Row) -> LogLine:

@@ -97,6 +97,7 @@ class SqlStore:
         statistics = Statistics(database)
         self.recent = statistics.recent
         self.ended_jobs = statistics.ended_jobs
+        self.stints = statistics.stints
         self.take_stock = statistics.take_stock
         self.totals = statistics.totals
         keys = IdempotencyKeys(database)
