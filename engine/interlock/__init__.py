@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from interlock.core.errors import (
+    AmbiguousId,
     DuplicateJob,
     GroupNotFound,
     IllegalTransition,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from interlock.worker.settings import WorkerSettings
 
 __all__ = [
+    "AmbiguousId",
     "AsyncEngine",
     "AsyncGroup",
     "AsyncJobHandle",

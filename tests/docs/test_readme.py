@@ -159,7 +159,7 @@ def test_the_commands_run_with_the_example(
         "cancel",
     ]
     codes = {
-        ("show", "nope"): 3,
+        ("show", "beef"): 3,
         ("submit", "nothing"): 3,
         ("submit", "thumbnails", "--module", "thumbs"): 2,
         ("wait", job_id): 1,

@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from interlock import Engine, JobStatus
+from interlock.core.ids import short_id
 from interlock_adapters.cli.main import app
 from interlock_adapters.sql.schema import upgrade
 from pace import deadline
@@ -161,7 +162,8 @@ def test_show_says_why_a_job_is_not_running(run: Run) -> None:
     assert [q["paused"] for q in run("queues", "--json")] == [True]
     run("resume", "slow")
     assert "paused" not in run("show", job_id)
-    run("show", "nope", code=3)
+    run("show", "beef", code=3)
+    run("show", "nope", code=2)
 
 
 def test_secret_parameters_are_not_shown(run: Run) -> None:
@@ -242,7 +244,7 @@ def test_rerun_makes_a_new_job(working: Run) -> None:
         2,
         "anna",
     )
-    working("rerun", "nope", code=3)
+    working("rerun", "beef", code=3)
 
 
 def test_counts_workers_and_doctor(working: Run) -> None:
@@ -372,3 +374,25 @@ def test_ctrl_c_has_its_own_code(run: Run, tmp_path: Path) -> None:
     _, errors = waiting.communicate(timeout=deadline(20))
     assert waiting.returncode == 130
     assert b"Traceback" not in errors
+
+
+def test_a_part_of_an_id_is_enough_for_a_command(run: Run, engine: Engine) -> None:
+    job_id, other = (run("submit", "t.add", f"left={n}").strip() for n in range(2))
+    short = short_id(job_id)
+    for command in ("explain", "history", "log", "graph", "steps"):
+        assert run(command, short) == run(command, job_id)
+    assert job_id in run("show", short)
+    run("hold", f"job:{short}")
+    run("release-hold", f"job:{short}")
+    run("signal", short, "go")
+    after = run("submit", "t.add", "left=3", "--depends-on", f"left={short}").strip()
+    assert [each.job.id for each in engine.dependencies(after) if each.job] == [job_id]
+    assert run("list", "--parent", short, "--json") == []
+    run("cancel", short)
+    assert run("wait", short, code=1) == ""
+    (again,) = run("rerun", short, "--json")
+    assert again["rerun_of"] == job_id
+    done = CliRunner().invoke(app, ["cancel", job_id[:4]])
+    assert done.exit_code == 2
+    assert "Give more digits" in done.stderr
+    assert engine.get(other).status is JobStatus.PENDING

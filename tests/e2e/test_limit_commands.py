@@ -86,7 +86,7 @@ def test_jobs_and_queues_are_held_and_released(run: Run, engine: Engine) -> None
     assert "hold" in run("history", job_id)
     assert "is held already" in run("hold", "queue:mail", code=2)
     run("hold", f"job:{job_id}", code=4)
-    run("hold", "job:nope", code=3)
+    run("hold", "job:beef", code=3)
     assert "job:ID" in run("hold", "mail", code=2)
     for unclear in ("2100-01-01T00:00", "2100-01-01", "tomorrow"):
         assert "time zone" in run("hold", "name:t.add", "--until", unclear, code=2)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from e2e import sample_jobs as jobs
 from interlock import (
+    AmbiguousId,
     DuplicateJob,
     Engine,
     IllegalTransition,
@@ -135,6 +136,12 @@ def test_refusals_are_the_librarys_errors(client: Client, engine: Engine) -> Non
     engine.rerun(done)
     both(lambda desk: desk.result(done), JobCanceled)
     both(lambda desk: desk.get("no pe?"), JobNotFound)
+    assert client.find_id(done[-8:]) == engine.find_id(done) == done
+    both(lambda desk: desk.find_id("beef"), JobNotFound)
+    both(lambda desk: desk.find_id("nope"), InvalidOption)
+    alike = both(lambda desk: desk.find_id(done[:4]), AmbiguousId)
+    assert isinstance(alike, AmbiguousId)
+    assert alike.ids[-1] == done
     both(lambda desk: desk.submit("t.nope"), UnknownJobName)
     bad = both(lambda desk: desk.submit("t.add", {"x": 1}), InvalidParams)
     assert isinstance(bad, InvalidParams)

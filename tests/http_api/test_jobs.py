@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from interlock import Engine, Job, JobStatus
+from interlock.core.ids import short_id
 from interlock.testing.inline import inline_engine
 from interlock_adapters.http import create_app
 from interlock_adapters.http.schemas.responses import JobOut
@@ -271,3 +273,42 @@ def test_a_search_finds_what_params_contain(api: httpx.Client) -> None:
     assert "query.state: unknown; this route knows created_after" in typo["detail"]
     day = "/v1/jobs?created_after=0001-01-01T00:00:00%2B14:00"
     problem(api.get(day), 422, "invalid-request")
+
+
+def test_a_part_of_an_id_is_enough_to_read_and_not_to_write(
+    api: httpx.Client, engine: Engine
+) -> None:
+    job_id = submit(api)["id"]
+    short = short_id(job_id)
+    paths = api.get("/openapi.json").json()["paths"]
+    reads = [
+        path
+        for path, methods in paths.items()
+        if path.startswith("/v1/jobs/{job_id}") and "get" in methods
+    ]
+    assert len(reads) == 14
+    engine.cancel(job_id)
+    for path in reads:
+        whole, part = (api.get(path.format(job_id=i)) for i in (job_id, short.upper()))
+        told = [re.sub(r'"read_at":".*?"', "", each.text) for each in (whole, part)]
+        assert (told[1], part.status_code) == (told[0], whole.status_code)
+    for method, path in (("POST", "/cancel"), ("POST", "/rerun"), ("DELETE", "")):
+        answer = api.request(method, f"/v1/jobs/{short}{path}")
+        problem(answer, 404, "job-not-found")
+    problem(api.get("/v1/jobs/beef"), 404, "job-not-found")
+
+
+def test_a_part_of_several_ids_names_them(api: httpx.Client) -> None:
+    ids = [submit(api)["id"] for _ in range(2)]
+    body = problem(api.get(f"/v1/jobs/{ids[0][:4]}"), 422, "ambiguous-id")
+    assert (body["part"], body["ids"]) == (ids[0][:4], ids[::-1])
+    page = api.get(f"/jobs/{ids[0][:4]}")
+    assert page.status_code == 404
+    assert ids[1] in page.text
+
+
+def test_a_page_of_a_part_of_an_id_leads_to_that_of_the_job(api: httpx.Client) -> None:
+    job_id = submit(api)["id"]
+    answer = api.get(f"/jobs/{short_id(job_id)}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job_id}")
+    assert api.get(f"/jobs/{job_id}").status_code == 200

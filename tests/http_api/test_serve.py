@@ -89,8 +89,9 @@ def test_commands_work_through_a_server_as_on_the_database(far: Call) -> None:
 def test_commands_refuse_through_a_server_with_the_same_codes(
     far: Call, tmp_path: Path
 ) -> None:
-    far("show", "nope", code=3)
-    far("wait", "nope", code=3)
+    far("show", "beef", code=3)
+    far("show", "nope", code=2)
+    far("wait", "beef", code=3)
     far("submit", "t.nope", code=3)
     far("submit", "t.add", code=2)
     far("counts", "--database", "sqlite:///x.db", "--server", "http://x", code=2)

@@ -49,7 +49,13 @@ ModuleArguments = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job")]
+JobId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="Id of the job, or 4 or more digits that it begins or ends with",
+    ),
+]
 
 EXIT_CODES: Final = {
     0: "done",

@@ -114,7 +114,7 @@ def _is_text(engine: "Engine | Client", name: str, key: str, parsed: object) -> 
     return job.takes(key, "") and not job.takes(key, parsed)
 
 
-def _named(parents: list[str] | None) -> "DependsOn | None":
+def _named(engine: "Engine | Client", parents: list[str] | None) -> "DependsOn | None":
     """Return what a job depends on: ids, or a name for each, as NAME=ID.
 
     Raises:
@@ -124,9 +124,9 @@ def _named(parents: list[str] | None) -> "DependsOn | None":
         return None
     pairs = [text.partition("=") for text in parents]
     if not any(equals for _, equals, _ in pairs):
-        return parents
+        return [engine.find_id(part) for part in parents]
     if all(equals for _, equals, _ in pairs):
-        return {name: job_id for name, _, job_id in pairs}
+        return {name: engine.find_id(part) for name, _, part in pairs}
     allowed = "either an id each, or NAME=ID each"
     raise InvalidOption("depends_on", ", ".join(parents), allowed)
 
@@ -258,7 +258,7 @@ def submit(
             "deadline": deadline,
             "stalled_after": stalled_after,
             "when_full": when_full,
-            "depends_on": _named(depends_on),
+            "depends_on": _named(engine, depends_on),
             "on_parent_failure": on_parent_failure,
             "timeout": timeout,
             "queue": queue,
@@ -325,7 +325,7 @@ def list_(
             name=name,
             queue=queue,
             schedule=schedule,
-            parent=parent,
+            parent=parent and engine.find_id(parent),
             name_part=name_part,
             error=error,
             phases=phase or (),
@@ -354,6 +354,7 @@ def show_(
         context.errors_as_exit_codes(),
         context.desk(database, server, module) as engine,
     ):
+        job_id = engine.find_id(job_id)
         job = engine.get(job_id)
         if as_json:
             show.print_json(serialize.job(job))
@@ -374,6 +375,7 @@ def explain(
         context.errors_as_exit_codes(),
         context.desk(database, server, module) as engine,
     ):
+        job_id = engine.find_id(job_id)
         told = engine.explain(job_id)
         if as_json:
             reasons = [asdict(reason) for reason in told.reasons]
@@ -394,6 +396,7 @@ def cancel(
 ) -> None:
     """Cancel a job; --wait waits until none of its processes is alive."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        job_id = engine.find_id(job_id)
         patience = timeout if wait else None
         job = engine.cancel(job_id, reason=reason, by=by, wait=patience)
         _print(job, as_json=as_json)
@@ -410,6 +413,7 @@ def wait_(
 ) -> None:
     """Wait until a job has ended, and print its result."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        job_id = engine.find_id(job_id)
         _finish(engine, job_id, timeout, as_json=as_json)
 
 
@@ -424,6 +428,7 @@ def history(
 ) -> None:
     """Show what happened to a job, by whom and why."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        job_id = engine.find_id(job_id)
         hidden = Redaction(engine.get(job_id))
         if rejected:
             rejection_columns = ("at", "event", "status", "actor", "attempt", "why")
@@ -465,6 +470,7 @@ def log(
 ) -> None:
     """Print the output of a job."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        job_id = engine.find_id(job_id)
         last = 0
         while True:
             job = engine.get(job_id)
@@ -515,6 +521,7 @@ def rerun(
         context.errors_as_exit_codes(),
         context.desk(database, server, module) as engine,
     ):
+        job_id = engine.find_id(job_id)
         handle = engine.rerun(job_id, by=by, dependents=dependents)
         if wait:
             _finish(engine, handle.id, None, as_json=as_json)
@@ -531,6 +538,7 @@ def graph(
 ) -> None:
     """Draw what a job depends on and what depends on it, as Mermaid."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        job_id = engine.find_id(job_id)
         found = engine.graph(job_id, limit=limit)
         if as_json:
             jobs = [serialize.job(job) for job in found.jobs]
@@ -555,6 +563,7 @@ def signal(
 ) -> None:
     """Send a signal to a job: it goes on if it waits for it."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        job_id = engine.find_id(job_id)
         job = engine.signal(job_id, name, _payload(payload), by=by)
         _print(job, as_json=as_json)
 
@@ -577,6 +586,7 @@ def steps(
 ) -> None:
     """Show what a job has done and does not do again."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
+        job_id = engine.find_id(job_id)
         hidden = Redaction(engine.get(job_id))
         found = [
             replace(each, value=hidden.within(each.value))

@@ -1,14 +1,18 @@
 """Commands for limits and holds: limits, hold, release-hold, holds."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interlock.api.holds import shown
+from interlock.api.engine import Engine
+from interlock.api.holds import JOB, shown
 from interlock.core.errors import InvalidOption
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import AsJson, Database, Server, out
+
+if TYPE_CHECKING:
+    from interlock_adapters.http.client import Client
 
 Key = Annotated[
     str,
@@ -97,7 +101,14 @@ def hold(
     Jobs that run go on.
     """
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
-        engine.hold(target, by=by, reason=reason, until=_moment(until))
+        engine.hold(_whole(engine, target), by=by, reason=reason, until=_moment(until))
+
+
+def _whole(engine: "Engine | Client", target: str) -> str:
+    """Return a target with the whole id of its job, if it is one."""
+    if not target.startswith(JOB):
+        return target
+    return JOB + engine.find_id(target.removeprefix(JOB))
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -119,7 +130,7 @@ def release_hold(
 ) -> None:
     """Release what is held."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
-        engine.release_hold(target, by=by)
+        engine.release_hold(_whole(engine, target), by=by)
 
 
 def holds(

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from interlock.api.holds import JOB
+from interlock.core.ids import short_id
 from interlock.core.job import Attempt, Death, Job
 from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock.jobs import serialize
@@ -89,7 +91,7 @@ def _cells(job: Job, *, is_wide: bool) -> list[Text]:
     took = f"{job.duration.total_seconds():.2f} s" if job.duration else ""
     extra = [str(job.attempt or ""), clean(progress)] if is_wide else []
     first = [Text(clean(job.name)), status_text(job.status), Text(clean(why))]
-    return [*first, *map(Text, (*extra, took, job.id))]
+    return [*first, *map(Text, (*extra, took, short_id(job.id)))]
 
 
 def clean(text: str) -> str:
@@ -153,8 +155,19 @@ def records(items: Sequence[Any], columns: Sequence[str], *, as_json: bool) -> N
     for column in columns:
         table.add_column(column, overflow="fold")  # nothing is cut off: to be copied
     for values in found:
-        table.add_row(*(Text(clean("" if v is None else _short(v))) for v in values))
+        cells = map(_cell, columns, values)
+        table.add_row(*(Text(clean(cell)) for cell in cells))
     out.print(table)
+
+
+def _cell(column: str, value: object) -> str:
+    """Return a value as it stands in a table: ids of jobs are short."""
+    text = "" if value is None else _short(value)
+    if column == "job_id":
+        return short_id(text)
+    if column == "target" and text.startswith(JOB):
+        return JOB + short_id(text.removeprefix(JOB))
+    return text
 
 
 def _short(value: object) -> str:

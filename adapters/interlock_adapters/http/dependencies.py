@@ -11,6 +11,7 @@ from fastapi import Header
 from starlette.requests import Request
 
 from interlock.api.aio import AsyncEngine
+from interlock.core.ids import is_part
 from interlock.core.job import Job
 from interlock.jobs.registry import registered
 from interlock_adapters.http.history_stream import Tail
@@ -95,6 +96,14 @@ class Api:
             kept=self.settings.answers_kept,
         )
         return Reply.from_text(text)
+
+    async def full_id(self, job_id: str) -> str:
+        """Return the id of a job; routes that only read take a part of it, too.
+
+        Raises:
+            JobNotFound, AmbiguousId: as `Engine.find_id`; not of what is no part.
+        """
+        return await self.engine.find_id(job_id) if is_part(job_id) else job_id
 
     def let_in(self, *calls: SubmitIn) -> None:
         """Count submits against the limits of their queues. Raises Problem (503)."""

@@ -40,6 +40,13 @@ class Reads:
         has_more = len(matching) > search.limit
         return Page(items=items, next_cursor=items[-1].id if has_more else None)
 
+    def ids_like(self, part: str, *, limit: int) -> list[str]:
+        """See `JobStore.ids_like`."""
+        with self._records.lock:
+            ids = list(self._records.jobs)
+        found = [each for each in ids if each.startswith(part) or each.endswith(part)]
+        return sorted(found, reverse=True)[:limit]
+
     def counts(self) -> dict[JobStatus, int]:
         """See `JobStore.counts`."""
         tally = Tally(job.status for job in list(self._records.jobs.values()))

@@ -90,6 +90,7 @@ class MemoryStore:
         reads = Reads(records)
         self.get = reads.get
         self.search = reads.search
+        self.ids_like = reads.ids_like
         self.counts = reads.counts
         self.history = reads.history
         self.attempts = reads.attempts

@@ -13,9 +13,15 @@ from interlock.api.limits import Limits
 from interlock.api.schedules import Schedules
 from interlock.core.bounds import age, check_whole
 from interlock.core.dependencies import Graph, Linked
-from interlock.core.errors import InvalidOption, InvalidToken, JobNotFound
+from interlock.core.errors import (
+    MOST_ALIKE,
+    AmbiguousId,
+    InvalidOption,
+    InvalidToken,
+    JobNotFound,
+)
 from interlock.core.guards import undeletable
-from interlock.core.ids import refuse_malformed
+from interlock.core.ids import checked_part, is_part, refuse_malformed
 from interlock.core.job import Attempt, HistoryEntry, Job, Phase, Rejection
 from interlock.core.lifecycle import Event, JobStatus
 from interlock.core.records import (
@@ -57,6 +63,30 @@ class Operations:
         """Return the job as it stands. Raises JobNotFound."""
         refuse_malformed(job_id)
         return self._store.get(job_id)
+
+    def find_id(self, part: str) -> str:
+        """Return the id of the one job whose id begins or ends with some digits.
+
+        The first digits are the time, alike for all jobs of a minute; the last ones are
+        random. Looking for the end reads the ids of all jobs.
+
+        Args:
+            part: 4 or more hexadecimal digits, or a whole id.
+
+        Raises:
+            JobNotFound: no job has such an id.
+            AmbiguousId: several jobs have.
+            InvalidOption: `part` cannot be a part of an id.
+        """
+        digits = checked_part(part)
+        if not is_part(digits):
+            return self.get(digits).id
+        found = self._store.ids_like(digits, limit=MOST_ALIKE + 1)
+        if not found:
+            raise JobNotFound(digits)
+        if len(found) > 1:
+            raise AmbiguousId(digits, found)
+        return found[0]
 
     def search(
         self,

@@ -2,6 +2,7 @@
 
 * InterlockError
   - JobNotFound          no job has this id
+  - AmbiguousId          a part of an id fits several jobs
   - ScheduleNotFound     no schedule has this name
   - GroupNotFound        no group has this id
   - SignalTimeout        a signal that a job waited for did not come in time
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 
 PACKAGE: Final = "interlock"  # people import from there, and records name it
+MOST_ALIKE: Final = 5  # ids that a part fits
 _MOST_NAMED: Final = 3  # of other jobs
 _MOST_SHOWN: Final = 200  # characters of a refused value
 
@@ -60,6 +62,22 @@ class JobNotFound(InterlockError):
             "Nothing was changed."
         )
         self.job_id = job_id
+
+
+class AmbiguousId(InterlockError):
+    """A part of an id fits several jobs. Nothing was changed.
+
+    `ids` are those of the newest 5 of them.
+    """
+
+    def __init__(self, part: str, ids: Sequence[str]) -> None:
+        self.part = part
+        self.ids = tuple(ids[:MOST_ALIKE])
+        many = f"more than {MOST_ALIKE}" if len(ids) > MOST_ALIKE else str(len(ids))
+        super().__init__(
+            f"{part!r} begins or ends the ids of {many} jobs: {', '.join(self.ids)}. "
+            "Give more digits. Nothing was changed."
+        )
 
 
 class ScheduleNotFound(InterlockError):

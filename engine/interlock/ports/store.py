@@ -177,6 +177,13 @@ class JobRecords(Protocol):
         """Return one page of matching jobs, newest first, filtered in the store."""
         ...
 
+    def ids_like(self, part: str, *, limit: int) -> list[str]:
+        """Return ids that begin or end with `part`, hexadecimal digits; newest first.
+
+        It reads ids alone, but for the end it may read those of all jobs.
+        """
+        ...
+
     def blockers(self, job_id: str, *, now: datetime) -> list[Blocker]:
         """Return what keeps a waiting job from being claimed, by the claim's guards.
 

@@ -88,7 +88,7 @@ _NOT_CONTAINED: Final[tuple[dict[str, object], ...]] = (
 
 
 class QueriesContract:
-    """`search`, `counts`, `queues`. Part of `StoreContract`."""
+    """`search`, `ids_like`, `counts`, `queues`. Part of `StoreContract`."""
 
     def test_exactly_the_params_that_are_contained_are_found(
         self, scene: Scenario
@@ -232,6 +232,19 @@ class QueriesContract:
     def _next(self, search: Search, page: Page) -> Search | None:
         cursor = page.next_cursor
         return None if cursor is None else replace(search, before=cursor)
+
+    def test_ids_are_found_by_how_they_begin_or_end(self, scene: Scenario) -> None:
+        for job_id in ("0123ab", "0123cd", "450123", "ab0123ab", "f123", "g"):
+            scene.add(job_id)
+
+        def found(part: str, limit: int = 9) -> list[str]:
+            return scene.store.ids_like(part, limit=limit)
+
+        assert found("0123") == ["450123", "0123cd", "0123ab"]
+        assert found("0123", limit=2) == ["450123", "0123cd"]
+        assert found("0123ab") == ["ab0123ab", "0123ab"]
+        assert found("f123") == ["f123"]
+        assert found("23a") == []
 
     def test_counts_have_every_status(self, scene: Scenario) -> None:
         assert scene.store.counts() == dict.fromkeys(JobStatus, 0)

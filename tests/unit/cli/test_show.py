@@ -44,12 +44,14 @@ def _printed(console: Console, job: Job) -> list[str]:
     return shown.get().splitlines()
 
 
-def test_eighty_columns_have_name_status_why_and_the_whole_id() -> None:
-    job = Job(id="0" * 32, name=LONG, params={}, created_at=NOW, run_at=NOW)
+def test_eighty_columns_have_name_status_why_and_the_short_id() -> None:
+    job = Job(
+        id="0" * 24 + "01234567", name=LONG, params={}, created_at=NOW, run_at=NOW
+    )
     head, line = _printed(Console(width=80, force_terminal=True, no_color=True), job)
     assert "name" in head
-    assert line.split()[1:] == ["PENDING", "scheduled", "0" * 32]
-    assert line.startswith("reports.")
+    assert line.split()[1:] == ["PENDING", "scheduled", "01234567"]
+    assert line.startswith(LONG[:40])
     assert len(line.rstrip()) <= 80
     wide = _printed(Console(width=200, force_terminal=True, no_color=True), job)
     assert LONG in wide[1]

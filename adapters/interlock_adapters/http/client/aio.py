@@ -112,6 +112,10 @@ class AsyncClient:
         """See `Engine.get`."""
         return await self._send(calls.get(job_id))
 
+    async def find_id(self, part: str) -> str:
+        """See `Engine.find_id`."""
+        return await self._send(calls.find_id(part))
+
     async def wait(self, job_id: str, timeout: float | None = None) -> Job:  # noqa: ASYNC109  (the library's name)
         """See `Engine.wait`."""
         check_wait("timeout", timeout)

@@ -20,6 +20,7 @@ from interlock.core.errors import (
     InvalidToken,
     JobNotFound,
 )
+from interlock.core.ids import checked_part
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import JobStatus
 from interlock.core.records import (
@@ -189,6 +190,12 @@ def get(job_id: str, *, wait: float | None = None) -> Ask[Job]:
     """Read a job, or wait for its end for some seconds."""
     query = {} if wait is None else {"wait": max(0.0, min(wait, LONGEST_S))}
     return Ask(method="GET", path=of_job(job_id), query=query, read=values.job)
+
+
+def find_id(part: str) -> Ask[str]:
+    """Find a job by a part of its id; a server takes one wherever it only reads."""
+    path = of_job(checked_part(part))
+    return Ask(method="GET", path=path, read=lambda body: str(body["id"]))
 
 
 def cancel(

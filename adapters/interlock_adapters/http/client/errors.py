@@ -50,6 +50,8 @@ def _of_kind(kind: str, body: dict[str, Any]) -> errors.InterlockError | None:  
     match kind:
         case "job-not-found":
             return errors.JobNotFound(body["job_id"])
+        case "ambiguous-id":
+            return errors.AmbiguousId(body["part"], body["ids"])
         case "schedule-not-found":
             return errors.ScheduleNotFound(body["name"])
         case "group-not-found":

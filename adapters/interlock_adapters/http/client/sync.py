@@ -108,6 +108,10 @@ class Client:
         """See `Engine.get`."""
         return self._send(calls.get(job_id))
 
+    def find_id(self, part: str) -> str:
+        """See `Engine.find_id`."""
+        return self._send(calls.find_id(part))
+
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """See `Engine.wait`."""
         check_wait("timeout", timeout)

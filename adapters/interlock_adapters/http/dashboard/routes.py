@@ -11,10 +11,15 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from starlette.datastructures import URL
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from interlock.api.holds import shown
-from interlock.core.errors import GroupNotFound, JobNotFound, ScheduleNotFound
+from interlock.core.errors import (
+    AmbiguousId,
+    GroupNotFound,
+    JobNotFound,
+    ScheduleNotFound,
+)
 from interlock.core.job import HistoryEntry
 from interlock.core.lifecycle import TERMINAL, Event, JobStatus, row_of
 from interlock.jobs import serialize
@@ -45,6 +50,7 @@ class Pages:
     """`/`, `/jobs`, `/groups`, `/schedules`: they only read; buttons call the API."""
 
     def __init__(self, api: Api) -> None:
+        self._api = api
         self._engine = api.engine
 
     def add_to(self, router: APIRouter) -> None:
@@ -133,9 +139,12 @@ class Pages:
         )
 
     async def job(self, request: Request, job_id: str) -> Response:
-        """Show one job."""
+        """Show one job; a part of an id leads to the page of its job."""
         engine = self._engine
         try:
+            found = await self._api.full_id(job_id)
+            if found != job_id:
+                return RedirectResponse(f"{root_of(request.scope)}/jobs/{found}", 303)
             job, history, attempts, lines, why, rejections = await asyncio.gather(
                 engine.get(job_id),
                 engine.history(job_id),
@@ -151,7 +160,7 @@ class Pages:
                 engine.steps(job_id),
                 engine.signals(job_id),
             )
-        except JobNotFound as error:
+        except (JobNotFound, AmbiguousId) as error:
             return _missing(request, "Job", error)
         hidden = Redaction(job)
         return _page(

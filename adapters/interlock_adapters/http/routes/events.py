@@ -13,7 +13,7 @@ from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dependencies import Api, refusals
 from interlock_adapters.http.routes import sse
-from interlock_adapters.http.routes.jobs import JobId
+from interlock_adapters.http.routes.jobs import PartOfId
 
 LastEventId = Annotated[
     str | None,
@@ -60,13 +60,14 @@ class Events:
             )
 
     async def of_job(
-        self, job_id: JobId, last_event_id: LastEventId = None, after: After = None
+        self, job_id: PartOfId, last_event_id: LastEventId = None, after: After = None
     ) -> Response:
         """Stream a job's history from its first row, or after the given event.
 
         `id:` is the row's `seq`. The stream ends after the event that ends the job;
         a browser that comes back then gets 204, and stays away.
         """
+        job_id = await self._api.full_id(job_id)
         seq = sse.seq_of(last_event_id, after)
         job = await self._engine.get(job_id)
         if job.is_terminal and not await self._engine.monitor.history_after(

@@ -36,6 +36,14 @@ from interlock_adapters.http.schemas.responses import EXAMPLE_ID, JobOut, PageOu
 from interlock_adapters.http.security.middleware import principal_of
 
 JobId = Annotated[str, Path(description="Id of the job", examples=[EXAMPLE_ID])]
+#: Of a route that only reads: its handler asks `Api.full_id`.
+PartOfId = Annotated[
+    str,
+    Path(
+        description="Id of the job, or 4 or more digits that it begins or ends with",
+        examples=[EXAMPLE_ID],
+    ),
+]
 Wait = Annotated[
     float | None,
     Query(ge=0, le=3600, description="Seconds to wait for the end, 60 at most"),
@@ -121,9 +129,10 @@ class Jobs:
         return reply.created(handle.job())
 
     async def get(
-        self, job_id: JobId, wait: Wait = None, known: IfNoneMatch = None
+        self, job_id: PartOfId, wait: Wait = None, known: IfNoneMatch = None
     ) -> Response:
         """Return a job; with `wait`, once it has ended or the time is over."""
+        job_id = await self._api.full_id(job_id)
         del known  # read by `methods.finished`
         if wait:
             return json_responses.job_response(await self._api.waited(job_id, wait))

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from interlock.core.dependencies import MAX_DEPENDENCIES, Linked
 from interlock.jobs import serialize
 from interlock_adapters.http.dependencies import Api, refusals
-from interlock_adapters.http.routes.jobs import JobId
+from interlock_adapters.http.routes.jobs import PartOfId
 from interlock_adapters.http.schemas import json_responses, responses
 
 _PAGE = 100
@@ -20,6 +20,7 @@ class Links:
     """`/v1/jobs/{job_id}/dependencies`, `dependents`, `children` and `graph`."""
 
     def __init__(self, api: Api) -> None:
+        self._api = api
         self._engine = api.engine
 
     def add_to(self, router: APIRouter) -> None:
@@ -41,43 +42,47 @@ class Links:
 
     async def dependencies(
         self,
-        job_id: JobId,
+        job_id: PartOfId,
         after: Annotated[int, Query(ge=-1, le=MAX_DEPENDENCIES)] = -1,
         limit: Limit = _PAGE,
     ) -> Response:
         """Return the jobs that a job depends on; `next_cursor` is the next `after`."""
+        job_id = await self._api.full_id(job_id)
         found = await self._engine.dependencies(job_id, after=after, limit=limit)
         last = str(found[-1].dependency.position) if len(found) == limit else None
         return json_responses.page(map(linked, found), last)
 
     async def dependents(
         self,
-        job_id: JobId,
+        job_id: PartOfId,
         after: Annotated[str, Query(max_length=255)] = "",
         limit: Limit = _PAGE,
     ) -> Response:
         """Return the jobs that depend on a job; `next_cursor` is the next `after`."""
+        job_id = await self._api.full_id(job_id)
         found = await self._engine.dependents(job_id, after=after, limit=limit)
         last = found[-1].dependency.job_id if len(found) == limit else None
         return json_responses.page(map(linked, found), last)
 
     async def children(
         self,
-        job_id: JobId,
+        job_id: PartOfId,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
         limit: Limit = _PAGE,
     ) -> Response:
         """Return the jobs that a job has submitted, newest first."""
+        job_id = await self._api.full_id(job_id)
         await self._engine.get(job_id)
         page = await self._engine.search(parent=job_id, limit=limit, cursor=cursor)
         items = [serialize.job(job) for job in page.items]
         return json_responses.page(items, page.next_cursor)
 
-    async def graph(self, job_id: JobId, limit: Limit = 200) -> Response:
+    async def graph(self, job_id: PartOfId, limit: Limit = 200) -> Response:
         """Return a job with all that depends on it and that it depends on, and so on.
 
         The nearest `limit` jobs; `mermaid` draws them.
         """
+        job_id = await self._api.full_id(job_id)
         found = await self._engine.graph(job_id, limit=limit)
         return JSONResponse(
             {

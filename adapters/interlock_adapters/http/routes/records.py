@@ -15,7 +15,7 @@ from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dependencies import Api, refusals
 from interlock_adapters.http.routes import sse
-from interlock_adapters.http.routes.jobs import JobId, Wait
+from interlock_adapters.http.routes.jobs import PartOfId, Wait
 from interlock_adapters.http.schemas import json_responses, responses
 from interlock_adapters.http.schemas.problems import Problem
 
@@ -59,32 +59,36 @@ class Records:
     async def _hidden(self, job_id: str) -> Redaction:
         return Redaction(await self._engine.get(job_id))
 
-    async def history(self, job_id: JobId) -> Response:
+    async def history(self, job_id: PartOfId) -> Response:
         """Return every logged event of a job, in order."""
+        job_id = await self._api.full_id(job_id)
         hidden = await self._hidden(job_id)
         entries = await self._engine.history(job_id)
         return json_responses.page(
             serialize.history(entry, hidden) for entry in entries
         )
 
-    async def attempts(self, job_id: JobId) -> Response:
+    async def attempts(self, job_id: PartOfId) -> Response:
         """Return the attempts of a job, in order."""
+        job_id = await self._api.full_id(job_id)
         hidden = await self._hidden(job_id)
         attempts = await self._engine.attempts(job_id)
         return json_responses.page(
             serialize.attempt(attempt, hidden) for attempt in attempts
         )
 
-    async def rejections(self, job_id: JobId) -> Response:
+    async def rejections(self, job_id: PartOfId) -> Response:
         """Return the events that were refused for a job."""
+        job_id = await self._api.full_id(job_id)
         hidden = await self._hidden(job_id)
         rejections = await self._engine.rejections(job_id)
         return json_responses.page(
             serialize.rejection(rejection, hidden) for rejection in rejections
         )
 
-    async def result(self, job_id: JobId, wait: Wait = None) -> Response:
+    async def result(self, job_id: PartOfId, wait: Wait = None) -> Response:
         """Return what the function returned; 409 if there is no result (yet)."""
+        job_id = await self._api.full_id(job_id)
         if wait:
             job = await self._api.waited(job_id, wait)
         else:
@@ -93,8 +97,9 @@ class Records:
             raise _no_result(job)
         return JSONResponse({"result": serialize.job(job)["result"]})
 
-    async def explain(self, job_id: JobId) -> Response:
+    async def explain(self, job_id: PartOfId) -> Response:
         """Return a sentence that says what a job is doing, or why it does not run."""
+        job_id = await self._api.full_id(job_id)
         said = await self._engine.explain(job_id)
         reasons = [serialize.plain(asdict(each)) for each in said.reasons]
         return JSONResponse({"explanation": said, "reasons": reasons})
@@ -102,7 +107,7 @@ class Records:
     async def log(
         self,
         request: Request,
-        job_id: JobId,
+        job_id: PartOfId,
         *,
         after: Annotated[int, Query(ge=0, le=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=10_000)] = _LINES,
@@ -118,6 +123,7 @@ class Records:
         If it has more than `limit` lines, `next_cursor` is the `after` of the next
         page. `has_earlier` tells whether `tail` left out lines.
         """
+        job_id = await self._api.full_id(job_id)
         hidden = await self._hidden(job_id)
         if follow:
             last_event_id = request.headers.get("last-event-id")

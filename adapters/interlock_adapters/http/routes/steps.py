@@ -10,7 +10,7 @@ from starlette.responses import Response
 from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dependencies import Api, OnceKey, actor, refusals
-from interlock_adapters.http.routes.jobs import JobId
+from interlock_adapters.http.routes.jobs import JobId, PartOfId
 from interlock_adapters.http.schemas import json_responses, reply, responses
 from interlock_adapters.http.schemas.reply import Reply
 from interlock_adapters.http.schemas.requests import SignalIn, TokenIn
@@ -59,14 +59,16 @@ class Steps:
             tags=["jobs"],
         )
 
-    async def steps(self, job_id: JobId) -> Response:
+    async def steps(self, job_id: PartOfId) -> Response:
         """Return what a job has done and does not do again; the first 1000 steps."""
+        job_id = await self._api.full_id(job_id)
         hidden = Redaction(await self._engine.get(job_id))
         found = await self._engine.steps(job_id)
         return json_responses.page(serialize.step(each, hidden) for each in found)
 
-    async def signals(self, job_id: JobId) -> Response:
+    async def signals(self, job_id: PartOfId) -> Response:
         """Return the signals to a job, the first 1000."""
+        job_id = await self._api.full_id(job_id)
         hidden = Redaction(await self._engine.get(job_id))
         found = await self._engine.signals(job_id)
         return json_responses.page(serialize.signal(each, hidden) for each in found)

@@ -18,6 +18,7 @@ _RETRY_AFTER_S: Final = 5
 #: The status code and the kind of each error; the client reads the kind.
 KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, str]]] = {
     errors.JobNotFound: (404, "job-not-found"),
+    errors.AmbiguousId: (422, "ambiguous-id"),
     errors.ScheduleNotFound: (404, "schedule-not-found"),
     errors.GroupNotFound: (404, "group-not-found"),
     errors.InvalidToken: (404, "invalid-token"),
@@ -79,6 +80,8 @@ def of(error: errors.InterlockError) -> Problem:  # noqa: C901  (one arm a kind)
                 problem.more["versions"] = list(error.versions)
         case errors.JobNotFound(job_id=job_id) | errors.DuplicateJob(job_id=job_id):
             problem.more = {"job_id": job_id}
+        case errors.AmbiguousId(part=part, ids=ids):
+            problem.more = {"part": part, "ids": list(ids)}
         case errors.GroupNotFound(group_id=group_id):
             problem.more = {"group_id": group_id}
         case errors.ScheduleNotFound(name=name):

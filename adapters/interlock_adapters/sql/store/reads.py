@@ -33,6 +33,7 @@ from interlock_adapters.sql.store.database import Database
 _log: Final = logging.getLogger("interlock.store")
 _MOST_REJECTIONS = 1000
 MOST_SCANNED: Final = 10_000  # jobs that a page of a search looks at
+_AFTER_HEX: Final = "g"  # sorts after every hexadecimal digit
 _LIVE: Final = [status.value for status in LIVE]
 _LIMIT: Final = tables.limit.c
 #: The indexes of what few jobs have in common.
@@ -245,6 +246,17 @@ class Reads:
             except JobNotFound:  # it was deleted meanwhile
                 continue
         return jobs
+
+    def ids_like(self, part: str, *, limit: int) -> list[str]:
+        """See `JobStore.ids_like`: a range of the primary key, and a scan of it."""
+        ids = sa.select(job.c.id).order_by(job.c.id.desc()).limit(limit)
+        found: set[str] = set()
+        for query in (
+            ids.where(job.c.id >= part, job.c.id < part + _AFTER_HEX),
+            ids.where(job.c.id.endswith(part)),
+        ):
+            found |= {row["id"] for row in self._db.rows(query)}
+        return sorted(found, reverse=True)[:limit]
 
     def counts(self) -> dict[JobStatus, int]:
         """See `JobStore.counts`."""

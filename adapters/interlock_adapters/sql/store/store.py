@@ -52,6 +52,7 @@ class SqlStore:
         reads = Reads(database)
         self.get = reads.get
         self.search = reads.search
+        self.ids_like = reads.ids_like
         links = Dependencies(database)
         self.dependencies = links.dependencies
         self.dependents = links.dependents
