@@ -1,4 +1,4 @@
-"""Routes for many jobs at once: submit a batch, cancel by filter."""
+"""Routes for many jobs at once: submit a batch, cancel and rerun by filter."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,19 +20,27 @@ from interlock_adapters.http.schemas.reply import Reply
 from interlock_adapters.http.schemas.requests import (
     BatchIn,
     BulkCancelIn,
+    BulkRerunIn,
     DependsOn,
+    FiltersIn,
     SubmitIn,
 )
-from interlock_adapters.http.schemas.responses import BatchOut, BulkCancelOut
+from interlock_adapters.http.schemas.responses import (
+    BatchOut,
+    BulkCancelOut,
+    BulkRerunOut,
+)
 from interlock_adapters.http.security.middleware import principal_of
 
 _RUNNING = row_of(Event.CLAIM).target
 _BATCH = 100  # jobs that are canceled in one transaction
 _LIVE = [status for status in JobStatus if status not in TERMINAL]
+_SUCCEEDED = row_of(Event.SUCCEED).target
+_UNSUCCESSFUL = sorted(TERMINAL - {_SUCCEEDED})
 
 
 class Bulk:
-    """`/v1/jobs/batch` and `/v1/jobs/cancel`."""
+    """`/v1/jobs/batch`, `/v1/jobs/cancel` and `/v1/jobs/rerun`."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -54,6 +62,14 @@ class Bulk:
             methods=["POST"],
             response_model=BulkCancelOut,
             responses=refusals(409, body=True),
+            tags=["jobs"],
+        )
+        router.add_api_route(
+            "/v1/jobs/rerun",
+            self.rerun,
+            methods=["POST"],
+            response_model=BulkRerunOut,
+            responses=refusals(409, 429, body=True),
             tags=["jobs"],
         )
 
@@ -113,13 +129,7 @@ class Bulk:
         began to run meanwhile, which was not among the statuses.
         """
         del once
-        refuse_secret(body.params)
-        filters = search(body)
-        if not any(filters.values()):
-            detail = (
-                "Give at least one filter. Without one, every job would be canceled."
-            )
-            raise Problem(422, "no-filter", detail)
+        filters = _filters(body, "canceled")
         filters["statuses"] = filters["statuses"] or _LIVE
         as_seen = _RUNNING not in filters["statuses"]
         by = actor(request, body.by)
@@ -137,6 +147,44 @@ class Bulk:
             ),
         )
         return answer.response()
+
+    async def rerun(
+        self, request: Request, body: BulkRerunIn, once: OnceKey = None
+    ) -> Response:
+        """Run every matching job again, up to `limit`, each as a new job.
+
+        Without `statuses`: those that have ended without success. 201: it runs again.
+        409: it has not ended, or ended too long ago.
+        """
+        del once
+        filters = _filters(body, "run again")
+        filters["statuses"] = filters["statuses"] or _UNSUCCESSFUL
+        by = actor(request, body.by)
+        page = await self._api.engine.search(
+            **filters, limit=body.limit, cursor=body.cursor
+        )
+        self._api.limits.take(principal_of(request.scope), len(page.items))
+        answer = await self._api.act(
+            request,
+            lambda: Reply(
+                status=200,
+                body={
+                    "items": [self._again(job, by) for job in page.items],
+                    "next_cursor": page.next_cursor,
+                },
+            ),
+        )
+        return answer.response()
+
+    def _again(self, job: Job, by: str) -> dict[str, object]:
+        try:
+            handle = self._engine.rerun(job.id, by=by)
+        except StoreUnavailable:
+            raise
+        except InterlockError as error:
+            refusal = reply.refusal(error)
+            return {"id": job.id, "status": refusal.status, "problem": refusal.body}
+        return {"id": job.id, "status": 201, "rerun": handle.id}
 
     def _stop_all(
         self,
@@ -176,6 +224,20 @@ class Bulk:
             "status": status,
             "job_status": canceled.status.value,
         }
+
+
+def _filters(body: FiltersIn, done: str) -> dict[str, Any]:
+    """Return the filters of an action on many jobs.
+
+    Raises:
+        Problem: there is none, or one is secret (422).
+    """
+    refuse_secret(body.params)
+    filters = search(body)
+    if not any(filters.values()):
+        detail = f"Give at least one filter. Without one, every job would be {done}."
+        raise Problem(422, "no-filter", detail)
+    return filters
 
 
 def _by_ids(depends_on: DependsOn, earlier: Sequence[dict[str, Any]]) -> Any:

@@ -407,3 +407,16 @@ class BulkCancelIn(FiltersIn):
     by: Key | None = None
     limit: int = Field(default=500, ge=1, le=1000)
     cursor: str | None = Field(default=None, max_length=500)
+
+
+class BulkRerunIn(FiltersIn):
+    """Which jobs to run again, and by whom; at least one filter is required."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "mail.send", "error": "timed out"}]},
+    )
+
+    by: Key | None = None
+    limit: int = Field(default=100, ge=1, le=1000)
+    cursor: str | None = Field(default=None, max_length=500)

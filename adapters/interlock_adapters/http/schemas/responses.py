@@ -256,6 +256,22 @@ class CancelItemOut(BaseModel):
     problem: dict[str, Any] | None = None
 
 
+class RerunItemOut(BaseModel):
+    """The new job, or why there is none."""
+
+    id: str
+    status: int
+    rerun: str | None = Field(default=None, description="Id of the new job")
+    problem: dict[str, Any] | None = None
+
+
+class BulkRerunOut(BaseModel):
+    """The result for each job, and the cursor of the jobs that were not reached."""
+
+    items: list[RerunItemOut]
+    next_cursor: str | None
+
+
 class BulkCancelOut(BaseModel):
     """The result for each job, and the cursor of the jobs that were not reached."""
 

@@ -1,7 +1,7 @@
-// Refresh the page after events; send what its buttons ask for to the public API.
+// Keep the page as it is in the store, without fighting who reads it.
 "use strict";
-(() => {
-  const QUIET_MS = 400;
+const interlock = (() => {
+  const QUIET_MS = 400, AGES_MS = 5000;
   const root = document.body.dataset.root;  // what the server's URLs begin with
   const element = (id) => document.getElementById(id);
   const say = (text) => {
@@ -9,110 +9,85 @@
     toast.textContent = text;
     toast.hidden = !text;
   };
+  const problem = (body, fallback = "The server did not answer.") => {
+    try { const said = JSON.parse(body); return [said.detail || fallback, ...(said.problems || [])].join(" "); } catch { return fallback; }
+  };
+
+  // Times in the reader's zone. The server writes UTC, for readers without scripts.
+  const two = (number) => String(number).padStart(2, "0");
+  const clock = (at) => `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  const day = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const ago = (at) => {
+    const seconds = (Date.now() - at) / 1000, far = Math.abs(Math.round(seconds));
+    if (far < 5) return seconds >= 0 ? "just now" : "now";
+    const [unit, size] = UNITS.find(([, each]) => far >= each);
+    const length = `${Math.floor(far / size)} ${unit}`;
+    return seconds > 0 ? `${length} ago` : `in ${length}`;
+  };
+  const WRITE = {
+    ago,
+    clock: (at) => (day(at) === day(new Date()) ? clock(at) : `${day(at).slice(5)} ${clock(at)}`),
+    minute: (at) => clock(at).slice(0, 5),
+    fine: (at) => `${clock(at)}.${String(at.getMilliseconds()).padStart(3, "0")}`,
+    stamp: (at) => `${day(at)} ${WRITE.fine(at)}`,
+  };
+  const localize = (within = document) => {
+    for (const time of within.querySelectorAll("time[data-as]")) {
+      const at = new Date(time.dateTime), text = WRITE[time.dataset.as](at);
+      if (time.textContent !== text) time.textContent = text;
+      if (!time.title.includes("your zone")) time.title = `${time.dateTime.replace("T", " ").slice(0, 19)} UTC, ${day(at)} ${clock(at)} in your zone`;
+    }
+  };
 
   // Events come in bursts: one refresh for each burst, and always one after the last.
   let due = 0;
   const refresh = () => {
     if (due) return;
-    due = setTimeout(() => {
-      due = 0;
-      htmx.trigger(document.body, "news");
-    }, QUIET_MS);
+    due = setTimeout(() => { due = 0; htmx.trigger(document.body, "news"); }, QUIET_MS);
   };
+  const ended = () => element("live").hasAttribute("data-ended");
   const connect = () => {
-    const source = new EventSource(root + "/v1/events?after=now");
-    const tell = (text) => (element("connection").textContent = text);
+    const light = element("connection");
+    const tell = (text) => { light.textContent = text; light.toggleAttribute("data-live", text === "live"); };
+    if (ended()) return tell("ended");
+    const source = new EventSource(root + document.body.dataset.events);
     source.onopen = () => { tell("live"); refresh(); };
-    source.onerror = () => tell("reconnecting");
+    source.onerror = () => tell(ended() ? "ended" : "reconnecting");
     source.onmessage = refresh;
     addEventListener("pagehide", () => source.close());
   };
 
   // Nothing moves under the hand of who selects, or writes.
-  const busy = () => document.querySelector("#selection tbody input:checked, form.filters :focus, form.find :focus");
+  const selects = () => {
+    const selection = getSelection();
+    return !selection.isCollapsed && element("live").contains(selection.anchorNode);
+  };
+  const chosen = () => document.querySelectorAll("#selection tbody input:checked").length > 0;
+  const busy = () => selects() || chosen();
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.id === "live" && busy()) event.preventDefault();
+    if (event.detail.elt.id !== "live") return;
+    if (ended() && element("live").dataset.shown) return event.preventDefault();
+    if (!busy()) return;
+    event.preventDefault();
+    document.dispatchEvent(new CustomEvent("interlock:held", { detail: event.detail.pathInfo?.requestPath }));
   });
   document.addEventListener("htmx:beforeSwap", (event) => {  // asked for before the hand came
     if (event.detail.requestConfig.elt.id === "live" && busy()) event.detail.shouldSwap = false;
   });
-
-  const problem = (body, fallback) => {
-    try { return JSON.parse(body).detail || fallback; } catch { return fallback; }
-  };
-  document.addEventListener("htmx:afterRequest", (event) => {
-    const { elt, xhr, successful } = event.detail;
-    if (elt.id === "live") return;
-    if (!successful) return say(problem(xhr.responseText, "The server did not answer."));
-    say("");
-    if (elt.dataset.close) element(elt.dataset.close).close();
-    if (elt.hasAttribute("data-follow")) location.assign(elt.dataset.follow + xhr.getResponseHeader("Location").split("/").pop());
-    refresh();
+  document.addEventListener("htmx:afterSwap", () => { localize(); if (ended()) element("live").dataset.shown = "yes"; });
+  // What a reader has opened or written stays; what scripts fill, they fill themselves.
+  Object.assign(Idiomorph.defaults, { ignoreActiveValue: true });
+  Object.assign(Idiomorph.defaults.callbacks, {
+    beforeNodeMorphed: (old) => !(old.nodeType === 1 && old.hasAttribute("data-keep")),
+    beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details, dialog")),
   });
 
-  document.addEventListener("htmx:configRequest", (event) => {  // fields without a time zone are in UTC
-    const { elt, parameters } = event.detail;
-    for (const field of elt.querySelectorAll("[type=datetime-local]")) {
-      if (field.value) parameters[field.name] = `${field.value}Z`;
-      else delete parameters[field.name];
-    }
-  });
-  document.addEventListener("click", (event) => {
-    const { open, shut, matching } = event.target.dataset;
-    if (open) element(open).showModal();
-    if (shut) element(shut).close();
-    if (matching) cancelAll(JSON.parse(matching)).catch((error) => say(`The server did not answer: ${error.message}`));
-  });
-  const chosen = () => [...document.querySelectorAll("#selection tbody input:checked")];
-  document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-all]"))
-      document.querySelectorAll("#selection tbody input").forEach((box) => (box.checked = event.target.checked));
-    if (element("selected")) element("selected").textContent = chosen().length ? `${chosen().length} selected` : "";
-  });
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (form.dataset.find) location.assign(root + "/jobs/" + encodeURIComponent(new FormData(form).get("id").trim()));
-    else if (form.hasAttribute("data-bulk")) bulk(event.submitter.value);
-    else return;
-    event.preventDefault();
-  });
-  const post = (path, body) => fetch(path, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ by: "dashboard", ...body }),
-  });
-  const report = (verb, done, refused) => {
-    element("selected").textContent = `${verb}: ${done} done, ${refused.length} refused`;
-    say(refused.slice(0, 3).join(" "));
-    refresh();
-  };
-  const bulk = async (verb) => {
-    const ids = chosen().map((box) => box.value);
-    if (!ids.length || !confirm(`${verb} ${ids.length} jobs?`)) return;
-    const refused = [];
-    for (const id of ids) {
-      const answer = await post(`${root}/v1/jobs/${id}/${verb}`, {});
-      if (!answer.ok) refused.push(problem(await answer.text(), id));
-    }
-    chosen().forEach((box) => (box.checked = false));
-    report(verb, ids.length - refused.length, refused);
-  };
-  const cancelAll = async (filters) => {
-    const said = Object.entries(filters).filter(([, value]) => value && value.length).map(([name, value]) => `${name}: ${value}`);
-    if (!confirm(`Cancel every job that has not ended, with ${said.join("; ")}?`)) return;
-    const refused = [];
-    let done = 0;
-    let cursor = null;
-    do {
-      const answer = await post(root + "/v1/jobs/cancel", { ...filters, cursor });
-      if (!answer.ok) return say(problem(await answer.text(), "The server did not answer."));
-      const page = await answer.json();
-      const problems = page.items.filter((item) => item.problem).map((item) => item.problem.detail);
-      done += page.items.length - problems.length;
-      refused.push(...problems);
-      report("cancel", done, refused);
-      cursor = page.next_cursor;
-    } while (cursor);
-  };
-
+  localize();
   connect();
-  setInterval(refresh, 5000);  // ages, and the log, grow without an event
+  setInterval(localize, AGES_MS);
+  setInterval(() => { if (!ended()) refresh(); }, AGES_MS);  // ages grow without an event
+  return { root, element, say, problem, refresh, localize, post: (path, body) => fetch(root + path, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ by: "dashboard", ...body }),
+  }) };
 })();

@@ -1,0 +1,114 @@
+"""A form to submit a job, from the JSON Schema of its parameters."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from interlock.jobs.secret_names import is_secret
+
+#: The kinds of fields for which a form has an element of its own.
+_KINDS: Final = {"string": "text", "integer": "integer", "number": "number"}
+_NOTES: Final = {
+    "text": "text",
+    "integer": "whole number",
+    "number": "number",
+    "checkbox": "yes or no",
+    "json": "JSON",
+    "secret": "text, not shown again",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One parameter. `value` is what the element shows at first."""
+
+    name: str
+    kind: str  # text, integer, number, checkbox, select, json, secret
+    required: bool
+    value: str
+    note: str
+    choices: Sequence[str] = ()
+    least: float | None = None
+    most: float | None = None
+
+
+def fields(
+    schema: Mapping[str, Any] | None,
+    *,
+    given: Mapping[str, object] | None = None,
+    secret: Sequence[str] = (),
+) -> list[Field]:
+    """Return the fields of a form; `given` are the parameters to begin with."""
+    if schema is None:
+        return []
+    required = schema.get("required", ())
+    return [
+        _field(
+            name,
+            _resolved(each, schema),
+            required=name in required,
+            given=given or {},
+            is_hidden=is_secret(name, frozenset(secret)),
+        )
+        for name, each in schema.get("properties", {}).items()
+    ]
+
+
+def _resolved(each: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = each.get("$ref", "")
+    if not reference.startswith("#/$defs/"):
+        return each
+    found: Mapping[str, Any] = schema.get("$defs", {}).get(
+        reference.removeprefix("#/$defs/"), {}
+    )
+    return {**found, **{k: v for k, v in each.items() if k != "$ref"}}
+
+
+def _field(
+    name: str,
+    each: Mapping[str, Any],
+    *,
+    required: bool,
+    given: Mapping[str, object],
+    is_hidden: bool,
+) -> Field:
+    choices = [str(choice) for choice in each.get("enum", ())]
+    kind = "select" if choices else _KINDS.get(str(each.get("type")), "json")
+    if each.get("type") == "boolean":
+        kind = "checkbox"
+    if is_hidden:
+        kind = "secret"
+    value = given.get(name, each.get("default"))
+    return Field(
+        name=name,
+        kind=kind,
+        required=required,
+        value="" if is_hidden else _written(value, kind, missing=name not in given),
+        note=_note(each, kind, required=required),
+        choices=choices,
+        least=each.get("minimum"),
+        most=each.get("maximum"),
+    )
+
+
+def _written(value: object, kind: str, *, missing: bool) -> str:
+    if value is None and (missing or kind != "json"):
+        return ""
+    if kind == "json" or not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def _note(each: Mapping[str, Any], kind: str, *, required: bool) -> str:
+    parts = [] if kind == "select" else [str(each.get("format", _NOTES[kind]))]
+    least, most = each.get("minimum"), each.get("maximum")
+    if least is not None and most is not None:
+        parts.append(f"{least} to {most}")
+    if required:
+        parts.append("required")
+    elif "default" in each:
+        parts.append(f"default {json.dumps(each['default'], ensure_ascii=False)}")
+    if each.get("description"):
+        parts.append(str(each["description"]))
+    return ", ".join(parts)

@@ -1,0 +1,111 @@
+"""Lines of output as HTML: their level, and the colours that they ask for."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from markupsafe import Markup, escape
+
+_ESCAPE: Final = re.compile(
+    r"\x1b(?:\[([0-9;:]*)m|\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)",
+    re.DOTALL,
+)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LEVEL: Final = re.compile(
+    r"\b(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b|^(\w*(?:Error|Exception)):"
+)
+_WITHIN: Final = 60  # characters, in which a level stands
+_NAMES: Final = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+_GRAVE: Final = {"WARN": "w", "ERROR": "e", "FATAL": "e"}
+#: The classes of colours (ECMA-48: 30 to 37, and 90 to 97 bright).
+_COLOURS: Final = ("d", "r", "g", "y", "b", "m", "c", "")
+_BOLD, _DIM, _ITALIC, _UNDERLINED = 1, 2, 3, 4
+_STYLES: Final = {_BOLD: "bold", _DIM: "d", _ITALIC: "it", _UNDERLINED: "u"}
+_EXTENDED: Final = (38, 48)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputLine:
+    """One line of the output of a job. `grave` is the class of its level."""
+
+    seq: int
+    at: datetime
+    attempt: int
+    level: str
+    grave: str
+    text: Markup
+
+
+def line(shown: dict[str, Any]) -> OutputLine:
+    """Return a line of `serialize.line` for a page."""
+    raw = str(shown["text"]).rstrip("\r").rpartition("\r")[2]  # as a terminal shows it
+    plain = _ESCAPE.sub("", raw)
+    level, grave = _level(plain, shown["stream"])
+    return OutputLine(
+        seq=shown["seq"],
+        at=datetime.fromisoformat(shown["at"]),
+        attempt=shown["attempt"],
+        level=level,
+        grave=grave,
+        text=coloured(raw),
+    )
+
+
+def plain(text: str) -> str:
+    """Return a text without what would move or colour a terminal."""
+    return _CONTROL.sub("", _ESCAPE.sub("", text))
+
+
+def _level(text: str, stream: str) -> tuple[str, str]:
+    if stream == "engine":
+        return stream, "k"
+    found = _LEVEL.search(text[:_WITHIN])
+    if found is None:
+        return stream if stream == "stderr" else "", ""
+    name = "ERROR" if found[2] else _NAMES.get(found[1], found[1])
+    return name, _GRAVE.get(name, "")
+
+
+def coloured(text: str) -> Markup:
+    """Return a text with its colours as spans, and without other escape sequences."""
+    return Markup("").join(_pieces(text))
+
+
+def _pieces(text: str) -> Iterator[Markup]:
+    classes: set[str] = set()
+    at = 0
+    for found in _ESCAPE.finditer(text):
+        yield _piece(text[at : found.start()], classes)
+        at = found.end()
+        if found[1] is not None:
+            classes = _after(classes, found[1])
+    yield _piece(text[at:], classes)
+
+
+def _piece(text: str, classes: set[str]) -> Markup:
+    clean = escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+    if not classes or not text:
+        return clean
+    names = " ".join(f"a-{name}" for name in sorted(classes))
+    return Markup('<span class="{}">{}</span>').format(names, clean)
+
+
+def _after(classes: set[str], codes: str) -> set[str]:
+    """Return the classes after a sequence of codes (SGR)."""
+    now = set(classes)
+    numbers = [int(code) for code in re.split("[;:]", codes) if code] or [0]
+    if numbers[0] in _EXTENDED:
+        return now  # one of 256 colours, or of all: as it was
+    for number in numbers:
+        if number == 0:
+            now = set()
+        elif number in _STYLES:
+            now.add(_STYLES[number])
+        elif number in range(30, 38) or number in range(90, 98):
+            now = {name for name in now if name not in _COLOURS}
+            now |= {_COLOURS[number % 10]} - {""}
+        elif number == 39:  # noqa: PLR2004  (the default colour)
+            now = {name for name in now if name not in _COLOURS}
+    return now
