@@ -42,7 +42,7 @@ class Bulk:
         """Add the routes; they stand before `/v1/jobs/{job_id}`."""
         router.add_api_route(
             "/v1/jobs/batch",
-            self.batch,
+            self.submit_jobs,
             methods=["POST"],
             response_model=BatchOut,
             responses=refusals(409, 429, body=True),
@@ -50,14 +50,14 @@ class Bulk:
         )
         router.add_api_route(
             "/v1/jobs/cancel",
-            self.cancel,
+            self.cancel_jobs,
             methods=["POST"],
             response_model=BulkCancelOut,
             responses=refusals(409, body=True),
             tags=["jobs"],
         )
 
-    async def batch(
+    async def submit_jobs(
         self, request: Request, batch: BatchIn, once: OnceKey = None
     ) -> Response:
         """Submit many jobs in one transaction; each gets an answer of its own.
@@ -104,7 +104,7 @@ class Bulk:
             refusal = reply.refusal(error)
             return {"status": refusal.status, "problem": refusal.body}
 
-    async def cancel(
+    async def cancel_jobs(
         self, request: Request, body: BulkCancelIn, once: OnceKey = None
     ) -> Response:
         """Cancel every matching job, up to `limit`; each gets an answer of its own.
