@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [
     path.relative_to(ROOT)
-    for folder in (ROOT, ROOT / "docs", ROOT / "docs/tutorial", ROOT / ".github")
-    for path in sorted(folder.glob("*.md"))
+    for folder in (".", "docs", "docs/tutorial", "docs/examples/*", ".github")
+    for path in sorted(ROOT.glob(f"{folder}/*.md"))
 ]
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

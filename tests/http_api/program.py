@@ -18,7 +18,8 @@ PROGRAM = [sys.executable, "-m", "interlock_adapters.cli.main"]
 
 def environment(**more: str) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("INTERLOCK_")}
-    return {**inherited, "PYTHONPATH": str(Path(__file__).parents[1]), **more}
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more}
 
 
 @contextmanager

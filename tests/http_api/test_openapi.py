@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import postgres
-from interlock import Engine
+from interlock import Engine, Event, JobStatus
+from interlock.core import errors
 from interlock_adapters.http import Settings, create_app
 from interlock_adapters.http import openapi as document
+from interlock_adapters.http.schemas import problems
+from interlock_adapters.http.schemas.responses import ProblemOut
 from pace import THOROUGH, deadline
 
 from .server import serving
@@ -58,6 +62,36 @@ def test_every_request_body_has_an_example_that_is_accepted(api: httpx.Client) -
         assert api.put(path, json=schemas[name]["examples"][0]).is_success
     for name in ("SubmitIn", "BatchIn", "JobOut"):
         assert schemas[name]["examples"]
+
+
+def test_every_operation_has_a_short_name_of_its_own() -> None:
+    paths = json.loads(FILE.read_text())["paths"]
+    names = [each["operationId"] for path in paths.values() for each in path.values()]
+    assert len(set(names)) == len(names) > 50
+    assert [name for name in names if not re.fullmatch("[a-z]+(_[a-z]+)+", name)] == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.IllegalTransition(JobStatus.FAILED, Event.CLAIM, set(), job_id="j"),
+        errors.VersionChanged(
+            JobStatus.PENDING, Event.CANCEL, set(), job_id="j", versions=(2, 1)
+        ),
+        errors.JobNotFound("j"),
+        errors.GroupNotFound("g"),
+        errors.ScheduleNotFound("s"),
+        errors.LimitReached("k", 2, 2, ["j"]),
+        errors.InvalidParams("n", ["p"]),
+        errors.UnknownJobName("n", ["m"]),
+        errors.InvalidOption("o", 1, "2"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_every_member_of_a_problem_is_documented(error: errors.InterlockError) -> None:
+    sent = problems.of(error).body
+    assert set(sent) <= set(ProblemOut.model_fields)
+    assert ProblemOut.model_validate(sent).type == sent["type"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

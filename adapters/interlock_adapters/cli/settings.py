@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -9,12 +10,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from interlock.ports.discovery import DEFAULT_URL
+
 
 class Settings(BaseSettings):
-    """The settings; `modules` are imported so that their jobs are known.
-
-    The token has no flag: every user of a machine sees the flags of its processes.
-    """
+    """The settings of the commands."""
 
     model_config = SettingsConfigDict(
         env_prefix="INTERLOCK_",
@@ -23,10 +23,25 @@ class Settings(BaseSettings):
         extra="ignore",
     )
 
-    database_url: str | None = None
-    server: str | None = None
-    token: str | None = None
-    modules: str | list[str] = ""
+    database_url: str | None = Field(
+        default=None,
+        description=f"URL of the database. If nothing gives one: {DEFAULT_URL}",
+    )
+    server: str | None = Field(
+        default=None,
+        description="URL of a server to use instead of a database, such as "
+        "http://127.0.0.1:8000",
+    )
+    token: str | None = Field(
+        default=None,
+        description="Token for that server. It has no flag, because every user of a "
+        "machine sees the flags of its processes",
+    )
+    modules: str | list[str] = Field(
+        default="",
+        description="Modules that declare jobs, as a list or separated by commas. "
+        "They are imported so that their jobs are known",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -98,7 +98,9 @@ def _shared(engine: Engine | AsyncEngine) -> AsyncEngine:
 
 
 def _routes(api: Api, kind: type[Route]) -> APIRouter:
-    routes = APIRouter(route_class=kind)
+    routes = APIRouter(
+        route_class=kind, generate_unique_id_function=lambda route: route.name
+    )
     for room in _ROOMS:
         room(api).add_to(routes)
     methods.complete(routes)

@@ -27,8 +27,9 @@ from interlock_adapters.http.settings import Settings
 IfMatch = Annotated[
     str | None,
     Header(
+        alias="If-Match",
         description="ETag of the job as you saw it, or its version in quotes; another"
-        " version is 412"
+        " version is 412",
     ),
 ]
 IfNoneMatch = Annotated[

@@ -53,12 +53,37 @@ def complete(document: dict[str, Any]) -> None:
     components = document["components"]
     components["schemas"] |= problem.pop("$defs")
     components["schemas"][ProblemOut.__name__] = problem
+    _drop_titles([document["paths"], components])
+    _drop_null_parameters(document["paths"])
     components["schemas"]["JobOut"]["examples"] = [serialize.job(_EXAMPLE)]
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer"},
         "password": {"type": "http", "scheme": "basic"},
     }
     document["security"] = [{"token": []}, {"password": []}, {}]
+
+
+def _drop_titles(part: Any) -> None:
+    """Drop what pydantic makes of the names of fields: "Job Id" for `job_id`."""
+    for each in part.values() if isinstance(part, dict) else part:
+        if isinstance(each, dict | list):
+            _drop_titles(each)
+    if isinstance(part, dict) and isinstance(part.get("title"), str):
+        del part["title"]  # a field of this name has a schema, no text
+
+
+def _drop_null_parameters(paths: Any) -> None:
+    """Drop null from parameters: one of a URL or a header is left out instead."""
+    for methods in paths.values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                schema = parameter["schema"]
+                others = [
+                    each for each in schema.get("anyOf", ()) if each != {"type": "null"}
+                ]
+                if len(others) == 1:
+                    del schema["anyOf"]
+                    schema |= others[0]
 
 
 def text() -> str:

@@ -17,7 +17,8 @@ class WorkerSettings:
     """The settings of a worker.
 
     Args:
-        concurrency: number of jobs to run at once; 1 to 1000.
+        concurrency: number of jobs to run at once; 1 to 1000. By default one for each
+            CPU core.
         lease: seconds without a heartbeat after which other workers take over; 1 to
             86400. Its jobs are killed max(20 %, 0.5 s) of the lease before that.
         queues: run only jobs of these queues; None: of all. With weights, such as

@@ -5,12 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
-from interlock.core.job import Attempt, HistoryEntry, Job
-from interlock.core.lifecycle import EDGES, JobStatus, row_of
-from interlock.core.records import EndedJob
-from interlock_adapters.http.dashboard.charts import MINUTES, charts
-from interlock_adapters.http.dashboard.render import span
 from interlock_adapters.http.dashboard.state_diagram import (
     HEIGHT,
     WIDTH,
@@ -19,6 +13,12 @@ from interlock_adapters.http.dashboard.state_diagram import (
     walked,
 )
 from interlock_adapters.http.dashboard.timeline import timeline
+
+from interlock.core.job import Attempt, HistoryEntry, Job
+from interlock.core.lifecycle import EDGES, JobStatus, row_of
+from interlock.core.records import EndedJob
+from interlock_adapters.http.dashboard.charts import MINUTES, charts
+from interlock_adapters.http.dashboard.render import span
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

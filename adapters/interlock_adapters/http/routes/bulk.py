@@ -50,7 +50,7 @@ class Bulk:
         """Add the routes; they stand before `/v1/jobs/{job_id}`."""
         router.add_api_route(
             "/v1/jobs/batch",
-            self.batch,
+            self.submit_jobs,
             methods=["POST"],
             response_model=BatchOut,
             responses=refusals(409, 429, body=True),
@@ -58,7 +58,7 @@ class Bulk:
         )
         router.add_api_route(
             "/v1/jobs/cancel",
-            self.cancel,
+            self.cancel_jobs,
             methods=["POST"],
             response_model=BulkCancelOut,
             responses=refusals(409, body=True),
@@ -66,14 +66,14 @@ class Bulk:
         )
         router.add_api_route(
             "/v1/jobs/rerun",
-            self.rerun,
+            self.rerun_jobs,
             methods=["POST"],
             response_model=BulkRerunOut,
             responses=refusals(409, 429, body=True),
             tags=["jobs"],
         )
 
-    async def batch(
+    async def submit_jobs(
         self, request: Request, batch: BatchIn, once: OnceKey = None
     ) -> Response:
         """Submit many jobs in one transaction; each gets an answer of its own.
@@ -120,7 +120,7 @@ class Bulk:
             refusal = reply.refusal(error)
             return {"status": refusal.status, "problem": refusal.body}
 
-    async def cancel(
+    async def cancel_jobs(
         self, request: Request, body: BulkCancelIn, once: OnceKey = None
     ) -> Response:
         """Cancel every matching job, up to `limit`; each gets an answer of its own.
@@ -148,7 +148,7 @@ class Bulk:
         )
         return answer.response()
 
-    async def rerun(
+    async def rerun_jobs(
         self, request: Request, body: BulkRerunIn, once: OnceKey = None
     ) -> Response:
         """Run every matching job again, up to `limit`, each as a new job.

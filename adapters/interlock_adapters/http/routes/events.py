@@ -17,7 +17,10 @@ from interlock_adapters.http.routes.jobs import PartOfId
 
 LastEventId = Annotated[
     str | None,
-    Header(description="Continue after this event; browsers send it themselves"),
+    Header(
+        alias="Last-Event-ID",
+        description="Continue after this event; browsers send it themselves",
+    ),
 ]
 After = Annotated[
     str | None, Query(max_length=500, description="The same as Last-Event-ID")
@@ -43,10 +46,10 @@ class Events:
             "description": "The job has ended, and nothing is left to tell"
         }
         for path, endpoint, responses in (
-            ("/v1/events", self.of_all, {200: stream, **refusals()}),
+            ("/v1/events", self.stream_events, {200: stream, **refusals()}),
             (
                 "/v1/jobs/{job_id}/events",
-                self.of_job,
+                self.stream_job_events,
                 {200: stream, 204: over, **refusals(404)},
             ),
         ):
@@ -59,7 +62,7 @@ class Events:
                 tags=["events"],
             )
 
-    async def of_job(
+    async def stream_job_events(
         self, job_id: PartOfId, last_event_id: LastEventId = None, after: After = None
     ) -> Response:
         """Stream a job's history from its first row, or after the given event.
@@ -100,7 +103,7 @@ class Events:
             return False
         return True
 
-    async def of_all(
+    async def stream_events(
         self, last_event_id: LastEventId = None, after: After = None
     ) -> Response:
         """Stream the history of all jobs from the first row, or after the given event.

@@ -37,13 +37,25 @@ class Groups:
         """Add the routes."""
         one = "/v1/groups/{group_id}"
         routes: tuple[tuple[str, str, Callable[..., Any], Any, int], ...] = (
-            ("POST", "/v1/groups", self.submit, responses.GroupOut, 201),
-            ("GET", "/v1/groups", self.list_, responses.GroupPageOut, 200),
-            ("GET", one, self.get, responses.GroupOut, 200),
-            ("GET", f"{one}/jobs", self.jobs, responses.PageOut, 200),
-            ("GET", f"{one}/results", self.results, responses.GroupResultPageOut, 200),
-            ("POST", f"{one}/cancel", self.cancel, responses.BulkOut, 200),
-            ("POST", f"{one}/rerun_failed", self.rerun, responses.RerunOut, 200),
+            ("POST", "/v1/groups", self.submit_group, responses.GroupOut, 201),
+            ("GET", "/v1/groups", self.list_groups, responses.GroupPageOut, 200),
+            ("GET", one, self.get_group, responses.GroupOut, 200),
+            ("GET", f"{one}/jobs", self.list_group_jobs, responses.PageOut, 200),
+            (
+                "GET",
+                f"{one}/results",
+                self.list_group_results,
+                responses.GroupResultPageOut,
+                200,
+            ),
+            ("POST", f"{one}/cancel", self.cancel_group, responses.BulkOut, 200),
+            (
+                "POST",
+                f"{one}/rerun_failed",
+                self.rerun_failed_jobs,
+                responses.RerunOut,
+                200,
+            ),
         )
         for method, path, endpoint, model, status in routes:
             is_new = method == "POST"
@@ -57,7 +69,7 @@ class Groups:
                 status_code=status,
             )
 
-    async def submit(
+    async def submit_group(
         self, request: Request, body: GroupIn, once: OnceKey = None
     ) -> Response:
         """Submit a job for each item in one transaction; they are a group."""
@@ -78,7 +90,7 @@ class Groups:
         group = self._engine.sync.map(body.job, items, name=body.name, **options)
         return Reply(status=201, body=_told(group))
 
-    async def list_(
+    async def list_groups(
         self,
         before: Annotated[str | None, Query(max_length=255)] = None,
         limit: Limit = 50,
@@ -90,13 +102,13 @@ class Groups:
             (serialize.plain(asdict(info)) for info in found), last
         )
 
-    async def get(self, group_id: GroupId) -> Response:
+    async def get_group(self, group_id: GroupId) -> Response:
         """Return a group, with how many of its jobs have each status."""
         group = await self._engine.get_group(group_id)
         info, counts = await group.info(), await group.counts()
         return JSONResponse(_shown(info, counts))
 
-    async def jobs(
+    async def list_group_jobs(
         self, group_id: GroupId, after: After = -1, limit: Limit = 100
     ) -> Response:
         """Return its jobs in their order; `next_cursor` is the next `after`."""
@@ -104,7 +116,7 @@ class Groups:
         last = str(found[-1].group_index) if len(found) == limit else None
         return json_responses.page(map(serialize.job, found), last)
 
-    async def results(
+    async def list_group_results(
         self, group_id: GroupId, after: After = -1, limit: Limit = 100
     ) -> Response:
         """Return the results of its jobs in their order; null while there is none."""
@@ -127,7 +139,7 @@ class Groups:
         group = await self._engine.get_group(group_id)
         return await group.page(after=after, limit=limit)
 
-    async def cancel(
+    async def cancel_group(
         self,
         request: Request,
         group_id: GroupId,
@@ -146,7 +158,7 @@ class Groups:
 
         return (await self._api.act(request, act)).response()
 
-    async def rerun(
+    async def rerun_failed_jobs(
         self,
         request: Request,
         group_id: GroupId,

@@ -20,7 +20,7 @@ class Health:
         """Add the routes."""
         router.add_api_route(
             "/healthz",
-            self.healthz,
+            self.get_health,
             methods=["GET"],
             response_model=AliveOut,
             responses=refusals(),
@@ -29,18 +29,18 @@ class Health:
         not_ready = {"model": ReadyOut, "description": "Not ready, and why"}
         router.add_api_route(
             "/readyz",
-            self.readyz,
+            self.get_readiness,
             methods=["GET"],
             response_model=ReadyOut,
             responses={**refusals(), 503: not_ready},
             tags=["operations"],
         )
 
-    async def healthz(self) -> Response:
+    async def get_health(self) -> Response:
         """Check that the server answers."""
         return JSONResponse({"status": "alive"})
 
-    async def readyz(self) -> Response:
+    async def get_readiness(self) -> Response:
         """Check the store, its schema, and that a worker is running."""
         store, worker = await self._store(), "unknown"
         if store == "ok":

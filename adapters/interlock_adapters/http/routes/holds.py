@@ -41,13 +41,13 @@ class Holds:
         """Add the routes."""
         router.add_api_route(
             "/v1/holds",
-            self.holds,
+            self.list_holds,
             methods=["GET"],
             response_model=HoldPageOut,
             responses=refusals(),
             tags=_TAGS,
         )
-        for method, endpoint in (("PUT", self.hold), ("DELETE", self.release)):
+        for method, endpoint in (("PUT", self.set_hold), ("DELETE", self.release_hold)):
             router.add_api_route(
                 "/v1/holds/{target:path}",
                 endpoint,
@@ -57,13 +57,13 @@ class Holds:
                 tags=_TAGS,
             )
 
-    async def holds(self) -> Response:
+    async def list_holds(self) -> Response:
         """List the holds, the oldest first."""
         engine = self._engine.sync
         holds = await asyncio.to_thread(lambda: shown(engine.holds(), engine.get))
         return json_responses.page(serialize.plain(asdict(hold)) for hold in holds)
 
-    async def hold(
+    async def set_hold(
         self, request: Request, target: Target, why: HoldIn | None = None
     ) -> Response:
         """Hold a job, or all jobs of a name, a queue or a key: they do not start."""
@@ -72,7 +72,7 @@ class Holds:
         await self._engine.hold(target, by=by, reason=hold.reason, until=hold.until)
         return Response(status_code=204)
 
-    async def release(
+    async def release_hold(
         self, request: Request, target: Target, by: Releaser = None
     ) -> Response:
         """Release what is held."""

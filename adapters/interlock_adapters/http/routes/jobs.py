@@ -65,30 +65,30 @@ class Jobs:
         add = router.add_api_route
         add(
             "/v1/jobs",
-            self.submit,
+            self.submit_job,
             methods=["POST"],
             status_code=201,
             responses=refusals(409, 429, body=True),
             **job,
         )
-        add("/v1/jobs", self.list_, methods=["GET"], responses=refusals(), **page)
+        add("/v1/jobs", self.list_jobs, methods=["GET"], responses=refusals(), **page)
         add(
             "/v1/jobs/search",
-            self.search,
+            self.search_jobs,
             methods=["POST"],
             responses=refusals(body=True),
             **page,
         )
         add(
             path,
-            self.get,
+            self.get_job,
             methods=["GET"],
             responses={304: {"description": "As that ETag says"}, **refusals(404)},
             **job,
         )
         add(
             path,
-            self.delete,
+            self.delete_job,
             methods=["DELETE"],
             status_code=204,
             responses=refusals(404, 409, 412, body=True),
@@ -96,7 +96,7 @@ class Jobs:
         )
         add(
             f"{path}/cancel",
-            self.cancel,
+            self.cancel_job,
             methods=["POST"],
             responses={
                 202: {"model": JobOut, "description": "Asked for; it is being stopped"},
@@ -106,14 +106,14 @@ class Jobs:
         )
         add(
             f"{path}/rerun",
-            self.rerun,
+            self.rerun_job,
             methods=["POST"],
             status_code=201,
             responses=refusals(404, 409, 412, 429, body=True),
             **job,
         )
 
-    async def submit(
+    async def submit_job(
         self, request: Request, call: SubmitIn, once: OnceKey = None
     ) -> Response:
         """Submit a job; a worker runs it. An acknowledged job survives a power cut."""
@@ -128,7 +128,7 @@ class Jobs:
         handle = self._engine.sync.submit(call.name, call.params, **options)
         return reply.created(handle.job())
 
-    async def get(
+    async def get_job(
         self, job_id: PartOfId, wait: Wait = None, known: IfNoneMatch = None
     ) -> Response:
         """Return a job; with `wait`, once it has ended or the time is over."""
@@ -138,7 +138,7 @@ class Jobs:
             return json_responses.job_response(await self._api.waited(job_id, wait))
         return json_responses.job_response(await self._engine.get(job_id))
 
-    async def list_(  # noqa: PLR0917  (FastAPI reads the signature)
+    async def list_jobs(  # noqa: PLR0917  (FastAPI reads the signature)
         self,
         name: Key | None = None,
         queue: Key | None = None,
@@ -157,7 +157,7 @@ class Jobs:
         cursor: Annotated[str | None, Query(max_length=500)] = None,
     ) -> Response:
         """List jobs, newest first; `next_cursor` is for the next page."""
-        return await self.search(
+        return await self.search_jobs(
             SearchIn(
                 name=name,
                 queue=queue,
@@ -177,7 +177,7 @@ class Jobs:
             )
         )
 
-    async def search(self, body: SearchIn) -> Response:
+    async def search_jobs(self, body: SearchIn) -> Response:
         """Search jobs by the contents of their parameters, and by other filters."""
         refuse_secret(body.params)
         filters = search(body)
@@ -189,7 +189,7 @@ class Jobs:
         items = [serialize.job(job) for job in page.items]
         return json_responses.page(items, page.next_cursor)
 
-    async def cancel(
+    async def cancel_job(
         self,
         request: Request,
         job_id: JobId,
@@ -223,7 +223,7 @@ class Jobs:
         )
         return reply.job(job, 200 if job.is_terminal else 202)
 
-    async def rerun(
+    async def rerun_job(
         self,
         request: Request,
         job_id: JobId,
@@ -250,7 +250,7 @@ class Jobs:
         handle = self._engine.sync.rerun(job_id, **how)
         return reply.created(handle.job())
 
-    async def delete(self, job_id: JobId, if_match: IfMatch = None) -> Response:
+    async def delete_job(self, job_id: JobId, if_match: IfMatch = None) -> Response:
         """Delete a job that has ended, with its records; 409 for any other job."""
         await self._engine.delete(job_id, if_version=version(if_match))
         return Response(status_code=204)

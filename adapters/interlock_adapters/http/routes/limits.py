@@ -45,15 +45,15 @@ class Limits:
         add = router.add_api_route
         add(
             "/v1/limits",
-            self.limits,
+            self.list_limits,
             methods=["GET"],
             response_model=LimitPageOut,
             responses=refusals(),
             tags=_TAGS,
         )
         for path, set_, methods in (
-            ("/v1/limits/{key:path}", self.put, ["PUT"]),
-            ("/v1/queues/{queue:path}", self.patch_queue, ["PATCH"]),
+            ("/v1/limits/{key:path}", self.set_limit, ["PUT"]),
+            ("/v1/queues/{queue:path}", self.set_queue_limit, ["PATCH"]),
         ):
             add(
                 path,
@@ -65,24 +65,26 @@ class Limits:
             )
         add(
             "/v1/limits/{key:path}",
-            self.delete,
+            self.delete_limit,
             methods=["DELETE"],
             response_model=DeletedOut,
             responses=refusals(body=True),
             tags=_TAGS,
         )
 
-    async def limits(self) -> Response:
+    async def list_limits(self) -> Response:
         """List the limits by key: what they allow, what runs, and who has set them."""
         return json_responses.page(
             serialize.plain(asdict(limit)) for limit in await self._engine.limits.list()
         )
 
-    async def put(self, request: Request, key: LimitKey, limit: LimitIn) -> Response:
+    async def set_limit(
+        self, request: Request, key: LimitKey, limit: LimitIn
+    ) -> Response:
         """Set a limit; it holds at once. A value that is left out is no limit."""
         return await self._set(request, key, limit, limit.model_dump())
 
-    async def patch_queue(
+    async def set_queue_limit(
         self, request: Request, queue: QueueName, limit: LimitIn
     ) -> Response:
         """Limit all jobs of a queue. A value that is left out stays as it is."""
@@ -106,6 +108,6 @@ class Limits:
             engine.limits.set(key, **given)
             return next(each for each in engine.limits.list() if each.key == key)
 
-    async def delete(self, key: LimitKey) -> Response:
+    async def delete_limit(self, key: LimitKey) -> Response:
         """Undo what was set: what the code declares holds again."""
         return JSONResponse({"deleted": await self._engine.limits.delete(key)})

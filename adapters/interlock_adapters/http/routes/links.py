@@ -26,10 +26,10 @@ class Links:
     def add_to(self, router: APIRouter) -> None:
         """Add the routes."""
         for name, endpoint, model in (
-            ("dependencies", self.dependencies, responses.LinkedPageOut),
-            ("dependents", self.dependents, responses.LinkedPageOut),
-            ("children", self.children, responses.PageOut),
-            ("graph", self.graph, responses.GraphOut),
+            ("dependencies", self.list_dependencies, responses.LinkedPageOut),
+            ("dependents", self.list_dependents, responses.LinkedPageOut),
+            ("children", self.list_children, responses.PageOut),
+            ("graph", self.get_graph, responses.GraphOut),
         ):
             router.add_api_route(
                 f"/v1/jobs/{{job_id}}/{name}",
@@ -40,7 +40,7 @@ class Links:
                 tags=["records"],
             )
 
-    async def dependencies(
+    async def list_dependencies(
         self,
         job_id: PartOfId,
         after: Annotated[int, Query(ge=-1, le=MAX_DEPENDENCIES)] = -1,
@@ -52,7 +52,7 @@ class Links:
         last = str(found[-1].dependency.position) if len(found) == limit else None
         return json_responses.page(map(linked, found), last)
 
-    async def dependents(
+    async def list_dependents(
         self,
         job_id: PartOfId,
         after: Annotated[str, Query(max_length=255)] = "",
@@ -64,7 +64,7 @@ class Links:
         last = found[-1].dependency.job_id if len(found) == limit else None
         return json_responses.page(map(linked, found), last)
 
-    async def children(
+    async def list_children(
         self,
         job_id: PartOfId,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
@@ -77,7 +77,7 @@ class Links:
         items = [serialize.job(job) for job in page.items]
         return json_responses.page(items, page.next_cursor)
 
-    async def graph(self, job_id: PartOfId, limit: Limit = 200) -> Response:
+    async def get_graph(self, job_id: PartOfId, limit: Limit = 200) -> Response:
         """Return a job with all that depends on it and that it depends on, and so on.
 
         The nearest `limit` jobs; `mermaid` draws them.

@@ -41,14 +41,14 @@ class Metrics:
         text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
         router.add_api_route(
             "/metrics",
-            self.metrics,
+            self.get_metrics,
             methods=["GET"],
             response_class=_Text,
             responses={200: {"description": "Prometheus text", **text}, **refusals()},
             tags=["operations"],
         )
 
-    async def metrics(self) -> Response:
+    async def get_metrics(self) -> Response:
         """Return all metrics in the text format of Prometheus."""
         async with self._one_at_a_time:
             await self._read_on()

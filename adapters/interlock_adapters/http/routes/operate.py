@@ -18,6 +18,7 @@ from interlock.jobs import serialize
 from interlock_adapters import diagrams
 from interlock_adapters.http.dependencies import Api, refusals
 from interlock_adapters.http.schemas import json_responses, overview
+from interlock_adapters.http.schemas.responses import CountsOut
 
 NAME: Final = r"^[^\x00-\x1f\ufffd]+$"
 QueueName = Annotated[str, Path(min_length=1, max_length=255, pattern=NAME)]
@@ -35,10 +36,10 @@ class Operate:
         reads: dict[str, Any] = {"methods": ["GET"], "responses": refusals()}
         reads["tags"] = ["operations"]
         for path, endpoint, model in (
-            ("/v1/queues", self.queues, overview.QueuePageOut),
-            ("/v1/workers", self.workers, overview.WorkerPageOut),
-            ("/v1/counts", self.counts, dict[JobStatus, int]),
-            ("/v1/lifecycle", self.lifecycle, overview.LifecycleOut),
+            ("/v1/queues", self.list_queues, overview.QueuePageOut),
+            ("/v1/workers", self.list_workers, overview.WorkerPageOut),
+            ("/v1/counts", self.count_jobs, CountsOut),
+            ("/v1/lifecycle", self.get_lifecycle, overview.LifecycleOut),
         ):
             router.add_api_route(path, endpoint, response_model=model, **reads)
         writes: dict[str, Any] = {
@@ -48,51 +49,51 @@ class Operate:
             "tags": ["operations"],
         }
         for name, turn in (
-            ("pause", (self.pause, self.pause_named)),
-            ("resume", (self.resume, self.resume_named)),
+            ("pause", (self.pause_queue, self.pause_named_queue)),
+            ("resume", (self.resume_queue, self.resume_named_queue)),
         ):
             router.add_api_route(f"/v1/queues/{{queue:path}}/{name}", turn[0], **writes)
             router.add_api_route(f"/v1/queues/{name}", turn[1], **writes)
 
-    async def queues(self) -> Response:
+    async def list_queues(self) -> Response:
         """List the queues: their depth, and whether they are paused."""
         return json_responses.page(
             serialize.plain(asdict(q)) for q in await self._engine.queues()
         )
 
-    async def pause(self, queue: QueueName) -> Response:
+    async def pause_queue(self, queue: QueueName) -> Response:
         """Pause a queue: running jobs go on, no new one starts."""
         await self._engine.pause(queue)
         return await self._queue(queue)
 
-    async def resume(self, queue: QueueName) -> Response:
+    async def resume_queue(self, queue: QueueName) -> Response:
         """Resume a paused queue."""
         await self._engine.resume(queue)
         return await self._queue(queue)
 
-    async def pause_named(self, queue: QueueQuery) -> Response:
+    async def pause_named_queue(self, queue: QueueQuery) -> Response:
         """Pause a queue of any name, also `.` and `..`, which paths cannot have."""
-        return await self.pause(queue)
+        return await self.pause_queue(queue)
 
-    async def resume_named(self, queue: QueueQuery) -> Response:
+    async def resume_named_queue(self, queue: QueueQuery) -> Response:
         """Resume a queue of any name."""
-        return await self.resume(queue)
+        return await self.resume_queue(queue)
 
     async def _queue(self, queue: str) -> Response:
         info = next(q for q in await self._engine.queues() if q.name == queue)
         return JSONResponse(serialize.plain(asdict(info)))
 
-    async def workers(self) -> Response:
+    async def list_workers(self) -> Response:
         """List the registered workers."""
         return json_responses.page(
             serialize.plain(asdict(w)) for w in await self._engine.workers()
         )
 
-    async def counts(self) -> Response:
+    async def count_jobs(self) -> Response:
         """Return how many jobs have each status."""
         return JSONResponse(serialize.plain(await self._engine.counts()))
 
-    async def lifecycle(self) -> Response:
+    async def get_lifecycle(self) -> Response:
         """Return the table of transitions, and its diagram in Mermaid."""
         statuses = [
             {

@@ -40,12 +40,12 @@ class Records:
         no_more: dict[int | str, dict[str, Any]] = {}
         streamed: dict[int | str, dict[str, Any]] = {200: stream}
         for name, endpoint, model, extra in (
-            ("history", self.history, responses.HistoryPageOut, no_more),
-            ("attempts", self.attempts, responses.AttemptPageOut, no_more),
-            ("rejections", self.rejections, responses.RejectionPageOut, no_more),
-            ("log", self.log, responses.LogPageOut, streamed),
-            ("result", self.result, responses.ResultOut, refusals(409)),
-            ("explain", self.explain, responses.ExplanationOut, no_more),
+            ("history", self.list_history, responses.HistoryPageOut, no_more),
+            ("attempts", self.list_attempts, responses.AttemptPageOut, no_more),
+            ("rejections", self.list_rejections, responses.RejectionPageOut, no_more),
+            ("log", self.get_log, responses.LogPageOut, streamed),
+            ("result", self.get_result, responses.ResultOut, refusals(409)),
+            ("explain", self.explain_job, responses.ExplanationOut, no_more),
         ):
             router.add_api_route(
                 f"/v1/jobs/{{job_id}}/{name}",
@@ -59,7 +59,7 @@ class Records:
     async def _hidden(self, job_id: str) -> Redaction:
         return Redaction(await self._engine.get(job_id))
 
-    async def history(self, job_id: PartOfId) -> Response:
+    async def list_history(self, job_id: PartOfId) -> Response:
         """Return every logged event of a job, in order."""
         job_id = await self._api.full_id(job_id)
         hidden = await self._hidden(job_id)
@@ -68,7 +68,7 @@ class Records:
             serialize.history(entry, hidden) for entry in entries
         )
 
-    async def attempts(self, job_id: PartOfId) -> Response:
+    async def list_attempts(self, job_id: PartOfId) -> Response:
         """Return the attempts of a job, in order."""
         job_id = await self._api.full_id(job_id)
         hidden = await self._hidden(job_id)
@@ -77,7 +77,7 @@ class Records:
             serialize.attempt(attempt, hidden) for attempt in attempts
         )
 
-    async def rejections(self, job_id: PartOfId) -> Response:
+    async def list_rejections(self, job_id: PartOfId) -> Response:
         """Return the events that were refused for a job."""
         job_id = await self._api.full_id(job_id)
         hidden = await self._hidden(job_id)
@@ -86,7 +86,7 @@ class Records:
             serialize.rejection(rejection, hidden) for rejection in rejections
         )
 
-    async def result(self, job_id: PartOfId, wait: Wait = None) -> Response:
+    async def get_result(self, job_id: PartOfId, wait: Wait = None) -> Response:
         """Return what the function returned; 409 if there is no result (yet)."""
         job_id = await self._api.full_id(job_id)
         if wait:
@@ -97,14 +97,14 @@ class Records:
             raise _no_result(job)
         return JSONResponse({"result": serialize.job(job)["result"]})
 
-    async def explain(self, job_id: PartOfId) -> Response:
+    async def explain_job(self, job_id: PartOfId) -> Response:
         """Return a sentence that says what a job is doing, or why it does not run."""
         job_id = await self._api.full_id(job_id)
         said = await self._engine.explain(job_id)
         reasons = [serialize.plain(asdict(each)) for each in said.reasons]
         return JSONResponse({"explanation": said, "reasons": reasons})
 
-    async def log(
+    async def get_log(
         self,
         request: Request,
         job_id: PartOfId,

@@ -50,11 +50,11 @@ class Schedules:
         one: dict[str, Any] = {"response_model": ScheduleOut, **tags}
         add = router.add_api_route
         for path, endpoint, model in (
-            ("/v1/schedules", self.list_, SchedulePageOut),
-            (_PATH, self.get, ScheduleOut),
-            (f"{_PATH}/preview", self.preview, PreviewOut),
-            (f"{_PATH}/ticks", self.ticks, TickPageOut),
-            (f"{_PATH}/edits", self.edits, ScheduleEditPageOut),
+            ("/v1/schedules", self.list_schedules, SchedulePageOut),
+            (_PATH, self.get_schedule, ScheduleOut),
+            (f"{_PATH}/preview", self.preview_schedule, PreviewOut),
+            (f"{_PATH}/ticks", self.list_ticks, TickPageOut),
+            (f"{_PATH}/edits", self.list_schedule_edits, ScheduleEditPageOut),
         ):
             codes = refusals(*([404] if path != "/v1/schedules" else []))
             add(
@@ -68,27 +68,30 @@ class Schedules:
         writes = refusals(404, 409, body=True)
         add(
             "/v1/schedules",
-            self.create,
+            self.create_schedule,
             methods=["POST"],
             status_code=201,
             responses=refusals(409, body=True),
             **one,
         )
-        add(_PATH, self.update, methods=["PATCH"], responses=writes, **one)
+        add(_PATH, self.update_schedule, methods=["PATCH"], responses=writes, **one)
         add(
             _PATH,
-            self.delete,
+            self.delete_schedule,
             methods=["DELETE"],
             status_code=204,
             responses=writes,
             **tags,
         )
-        for verb, turn in (("pause", self.pause), ("resume", self.resume)):
+        for verb, turn in (
+            ("pause", self.pause_schedule),
+            ("resume", self.resume_schedule),
+        ):
             path = f"{_PATH}/{verb}"
             add(path, turn, methods=["POST"], responses=writes, **one)
         add(
             f"{_PATH}/trigger",
-            self.trigger,
+            self.trigger_schedule,
             methods=["POST"],
             status_code=201,
             response_model=JobOut,
@@ -96,17 +99,17 @@ class Schedules:
             **tags,
         )
 
-    async def list_(self) -> Response:
+    async def list_schedules(self) -> Response:
         """List the schedules, by name."""
         return json_responses.page(
             serialize.schedule(info) for info in await self._schedules.list()
         )
 
-    async def get(self, name: Name) -> Response:
+    async def get_schedule(self, name: Name) -> Response:
         """Return a schedule."""
         return JSONResponse(serialize.schedule(await self._schedules.get(name)))
 
-    async def create(
+    async def create_schedule(
         self, request: Request, body: ScheduleIn, once: OnceKey = None
     ) -> Response:
         """Create a schedule: workers submit a job at each of its ticks from now on."""
@@ -125,7 +128,7 @@ class Schedules:
             201,
         )
 
-    async def update(
+    async def update_schedule(
         self,
         request: Request,
         name: Name,
@@ -147,7 +150,7 @@ class Schedules:
             ),
         )
 
-    async def pause(
+    async def pause_schedule(
         self,
         request: Request,
         name: Name,
@@ -161,7 +164,7 @@ class Schedules:
             request, lambda: self._schedules.sync.pause(name, **edit)
         )
 
-    async def resume(
+    async def resume_schedule(
         self,
         request: Request,
         name: Name,
@@ -185,7 +188,7 @@ class Schedules:
 
         return (await self._api.act(request, answered)).response()
 
-    async def delete(
+    async def delete_schedule(
         self,
         request: Request,
         name: Name,
@@ -195,7 +198,7 @@ class Schedules:
         await self._schedules.delete(name, **_edit(request, body))
         return Response(status_code=204)
 
-    async def trigger(
+    async def trigger_schedule(
         self,
         request: Request,
         name: Name,
@@ -212,7 +215,7 @@ class Schedules:
         )
         return answer.response()
 
-    async def preview(
+    async def preview_schedule(
         self,
         name: Name,
         n: Annotated[int, Query(ge=1, le=1000)] = 5,
@@ -223,7 +226,7 @@ class Schedules:
             map(datetime.isoformat, await self._schedules.preview(name, n, after=after))
         )
 
-    async def ticks(
+    async def list_ticks(
         self, name: Name, limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> Response:
         """List what became of the ticks of a schedule, the newest first."""
@@ -232,7 +235,7 @@ class Schedules:
             for tick in await self._schedules.ticks(name, limit)
         )
 
-    async def edits(self, name: Name) -> Response:
+    async def list_schedule_edits(self, name: Name) -> Response:
         """List who changed a schedule, when and why."""
         return json_responses.page(
             serialize.plain(asdict(edit)) for edit in await self._schedules.edits(name)

@@ -32,8 +32,8 @@ class Steps:
         path = "/v1/jobs/{job_id}"
         reads: dict[str, Any] = {"methods": ["GET"], "tags": ["records"]}
         for name, endpoint, model in (
-            ("steps", self.steps, responses.StepPageOut),
-            ("signals", self.signals, responses.SignalPageOut),
+            ("steps", self.list_steps, responses.StepPageOut),
+            ("signals", self.list_signals, responses.SignalPageOut),
         ):
             router.add_api_route(
                 f"{path}/{name}",
@@ -44,7 +44,7 @@ class Steps:
             )
         router.add_api_route(
             f"{path}/signals/{{name}}",
-            self.signal,
+            self.send_signal,
             methods=["POST"],
             response_model=responses.JobOut,
             responses=refusals(404, 409, body=True),
@@ -52,28 +52,28 @@ class Steps:
         )
         router.add_api_route(
             f"{BY_TOKEN}{{token}}",
-            self.use_token,
+            self.send_signal_by_token,
             methods=["POST"],
             status_code=204,
             responses=refusals(404, 409, body=True),
             tags=["jobs"],
         )
 
-    async def steps(self, job_id: PartOfId) -> Response:
+    async def list_steps(self, job_id: PartOfId) -> Response:
         """Return what a job has done and does not do again; the first 1000 steps."""
         job_id = await self._api.full_id(job_id)
         hidden = Redaction(await self._engine.get(job_id))
         found = await self._engine.steps(job_id)
         return json_responses.page(serialize.step(each, hidden) for each in found)
 
-    async def signals(self, job_id: PartOfId) -> Response:
+    async def list_signals(self, job_id: PartOfId) -> Response:
         """Return the signals to a job, the first 1000."""
         job_id = await self._api.full_id(job_id)
         hidden = Redaction(await self._engine.get(job_id))
         found = await self._engine.signals(job_id)
         return json_responses.page(serialize.signal(each, hidden) for each in found)
 
-    async def signal(
+    async def send_signal(
         self,
         request: Request,
         job_id: JobId,
@@ -88,7 +88,9 @@ class Steps:
         act = partial(self._signal, job_id, name, sent.payload, by=by)
         return (await self._api.act(request, act)).response()
 
-    async def use_token(self, token: Token, body: TokenIn | None = None) -> Response:
+    async def send_signal_by_token(
+        self, token: Token, body: TokenIn | None = None
+    ) -> Response:
         """Send the signal of a token, once. The token is all the authorization."""
         await self._engine.use_token(token, (body or TokenIn()).payload)
         return Response(status_code=204)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -15,8 +15,51 @@ MEDIA_TYPE: Final = "application/problem+json"
 PREFIX: Final = "urn:interlock:problem:"
 _RETRY_AFTER_S: Final = 5
 
+#: What a client may distinguish problems by: their `type`, without the prefix.
+Kind = Literal[
+    "bad-request",
+    "batch-too-long",
+    "cross-site",
+    "duplicate-job",
+    "engine-error",
+    "group-not-found",
+    "http-error",
+    "idempotency-key-reused",
+    "illegal-transition",
+    "in-flight",
+    "internal-error",
+    "invalid-event-id",
+    "invalid-idempotency-key",
+    "invalid-option",
+    "invalid-params",
+    "invalid-prefix",
+    "invalid-request",
+    "invalid-token",
+    "job-not-found",
+    "limit-reached",
+    "method-not-allowed",
+    "no-filter",
+    "no-result",
+    "not-found",
+    "queue-full",
+    "read-only-token",
+    "schedule-not-found",
+    "schema-mismatch",
+    "secret-parameter",
+    "store-unavailable",
+    "token-needed",
+    "too-large",
+    "too-many-streams",
+    "too-many-submissions",
+    "too-slow",
+    "unauthorized",
+    "unknown-job-name",
+    "unsupported-media-type",
+    "version-changed",
+    "wrong-host",
+]
 #: The status code and the kind of each error; the client reads the kind.
-KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, str]]] = {
+KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, Kind]]] = {
     errors.JobNotFound: (404, "job-not-found"),
     errors.AmbiguousId: (422, "ambiguous-id"),
     errors.ScheduleNotFound: (404, "schedule-not-found"),
@@ -34,6 +77,13 @@ KINDS: Final[Mapping[type[errors.InterlockError], tuple[int, str]]] = {
     errors.SchemaMismatch: (503, "schema-mismatch"),
     errors.StoreUnavailable: (503, "store-unavailable"),
 }
+#: What the framework itself refuses. 422: a body that cannot be read.
+_OF_STATUS: Final[Mapping[int, Kind]] = {
+    400: "bad-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    422: "invalid-request",
+}
 
 
 @dataclass(slots=True)
@@ -41,7 +91,7 @@ class Problem(Exception):
     """A refusal as it is sent. `more` are its extension members."""
 
     status: int
-    kind: str
+    kind: Kind
     detail: str
     more: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
@@ -65,7 +115,8 @@ class Problem(Exception):
 def of(error: errors.InterlockError) -> Problem:  # noqa: C901  (one arm a kind)
     """Return the problem that an error of the engine is."""
     kinds = (KINDS[kind] for kind in type(error).__mro__ if kind in KINDS)
-    status, kind = next(kinds, (500, "engine-error"))
+    otherwise: tuple[int, Kind] = (500, "engine-error")
+    status, kind = next(kinds, otherwise)
     problem = Problem(status, kind, str(error))
     match error:
         case errors.IllegalTransition(status=job_status, event=event, legal=legal):
@@ -115,9 +166,7 @@ def of_validation(error: RequestValidationError) -> Problem:
 
 def of_http(error: HTTPException) -> Problem:
     """Return the problem of an error that the framework raised."""
-    kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    if error.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
-        kind = "invalid-request"  # its phrase depends on the version of Python
+    kind = _OF_STATUS.get(error.status_code, "http-error")
     return Problem(
         error.status_code, kind, str(error.detail), headers=dict(error.headers or {})
     )

@@ -1,16 +1,18 @@
 """Models of the responses, for OpenAPI: what `serialize` makes."""
 
+import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from datetime import datetime
 from types import UnionType
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from interlock.core.dependencies import Dependency
 from interlock.core.job import (
     Attempt,
+    Death,
     Exit,
     Failure,
     HistoryEntry,
@@ -18,7 +20,7 @@ from interlock.core.job import (
     Phase,
     Rejection,
 )
-from interlock.core.lifecycle import Event, JobStatus
+from interlock.core.lifecycle import Event, JobStatus, Reason
 from interlock.core.progress import Progress
 from interlock.core.records import (
     Blocker,
@@ -32,6 +34,9 @@ from interlock.core.records import (
 from interlock.core.retry import Retry
 from interlock.core.schedule import Schedule
 from interlock.core.ticks import ScheduleEdit, ScheduleInfo, Tick
+from interlock.jobs.options import OnParentCancel, OnParentFailure
+from interlock.jobs.registry import WhenFull
+from interlock_adapters.http.schemas.problems import PREFIX, Kind
 
 EXAMPLE_ID: Final = "019aa1b2c3d47e5f8a9b0c1d2e3f4a5b"
 
@@ -91,16 +96,23 @@ _SHAPES[Failure] = _shape(Failure, "FailureOut", "Why an attempt did not succeed
 _SHAPES[Progress] = _shape(Progress, "ProgressOut", "The progress of a running job.")
 _SHAPES[Exit] = _shape(Exit, "ExitOut", "How the main process of an attempt ended.")
 
+_SHAPES[Death] = _shape(Death, "DeathOut", inspect.getdoc(Death) or "")
+
 JobOut: Any = _shape(
     Job,
     "JobOut",
     "A job: every field of `interlock.Job`, and its phase; secrets are `***`.",
     id=(str, Field(examples=[EXAMPLE_ID])),
     phase=Phase,
+    when_full=WhenFull | None,
+    on_parent_failure=OnParentFailure | None,
+    on_parent_cancel=OnParentCancel | None,
     cancel_outcome=Literal["pending", "canceled", "too_late"] | None,
     duration=float | None,
 )
-PageOut = _page(JobOut, "PageOut", "A page of jobs, and the cursor of the next page.")
+PageOut = _page(
+    JobOut, "JobPageOut", "A page of jobs, and the cursor of the next page."
+)
 
 HistoryOut = _shape(HistoryEntry, "HistoryOut", "One logged event of a job.")
 HistoryPageOut = _page(HistoryOut, "HistoryPageOut", "The history of a job.")
@@ -108,7 +120,12 @@ HistoryPageOut = _page(HistoryOut, "HistoryPageOut", "The history of a job.")
 AttemptOut = _shape(Attempt, "AttemptOut", "One attempt of a job, and how it ended.")
 AttemptPageOut = _page(AttemptOut, "AttemptPageOut", "The attempts of a job.")
 
-LineOut = _shape(LogLine, "LineOut", "A line that an attempt wrote.")
+LineOut = _shape(
+    LogLine,
+    "LineOut",
+    "A line that an attempt wrote.",
+    stream=Literal["stdout", "stderr", "engine"],
+)
 LogPageOut = _page(
     LineOut,
     "LogPageOut",
@@ -168,11 +185,15 @@ GraphOut = create_model(
 )
 
 
+_COUNTS: Final[dict[str, Any]] = dict.fromkeys(JobStatus, (int, ...))
+CountsOut = create_model(
+    "CountsOut", __doc__="How many jobs have each status.", **_COUNTS
+)
 GroupOut: Any = _shape(
     GroupInfo,
     "GroupOut",
     "Jobs that were submitted together, and how many have each status.",
-    counts=dict[JobStatus, int],
+    counts=CountsOut,
 )
 GroupInfoOut: Any = _shape(GroupInfo, "GroupInfoOut", "A group: `GroupInfo`.")
 GroupPageOut = _page(GroupInfoOut, "GroupPageOut", "Groups, the newest first.")
@@ -233,12 +254,53 @@ class ExplanationOut(BaseModel):
     reasons: list[BlockerOut]
 
 
+class InvalidOut(BaseModel):
+    """What is invalid in a request, and where."""
+
+    where: list[str]
+    what: str
+
+
+class ProblemOut(BaseModel):
+    """An RFC 9457 problem; its `type` says which of the optional members it has."""
+
+    type: str = Field(
+        examples=["urn:interlock:problem:illegal-transition"],
+        json_schema_extra={"enum": [f"{PREFIX}{kind}" for kind in get_args(Kind)]},
+    )
+    title: str
+    status: int
+    detail: str = Field(description="What was refused, why, and what to do")
+    job_id: str | None = None
+    job_status: JobStatus | None = None
+    event: Event | None = None
+    legal_events: list[Event] | None = None
+    unmet: str | None = Field(
+        default=None, description="The condition that the event requires"
+    )
+    versions: list[int] | None = Field(
+        default=None, description="That of the job, and the one that was expected"
+    )
+    reason: Reason | None = Field(default=None, description="Of a job without result")
+    error: _SHAPES[Failure] | None = None  # type: ignore[valid-type]  # it is a model
+    group_id: str | None = None
+    name: str | None = Field(default=None, description="Of a job or a schedule")
+    known: list[str] | None = Field(default=None, description="Names of jobs")
+    problems: list[str] | None = Field(
+        default=None, description="What is wrong with each parameter"
+    )
+    option: str | None = None
+    errors: list[InvalidOut] | None = None
+    key: str | None = Field(default=None, description="Of the limit that is full")
+    holders: list[str] | None = Field(default=None, description="Ids of jobs")
+
+
 BatchItemOut: Any = create_model(
     "BatchItemOut",
     __doc__="The result for one job of a batch.",
     status=(int, ...),
     job=(JobOut | None, None),
-    problem=(dict[str, Any] | None, None),
+    problem=(ProblemOut | None, None),
 )
 BatchOut = create_model(
     "BatchOut",
@@ -253,7 +315,7 @@ class CancelItemOut(BaseModel):
     id: str
     status: int
     job_status: JobStatus | None = None
-    problem: dict[str, Any] | None = None
+    problem: ProblemOut | None = None
 
 
 class RerunItemOut(BaseModel):
@@ -262,7 +324,7 @@ class RerunItemOut(BaseModel):
     id: str
     status: int
     rerun: str | None = Field(default=None, description="Id of the new job")
-    problem: dict[str, Any] | None = None
+    problem: ProblemOut | None = None
 
 
 class BulkRerunOut(BaseModel):
@@ -277,21 +339,3 @@ class BulkCancelOut(BaseModel):
 
     items: list[CancelItemOut]
     next_cursor: str | None
-
-
-class ProblemOut(BaseModel):
-    """An RFC 9457 problem; some kinds have extra members."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = Field(examples=["urn:interlock:problem:illegal-transition"])
-    title: str
-    status: int
-    detail: str
-    job_id: str | None = None
-    job_status: JobStatus | None = None
-    event: Event | None = None
-    legal_events: list[Event] | None = None
-    problems: list[str] | None = None
-    key: str | None = None
-    holders: list[str] | None = None
