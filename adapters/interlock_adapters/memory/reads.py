@@ -63,11 +63,21 @@ class Reads:
         return list(self._records.attempts[job_id])
 
     def log(
-        self, job_id: str, *, after: int = 0, limit: int = 10_000, last: bool = False
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 10_000,
+        last: bool = False,
     ) -> list[LogLine]:
         """See `JobStore.log`."""
         self.get(job_id)
-        lines = [line for line in self._records.log[job_id] if line.seq > after]
+        lines = [
+            line
+            for line in self._records.log[job_id]
+            if line.seq > after and (before is None or line.seq < before)
+        ]
         return lines[max(0, len(lines) - limit) :] if last else lines[:limit]
 
     def rejections(self, job_id: str | None = None) -> list[Rejection]:

@@ -417,12 +417,13 @@ class AsyncEngine:
         job_id: str,
         *,
         after: int = 0,
+        before: int | None = None,
         limit: int = 10_000,
         tail: int | None = None,
     ) -> LogLines:
         """See `Engine.log`."""
         return await self._call(
-            self.sync.log, job_id, after=after, limit=limit, tail=tail
+            self.sync.log, job_id, after=after, before=before, limit=limit, tail=tail
         )
 
     async def rejections(self, job_id: str | None = None) -> list[Rejection]:

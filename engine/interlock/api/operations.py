@@ -301,6 +301,7 @@ class Operations:
         job_id: str,
         *,
         after: int = 0,
+        before: int | None = None,
         limit: int = 10_000,
         tail: int | None = None,
     ) -> LogLines:
@@ -309,6 +310,7 @@ class Operations:
         Args:
             job_id: the id of the job.
             after: the `next_after` of the page before; 0: from the first line.
+            before: only lines with a smaller `seq`, for the `tail` before a line.
             limit: lines at most. If there are more, `next_after` is where they begin.
             tail: only the last lines, so many at most, instead of the first `limit`. If
                 there are others before them, `has_earlier` is true.
@@ -320,13 +322,17 @@ class Operations:
         refuse_malformed(job_id)
         check_whole("after", after)
         check_whole("limit", limit, most=_MOST_LINES)
+        if before is not None:
+            check_whole("before", before)
         if tail is None:
-            found = self._store.log(job_id, after=after, limit=limit + 1)
+            found = self._store.log(job_id, after=after, before=before, limit=limit + 1)
             lines = found[:limit]
             end = lines[-1].seq if lines else after
             return LogLines(lines, next_after=end if len(found) > limit else None)
         check_whole("tail", tail, most=_MOST_LINES)
-        found = self._store.log(job_id, after=after, limit=tail + 1, last=True)
+        found = self._store.log(
+            job_id, after=after, before=before, limit=tail + 1, last=True
+        )
         has_earlier = len(found) > tail
         return LogLines(found[1:] if has_earlier else found, has_earlier=has_earlier)
 

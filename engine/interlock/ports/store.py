@@ -220,11 +220,18 @@ class JobRecords(Protocol):
         ...
 
     def log(
-        self, job_id: str, *, after: int = 0, limit: int = 10_000, last: bool = False
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 10_000,
+        last: bool = False,
     ) -> list[LogLine]:
         """Return log lines with `seq > after`, in their order. Raises JobNotFound.
 
-        Of more than `limit` lines these are the first ones, or the last ones.
+        With `before`: only those with `seq < before`. Of more than `limit` lines these
+        are the first ones, or the last ones.
         """
         ...
 

@@ -189,6 +189,11 @@ class RecordsContract:
             assert scene.store.log(job.id, limit=count, last=True) == last
         after = lines[0].seq
         assert scene.store.log(job.id, after=after, limit=9, last=True) == lines[1:]
+        third = lines[2].seq
+        assert scene.store.log(job.id, before=third) == lines[:2]
+        found = scene.store.log(job.id, before=third, limit=1, last=True)
+        assert found == lines[1:2]
+        assert scene.store.log(job.id, before=lines[0].seq) == []
         with pytest.raises(JobNotFound):
             scene.store.log("none", last=True)
 

@@ -114,16 +114,19 @@ class JobPage:
         """Send lines of output after, or before, a number: a part of the page."""
         try:
             job = await self._engine.get(job_id)
-            if before is not None:
-                start = max(0, before - 1 - _MORE)
-                lines = await self._engine.log(job_id, after=start, limit=_MORE)
-                lines = LogLines(line for line in lines if line.seq < before)
-            else:
-                lines = await self._engine.log(job_id, after=after or 0, limit=_MORE)
+            lines = await self._engine.log(
+                job_id,
+                after=after or 0,
+                before=before,
+                limit=_MORE,
+                tail=None if before is None else _MORE,
+            )
         except JobNotFound as error:
             return render.problem(request, 404, "Job not found", error)
         found = _lines(lines, Redaction(job))
-        return render.page(request, "output.html", lines=found)
+        answer = render.page(request, "output.html", lines=found)
+        answer.headers["X-Has-Earlier"] = str(lines.has_earlier).lower()
+        return answer
 
     async def download(self, request: Request, job_id: str) -> Response:
         """Send the whole output as a text file."""

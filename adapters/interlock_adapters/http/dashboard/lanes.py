@@ -93,6 +93,11 @@ def _rescued(stints: Iterable[Stint]) -> set[tuple[str, int]]:
     }
 
 
+def outcome(event: Event | None) -> str:
+    """Return how an attempt ended, in words."""
+    return _ENDS.get(event, _LOST)[2]
+
+
 def _end(stint: Stint) -> tuple[str, str, str]:
     return _ENDS.get(stint.outcome, _LOST)
 

@@ -42,6 +42,7 @@ def _environment() -> Environment:
         "state": verdict.name_of,
         "sign": verdict.sign_of,
         "in_short": verdict.in_short,
+        "outcome": lanes.outcome,
         "token": lambda value, key: query.token(key, value),
     }
     environment.globals |= {

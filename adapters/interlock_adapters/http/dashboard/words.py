@@ -64,7 +64,9 @@ def size(size_bytes: int | None) -> str:
 
 def rate(per_minute: float) -> str:
     """Return jobs a minute: two digits below ten."""
-    return f"{per_minute:,.0f}" if per_minute >= _FINE else f"{per_minute:.1f}"
+    if per_minute >= _FINE:
+        return f"{per_minute:,.0f}"
+    return f"{per_minute:.1f}" if per_minute >= 0.1 or not per_minute else "under 0.1"  # noqa: PLR2004
 
 
 def share(part: float, whole: float) -> str:

@@ -110,6 +110,7 @@ class Records:
         job_id: PartOfId,
         *,
         after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+        before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = _LINES,
         tail: Annotated[
             int | None, Query(ge=1, le=10_000, description="Only the last lines")
@@ -121,7 +122,8 @@ class Records:
         """Return the output of a job, or follow it while the job runs.
 
         If it has more than `limit` lines, `next_cursor` is the `after` of the next
-        page. `has_earlier` tells whether `tail` left out lines.
+        page. `has_earlier` tells whether `tail` left out lines; those before the first
+        one that was sent are the `tail` with `before=` its `seq`.
         """
         job_id = await self._api.full_id(job_id)
         hidden = await self._hidden(job_id)
@@ -131,9 +133,10 @@ class Records:
             self._api.limits.refuse_full()
             return sse.response(self._followed(job_id, start, hidden))
         if tail is not None:
-            lines = await self._engine.log(job_id, after=after, tail=tail)
-        else:
-            lines = await self._engine.log(job_id, after=after, limit=limit)
+            limit = _LINES
+        lines = await self._engine.log(
+            job_id, after=after, before=before, limit=limit, tail=tail
+        )
         return json_responses.page(
             (serialize.line(line, hidden) for line in lines),
             None if lines.next_after is None else str(lines.next_after),

@@ -17,6 +17,7 @@ _RETRY_AFTER_S: Final = 5
 
 #: What a client may distinguish problems by: their `type`, without the prefix.
 Kind = Literal[
+    "ambiguous-id",
     "bad-request",
     "batch-too-long",
     "cross-site",

@@ -172,16 +172,21 @@ class Reads:
         return [rows.to_attempt(row) for row in self._of_job(tables.attempt, job_id)]
 
     def log(
-        self, job_id: str, *, after: int = 0, limit: int = 10_000, last: bool = False
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 10_000,
+        last: bool = False,
     ) -> list[LogLine]:
         """See `JobStore.log`."""
         table = tables.log
-        found = self._db.rows(
-            sa.select(table)
-            .where(table.c.job_id == job_id, table.c.seq > after)
-            .order_by(table.c.seq.desc() if last else table.c.seq)
-            .limit(limit)
-        )
+        query = sa.select(table).where(table.c.job_id == job_id, table.c.seq > after)
+        if before is not None:
+            query = query.where(table.c.seq < before)
+        order = table.c.seq.desc() if last else table.c.seq
+        found = self._db.rows(query.order_by(order).limit(limit))
         if not found:
             self.get(job_id)
         lines = [rows.to_line(row) for row in found]

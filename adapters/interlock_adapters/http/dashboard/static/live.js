@@ -10,7 +10,7 @@ const interlock = (() => {
     toast.hidden = !text;
   };
   const problem = (body, fallback = "The server did not answer.") => {
-    try { const said = JSON.parse(body); return [said.detail || fallback, ...(said.problems || [])].join(" "); } catch { return fallback; }
+    try { const said = JSON.parse(body); return [said.detail || fallback, ...(said.problems || []), ...(said.errors || []).map((each) => `${each.where.join(".")}: ${each.what}`)].join(" "); } catch { return fallback; }
   };
 
   // Times in the reader's zone. The server writes UTC, for readers without scripts.

@@ -14,14 +14,12 @@
   const fetched = async (query) => {
     const answer = await fetch(`${root}/jobs/${log.dataset.job}/output?${query}`);
     if (!answer.ok) return [];
+    if (query.startsWith("before")) part("more").hidden = answer.headers.get("X-Has-Earlier") !== "true";
     const page = new DOMParser().parseFromString(`<ol>${await answer.text()}</ol>`, "text/html");
     return [...page.querySelectorAll("li")];
   };
   const settle = () => {
     localize(list);
-    const hidden = lines().length ? first() - 1 : 0;
-    part("more").hidden = hidden <= 0;
-    part("hidden").textContent = hidden > 0 ? `lines 1 to ${hidden.toLocaleString("en")} are not shown` : "";
     part("none").hidden = lines().length > 0;
     mark();
   };
@@ -91,10 +89,7 @@
     const seq = Number(location.hash.match(/^#L(\d+)$/)?.[1]);
     if (!seq) return;
     press("follow", false);
-    if (!document.getElementById(`L${seq}`) && seq < first()) {
-      list.replaceChildren(...(await fetched(`after=${Math.max(0, seq - 100)}`)));
-      settle();
-    }
+    while (!document.getElementById(`L${seq}`) && seq < first() && !part("more").hidden) await earlier();
     document.getElementById(`L${seq}`)?.scrollIntoView({ block: "center" });
   };
 
