@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from http_api.server import serving
 from interlock import Engine
@@ -16,7 +17,14 @@ from interlock_adapters.http import create_app
 
 from . import shown_jobs  # noqa: F401  (its jobs are registered)
 
+_REFUSALS = re.compile(r"\((Conflict|Unprocessable \w+)\)")
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def live(page: Page, path: str) -> None:
+    """Open a page, and wait until it gets events."""
+    page.goto(path)
+    expect(page.locator("#connection")).to_have_text("live")
 
 
 def _chromium() -> str:
@@ -55,7 +63,11 @@ def url(engine: Engine) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
     """Return a page that tells no error, and loads nothing from elsewhere."""
-    context = browser.new_context(base_url=url, viewport={"width": 1200, "height": 900})
+    context = browser.new_context(
+        base_url=url,
+        viewport={"width": 1200, "height": 900},
+        timezone_id="Europe/Berlin",
+    )
     opened = context.new_page()
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
@@ -63,7 +75,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
         "console",
         lambda said: (
             wrong.append(said.text)
-            if said.type == "error" and "(Conflict)" not in said.text  # a refusal
+            if said.type == "error" and not _REFUSALS.search(said.text)
             else None
         ),
     )

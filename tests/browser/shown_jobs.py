@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 
 from interlock import Interrupted, Limit, Retry, TransientError, current_job, job
 
@@ -51,3 +52,19 @@ def sync(shop: str, seconds: float = 0) -> str:
     """Ask a shop that allows one call at a time."""
     time.sleep(seconds)
     return shop
+
+
+@job(name="shop.fragile")
+def fragile(number: int, needs: Path) -> int:
+    """Fail until a file is there."""
+    if not needs.exists():
+        raise RuntimeError(f"number {number} is not ready")
+    return number
+
+
+@job(name="logs.chatty")
+def chatty(lines: int) -> None:
+    """Print many lines: colours, levels, and a few errors."""
+    for number in range(lines):
+        level = "ERROR" if number % 100 == 0 else "INFO"
+        print(f"{level} \x1b[31mline {number}\x1b[0m")

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from interlock.api.aio import AsyncEngine
 from interlock.api.engine import Engine
 from interlock_adapters.http import methods
+from interlock_adapters.http.dashboard.refusals import Refusals
 from interlock_adapters.http.dashboard.routes import Pages
 from interlock_adapters.http.dependencies import Api
 from interlock_adapters.http.openapi import App
@@ -78,6 +79,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _validation_problem)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Refusals)
     app.add_middleware(Prefix, settings=settings, own=_first_segments(routes))
     return app
 

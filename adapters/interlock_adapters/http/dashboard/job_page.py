@@ -21,7 +21,6 @@ from interlock_adapters.http.dashboard.machine import walked
 from interlock_adapters.http.dashboard.path import path
 from interlock_adapters.http.dashboard.verdict import Verdict, is_bad, progress
 from interlock_adapters.http.dependencies import Api
-from interlock_adapters.http.prefix import root_of
 
 _LINKS: Final = 20  # jobs on each side of one
 _TAIL: Final = 200  # lines of output at first
@@ -43,7 +42,7 @@ class JobPage:
         try:
             found = await self._api.full_id(job_id)
             if found != job_id:
-                return RedirectResponse(f"{root_of(request.scope)}/jobs/{found}", 303)
+                return RedirectResponse(f"/jobs/{found}", 303)
             values = await self._values(job_id)
         except (JobNotFound, AmbiguousId) as error:
             return render.problem(request, 404, "Job not found", error)

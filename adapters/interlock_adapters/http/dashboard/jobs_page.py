@@ -20,7 +20,6 @@ from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dashboard import query, render, words
 from interlock_adapters.http.dashboard.failures import Cause, causes
 from interlock_adapters.http.dashboard.query import Query
-from interlock_adapters.http.prefix import root_of
 from interlock_adapters.http.schemas.filters import refuse_secret
 from interlock_adapters.http.schemas.problems import Problem
 
@@ -64,9 +63,8 @@ class JobsPages:
         old |= {"schedule": schedule, "group": group}
         words_of_old = query.of_old(old, status or ())
         if words_of_old:
-            target = f"{root_of(request.scope)}/jobs?"
             text = f"{words_of_old} {q}".strip()
-            return RedirectResponse(target + urlencode({"q": text}), 303)
+            return RedirectResponse(f"/jobs?{urlencode({'q': text})}", 303)
         try:
             return await self._list(request, q, cursor)
         except StoreUnavailable:
@@ -79,7 +77,7 @@ class JobsPages:
         asked = Query(text, datetime.now(UTC))
         found = await self._by_id(asked)
         if found is not None:
-            return RedirectResponse(f"{root_of(request.scope)}/jobs/{found}", 303)
+            return RedirectResponse(f"/jobs/{found}", 303)
         refuse_secret(asked.filters.get("params", {}))
         engine = self._engine
         page, counts, queues = await asyncio.gather(

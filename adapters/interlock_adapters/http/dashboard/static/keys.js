@@ -32,5 +32,5 @@
     else return;
     event.preventDefault();
   });
-  if (location.hash === "#search") search();
+  addEventListener("load", () => { if (location.hash === "#search") setTimeout(search); });
 })();

@@ -77,9 +77,8 @@ const interlock = (() => {
   });
   document.addEventListener("htmx:afterSwap", () => { localize(); if (ended()) element("live").dataset.shown = "yes"; });
   // What a reader has opened or written stays; what scripts fill, they fill themselves.
-  Object.assign(Idiomorph.defaults, { ignoreActiveValue: true });
   Object.assign(Idiomorph.defaults.callbacks, {
-    beforeNodeMorphed: (old) => !(old.nodeType === 1 && old.hasAttribute("data-keep")),
+    beforeNodeMorphed: (old) => !(old.nodeType === 1 && (old.hasAttribute("data-keep") || (old === document.activeElement && old.matches("input, select, textarea")))),
     beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details, dialog")),
   });
 
