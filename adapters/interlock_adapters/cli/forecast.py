@@ -10,14 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from interlock.core.job import Job
-from interlock_adapters.cli import context, show, snapshot, virtual_time, what_if
+from interlock_adapters.cli import (
+    context,
+    moments,
+    show,
+    snapshot,
+    virtual_time,
+    what_if,
+)
 from interlock_adapters.cli.context import AsJson, Database, out
 from interlock_adapters.cli.snapshot import Snapshot
 from interlock_adapters.cli.virtual_time import Course
 
 _DAYS: Final = virtual_time.HORIZON.days
-_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-_SHORT_S: Final = 10  # below this, tenths of a second count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +208,10 @@ def _many(number: int, noun: str) -> str:
 def _names(found: Forecast) -> Table:
     table = Table("name", "jobs", "running", "each takes", "last start", "last end")
     for each in found.names:
-        takes = span(each.takes_s) + (" (guess)" if each.is_guess else "")
+        takes = moments.span(each.takes_s) + (" (guess)" if each.is_guess else "")
         cells = [each.name, str(each.jobs), str(each.running), takes]
-        moments = (each.last_start_at, each.last_end_at)
-        cells += ["" if m is None else _from_now(m, found.at) for m in moments]
+        last = (each.last_start_at, each.last_end_at)
+        cells += ["" if m is None else _from_now(m, found.at) for m in last]
         table.add_row(*map(Text, cells))
     return table
 
@@ -217,20 +222,7 @@ def _moment(moment: datetime, now: datetime) -> str:
 
 def _from_now(moment: datetime, now: datetime) -> str:
     seconds = (moment - now).total_seconds()
-    return f"in {span(seconds)}" if seconds > 0 else "now"
-
-
-def span(seconds: float) -> str:
-    """Return a time in its two largest units."""
-    if seconds < _SHORT_S:
-        return f"{seconds:.1f} s"
-    left = round(seconds)
-    parts: list[tuple[int, str]] = []
-    for size, unit in _UNITS:
-        many, left = divmod(left, size)
-        if many or parts:
-            parts.append((many, unit))
-    return " ".join(f"{many} {unit}" for many, unit in parts[:2] if many)
+    return f"in {moments.span(seconds)}" if seconds > 0 else "now"
 
 
 def register(app: typer.Typer) -> None:

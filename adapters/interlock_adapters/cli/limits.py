@@ -1,14 +1,12 @@
 """Commands for limits and holds: limits, hold, release-hold, holds."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from interlock.api.engine import Engine
 from interlock.api.holds import JOB, shown
-from interlock.core.errors import InvalidOption
-from interlock_adapters.cli import context, show
+from interlock_adapters.cli import context, moments, show
 from interlock_adapters.cli.context import AsJson, Database, Server, out
 
 if TYPE_CHECKING:
@@ -101,7 +99,8 @@ def hold(
     Jobs that run go on.
     """
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
-        engine.hold(_whole(engine, target), by=by, reason=reason, until=_moment(until))
+        end = None if until is None else moments.moment("--until", until)
+        engine.hold(_whole(engine, target), by=by, reason=reason, until=end)
 
 
 def _whole(engine: "Engine | Client", target: str) -> str:
@@ -109,20 +108,6 @@ def _whole(engine: "Engine | Client", target: str) -> str:
     if not target.startswith(JOB):
         return target
     return JOB + engine.find_id(target.removeprefix(JOB))
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Return a moment in ISO 8601. Raises InvalidOption if it is none, or unclear."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        allowed = "a time with its time zone, such as 2027-01-31T18:00Z"
-        raise InvalidOption("--until", text, allowed)
-    return moment
 
 
 def release_hold(

@@ -16,6 +16,7 @@ from interlock_adapters.cli import (
     operate,
     schedules,
     serve,
+    stats,
     top,
     work,
 )
@@ -63,6 +64,7 @@ for module in (
     operate,
     limits,
     forecast,
+    stats,
     top,
 ):
     module.register(app)

@@ -10,12 +10,11 @@ from typing import Annotated, Any, cast
 import typer
 from rich.table import Table
 
-from interlock.core.errors import InvalidOption
 from interlock.core.schedule import Catchup, Overlap, Schedule
 from interlock.core.ticks import ScheduleInfo
 from interlock.jobs import serialize
-from interlock.jobs.options import Options, check_instant
-from interlock_adapters.cli import context, show
+from interlock.jobs.options import Options
+from interlock_adapters.cli import context, moments, show
 from interlock_adapters.cli.context import AsJson, Database, Modules, Server, out
 from interlock_adapters.cli.jobs import given_params
 
@@ -259,7 +258,7 @@ def preview(
 ) -> None:
     """Show the next ticks of a schedule, or of --cron or --every."""
     with context.errors_as_exit_codes():
-        start = None if after is None else _moment(after)
+        start = None if after is None else moments.moment("--after", after)
         if name is None:
             schedule = _schedule(cron, every, timezone, None, None)
             found = schedule.upcoming(n, after=start or datetime.now(UTC))
@@ -271,16 +270,6 @@ def preview(
                 show.print_json(tick)
             else:
                 out.print(tick.isoformat(" "))
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-        check_instant("--after", moment)
-    except ValueError:
-        allowed = "an ISO 8601 time with its offset, such as 2026-10-25T00:00+02:00"
-        raise InvalidOption("--after", text, allowed) from None
-    return moment
 
 
 @schedules.command("ticks")

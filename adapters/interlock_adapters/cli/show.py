@@ -147,14 +147,18 @@ def records(items: Sequence[Any], columns: Sequence[str], *, as_json: bool) -> N
         for item in items:
             print_json(asdict(item))
         return
-    found = [[getattr(item, column) for column in columns] for item in items]
+    print_rows(columns, [[getattr(item, each) for each in columns] for item in items])
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows: as a table in a terminal, in which nothing is cut off, or whole."""
     if not out.is_terminal:
-        _print_tabs(columns, found, out)
+        _print_tabs(columns, rows, out)
         return
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, overflow="fold")  # nothing is cut off: to be copied
-    for values in found:
+        table.add_column(column, overflow="fold")  # to be copied
+    for values in rows:
         cells = map(_cell, columns, values)
         table.add_row(*(Text(clean(cell)) for cell in cells))
     out.print(table)
@@ -200,18 +204,33 @@ def print_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> None
     if out.is_terminal:
         out.print(job_sheet(job, attempts, explanation))
     else:
-        facts = [*_facts(job, attempts), ("explanation", explanation)]
-        _print_tabs(("field", "value"), facts, out)
+        print_facts([*_facts(job, attempts), ("explanation", explanation)])
 
 
 def job_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> Table:
     """Return everything about one job."""
-    table = Table(show_header=False, box=None)
-    for name, text in _facts(job, attempts):
-        lines = "\n".join(map(clean, text.split("\n")))
-        table.add_row(name, Text(lines))
-    table.add_row("", Text(explanation, style="bold"))
+    table = _sheet(_facts(job, attempts))
+    table.add_row("", Text(_lines(explanation), style="bold"))
     return table
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print facts: a line each, in a pipe with tabs."""
+    if out.is_terminal:
+        out.print(_sheet(facts))
+    else:
+        _print_tabs(("field", "value"), facts, out)
+
+
+def _sheet(facts: Iterable[tuple[str, str]]) -> Table:
+    table = Table(show_header=False, box=None)
+    for name, text in facts:
+        table.add_row(name, Text(_lines(text)))
+    return table
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(clean, text.split("\n")))
 
 
 def _facts(job: Job, attempts: Iterable[Attempt]) -> Iterable[tuple[str, str]]:

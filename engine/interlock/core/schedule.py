@@ -86,7 +86,7 @@ class Schedule:
         if self.cron is not None:
             _expression(self.cron)
         else:
-            _step(self.every or "")
+            duration("every", self.every or "")
         for option, words in (("catchup", Catchup), ("overlap", Overlap)):
             value = getattr(self, option)
             if not isinstance(value, str) or value not in get_args(words):
@@ -127,7 +127,7 @@ class Schedule:
         `every` counts from the anchor.
         """
         if self.cron is None:
-            return _counted(_step(self.every or ""), after, anchor)
+            return _counted(duration("every", self.every or ""), after, anchor)
         return _of_cron(self.cron, _zone(self.timezone), after)
 
     def next_tick(self, *, after: datetime, anchor: datetime) -> datetime | None:
@@ -286,16 +286,16 @@ def _expression(cron: str) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _step(every: str) -> timedelta:
-    """Return a duration. Raises InvalidOption."""
-    found = _EVERY.fullmatch(every)
+def duration(option: str, text: str) -> timedelta:
+    """Return a duration such as "1h30m". Raises InvalidOption."""
+    found = _EVERY.fullmatch(text)
     seconds = 0
     if found is not None:
         counts = zip(found.groups(), _UNITS.values(), strict=True)
         seconds = sum(int(count or 0) * unit for count, unit in counts)
     if not 1 <= seconds <= MAX_SECONDS:
         allowed = '"1h30m", "10s" or the like: one second to ten years'
-        raise InvalidOption("every", every, allowed)
+        raise InvalidOption(option, text, allowed)
     return timedelta(seconds=seconds)
 
 

@@ -24,8 +24,8 @@ from interlock.ports import discovery
 from interlock.testing.clock import ManualClock
 from interlock.testing.scenario import Scenario
 from interlock_adapters.cli import snapshot, virtual_time
-from interlock_adapters.cli.forecast import span
 from interlock_adapters.cli.main import app
+from interlock_adapters.cli.moments import span
 
 Run = Callable[..., Any]
 ANYTHING: Mapping[str, object] = {
