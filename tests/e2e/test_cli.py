@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from interlock import Engine, JobStatus
+from interlock import Engine, JobStatus, Schedule
 from interlock.core.ids import short_id
 from interlock_adapters.cli.main import app
 from interlock_adapters.sql.schema import upgrade
@@ -396,3 +396,60 @@ def test_a_part_of_an_id_is_enough_for_a_command(run: Run, engine: Engine) -> No
     assert done.exit_code == 2
     assert "Give more digits" in done.stderr
     assert engine.get(other).status is JobStatus.PENDING
+
+
+def test_lists_are_json_lines_or_one_array(run: Run, engine: Engine) -> None:
+    group = engine.map(jobs.add, [1, 2])
+    job_id, other = (job.id for job in group.jobs())
+    engine.schedules.create(
+        "nightly", "t.add", {"left": 1}, schedule=Schedule(cron="@daily")
+    )
+    engine.schedules.trigger("nightly")
+    engine.limits.set("name:t.add", max_running=1)
+    engine.hold("queue:slow")
+    engine.hold(f"job:{job_id}")
+    with engine.worker(concurrency=1):
+        engine.wait(other, deadline(20))
+        lists = (
+            ("list",),
+            ("history", job_id),
+            ("history", job_id, "--rejected"),
+            ("log", job_id),
+            ("steps", job_id),
+            ("queues",),
+            ("workers",),
+            ("verify",),
+            ("holds",),
+            ("limits", "list"),
+            ("groups", "list"),
+            ("schedules", "list"),
+            ("schedules", "preview", "nightly"),
+            ("schedules", "ticks", "nightly"),
+        )
+        for words in lists:
+            lines = run(*words, "--json")
+            array = json.loads(run(*words, "--json-array"))
+            assert [{**_as_dict(x), **SEEN} for x in array] == [
+                {**_as_dict(x), **SEEN} for x in lines
+            ], words
+    engine.cancel(job_id)
+    array = json.loads(run("groups", "wait", group.id, "--json-array", code=1))
+    assert [job["id"] for job in array] == [job.id for job in group.jobs()]
+    run("log", job_id, "-f", "--json-array", code=2)
+
+
+#: What another look changes.
+SEEN = dict.fromkeys(("read_at", "seen_at", "status", "started_at", "at"))
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def test_a_page_of_json_says_how_to_get_the_next(run: Run) -> None:
+    ids = [run("submit", "t.add", f"left={n}").strip() for n in range(3)]
+    done = CliRunner().invoke(app, ["list", "--limit", "2", "--json"])
+    assert len(done.stdout.splitlines()) == 2
+    cursor = done.stderr.partition("more jobs: --cursor ")[2].strip()
+    (last,) = run("list", "--limit", "2", "--cursor", cursor, "--json")
+    assert last["id"] == ids[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -117,3 +117,61 @@ def test_the_page_of_a_job_shows_the_last_lines(engine: Engine, job_id: str) -> 
     shown = re.findall(r"<span class=\"stdout\">(.*?)</span>", page)
     assert shown == TEXTS[-500:]
     assert "Only the last 500 lines are shown" in page
+
+
+def test_the_command_begins_where_since_and_tail_say(
+    engine: Engine, tmp_path: Path
+) -> None:
+    job_id = engine.submit(jobs.add, 1).id
+    now = datetime.now(UTC)
+    ages = (3600, 3600, 1200, 300, 60, 60)
+    engine._store.commit(
+        [],
+        [
+            LogLine(
+                job_id=job_id,
+                attempt=1,
+                at=now - timedelta(seconds=age),
+                stream="stdout",
+                text=f"line {number}",
+            )
+            for number, age in enumerate(ages)
+        ],
+    )
+    engine.cancel(job_id)
+    with serving(create_app(engine)) as url:
+        for where in (
+            ("--database", f"sqlite:///{tmp_path}/jobs.db"),
+            ("--server", url),
+        ):
+
+            def printed(*words: str, where: tuple[str, str] = where) -> tuple[str, str]:
+                done = CliRunner().invoke(app, ["log", job_id, *words, *where])
+                assert done.exit_code == 0, done.output
+                numbers = done.stdout.replace("line ", "").split()
+                return "".join(numbers), done.stderr
+
+            for since, numbers in (
+                ("2h", "012345"),
+                ("21m", "2345"),
+                ("10m", "345"),
+                ("30s", ""),
+                ((now - timedelta(seconds=60)).isoformat(), "45"),
+                ("2020-01-01T00:00Z", "012345"),
+            ):
+                shown, said = printed("--since", since)
+                assert shown == numbers
+                assert ("all without --since" in said) == (numbers != "012345")
+            shown, said = printed("--since", "10m", "--tail", "2", "-f")
+            assert shown == "45"
+            assert "all without --since" in said
+            assert "only the last 2 follow" in said
+            refused = CliRunner().invoke(app, ["log", job_id, "--since", "x", *where])
+            assert refused.exit_code == 2
+
+
+def test_since_finds_the_first_line_of_a_long_log(job_id: str, tmp_path: Path) -> None:
+    where = ("--database", f"sqlite:///{tmp_path}/jobs.db")
+    done = CliRunner().invoke(app, ["log", job_id, "--since", "1h", *where])
+    assert done.stdout.splitlines() == TEXTS
+    assert done.stderr == ""

@@ -48,7 +48,12 @@ ModuleArguments = Annotated[
         "pyproject.toml)"
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON, of a list one line each")
+]
+AsArray = Annotated[
+    bool, typer.Option("--json-array", help="Print JSON, a list as one array")
+]
 JobId = Annotated[
     str,
     typer.Argument(

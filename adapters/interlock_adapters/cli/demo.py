@@ -93,7 +93,7 @@ def _conclude(
     console.print(f"{word_count:,} words of Python {sys.version.split()[0]} counted")
     console.print("\n[bold]History of the canceled job[/]")
     columns = ("seq", "at", "event", "source", "target", "actor", "reason")
-    show.records(engine.history(canceled.id), columns, as_json=False)
+    show.records(engine.history(canceled.id), columns)
     alive = _survivors([handle.job() for handle in handles])
     console.print(
         f"[red]Processes of jobs are still alive: {alive}[/]"

@@ -1,17 +1,27 @@
 """Commands for groups: list, show, wait, cancel, rerun-failed."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.progress_bar import ProgressBar
 
 from interlock.jobs import serialize
 from interlock_adapters.cli import context, show
-from interlock_adapters.cli.context import AsJson, Database, Modules, Server, err, out
+from interlock_adapters.cli.context import (
+    AsArray,
+    AsJson,
+    Database,
+    Modules,
+    Server,
+    err,
+    out,
+)
 
 GroupId = Annotated[str, typer.Argument(metavar="ID", help="Id of the group")]
 By = Annotated[str | None, typer.Option(help="Your name, for the history")]
+
+_MOST: Final = 20  # jobs that failed
 
 groups = typer.Typer(
     help="Jobs that were submitted together (Engine.map, Engine.group).",
@@ -25,11 +35,15 @@ def list_(
     database: Database = None,
     server: Server = None,
     as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """List groups, the newest first."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         columns = ("id", "name", "created_at", "created_by", "closed_at")
-        show.records(engine.list_groups(limit=limit), columns, as_json=as_json)
+        found = engine.list_groups(limit=limit)
+        show.records(found, columns, as_json=as_json, as_array=as_array)
+        if len(found) == limit:
+            err.print(f"only the newest {limit} groups; more with --limit")
 
 
 @groups.command("show")
@@ -57,7 +71,12 @@ def show_(
                 out.print(f"{many:>7} ", show.status_text(status))
         failed = [job for job in group.jobs() if job.error is not None]
         if failed:
-            show.print_jobs(failed[:20])
+            show.print_jobs(failed[:_MOST])
+        if len(failed) > _MOST:
+            err.print(
+                f"only {_MOST} of {len(failed)} jobs that failed; all: interlock "
+                f"groups wait {group_id} --json"
+            )
 
 
 @groups.command("wait")
@@ -68,6 +87,7 @@ def wait(
     server: Server = None,
     module: Modules = None,
     as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """Wait until all of its jobs have ended, and print their results in order."""
     with (
@@ -76,10 +96,10 @@ def wait(
     ):
         group = engine.get_group(group_id)
         group.wait(timeout)
-        for job in group.jobs():
-            if as_json:
-                show.print_json(serialize.job(job))
-            elif job.error is None:
+        if as_json or as_array:
+            show.print_json_list(map(serialize.job, group.jobs()), as_array=as_array)
+        for job in () if as_json or as_array else group.jobs():
+            if job.error is None:
                 show.print_json(serialize.job(job)["result"])
             else:
                 err.print(f"{job.id}: {job.status} {job.error.message}", markup=False)

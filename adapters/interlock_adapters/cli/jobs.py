@@ -1,10 +1,9 @@
-"""Commands about jobs: submit, list, show, cancel, wait, history, log, rerun.
+"""Commands about jobs: submit, list, show, cancel, wait, history, rerun, ...
 
 One file, because it is a list of small commands; most lines declare their options.
 """
 
 import json
-import os
 import sys
 import time
 from contextlib import suppress
@@ -24,6 +23,7 @@ from interlock.jobs.redaction import Redaction
 from interlock.jobs.registry import registered
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import (
+    AsArray,
     AsJson,
     Database,
     JobId,
@@ -138,7 +138,7 @@ def _print(job: Job, *, as_json: bool) -> None:
         show.print_jobs([job])
 
 
-def _look_again(engine: "Engine | Client", job_id: str) -> None:
+def look_again(engine: "Engine | Client", job_id: str) -> None:
     """Wait until the job has ended, for a short time at most."""
     with suppress(WaitTimeout):
         engine.wait(job_id, timeout=_FOLLOW_S)
@@ -165,7 +165,7 @@ def _finish(
                     task, completed=progress.completed or 0, total=progress.total
                 )
             bar.update(task, description=f"{job.status} {show.progress_text(job)}")
-            _look_again(engine, job_id)
+            look_again(engine, job_id)
     if as_json:
         _print(job, as_json=True)
     else:
@@ -315,6 +315,7 @@ def list_(
         typer.Option(help="Continue after the page that printed this cursor"),
     ] = None,
     as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """List jobs, newest first."""
     with (
@@ -333,9 +334,10 @@ def list_(
             limit=limit,
             cursor=cursor,
         )
-        if as_json:
-            for job in page.items:
-                show.print_json(serialize.job(job))
+        if as_json or as_array:
+            show.print_json_list(map(serialize.job, page.items), as_array=as_array)
+            if page.next_cursor:
+                err.print(f"more jobs: --cursor {page.next_cursor}")
             return
         show.print_jobs(page.items)
         if page.next_cursor:
@@ -425,6 +427,7 @@ def history(
         bool, typer.Option("--rejected", help="Show the events that were refused")
     ] = False,
     as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """Show what happened to a job, by whom and why."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
@@ -436,7 +439,9 @@ def history(
                 replace(entry, why=hidden.text(entry.why))
                 for entry in engine.rejections(job_id)
             ]
-            show.records(rejections, rejection_columns, as_json=as_json)
+            show.records(
+                rejections, rejection_columns, as_json=as_json, as_array=as_array
+            )
             return
         columns = (
             "seq",
@@ -452,52 +457,7 @@ def history(
             replace(entry, reason=entry.reason and hidden.text(entry.reason))
             for entry in engine.history(job_id)
         ]
-        show.records(entries, columns, as_json=as_json)
-
-
-def log(
-    job_id: JobId,
-    database: Database = None,
-    server: Server = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Print new lines until the job ends")
-    ] = False,
-    tail: Annotated[
-        int | None,
-        typer.Option(min=1, max=10_000, help="Print only so many lines: the last ones"),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print the output of a job."""
-    with context.errors_as_exit_codes(), context.desk(database, server) as engine:
-        job_id = engine.find_id(job_id)
-        last = 0
-        while True:
-            job = engine.get(job_id)
-            hidden = Redaction(job)
-            lines = engine.log(job_id, after=last, tail=tail)
-            tail = None  # what comes next is shown in full
-            if lines.has_earlier:
-                err.print(f"earlier lines left out: only the last {len(lines)} follow")
-            for each in lines:
-                line = replace(each, text=hidden.text(each.text))
-                last = line.seq
-                if as_json:
-                    show.records([line], (), as_json=True)
-                else:
-                    _print_line(line.text)
-            if lines.next_after is not None:
-                continue
-            if job.is_terminal or not follow:
-                return
-            _look_again(engine, job_id)
-
-
-def _print_line(text: str) -> None:
-    """Print what a job wrote: as it is, but for what would change a terminal."""
-    if out.is_terminal:
-        text = show.clean_line(text, has_colours="NO_COLOR" not in os.environ)
-    print(text)  # noqa: T201  (rich would wrap it)
+        show.records(entries, columns, as_json=as_json, as_array=as_array)
 
 
 def rerun(
@@ -583,6 +543,7 @@ def steps(
     database: Database = None,
     server: Server = None,
     as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """Show what a job has done and does not do again."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
@@ -593,7 +554,7 @@ def steps(
             for each in engine.steps(job_id)
         ]
         columns = ("at", "kind", "name", "use", "attempt", "value")
-        show.records(found, columns, as_json=as_json)
+        show.records(found, columns, as_json=as_json, as_array=as_array)
 
 
 def register(app: typer.Typer) -> None:
@@ -603,5 +564,5 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show_)
     app.command()(cancel)
     app.command("wait")(wait_)
-    for command in (explain, history, log, rerun, graph, signal, steps):
+    for command in (explain, history, rerun, graph, signal, steps):
         app.command()(command)

@@ -7,7 +7,7 @@ import typer
 from interlock.api.engine import Engine
 from interlock.api.holds import JOB, shown
 from interlock_adapters.cli import context, moments, show
-from interlock_adapters.cli.context import AsJson, Database, Server, out
+from interlock_adapters.cli.context import AsArray, AsJson, Database, Server, out
 
 if TYPE_CHECKING:
     from interlock_adapters.http.client import Client
@@ -34,12 +34,15 @@ limits = typer.Typer(
 
 @limits.command("list")
 def list_(
-    database: Database = None, server: Server = None, as_json: AsJson = False
+    database: Database = None,
+    server: Server = None,
+    as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """List the limits, those of the code too: what they allow, and what runs."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         columns = ("key", "running", "max_running", "rate_limit", "set_by", "set_at")
-        show.records(engine.limits.list(), columns, as_json=as_json)
+        show.records(engine.limits.list(), columns, as_json=as_json, as_array=as_array)
 
 
 @limits.command("set")
@@ -119,12 +122,20 @@ def release_hold(
 
 
 def holds(
-    database: Database = None, server: Server = None, as_json: AsJson = False
+    database: Database = None,
+    server: Server = None,
+    as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """List the holds, the oldest first."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         columns = ("target", "by", "reason", "at", "until")
-        show.records(shown(engine.holds(), engine.get), columns, as_json=as_json)
+        show.records(
+            shown(engine.holds(), engine.get),
+            columns,
+            as_json=as_json,
+            as_array=as_array,
+        )
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ import typer
 from interlock.core.errors import InterlockError
 from interlock.ports import discovery
 from interlock_adapters.cli import context, show
-from interlock_adapters.cli.context import AsJson, Database, Server, out
+from interlock_adapters.cli.context import AsArray, AsJson, Database, Server, out
 
 
 def counts(
@@ -26,7 +26,10 @@ def counts(
 
 
 def queues(
-    database: Database = None, server: Server = None, as_json: AsJson = False
+    database: Database = None,
+    server: Server = None,
+    as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """List the queues.
 
@@ -35,7 +38,7 @@ def queues(
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         waiting = ("ready", "scheduled", "retrying")
         columns = ("name", "paused", *waiting, "running", "oldest_ready_at")
-        show.records(engine.queues(), columns, as_json=as_json)
+        show.records(engine.queues(), columns, as_json=as_json, as_array=as_array)
 
 
 def pause(queue: str, database: Database = None, server: Server = None) -> None:
@@ -51,13 +54,18 @@ def resume(queue: str, database: Database = None, server: Server = None) -> None
 
 
 def workers(
-    database: Database = None, server: Server = None, as_json: AsJson = False
+    database: Database = None,
+    server: Server = None,
+    as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """List the workers."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         place = ("id", "host", "pid", "containment")
         load = ("concurrency", "queues", "seen_at", "trouble")
-        show.records(engine.workers(), (*place, *load), as_json=as_json)
+        show.records(
+            engine.workers(), (*place, *load), as_json=as_json, as_array=as_array
+        )
 
 
 def purge(
@@ -96,13 +104,15 @@ def maintain(
             out.print(sentence, markup=False)
 
 
-def verify(database: Database = None, as_json: AsJson = False) -> None:
+def verify(
+    database: Database = None, as_json: AsJson = False, as_array: AsArray = False
+) -> None:
     """Check that the status of every job agrees with its history."""
     with context.errors_as_exit_codes(), context.engine(database) as engine:
         faults = engine.verify()
-        if faults or as_json:
-            show.records(faults, ("job_id", "what"), as_json=as_json)
-        if not faults and not as_json:
+        if faults or as_json or as_array:
+            show.records(faults, ("job_id", "what"), as_json=as_json, as_array=as_array)
+        elif not faults:
             out.print("OK: every history is legal and agrees with its job")
         if faults:
             raise typer.Exit(1)

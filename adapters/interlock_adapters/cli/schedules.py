@@ -15,7 +15,15 @@ from interlock.core.ticks import ScheduleInfo
 from interlock.jobs import serialize
 from interlock.jobs.options import Options
 from interlock_adapters.cli import context, moments, show
-from interlock_adapters.cli.context import AsJson, Database, Modules, Server, out
+from interlock_adapters.cli.context import (
+    AsArray,
+    AsJson,
+    Database,
+    Modules,
+    Server,
+    err,
+    out,
+)
 from interlock_adapters.cli.jobs import given_params
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule")]
@@ -65,14 +73,17 @@ def _options(
 
 @schedules.command("list")
 def list_(
-    database: Database = None, server: Server = None, as_json: AsJson = False
+    database: Database = None,
+    server: Server = None,
+    as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """List the schedules, and when each is due next."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         found = engine.schedules.list()
-        if as_json:
-            for info in found:
-                _show(info, as_json=True)
+        if as_json or as_array:
+            each = map(serialize.schedule, found)
+            show.print_json_list(each, as_array=as_array)
             return
         table = Table("name", "job", "when", "next", "paused")
         for info in found:
@@ -99,7 +110,7 @@ def show_(
         _show(info, as_json=as_json)
         if not as_json:
             columns = ("number", "at", "actor", "what", "reason")
-            show.records(engine.schedules.edits(name), columns, as_json=False)
+            show.records(engine.schedules.edits(name), columns)
 
 
 @schedules.command("create")
@@ -255,6 +266,7 @@ def preview(
     database: Database = None,
     server: Server = None,
     as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """Show the next ticks of a schedule, or of --cron or --every."""
     with context.errors_as_exit_codes():
@@ -265,11 +277,11 @@ def preview(
         else:
             with context.desk(database, server) as engine:
                 found = engine.schedules.preview(name, n, after=start)
+        if as_json or as_array:
+            show.print_json_list(found, as_array=as_array)
+            return
         for tick in found:
-            if as_json:
-                show.print_json(tick)
-            else:
-                out.print(tick.isoformat(" "))
+            out.print(tick.isoformat(" "))
 
 
 @schedules.command("ticks")
@@ -279,12 +291,15 @@ def ticks(
     database: Database = None,
     server: Server = None,
     as_json: AsJson = False,
+    as_array: AsArray = False,
 ) -> None:
     """Show what became of the ticks of a schedule, the newest first."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         columns = ("wall_time", "outcome", "job_id", "why")
         found = engine.schedules.ticks(name, limit)
-        show.records(found, columns, as_json=as_json)
+        if len(found) == limit:
+            err.print(f"only the newest {limit} ticks; more with --limit")
+        show.records(found, columns, as_json=as_json, as_array=as_array)
 
 
 @schedules.command("delete")

@@ -38,6 +38,15 @@ def print_json(value: object) -> None:
     print(json.dumps(serialize.plain(value)))  # noqa: T201  (rich would wrap it)
 
 
+def print_json_list(values: Iterable[object], *, as_array: bool) -> None:
+    """Print values as JSON: a line each, or one array of all."""
+    if as_array:
+        print_json(list(values))
+        return
+    for value in values:
+        print_json(value)
+
+
 def status_text(status: JobStatus) -> Text:
     """Return a status in its colour."""
     return Text(status.value, style=_COLOURS.get(status, ""))
@@ -141,11 +150,16 @@ def progress_text(job: Job) -> str:
     return " ".join(text for text in texts if text)
 
 
-def records(items: Sequence[Any], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print dataclasses as a table of some columns, or completely as JSON lines."""
-    if as_json:
-        for item in items:
-            print_json(asdict(item))
+def records(
+    items: Sequence[Any],
+    columns: Sequence[str],
+    *,
+    as_json: bool = False,
+    as_array: bool = False,
+) -> None:
+    """Print dataclasses as a table of some columns, or completely as JSON."""
+    if as_json or as_array:
+        print_json_list(map(asdict, items), as_array=as_array)
         return
     print_rows(columns, [[getattr(item, each) for each in columns] for item in items])
 
