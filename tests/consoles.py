@@ -35,6 +35,7 @@ _OWN = (
     (re.compile(r"(?m)^\d+ (?=sleep)"), "PID "),
     (re.compile(r"runs \d+ at once"), "runs N at once"),
     (re.compile(r"[━─ ]+"), " "),
+    (re.compile(r"\b[0-9a-f]{8}\b"), "ID"),  # of a table
     (re.compile(r"(?m)^ ?TIME.*"), "TIME"),  # with the ends of wrapped cells
 )
 

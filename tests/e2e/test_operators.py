@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from interlock import Engine
 from pace import deadline
@@ -23,7 +26,7 @@ def _top(url: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        env={"COLUMNS": "160", "PATH": "/usr/bin:/bin"},
+        env={**os.environ, "COLUMNS": "160"},
     )
     return done.stdout
 
@@ -98,3 +101,24 @@ def test_a_log_in_json_names_job_attempt_and_event(
         "succeed",
     )
     assert {"at", "level", "logger", "message"} <= ended.keys()
+
+
+@pytest.mark.parametrize("is_terminal", ["0", "1"])
+def test_top_ends_when_nobody_reads_it_any_more(
+    engine: Engine, tmp_path: Path, is_terminal: str
+) -> None:
+    del engine
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    top = subprocess.Popen(
+        [*PROGRAM, "top", "--every", "0.1", "--database", url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TTY_COMPATIBLE": is_terminal},
+    )
+    assert top.stdout is not None
+    assert top.stdout.read(1)
+    top.stdout.close()
+    assert top.wait(deadline(20)) in {0, 1}
+    assert top.stderr is not None
+    with top.stderr as errors:
+        assert errors.read() == b""

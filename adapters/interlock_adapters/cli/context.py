@@ -14,6 +14,7 @@ from interlock.api.engine import Engine
 from interlock.core import errors, import_errors
 from interlock.jobs.registry import importing
 from interlock.ports import discovery
+from interlock_adapters.cli.printable import clean_lines
 
 if TYPE_CHECKING:
     from interlock_adapters.http.client import Client
@@ -88,6 +89,11 @@ _CODES: Final = (
 
 out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def say(text: str, console: Console = out, style: str | None = None) -> None:
+    """Print what may have words of jobs in it: no markup, no control characters."""
+    console.print(clean_lines(text), style=style, markup=False)
 
 
 def import_modules(modules: list[str] | None) -> list[str]:
@@ -186,7 +192,7 @@ def errors_as_exit_codes() -> Iterator[None]:
     try:
         yield
     except errors.InterlockError as error:
-        err.print(_without_secrets(error), style="red", markup=False)
+        say(_without_secrets(error), err, style="red")
         raise typer.Exit(exit_code_of(type(error))) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -52,7 +52,7 @@ def _watch(
     with Live(console=console, refresh_per_second=10) as live:
         while time.monotonic() < until:
             now = [handle.job() for handle in handles]
-            live.update(_table(now))
+            live.update(_table(now, console.width))
             if all(job.is_terminal for job in now):
                 return
             runs = canceled.job().duration
@@ -63,8 +63,8 @@ def _watch(
             time.sleep(0.05)
 
 
-def _table(now: list[Job]) -> Table:
-    table = show.jobs_table(now, compact=True)
+def _table(now: list[Job], width: int) -> Table:
+    table = show.jobs_table(now, width=width, compact=True)
     table.title = "interlock demo: the standard library, hashed and counted"
     return table
 

@@ -1,13 +1,11 @@
 """`interlock forecast`: says when the queue is empty, also after a change."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from interlock.core.job import Job
 from interlock_adapters.cli import (
@@ -170,15 +168,16 @@ def _assumptions(start: Snapshot) -> Iterator[str]:
 
 
 def _print(found: Forecast) -> None:
-    out.print(_headline(found), markup=False)
+    context.say(_headline(found))
     if found.names:
-        out.print(_names(found))
+        heads = ("name", "jobs", "running", "each takes", "last start", "last end")
+        show.print_rows(heads, list(_rows(found)))
     if found.never:
         out.print(f"Not started within {_DAYS} days:")
     for each in found.never:  # no table: commands are to be copied
-        out.print(f"- {_many(each.jobs, 'job')} {each.name}: {each.why}", markup=False)
+        context.say(f"- {_many(each.jobs, 'job')} {each.name}: {each.why}")
     for sentence in found.assumptions if found.names else ():
-        out.print(f"- {sentence}", markup=False)
+        context.say(f"- {sentence}")
 
 
 def _headline(found: Forecast) -> str:
@@ -205,15 +204,13 @@ def _many(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _names(found: Forecast) -> Table:
-    table = Table("name", "jobs", "running", "each takes", "last start", "last end")
+def _rows(found: Forecast) -> Iterator[Sequence[str]]:
     for each in found.names:
         takes = moments.span(each.takes_s) + (" (guess)" if each.is_guess else "")
         cells = [each.name, str(each.jobs), str(each.running), takes]
         last = (each.last_start_at, each.last_end_at)
         cells += ["" if m is None else _from_now(m, found.at) for m in last]
-        table.add_row(*map(Text, cells))
-    return table
+        yield cells
 
 
 def _moment(moment: datetime, now: datetime) -> str:

@@ -64,7 +64,7 @@ def show_(
         progress = group.progress()
         total, ended = progress.total or 0, progress.completed or 0
         is_open = "" if info.closed_at else ", open"
-        out.print(f"{info.name}: {ended:g} of {total:g} jobs have ended{is_open}")
+        context.say(f"{info.name}: {ended:g} of {total:g} jobs have ended{is_open}")
         out.print(ProgressBar(total=total or 1, completed=ended, width=40))
         for status, many in counts.items():
             if many:
@@ -102,7 +102,7 @@ def wait(
             if job.error is None:
                 show.print_json(serialize.job(job)["result"])
             else:
-                err.print(f"{job.id}: {job.status} {job.error.message}", markup=False)
+                context.say(f"{job.id}: {job.status} {job.error.message}", err)
         group.results(0)  # says which has none
 
 

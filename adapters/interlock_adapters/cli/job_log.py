@@ -24,6 +24,7 @@ from interlock_adapters.cli.context import (
     out,
 )
 from interlock_adapters.cli.jobs import look_again
+from interlock_adapters.cli.printable import clean_line
 
 if TYPE_CHECKING:
     from interlock_adapters.http.client import Client
@@ -118,7 +119,7 @@ def _before(engine: "Engine | Client", job_id: str, since: str) -> int:
 def _print_line(text: str) -> None:
     """Print what a job wrote: as it is, but for what would change a terminal."""
     if out.is_terminal:
-        text = show.clean_line(text, has_colours="NO_COLOR" not in os.environ)
+        text = clean_line(text, has_colours="NO_COLOR" not in os.environ)
     print(text)  # noqa: T201  (rich would wrap it)
 
 

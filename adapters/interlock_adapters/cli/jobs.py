@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+from rich.markup import escape
 
 from interlock.api.engine import Engine
 from interlock.api.results import unsuccessful
@@ -32,6 +33,7 @@ from interlock_adapters.cli.context import (
     err,
     out,
 )
+from interlock_adapters.cli.printable import clean, clean_lines
 
 if TYPE_CHECKING:
     from interlock.jobs.call import DependsOn
@@ -164,7 +166,8 @@ def _finish(
                 bar.update(
                     task, completed=progress.completed or 0, total=progress.total
                 )
-            bar.update(task, description=f"{job.status} {show.progress_text(job)}")
+            told = escape(clean(show.progress_text(job)))
+            bar.update(task, description=f"{job.status} {told}")
             look_again(engine, job_id)
     if as_json:
         _print(job, as_json=True)
@@ -186,7 +189,7 @@ def _warn_without_worker(engine: "Engine | Client") -> None:
 
 
 def submit(
-    name: str,
+    name: Annotated[str, typer.Argument(help="Name of the job, such as mail.send")],
     params: Annotated[
         list[str] | None,
         typer.Argument(help="Parameters as key=value, or - for a JSON object on stdin"),
@@ -383,7 +386,7 @@ def explain(
             reasons = [asdict(reason) for reason in told.reasons]
             show.print_json({"explanation": str(told), "reasons": reasons})
         else:
-            out.print(str(told), markup=False)
+            context.say(str(told))
 
 
 def cancel(
@@ -505,7 +508,7 @@ def graph(
             edges = [serialize.plain(asdict(edge)) for edge in found.edges]
             show.print_json({"jobs": jobs, "edges": edges, "is_whole": found.is_whole})
             return
-        print(found.mermaid(), end="")  # noqa: T201  (as it is)
+        print(clean_lines(found.mermaid()), end="")  # noqa: T201  (as it is)
         if not found.is_whole:
             err.print(f"only the nearest {limit} jobs; more with --limit")
 

@@ -11,6 +11,8 @@ from interlock.ports import discovery
 from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import AsArray, AsJson, Database, Server, out
 
+Queue = Annotated[str, typer.Argument(help="Name of the queue")]
+
 
 def counts(
     database: Database = None, server: Server = None, as_json: AsJson = False
@@ -41,13 +43,13 @@ def queues(
         show.records(engine.queues(), columns, as_json=as_json, as_array=as_array)
 
 
-def pause(queue: str, database: Database = None, server: Server = None) -> None:
+def pause(queue: Queue, database: Database = None, server: Server = None) -> None:
     """Pause a queue: running jobs go on, no new one starts."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         engine.pause(queue)
 
 
-def resume(queue: str, database: Database = None, server: Server = None) -> None:
+def resume(queue: Queue, database: Database = None, server: Server = None) -> None:
     """Resume a paused queue."""
     with context.errors_as_exit_codes(), context.desk(database, server) as engine:
         engine.resume(queue)
@@ -101,7 +103,7 @@ def maintain(
         if as_json:
             show.print_json({"done": done})
         for sentence in () if as_json else done:
-            out.print(sentence, markup=False)
+            context.say(sentence)
 
 
 def verify(
@@ -172,7 +174,7 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
                 show.print_json(report)
             else:
                 for name, value in report.items():
-                    out.print(f"{name}: {value}", markup=False)
+                    context.say(f"{name}: {value}")
 
 
 def _store(url: str) -> str:
@@ -201,7 +203,10 @@ def upgrade(database: Database = None) -> None:
 
 
 @db.command("grant")
-def grant(role: str, database: Database = None) -> None:
+def grant(
+    role: Annotated[str, typer.Argument(help="Name of the role, which exists")],
+    database: Database = None,
+) -> None:
     """Let a PostgreSQL role use the database without the right to disable guards."""
     with context.errors_as_exit_codes():
         discovery.grant_store(context.database_url(database), role)

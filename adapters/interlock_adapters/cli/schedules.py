@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 import typer
-from rich.table import Table
 
 from interlock.core.schedule import Catchup, Overlap, Schedule
 from interlock.core.ticks import ScheduleInfo
@@ -61,7 +60,7 @@ def _show(info: ScheduleInfo, *, as_json: bool) -> None:
     sheet |= sheet.pop("schedule")
     for name, value in sheet.items():
         if value not in (None, {}, False):
-            out.print(f"{name}: {value}", markup=False)
+            context.say(f"{name}: {value}")
 
 
 def _options(
@@ -85,16 +84,16 @@ def list_(
             each = map(serialize.schedule, found)
             show.print_json_list(each, as_array=as_array)
             return
-        table = Table("name", "job", "when", "next", "paused")
-        for info in found:
-            following = (
-                ""
-                if info.next_at is None or info.paused
-                else (info.schedule.wall_time(info.next_at).isoformat(" "))
-            )
-            paused = "paused" if info.paused else ""
-            table.add_row(info.name, info.job, info.schedule.rhythm, following, paused)
-        out.print(table)
+        heads = ("name", "job", "when", "next", "paused")
+        show.print_rows(heads, list(map(_row, found)))
+
+
+def _row(info: ScheduleInfo) -> tuple[str, ...]:
+    following = ""
+    if info.next_at is not None and not info.paused:
+        following = info.schedule.wall_time(info.next_at).isoformat(" ")
+    paused = "paused" if info.paused else ""
+    return (info.name, info.job, info.schedule.rhythm, following, paused)
 
 
 @schedules.command("show")

@@ -1,13 +1,11 @@
 """Prints jobs and records: as tables in a terminal, with tabs, or as JSON."""
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,11 +17,10 @@ from interlock.core.lifecycle import Event, JobStatus, row_of
 from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.cli.context import out
+from interlock_adapters.cli.printable import clean, clean_lines
 
 _GAP: Final = 2  # characters between columns
 _WIDE: Final = 100  # characters, in which there is room for all columns
-#: What sets colours, and nothing else (ECMA-48, 8.3.117).
-_SGR: Final = re.compile(r"(\x1b\[[0-9;]*m)")
 _COLOURS: Final = {
     row_of(Event.SUCCEED).target: "green",
     row_of(Event.FAIL).target: "red",
@@ -68,14 +65,14 @@ def _whole(job: Job) -> tuple[object, ...]:
 
 
 def jobs_table(
-    jobs: Iterable[Job], *, width: int = 200, compact: bool = False
+    jobs: Iterable[Job], *, width: int, compact: bool = False, short: bool = True
 ) -> Table:
-    """Return jobs as a table; compact: without ids.
+    """Return jobs as a table; compact: without ids; short: with their last digits.
 
     What does not fit is left out from behind; name, status and why are always there.
     """
     is_wide = width >= _WIDE or compact
-    rows = [_cells(job, is_wide=is_wide) for job in jobs]
+    rows = [_cells(job, is_wide=is_wide, short=short) for job in jobs]
     heads = ("name", "status", "why", *(("try", "progress") if is_wide else ()), "took")
     heads = heads if compact else (*heads, "id")
     least = [
@@ -85,7 +82,7 @@ def jobs_table(
     longest, status, why, *others = least
     room = width - status - sum(others) - _GAP * len(least)
     name = min(longest, max(room // 2, room - why))
-    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold")
+    table = _table()
     sizes = [name, status, min(why, room - name), *others]
     for head, size in zip(heads, sizes, strict=True):
         table.add_column(head, no_wrap=True, width=max(1, size))
@@ -94,34 +91,18 @@ def jobs_table(
     return table
 
 
-def _cells(job: Job, *, is_wide: bool) -> list[Text]:
+def _table() -> Table:
+    return Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold")
+
+
+def _cells(job: Job, *, is_wide: bool, short: bool) -> list[Text]:
     progress = progress_text(job)
     why = _why(job) if is_wide or job.is_terminal else progress or _why(job)
     took = f"{job.duration.total_seconds():.2f} s" if job.duration else ""
     extra = [str(job.attempt or ""), clean(progress)] if is_wide else []
+    job_id = short_id(job.id) if short else job.id
     first = [Text(clean(job.name)), status_text(job.status), Text(clean(why))]
-    return [*first, *map(Text, (*extra, took, short_id(job.id)))]
-
-
-def clean(text: str) -> str:
-    """Return text without control characters: they are escaped, and do nothing."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
-    )
-
-
-def clean_line(text: str, *, has_colours: bool) -> str:
-    """Return a line of output for a terminal: only its colours and tabs are left."""
-    parts = _SGR.split(text)
-    kept = [
-        (part if has_colours else "")
-        if number % 2
-        else "\t".join(map(clean, part.split("\t")))
-        for number, part in enumerate(parts)
-    ]
-    return "".join(kept) + ("\x1b[0m" if has_colours and len(parts) > 1 else "")
+    return [*first, *map(Text, (*extra, took, job_id))]
 
 
 def _print_tabs(
@@ -134,7 +115,7 @@ def _print_tabs(
 
 def _why(job: Job) -> str:
     if job.error is not None and job.stop_cause is None:
-        return Redaction(job).text(job.error.message).splitlines()[0][:60]
+        return Redaction(job).text(job.error.message).partition("\n")[0]
     is_over = job.reason is not None and job.is_terminal
     return str(job.reason if is_over else job.phase)
 
@@ -169,13 +150,17 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     if not out.is_terminal:
         _print_tabs(columns, rows, out)
         return
-    table = Table(box=box.SIMPLE_HEAD)
+    out.print(rows_table(columns, rows))
+
+
+def rows_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Return rows as a table."""
+    table = _table()
     for column in columns:
         table.add_column(column, overflow="fold")  # to be copied
     for values in rows:
-        cells = map(_cell, columns, values)
-        table.add_row(*(Text(clean(cell)) for cell in cells))
-    out.print(table)
+        table.add_row(*(Text(clean(cell)) for cell in map(_cell, columns, values)))
+    return table
 
 
 def _cell(column: str, value: object) -> str:
@@ -224,7 +209,7 @@ def print_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> None
 def job_sheet(job: Job, attempts: Iterable[Attempt], explanation: str) -> Table:
     """Return everything about one job."""
     table = _sheet(_facts(job, attempts))
-    table.add_row("", Text(_lines(explanation), style="bold"))
+    table.add_row("", Text(clean_lines(explanation), style="bold"))
     return table
 
 
@@ -239,12 +224,8 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
 def _sheet(facts: Iterable[tuple[str, str]]) -> Table:
     table = Table(show_header=False, box=None)
     for name, text in facts:
-        table.add_row(name, Text(_lines(text)))
+        table.add_row(name, Text(clean_lines(text)))
     return table
-
-
-def _lines(text: str) -> str:
-    return "\n".join(map(clean, text.split("\n")))
 
 
 def _facts(job: Job, attempts: Iterable[Attempt]) -> Iterable[tuple[str, str]]:

@@ -54,31 +54,36 @@ def view(engine: Any) -> Group:
     return Group(
         Text.assemble(("interlock ", "bold"), f"{now:%Y-%m-%d %H:%M:%S} UTC"),
         states,
+        "",
         _queues(engine, now),
+        "",
         _workers(engine, now),
-        show.jobs_table(running, width=out.width),
+        "",
+        show.jobs_table(running, width=out.width, short=out.is_terminal),
     )
 
 
 def _queues(engine: Any, now: datetime) -> Table:
-    table = Table("queue", *_WAITING, "running", "oldest ready", "state")
+    rows = []
     for queue in engine.queues():
         oldest = queue.oldest_ready_at
         waits = "" if oldest is None else f"{(now - oldest).total_seconds():.0f} s"
-        counts = [str(getattr(queue, name)) for name in (*_WAITING, "running")]
+        counts = [getattr(queue, name) for name in (*_WAITING, "running")]
         state = "paused" if queue.paused else "running"
-        table.add_row(queue.name, *counts, waits, state)
-    return table
+        rows.append((queue.name, *counts, waits, state))
+    heads = ("queue", *_WAITING, "running", "oldest ready", "state")
+    return show.rows_table(heads, rows)
 
 
 def _workers(engine: Any, now: datetime) -> Table:
-    table = Table("worker", "slots", "queues", "containment", "heartbeat")
+    rows = []
     for worker in engine.workers():
         heartbeat = f"{(now - worker.seen_at).total_seconds():.0f} s ago"
         queues = ", ".join(worker.queues) if worker.queues else "all"
-        slots = str(worker.concurrency)
-        table.add_row(worker.id, slots, queues, worker.containment, heartbeat)
-    return table
+        row = (worker.id, worker.concurrency, queues, worker.containment, heartbeat)
+        rows.append(row)
+    heads = ("worker", "slots", "queues", "containment", "heartbeat")
+    return show.rows_table(heads, rows)
 
 
 def register(app: typer.Typer) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from interlock.core.job import Attempt, Job
 from interlock.core.lifecycle import Reason
 from interlock_adapters.cli import show
+from interlock_adapters.cli.printable import clean_line
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -77,8 +78,8 @@ def test_a_pipe_gets_everything_with_tabs(capsys: pytest.CaptureFixture[str]) ->
 def test_output_of_a_job_only_colours_a_terminal(
     text: str, plain: str, coloured: str
 ) -> None:
-    assert show.clean_line(text, has_colours=False) == plain
-    assert show.clean_line(text, has_colours=True) == coloured
+    assert clean_line(text, has_colours=False) == plain
+    assert clean_line(text, has_colours=True) == coloured
 
 
 def test_a_job_that_was_woken_is_queued(capsys: pytest.CaptureFixture[str]) -> None:
