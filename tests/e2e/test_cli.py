@@ -364,7 +364,7 @@ def test_ctrl_c_has_its_own_code(run: Run, tmp_path: Path) -> None:
     waiting = subprocess.Popen(
         program,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stderr=subprocess.PIPE,
     )
     threads = Path(f"/proc/{waiting.pid}/task")
