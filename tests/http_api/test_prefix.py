@@ -248,3 +248,10 @@ def test_the_command_serves_below_a_root_path(tmp_path: Path) -> None:
         host = url.removesuffix("/jobs")
         page = httpx.get(f"{host}/jobs", headers=told)
         assert 'href="/other/static/style.css"' in page.text
+
+
+def test_a_part_of_an_id_leads_to_the_page_below_the_prefix(engine: Engine) -> None:
+    job_id = engine.submit(jobs.add, 1).id
+    with _mounted(engine, "/tools") as url:
+        answer = httpx.get(f"{url}/jobs/{job_id[-8:]}")
+    assert answer.headers["location"] == f"/tools/jobs/{job_id}"
