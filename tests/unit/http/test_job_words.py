@@ -102,12 +102,22 @@ SAID: dict[str, tuple[Job, str]] = {
     ),
     "scheduled": (
         _job("PENDING", run_at=later(3900)),
-        "Scheduled: starts in 1 h. Why.",
+        "Scheduled: starts in 1 h. No worker is running. Start one: interlock worker M",
     ),
-    "ready": (_job("PENDING"), "Ready since 3 min ago. Why."),
+    "ready": (
+        _job("PENDING"),
+        "Ready since 3 min ago. Why. Also: No worker is running. Start one: interlock"
+        " worker M",
+    ),
+    "held": (
+        _job("PENDING", hold_by="anna", hold_reason="not now"),
+        "Held by anna: “not now”, until somebody releases it. No worker is running."
+        " Start one: interlock worker M",
+    ),
     "retrying": (
         _job("PENDING", run_at=later(230), failures=1, attempt=1, error=_error()),
-        "Retrying in 30 s, attempt 1 failed with KeyError: 'XK'. Why.",
+        "Retrying in 30 s, attempt 1 failed with KeyError: 'XK'. No worker is running."
+        " Start one: interlock worker M",
     ),
 }
 
@@ -115,7 +125,8 @@ SAID: dict[str, tuple[Job, str]] = {
 @pytest.mark.parametrize("name", SAID)
 def test_the_sentence_says_state_time_who_and_why(name: str) -> None:
     job, said = SAID[name]
-    assert Verdict(job, [], "Why.").sentence().striptags() == said
+    why = "Waiting: why. Also: no worker is running. Start one: interlock worker M"
+    assert Verdict(job, [], why).sentence().striptags() == said
 
 
 def test_what_a_job_says_does_nothing_in_the_page() -> None:

@@ -99,7 +99,7 @@ def _cause(
         key=digest(jobs[0]),
         name=name,
         error=in_short(jobs[0]).partition(" · ")[0],
-        kind=kind.rpartition(".")[2],
+        kind=kind.rpartition(".")[2].replace("_", " "),
         place=place,
         jobs=jobs,
         cured=sum(_is_cured(job, reruns) for job in jobs),

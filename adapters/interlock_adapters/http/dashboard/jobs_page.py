@@ -16,7 +16,6 @@ from interlock.core.errors import InterlockError, StoreUnavailable
 from interlock.core.job import Job
 from interlock.core.lifecycle import TERMINAL, Event, JobStatus, row_of
 from interlock.core.records import QueueInfo
-from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dashboard import query, render, words
 from interlock_adapters.http.dashboard.failures import Cause, causes
 from interlock_adapters.http.dashboard.query import Query
@@ -90,7 +89,7 @@ class JobsPages:
             request,
             "jobs.html",
             now=datetime.now(UTC),
-            rows=[(job, words.summary(_params(job))) for job in page.items],
+            rows=[(job, words.of_job(job)) for job in page.items],
             query=asked,
             tabs=_tabs(asked, counts, queues),
             total=sum(counts.values()),
@@ -129,7 +128,7 @@ class JobsPages:
             most=_FAILED,
             counted=sum(len(each.jobs) for each in found),
             only=cause,
-            params=lambda job: words.summary(_params(job)),
+            params=words.of_job,
             url=_here(request.url),
         )
 
@@ -145,11 +144,6 @@ class JobsPages:
             for job in again.items:
                 reruns.setdefault(str(job.rerun_of), []).append(job)
         return causes(failed.items, reruns, now=now)
-
-
-def _params(job: Job) -> Mapping[str, object]:
-    params = Redaction(job).params
-    return params if isinstance(params, Mapping) else {}
 
 
 def _here(url: URL) -> str:

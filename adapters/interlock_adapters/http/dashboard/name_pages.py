@@ -130,7 +130,7 @@ class NamePages:
             charts=charts(of_queue, chosen, now=now),
             is_cut=len(endings) == ENDINGS,
             by_name=Counter(ending.name for ending in of_queue).most_common(),
-            running=[(job, words.summary(_shown(job))) for job in running.items],
+            running=[(job, words.of_job(job)) for job in running.items],
             workers=[
                 worker
                 for worker in live(workers, now)

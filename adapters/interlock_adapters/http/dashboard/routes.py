@@ -14,7 +14,7 @@ from interlock.core.errors import GroupNotFound, ScheduleNotFound
 from interlock.core.lifecycle import Event, row_of
 from interlock.core.ticks import ScheduleInfo
 from interlock.jobs import serialize
-from interlock_adapters.http.dashboard import render
+from interlock_adapters.http.dashboard import render, words
 from interlock_adapters.http.dashboard.job_page import JobPage
 from interlock_adapters.http.dashboard.jobs_page import JobsPages
 from interlock_adapters.http.dashboard.name_pages import NamePages
@@ -97,6 +97,7 @@ class Pages:
             ended=sum(ended.values()),
             failed=sum(ended.values()) - counts[_SUCCEEDED],
             jobs=jobs,
+            params=words.of_job,
             following=None if is_last else jobs[-1].group_index,
         )
 

@@ -1,6 +1,7 @@
 """What is to be said of a job in one sentence: its state, since when, who and why."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -47,9 +48,16 @@ WAITING: Final = {
 }
 
 
+_WRITTEN: Final[Mapping[str, Callable[[datetime, datetime], str]]] = {
+    "ago": words.ago,
+    "clock": lambda moment, _now: words.clock(moment),
+    "stamp": lambda moment, _now: words.stamp(moment),
+}
+
+
 def when(moment: datetime, now: datetime, kind: str = "ago") -> Markup:
     """Return a moment as a `time` element; the page shows it in the reader's zone."""
-    text = words.ago(moment, now) if kind == "ago" else words.clock(moment)
+    text = _WRITTEN[kind](moment, now)
     return Markup('<time datetime="{}" data-as="{}" title="{} UTC">{}</time>').format(
         moment.isoformat(timespec="milliseconds"), kind, words.stamp(moment), text
     )
@@ -172,16 +180,38 @@ class Verdict:
 
     def _waiting(self) -> Markup:
         job = self.job
+        reasons = self.why.removeprefix("Waiting: ").split(" Also: ")
         said = Markup("<b>{}</b>").format(WAITING[job.phase][0])
         if job.phase is Phase.QUEUED:
             said += Markup(" since {}").format(when(job.run_at, job.read_at))
         elif job.phase is Phase.RETRY_WAIT:
+            reasons = reasons[1:]  # the first one says the same
             said += Markup(" {}, {} failed with <code>{}</code>").format(
                 when(job.run_at, job.read_at), self._tries(), self._error()
             )
         elif job.phase is Phase.SCHEDULED:
+            reasons = reasons[1:]
             said += Markup(": starts {}").format(when(job.run_at, job.read_at))
-        return said + Markup(". {}").format(self.why)
+        elif job.phase is Phase.HELD:
+            reasons = reasons[1:]
+            said += self._held()
+        also = " Also: ".join(_sentence(reason) for reason in reasons)
+        return said + Markup(". {}").format(also)
+
+    def _held(self) -> Markup:
+        job = self.job
+        said = Markup(" by <b>{}</b>").format(job.hold_by or "")
+        if job.hold_reason:
+            said += f": “{Redaction(job).text(job.hold_reason)}”"
+        if job.hold_until is not None:
+            return said + ", until " + when(job.hold_until, job.read_at, "stamp")
+        return said + ", until somebody releases it"
+
+
+def _sentence(text: str) -> str:
+    """Return a sentence with its full stop, unless a command stands at its end."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") or "interlock " in text else f"{text}."
 
 
 def _meaning(reason: Reason | None) -> str:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from interlock.core.job import Job
+from interlock.jobs.redaction import Redaction
+
 _UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _JUST: Final = 5  # seconds that are no age yet
 _MINUTE: Final = 60
@@ -78,6 +81,12 @@ def share(part: float, whole: float) -> str:
 def pretty(value: object) -> str:
     """Return JSON over several lines."""
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False)
+
+
+def of_job(job: Job) -> str:
+    """Return the parameters of a job in one line, without its secrets."""
+    params = Redaction(job).params
+    return summary(params) if isinstance(params, Mapping) else ""
 
 
 def summary(params: Mapping[str, object]) -> str:
