@@ -15,7 +15,7 @@ from e2e.processes import until
 from interlock import Engine, Schedule
 from pace import deadline
 
-from . import shown_jobs
+from . import past, shown_jobs
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PICTURED = {
@@ -39,7 +39,8 @@ OVERLAPS = """() => {
 
 @pytest.fixture
 def busy(engine: Engine, tmp_path: Path) -> dict[str, str]:
-    """Fill the store with jobs of every kind; return the paths of the pages."""
+    """Fill the store with an hour of jobs of every kind; return the paths of pages."""
+    past.play(f"sqlite:///{tmp_path}/jobs.db?synchronous=NORMAL")
     with engine.worker(concurrency=4):
         ids = [engine.submit(shown_jobs.render, pages=n).id for n in range(24)]
         late = engine.submit(shown_jobs.index).id
@@ -80,7 +81,7 @@ def busy(engine: Engine, tmp_path: Path) -> dict[str, str]:
         "search": "/jobs?q=status:failed queue:nothing",
         "failures": "/failures",
         "names": "/names",
-        "name": "/names/shop.fragile",
+        "name": "/names/reports.render",
         "queue": "/queues/later",
         "schedules": "/schedules",
         "schedule": "/schedules/nightly",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import pytest
 
+from interlock.core.dependencies import Dependency, Graph
 from interlock.core.job import HistoryEntry, Job
 from interlock.core.lifecycle import EDGES, Event, JobStatus, Reason
 from interlock.core.records import EndedJob, Stint, WorkerInfo
 from interlock.core.ticks import Tick, TickOutcome
 from interlock_adapters.http.dashboard import words
 from interlock_adapters.http.dashboard.charts import WINDOWS, charts
+from interlock_adapters.http.dashboard.dag import dag
 from interlock_adapters.http.dashboard.lanes import lanes
 from interlock_adapters.http.dashboard.machine import Plan, plans, walked, weight
 from interlock_adapters.http.dashboard.path import path
@@ -266,3 +269,30 @@ def test_parameters_are_written_in_one_line() -> None:
     assert words.summary({"to": "a b", "n": 1, "x": None}) == 'to="a b" n=1 x=null'
     assert len(words.summary({"text": "x" * 1000})) == 160
     assert words.summary({}) == ""
+
+
+def test_a_graph_is_drawn_from_left_to_right() -> None:
+    def job(name: str) -> Job:
+        return replace(_job(), id=name, name=name)
+
+    edges = [("a", "c"), ("b", "c"), ("c", "d"), ("a", "d")]
+    graph = Graph(
+        jobs=tuple(map(job, "abcd")),
+        edges=tuple(
+            Dependency(job_id=child, position=at, parent_id=parent)
+            for at, (parent, child) in enumerate(edges)
+        ),
+        is_whole=True,
+    )
+    drawn = dag(graph)
+    assert [[each.id for each in column] for column in drawn.columns] == [
+        ["a", "b"],
+        ["c"],
+        ["d"],
+    ]
+    assert len(drawn.paths) == 4
+    places = {node.job.id: (node.x, node.y) for node in drawn.nodes}
+    assert places["a"][0] == places["b"][0] < places["c"][0] < places["d"][0]
+    assert places["a"][1] < places["c"][1] < places["b"][1]
+    last = max(x for x, _ in places.values()) + drawn.box[0]
+    assert last <= drawn.width

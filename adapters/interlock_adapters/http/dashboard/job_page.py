@@ -16,6 +16,7 @@ from interlock.core.records import LogLines
 from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dashboard import failures, output, render
+from interlock_adapters.http.dashboard.dag import MOST, dag
 from interlock_adapters.http.dashboard.frames import frames
 from interlock_adapters.http.dashboard.machine import walked
 from interlock_adapters.http.dashboard.path import path
@@ -73,6 +74,8 @@ class JobPage:
             engine.signals(job_id),
             engine.search(reruns_of=[job_id], limit=_LINKS),
         )
+        linked = dependencies or dependents
+        graph = await engine.graph(job_id, limit=MOST) if linked else None
         hidden = Redaction(job)
         shown = serialize.job(job)
         error = shown["error"] or {}
@@ -93,6 +96,7 @@ class JobPage:
             "has_earlier": lines.has_earlier,
             "dependencies": dependencies,
             "dependents": dependents,
+            "dag": None if graph is None else dag(graph),
             "children": children,
             "reruns": reruns.items,
             "done": [serialize.step(each, hidden) for each in done],
