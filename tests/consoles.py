@@ -152,13 +152,15 @@ class Reader:
 def _read(terminal: int, *, lines: int | None) -> bytes:
     """Return what is written to a terminal, or its first lines."""
     printed, until = b"", time.monotonic() + deadline(60)
-    while time.monotonic() < until and printed.count(b"\n") != lines:
+    while time.monotonic() < until and (
+        lines is None or printed.count(b"\n") < lines
+    ):
         if select.select([terminal], [], [], 0.1)[0]:
             try:
                 printed += os.read(terminal, 65536)
             except OSError:  # the other side is closed
                 break
-    return printed
+    return b"".join(printed.splitlines(keepends=True)[:lines])
 
 
 def _start(found: re.Match[str]) -> int:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
@@ -108,6 +110,16 @@ def _ini(text: str) -> None:
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # as documented
     parser.read_string(text)
     assert parser.sections()
+    analyze = shutil.which("systemd-analyze")
+    if "Service" in parser and analyze:
+        program = re.sub(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", text)
+        with TemporaryDirectory() as folder:
+            unit = Path(folder, "interlock-docs@1.service")
+            unit.write_text(program)
+            done = subprocess.run(
+                [analyze, "verify", unit], capture_output=True, text=True, check=False
+            )
+        assert done.stderr == ""
 
 
 def _nginx(text: str) -> None:

@@ -10,7 +10,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [
     path.relative_to(ROOT)
-    for folder in (ROOT, ROOT / "docs", ROOT / "docs/tutorial", ROOT / ".github")
+    for folder in (
+        ROOT,
+        ROOT / "docs",
+        ROOT / "docs/tutorial",
+        ROOT / "docs/how-to",
+        ROOT / ".github",
+    )
     for path in sorted(folder.glob("*.md"))
 ]
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
@@ -43,3 +49,9 @@ def test_every_page_is_linked_from_the_readme() -> None:
     linked = set(_LINK.findall((ROOT / "README.md").read_text()))
     pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
     assert pages - linked == {"docs/index.md"}  # that is the README
+
+
+def test_every_guide_is_linked_from_the_index_of_guides() -> None:
+    folder = ROOT / "docs/how-to"
+    linked = set(_LINK.findall((folder / "index.md").read_text()))
+    assert {path.name for path in folder.glob("*.md")} - linked == {"index.md"}
