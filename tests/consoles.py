@@ -32,7 +32,7 @@ _OWN = (
     (re.compile(r"\d{4}-\d\d-\d\d"), "DAY"),
     (re.compile(r"\b\d\d:\d\d:\d\d([.,]\d+)?"), "TIME"),
     (re.compile(r"\b[\w.-]+:\d+:[0-9a-f]*…?"), "WORKER"),
-    (re.compile(r"\d+(\.\d+)? m?s\b"), "SPAN"),
+    (re.compile(r"\d+(\.\d+)? ?m?s\b"), "SPAN"),
     (re.compile(r"(?m)^\d+ (?=sleep)"), "PID "),
     (re.compile(r"(?<=process )\[\d+\]"), "[PID]"),
     (re.compile(r"runs \d+ at once"), "runs N at once"),
