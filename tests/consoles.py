@@ -152,9 +152,7 @@ class Reader:
 def _read(terminal: int, *, lines: int | None) -> bytes:
     """Return what is written to a terminal, or its first lines."""
     printed, until = b"", time.monotonic() + deadline(60)
-    while time.monotonic() < until and (
-        lines is None or printed.count(b"\n") < lines
-    ):
+    while time.monotonic() < until and (lines is None or printed.count(b"\n") < lines):
         if select.select([terminal], [], [], 0.1)[0]:
             try:
                 printed += os.read(terminal, 65536)
