@@ -27,5 +27,6 @@ def on_page_markdown(markdown: str, page: Any, **_more: Any) -> str:
         markdown = (ROOT / "README.md").read_text()
         markdown = markdown.replace("](CHANGELOG.md", "](changelog.md")
         markdown = re.sub(r"\[([^]]*)\]\(\.github/[^)]*\)", r"\1", markdown)
+    markdown = markdown.replace("](../../CHANGELOG.md", "](../changelog.md")
     markdown = markdown.replace("](docs/", "](").replace("](../README.md", "](index.md")
     return _DIAGRAM.sub(_PICTURE, markdown)

@@ -17,11 +17,12 @@ from pathlib import Path
 from pace import deadline
 
 _COLUMNS = 100
-_FILE = re.compile(r"Save this as `([\w./-]+)`:\n\n```\w*\n(.*?)```", re.DOTALL)
-_BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+#: What a reader saves, and types.
+FILE = re.compile(r"Save this as `([\w./-]+)`:\n\n```\w*\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 #: What a reader does first, and a test has done.
 _DONE = ("mkdir", "python3 -m venv", ". .venv", "pip install")
-_SERVERS = ("interlock worker", "interlock dev", "interlock serve")
+_SERVERS = ("interlock worker", "interlock dev", "interlock serve", "uvicorn ")
 _BAR = re.compile(
     r"(waiting|PENDING|RUNNING)\b.*(━|\d%)"
 )  # of a wait; it goes when the wait is over
@@ -31,8 +32,9 @@ _OWN = (
     (re.compile(r"\d{4}-\d\d-\d\d"), "DAY"),
     (re.compile(r"\b\d\d:\d\d:\d\d([.,]\d+)?"), "TIME"),
     (re.compile(r"\b[\w.-]+:\d+:[0-9a-f]*…?"), "WORKER"),
-    (re.compile(r"\d+(\.\d+)? m?s\b"), "SPAN"),
+    (re.compile(r"\d+(\.\d+)? ?m?s\b"), "SPAN"),
     (re.compile(r"(?m)^\d+ (?=sleep)"), "PID "),
+    (re.compile(r"(?<=process )\[\d+\]"), "[PID]"),
     (re.compile(r"runs \d+ at once"), "runs N at once"),
     (re.compile(r"[━─ ]+"), " "),
     (re.compile(r"\b[0-9a-f]{8}\b"), "ID"),  # of a table
@@ -52,6 +54,7 @@ class Reader:
     """Somebody who does what a page says, in a folder."""
 
     folder: Path
+    stands_for: dict[str, str] = field(default_factory=dict)  # of the page: here
     seen: list[tuple[str, str, str]] = field(default_factory=list)  # command, printed
     _ids: dict[str, str] = field(default_factory=dict)  # of the page: the real one
     _servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -59,13 +62,15 @@ class Reader:
 
     def follow(self, page: str) -> str:
         """Do all that the page says; return it with what was printed."""
-        found = sorted([*_FILE.finditer(page), *_BLOCK.finditer(page)], key=_start)
+        found = sorted([*FILE.finditer(page), *BLOCK.finditer(page)], key=_start)
         written, end = "", 0
         for each in found:
             written += page[end : each.start()]
             end = each.end()
-            if each.re is _FILE:
-                (self.folder / each[1]).write_text(each[2])
+            if each.re is FILE:
+                file = self.folder / each[1]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(self._here(each[2]))
                 written += each[0]
             else:
                 written += f"```console\n{self._block(each[1])}```"
@@ -96,6 +101,11 @@ class Reader:
             written += f"$ {self._real(command)}\n{got}"
         return written
 
+    def _here(self, text: str) -> str:
+        for old, new in self.stands_for.items():
+            text = text.replace(old, new)
+        return text
+
     def _real(self, command: str) -> str:
         for old, new in self._ids.items():
             command = command.replace(old, new)
@@ -108,9 +118,9 @@ class Reader:
         env = {k: v for k, v in os.environ.items() if not k.startswith("INTERLOCK_")}
         env |= {"COLUMNS": str(_COLUMNS), "NO_COLOR": "1", "TERM": "xterm"}
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {self._real(command)}"]
+            ["bash", "-c", f"exec {self._here(self._real(command))}"]
             if command.startswith(_SERVERS)
-            else ["bash", "-c", self._real(command)],
+            else ["bash", "-c", self._here(self._real(command))],
             cwd=self.folder,
             env={**env, "PATH": f"{bin_}:{os.environ['PATH']}"},
             stdin=theirs,
@@ -132,6 +142,8 @@ class Reader:
     def _plain(self, printed: bytes) -> str:
         text = printed.decode().replace("\r\n", "\n")
         text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+        for old, new in self.stands_for.items():
+            text = text.replace(new, old)
         text = text.replace(f"{self.folder}/", "").replace(os.uname().nodename, "vm")
         lines = (line.rstrip() for line in text.splitlines())
         kept = [line for line in lines if line and not _BAR.match(line)]
@@ -141,13 +153,13 @@ class Reader:
 def _read(terminal: int, *, lines: int | None) -> bytes:
     """Return what is written to a terminal, or its first lines."""
     printed, until = b"", time.monotonic() + deadline(60)
-    while time.monotonic() < until and printed.count(b"\n") != lines:
+    while time.monotonic() < until and (lines is None or printed.count(b"\n") < lines):
         if select.select([terminal], [], [], 0.1)[0]:
             try:
                 printed += os.read(terminal, 65536)
             except OSError:  # the other side is closed
                 break
-    return printed
+    return b"".join(printed.splitlines(keepends=True)[:lines])
 
 
 def _start(found: re.Match[str]) -> int:

@@ -18,10 +18,7 @@ from pace import deadline
 from . import past, shown_jobs
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-PICTURED = {
-    *("overview-1440-light", "overview-1440-dark", "overview-390-light"),
-    *("jobs-1440-light", "failed-1440-light", "canceled-1440-dark", "name-1440-light"),
-}
+PICTURED = {"overview-1440-light", "failed-1440-light"}
 #: Where pictures of every page go, if anywhere.
 SCREENSHOTS = os.environ.get("INTERLOCK_SCREENSHOTS")
 #: Of elements that stand beside others and must not lie on them.

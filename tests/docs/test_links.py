@@ -10,7 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [
     path.relative_to(ROOT)
-    for folder in (".", "docs", "docs/tutorial", "docs/examples/*", ".github")
+    for folder in (
+        *(".", "docs", "docs/tutorial", "docs/how-to", "docs/examples/*"),
+        ".github",
+    )
     for path in sorted(ROOT.glob(f"{folder}/*.md"))
 ]
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
@@ -43,3 +46,9 @@ def test_every_page_is_linked_from_the_readme() -> None:
     linked = set(_LINK.findall((ROOT / "README.md").read_text()))
     pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
     assert pages - linked == {"docs/index.md"}  # that is the README
+
+
+def test_every_guide_is_linked_from_the_index_of_guides() -> None:
+    folder = ROOT / "docs/how-to"
+    linked = set(_LINK.findall((folder / "index.md").read_text()))
+    assert {path.name for path in folder.glob("*.md")} - linked == {"index.md"}

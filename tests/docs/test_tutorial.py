@@ -1,4 +1,4 @@
-"""The tutorial: its files and commands, in order, print what the pages show.
+"""The tutorial and the guides: their files and commands print what the pages show.
 
 `INTERLOCK_RECORD=1` writes into the pages what was printed.
 """
@@ -6,26 +6,42 @@
 from __future__ import annotations
 
 import os
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+import postgres
 from consoles import Reader, masked
 from pace import deadline
 
-PAGES = sorted((Path(__file__).parents[2] / "docs/tutorial").glob("*.md"))
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted([*DOCS.glob("tutorial/*.md"), *DOCS.glob("how-to/*.md")])
+PAGES += [page for page in (DOCS / "migrate.md",) if page.exists()]
+#: What stands for a database and a port in the pages.
+DATABASE, PORT = "postgresql://app@db.internal/app", "8000"
 pytestmark = pytest.mark.timeout(deadline(180))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_of_the_tutorial_does_what_it_says(page: Path, tmp_path: Path) -> None:
-    reader = Reader(tmp_path)
-    try:
-        written = reader.follow(page.read_text())
-    finally:
-        reader.close()
+def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
+    text = page.read_text()
+    with ExitStack() as made:
+        reader = Reader(tmp_path, {PORT: free_port()})
+        if DATABASE in text:
+            database = made.enter_context(postgres.database(empty=True))
+            reader.stands_for[DATABASE] = database
+        made.callback(reader.close)
+        written = reader.follow(text)
     if os.environ.get("INTERLOCK_RECORD"):
         page.write_text(written)
         return
     for command, printed, got in reader.seen:
         assert (command, masked(got)) == (command, masked(printed))
+
+
+def free_port() -> str:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return str(listening.getsockname()[1])

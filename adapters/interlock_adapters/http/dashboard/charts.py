@@ -215,7 +215,7 @@ def _durations(runs: Sequence[Sequence[float]]) -> Plot:
 
 
 def _power(exponent: int) -> str:
-    return words.span(10.0**exponent).replace(".0", "")
+    return f"{10**exponent:,} s" if exponent >= 0 else f"{10 ** (exponent + 3):g} ms"
 
 
 def _line(values: Sequence[float | None], low: int, high: int) -> str:
