@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Running,
         Search,
         Started,
+        Stint,
         Totals,
         Used,
     )
@@ -75,6 +76,7 @@ __all__ = [
     "Source",
     "Started",
     "Steps",
+    "Stint",
     "Totals",
     "TreeDead",
     "Unconfirmed",
