@@ -1,4 +1,4 @@
-"""The client in TypeScript: generated, compiled strictly, and run against a server."""
+"""The client in TypeScript of README.md beside it: generated, compiled, and run."""
 
 from __future__ import annotations
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
-from interlock import Engine
+from interlock import Engine, Schedule
+from interlock.jobs import registry
 
 from .test_jobs import problem
 
@@ -39,6 +41,25 @@ def test_a_declared_secret_is_hidden_though_its_name_looks_like_none(
     assert params == {"pin": "***", "account": "a"}
     search = {"params": {"pin": "271828"}}
     problem(api.post("/v1/jobs/search", json=search), 422, "secret-parameter")
+
+
+def test_a_job_remembers_its_secrets_where_its_code_is_not(
+    api: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = engine.submit("http.pin", {"pin": "271828", "account": "a"}).id
+    engine.cancel(job_id, reason="271828")
+    daily = Schedule(cron="0 2 * * *")
+    engine.schedules.create(
+        "pins", "http.pin", {"pin": "271828", "account": "b"}, schedule=daily
+    )
+    ticked = engine.schedules.trigger("pins").id
+    again = engine.rerun(job_id).id
+    monkeypatch.delitem(registry._registered, "http.pin")
+    for path in (f"jobs/{job_id}", f"jobs/{again}", f"jobs/{ticked}", "schedules/pins"):
+        answer = api.get(f"/v1/{path}")
+        assert answer.status_code == 200
+        assert '"account"' in answer.text
+        assert "271828" not in answer.text
 
 
 def test_secrets_cannot_be_guessed_by_searching(api: httpx.Client) -> None:

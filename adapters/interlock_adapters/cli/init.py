@@ -46,7 +46,7 @@ def init(
 ) -> None:
     """Begin a project in this folder: write a module with a job, and the settings.
 
-    The settings are `[tool.interlock]` in pyproject.toml. No file is overwritten.
+    The settings are the table tool.interlock of pyproject.toml. No file is overwritten.
     """
     with context.errors_as_exit_codes():
         if not module.isidentifier() or keyword.iskeyword(module):

@@ -49,4 +49,5 @@ def finalizer_of(job: Job, now: datetime) -> NewJob:
         on_parent_cancel=KEEP,
         keys=job.keys,
         finalizes=job.attempt,
+        secret=job.secret,
     )

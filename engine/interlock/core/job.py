@@ -130,6 +130,7 @@ class NewJob:
     on_parent_cancel: str | None = None  # cancel or keep; None: no job submitted it
     finalizer: Mapping[str, object] | None = None  # of its attempts: `jobs.finalizer`
     finalizes: int | None = None  # the attempt of its parent after which it cleans up
+    secret: tuple[str, ...] | None = None  # names of parameters that nobody is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

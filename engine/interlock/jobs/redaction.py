@@ -1,7 +1,7 @@
 """Hides parameters with secret names, and their values in other texts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from interlock.core.job import Job
@@ -18,19 +18,22 @@ def declared_anywhere() -> frozenset[str]:
     return frozenset().union(*(job.secret for job in registered().values()))
 
 
-def hidden(name: str, value: object) -> object:
+def hidden(name: str, value: object, secret: Iterable[str] = ()) -> object:
     """Return a copy of parameters or metadata of a job's name, with secrets hidden."""
+    return _hide(value, _declared(name, secret), set())
+
+
+def _declared(name: str, secret: Iterable[str]) -> frozenset[str]:
+    """Return what a job says, and what its code says now, if that is here."""
     function = registered().get(name)
-    declared = function.secret if function else frozenset[str]()
-    return _hide(value, declared, set())
+    return frozenset(secret) | (function.secret if function else frozenset())
 
 
 class Redaction:
     """Hides one job's secrets in its parameters and in texts that repeat them."""
 
     def __init__(self, job: Job) -> None:
-        function = registered().get(job.name)
-        self._declared = function.secret if function else frozenset[str]()
+        self._declared = _declared(job.name, job.secret or ())
         secrets: set[str] = set()
         self.params = _hide(job.params, self._declared, secrets)
         self.metadata = _hide(job.metadata, self._declared, secrets)

@@ -87,8 +87,9 @@ def schedule(record: ScheduleInfo) -> dict[str, Any]:
     for name in _OF_STORES:
         del values[name]
     within = values["schedule"]
-    within["params"] = hidden(record.job, within["params"])
-    values["options"] = hidden(record.job, values["options"])
+    secret = values["options"].get("secret") or ()
+    within["params"] = hidden(record.job, within["params"], secret)
+    values["options"] = hidden(record.job, values["options"], secret)
     return values
 
 

@@ -117,6 +117,7 @@ def new_job(
         on_parent_failure=policy if parents else None,
         on_parent_cancel=None if parent_id is None else with_parent,
         finalizer=job.finalizer,
+        secret=tuple(sorted(job.secret)) or None,
     )
 
 

@@ -48,8 +48,8 @@ GUARDS: Final = {
         POSTGRES: "35ee01dfe6741fc80dc0dc4c0bccdd3ddfb266ea1e2ff9d59e3327fa30c173c4",
     },
     "0010": {
-        SQLITE: "4895000bb158831234c5eeaf144260381412f0b83c7105d13bdb76ff19575978",
-        POSTGRES: "35ee01dfe6741fc80dc0dc4c0bccdd3ddfb266ea1e2ff9d59e3327fa30c173c4",
+        SQLITE: "de4fe221defbbc1a5260a150036cd8fd5ef86f49093747c1c2ca8c14161c39ec",
+        POSTGRES: "3fcb77ebda61d8685ab99f27971862e096d051071bf41004c4f78e5da8e5c7f9",
     },
 }
 HEAD: Final = max(GUARDS)

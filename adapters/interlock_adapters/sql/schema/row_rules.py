@@ -48,7 +48,7 @@ SUBMITTED: Final = tuple(field.name for field in fields(NewJob))
 #: Columns that hold JSON, as text.
 JSON_COLUMNS: Final = frozenset(
     {"params", "retry", "metadata", "keys", "result", "error", "progress"}
-    | {"death", "finalizer"}
+    | {"death", "finalizer", "secret"}
 )
 #: Columns that are read out of the policy `retry`, for the guards.
 _OF_RETRY: Final = ("max_attempts", "retry_on_timeout")

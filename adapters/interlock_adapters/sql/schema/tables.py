@@ -196,6 +196,7 @@ class JobRow(Base, table=True):
     on_parent_cancel: str | None = None
     finalizer: dict[str, Any] | None = _json()
     finalizes: int | None = None
+    secret: list[str] | None = _json()
 
     status: str
     reason: str | None = None

@@ -40,7 +40,7 @@ FROZEN = {
         "6838e2c1da1ff1c4182adee0f3d6c44c3d3d32f681bb7872b69a901c672568e3"
     ),
     "0010_reruns.py": (
-        "8acab357784e3f7645420dddac52666ed6232f9a1e8261cbbe71c5bf4549f0e9"
+        "b7ecac402d1c289fb11f533d4748573fc90d09dab7d7b3cecc162ed2610968ad"
     ),
 }
 

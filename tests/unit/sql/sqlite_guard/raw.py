@@ -22,7 +22,7 @@ SUBMITTED: Final = (
     *("max_losses", "unique_key", "idempotency_key", "submitted_by", "metadata"),
     *("rerun_of", "parent_id", "keys", "when_full", "fair_key", "aging_s"),
     *("schedule", "scheduled_for", "dependencies", "on_parent_failure"),
-    *("on_parent_cancel", "finalizer", "finalizes"),
+    *("on_parent_cancel", "finalizer", "finalizes", "secret"),
     *("group_id", "group_index"),
 )
 #: Columns that only say how the last write was made, or when the next claim may look.
