@@ -296,3 +296,11 @@ def test_a_graph_is_drawn_from_left_to_right() -> None:
     assert places["a"][1] < places["c"][1] < places["b"][1]
     last = max(x for x, _ in places.values()) + drawn.box[0]
     assert last <= drawn.width
+
+
+def test_lanes_show_no_more_time_than_is_known() -> None:
+    drawn = lanes(
+        [_worker()], [_stint(1, None, None)], now=NOW, span=timedelta(minutes=2)
+    )
+    assert drawn.lanes[0].strokes[0].x == 50
+    assert drawn.times[0] == NOW - timedelta(minutes=2)

@@ -64,13 +64,31 @@ class Lanes:
 
     lanes: Sequence[Lane]
     times: Sequence[datetime]
+    span: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """The time that is shown: up to `now`."""
+
+    now: datetime
+    span: timedelta
+
+    def percent(self, moment: datetime) -> float:
+        """Return the place of a moment, in percent of the width."""
+        share = 1 - (self.now - moment) / self.span
+        return round(100 * min(1.0, max(0.0, share)), 2)
 
 
 def lanes(
-    workers: Iterable[WorkerInfo], stints: Sequence[Stint], *, now: datetime
+    workers: Iterable[WorkerInfo],
+    stints: Sequence[Stint],
+    *,
+    now: datetime,
+    span: timedelta = SPAN,
 ) -> Lanes:
-    """Return the lanes of the last half hour."""
-    start = now - SPAN
+    """Return the lanes of a time up to now."""
+    time = _Time(now, span)
     by_worker: dict[str, list[Stint]] = {}
     for stint in stints:
         by_worker.setdefault(stint.worker_id, []).append(stint)
@@ -79,10 +97,11 @@ def lanes(
     left = [worker_id for worker_id in by_worker if worker_id not in known]
     return Lanes(
         lanes=[
-            _lane(each, known.get(each), by_worker.get(each, []), rescued, now)
+            _lane(each, known.get(each), by_worker.get(each, []), rescued, time)
             for each in [*known, *left][:_MOST_LANES]
         ],
-        times=[start + SPAN * at / _TICKS for at in range(_TICKS + 1)],
+        times=[now - span * (1 - at / _TICKS) for at in range(_TICKS + 1)],
+        span=span,
     )
 
 
@@ -107,7 +126,7 @@ def _lane(
     worker: WorkerInfo | None,
     stints: Sequence[Stint],
     rescued: set[tuple[str, int]],
-    now: datetime,
+    time: _Time,
 ) -> Lane:
     free_at: list[datetime] = []
     strokes, hidden = [], 0
@@ -116,12 +135,12 @@ def _lane(
             (at for at, free in enumerate(free_at) if free <= stint.claimed_at),
             len(free_at),
         )
-        free_at[row : row + 1] = [stint.ended_at or now]
+        free_at[row : row + 1] = [stint.ended_at or time.now]
         if row >= _MOST_ROWS:
             hidden += 1
             continue
         is_rescue = (stint.job_id, stint.attempt) in rescued
-        strokes.append(_stroke(stint, row, now, is_rescue=is_rescue))
+        strokes.append(_stroke(stint, row, time, is_rescue=is_rescue))
     running = [stint.name for stint in stints if stint.outcome is None]
     slots = worker.concurrency if worker else 1
     return Lane(
@@ -130,28 +149,24 @@ def _lane(
         strokes=strokes,
         rows=min(_MOST_ROWS, max(len(free_at), slots)),
         hidden=hidden,
-        gap=_silent_since(worker, now),
+        gap=_silent_since(worker, time),
         running=[(name, running.count(name)) for name in dict.fromkeys(running)],
         busy=len(running),
     )
 
 
-def _silent_since(worker: WorkerInfo | None, now: datetime) -> float | None:
+def _silent_since(worker: WorkerInfo | None, time: _Time) -> float | None:
     if worker is None:
         return None
     silent = timedelta(seconds=worker.lease_s or _LEASE_S)
-    return _percent(worker.seen_at, now) if now - worker.seen_at > silent else None
+    is_silent = time.now - worker.seen_at > silent
+    return time.percent(worker.seen_at) if is_silent else None
 
 
-def _percent(moment: datetime, now: datetime) -> float:
-    share = 1 - (now - moment) / SPAN
-    return round(100 * min(1.0, max(0.0, share)), 2)
-
-
-def _stroke(stint: Stint, row: int, now: datetime, *, is_rescue: bool) -> Stroke:
-    ended = stint.ended_at or now
+def _stroke(stint: Stint, row: int, time: _Time, *, is_rescue: bool) -> Stroke:
+    ended = stint.ended_at or time.now
     kind, sign, how = _end(stint)
-    left, right = _percent(stint.claimed_at, now), _percent(ended, now)
+    left, right = time.percent(stint.claimed_at), time.percent(ended)
     length = words.span(ended - stint.claimed_at)
     which = f", attempt {stint.attempt}" if stint.attempt > 1 else ""
     rescue = ", rescued from a worker that was lost" if is_rescue else ""

@@ -27,8 +27,7 @@ from interlock_adapters.http.dashboard.verdict import when
 from interlock_adapters.http.prefix import root_of
 
 ENDINGS: Final = 20_000  # newest ended jobs that are counted
-_RECENT: Final = 2000  # events from which the rates are counted
-_STINTS: Final = 3000  # events whose attempts are drawn
+_RECENT: Final = 3000  # events from which rates are counted, and attempts drawn
 _EVENTS: Final = 12
 _MOST: Final = 50  # limits, and holds
 _CAUSES: Final = 200  # newest failed jobs, for what needs somebody
@@ -66,7 +65,7 @@ class OverviewPage:
             engine.workers(),
             engine.monitor.recent(_RECENT),
             engine.monitor.ended_jobs(now - chosen.span, ENDINGS),
-            engine.monitor.stints(now - SPAN, _STINTS),
+            engine.monitor.stints(now - SPAN, _RECENT),
         )
         limits, holds, causes = await asyncio.gather(
             engine.limits.list(), engine.holds(), self._jobs.causes(now, _CAUSES)
@@ -91,7 +90,7 @@ class OverviewPage:
                 (q.oldest_ready_at for q in queues if q.oldest_ready_at), default=None
             ),
             oldest_in=_oldest_in(queues),
-            lanes=lanes(workers, stints, now=now),
+            lanes=lanes(workers, stints, now=now, span=_known(recent, now)),
             limits=limits[:_MOST],
             more_limits=len(limits[_MOST:]),
             holds=await asyncio.to_thread(shown, holds[:_MOST], engine.sync.get),
@@ -138,6 +137,13 @@ def _alerts(
     if not live(workers, now) and any(queue.ready for queue in queues):
         text = Markup("no worker runs: <code>interlock worker MODULE</code>")
         yield Alert("failed", "failed", text)
+
+
+def _known(recent: Sequence[HistoryEntry], now: datetime) -> timedelta:
+    """Return how far back the events go that were read: half an hour at most."""
+    if len(recent) < _RECENT:
+        return SPAN
+    return min(SPAN, max(now - recent[-1].at, timedelta(seconds=1)))
 
 
 def _by_queue(endings: Sequence[EndedJob], now: datetime) -> Mapping[str, int]:

@@ -1,7 +1,7 @@
 // Keep the page as it is in the store, without fighting who reads it.
 "use strict";
 const interlock = (() => {
-  const QUIET_MS = 400, AGES_MS = 5000;
+  const QUIET_MS = 400, AGES_MS = 5000, SHARE = 4;  // a refresh takes a fifth of the time at most
   const root = document.body.dataset.root;  // what the server's URLs begin with
   const element = (id) => document.getElementById(id);
   const say = (text) => {
@@ -41,10 +41,10 @@ const interlock = (() => {
   };
 
   // Events come in bursts: one refresh for each burst, and always one after the last.
-  let due = 0;
+  let due = 0, asked = 0, took = 0;
   const refresh = () => {
     if (due) return;
-    due = setTimeout(() => { due = 0; htmx.trigger(document.body, "news"); }, QUIET_MS);
+    due = setTimeout(() => { due = 0; htmx.trigger(document.body, "news"); }, Math.max(QUIET_MS, SHARE * took));
   };
   const ended = () => element("live").hasAttribute("data-ended");
   const connect = () => {
@@ -68,6 +68,7 @@ const interlock = (() => {
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.id !== "live") return;
     if (ended() && element("live").dataset.shown) return event.preventDefault();
+    asked = performance.now();
     if (!busy()) return;
     event.preventDefault();
     document.dispatchEvent(new CustomEvent("interlock:held", { detail: event.detail.pathInfo?.requestPath }));
@@ -75,7 +76,7 @@ const interlock = (() => {
   document.addEventListener("htmx:beforeSwap", (event) => {  // asked for before the hand came
     if (event.detail.requestConfig.elt.id === "live" && busy()) event.detail.shouldSwap = false;
   });
-  document.addEventListener("htmx:afterSwap", () => { localize(); if (ended()) element("live").dataset.shown = "yes"; });
+  document.addEventListener("htmx:afterSwap", () => { took = performance.now() - asked; localize(); if (ended()) element("live").dataset.shown = "yes"; });
   // What a reader has opened or written stays; what scripts fill, they fill themselves.
   Object.assign(Idiomorph.defaults.callbacks, {
     beforeNodeMorphed: (old) => !(old.nodeType === 1 && (old.hasAttribute("data-keep") || (old === document.activeElement && old.matches("input, select, textarea")))),
