@@ -10,7 +10,7 @@ from typing import Final, TypedDict, Unpack
 from interlock.api.cancel import cancel_some
 from interlock.api.operations import Operations
 from interlock.core.errors import IllegalTransition, InvalidOption, JobNotFound
-from interlock.core.job import Job
+from interlock.core.job import Job, Phase
 from interlock.core.lifecycle import TERMINAL, JobStatus
 from interlock.jobs.options import check_words
 
@@ -34,6 +34,10 @@ class Filters(TypedDict, total=False):
     parent: str | None
     tags: Iterable[str]
     metadata: Mapping[str, object] | None
+    name_part: str | None
+    error: str | None
+    phases: Iterable[Phase | str]
+    reruns_of: Iterable[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
