@@ -96,7 +96,7 @@ def test_charts_and_lanes_show_what_ended(page: Page, engine: Engine) -> None:
         assert (
             sum(int(n) for text in said for n in re.findall(r"(\d+) SUCC", text)) == 3
         )
-        page.get_by_role("button", name="24 hours").click()
+        page.get_by_role("link", name="24 hours").click()
         page.wait_for_url("**/?window=24h")
         expect(page.get_by_text("Succeeded, in 30 min")).to_be_visible()
         runs.cancel(wait=deadline(20))

@@ -114,9 +114,9 @@ def test_the_command_prints_the_whole_log_or_says_what_it_left_out(
 def test_the_page_of_a_job_shows_the_last_lines(engine: Engine, job_id: str) -> None:
     with client_of(create_app(engine)) as client:
         page = client.get(f"/jobs/{job_id}").text
-    shown = re.findall(r"<span class=\"stdout\">(.*?)</span>", page)
-    assert shown == TEXTS[-500:]
-    assert "Only the last 500 lines are shown" in page
+    shown = re.findall(r"<span class=\"tx\">(.*?)</span>", page)
+    assert shown == TEXTS[-200:]
+    assert "there is output before this" in page
 
 
 def test_the_command_begins_where_since_and_tail_say(

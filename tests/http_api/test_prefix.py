@@ -104,8 +104,10 @@ def test_every_link_of_every_page_leads_back(
     with way(engine, prefix) as url, httpx.Client(timeout=deadline(30)) as client:
         root, host = urlsplit(url).path, url.removesuffix(urlsplit(url).path)
         pages = ["/", "/jobs", "/jobs?status=PENDING", "/jobs/none", "/static/none.css"]
+        pages += ["/failures", "/names", "/names/t.add", "/queues/default"]
+        pages += ["/schedules", "/groups"]
         for page in [*pages, *(f"/jobs/{job_id}" for job_id in (first.id, *ids))]:
-            text = client.get(url + page).text
+            text = client.get(url + page, follow_redirects=True).text
             links = [link for link in _LINK.findall(text) if link[0] not in "#d?"]
             assert len(links) > 5, page
             for link in links:

@@ -256,4 +256,4 @@ def test_the_pages_show_ticks_and_edits(api: httpx.Client, engine: Engine) -> No
     assert api.get("/schedules/nobody").status_code == 404
     handle = engine.schedules.trigger("ten")
     assert "/schedules/ten" in api.get(f"/jobs/{handle.id}").text
-    assert handle.id in api.get("/jobs", params={"schedule": "ten"}).text
+    assert handle.id in api.get("/jobs", params={"q": "schedule:ten"}).text

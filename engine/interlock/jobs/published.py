@@ -8,7 +8,7 @@ when it starts.
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from interlock.core.errors import InterlockError, InvalidParams, UnknownJobName
 from interlock.core.job import Job
@@ -17,6 +17,10 @@ from interlock.core.records import WorkerInfo
 from interlock.core.retry import Retry
 from interlock.jobs.options import Options
 from interlock.jobs.registry import JobFunction, registered
+from interlock.jobs.secret_names import is_secret
+
+if TYPE_CHECKING:
+    from interlock.jobs.codecs import Codec
 
 _LEASE_S: Final = 30.0  # of workers that do not say theirs
 _LEASES: Final = 2  # without a word, and a worker counts as gone
@@ -29,7 +33,7 @@ def describe(jobs: Mapping[str, JobFunction[..., object]]) -> dict[str, object]:
 
     return {
         name: {
-            "params": codec(job.function).schema(),
+            "params": _parameters(codec(job.function), job.secret),
             "options": _to_json(job.defaults),
             "secret": sorted(job.secret),
             "concurrency": [asdict(limit) for limit in job.concurrency],
@@ -39,6 +43,15 @@ def describe(jobs: Mapping[str, JobFunction[..., object]]) -> dict[str, object]:
         }
         for name, job in jobs.items()
     }
+
+
+def _parameters(codec: "Codec", secret: Iterable[str]) -> dict[str, object]:
+    """Return the JSON Schema of parameters, with their defaults but for secrets."""
+    schema: dict[str, Any] = codec.schema()
+    for name, default in codec.defaults().items():
+        if name in schema["properties"] and not is_secret(name, frozenset(secret)):
+            schema["properties"][name] |= {"default": default}
+    return schema
 
 
 def _to_json(options: Options) -> dict[str, object]:

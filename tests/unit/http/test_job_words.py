@@ -180,6 +180,8 @@ def test_a_row_says_what_happened_in_one_line(job: Job, told: str) -> None:
             '<span class="a-r">a</span><span class="a-b">b</span>c',
         ),
         ("\x1b[38;5;200mx", "x"),
+        ("\x1b[1;38;5;31mx\x1b[22my", '<span class="a-bold">x</span>y'),
+        ("\x1b[" + "1" * 5000 + "m hi", " hi"),
         ("\x1b]0;title\x07x\x1b[2Jy", "xy"),
         ("a\x08\u202eb", "a\ufffd\ufffdb"),
     ],
@@ -230,6 +232,7 @@ def test_failures_are_grouped_by_their_cause_until_reruns_cure_them() -> None:
         "app/billing/tax.py:48 in rate_for",
     )
     assert (len(cause.jobs), cause.cured, cause.many) == (3, 1, 2)
+    assert [job.id for job in cause.open] == ["1", "2"]
     assert (slow.is_timeout, slow.many) == (True, 1)
     assert sum(height > 0 for height in cause.spark) == 1
 
@@ -243,6 +246,7 @@ def test_a_form_has_a_field_a_parameter() -> None:
             "format": {"$ref": "#/$defs/F"},
             "lines": {"type": "array"},
             "password": {"type": "string"},
+            "limit": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
         },
         "required": ["to", "password"],
         "$defs": {"F": {"type": "string", "enum": ["pdf", "html"]}},
@@ -255,6 +259,7 @@ def test_a_form_has_a_field_a_parameter() -> None:
         ("checkbox", "false", "yes or no, default false"),
         ("select", "", ""),
         ("json", "[1]", "JSON"),
-        ("secret", "", "text, not shown again, required"),
+        ("text", "", "text, not shown again, required"),
+        ("integer", "", "whole number"),
     ]
     assert fields(None) == []

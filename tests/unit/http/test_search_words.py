@@ -43,6 +43,14 @@ def test_each_word_becomes_a_filter(text: str, filters: dict[str, object]) -> No
         ("since:soon", "since:soon is no time. Write 30m"),
         ('error:"open', "A quote is not closed"),
         ("param.:1", "A parameter has a name"),
+        ("since:999999w", "is no time"),
+        ("param.a:1 param.a.b:2", "is below a parameter with another value"),
+        ("param.a:1 param.a:2", "param.a can stand once"),
+        ("queue:a queue:b", "queue can stand once"),
+        ("one two", "can stand once"),
+        ("queue:", "Write what to find after queue"),
+        ("status:failed status:ready", "cannot stand beside another status"),
+        ("status:ready status:failed", "cannot stand beside another status"),
     ],
 )
 def test_what_means_nothing_is_refused_with_what_can_be_written(
@@ -62,6 +70,11 @@ def test_a_word_can_be_left_out_and_a_status_replaced() -> None:
     assert asked.with_status("running") == 'queue:mail error:"a b" status:running'
     assert asked.with_status(None) == 'queue:mail error:"a b"'
     assert asked.states == ["failed"]
+
+
+@pytest.mark.parametrize("value", ["a b", 'quo"te', "back\\slash x", 'a\\"b c', "it's"])
+def test_any_value_can_be_written(value: str) -> None:
+    assert Query(token("queue", value), NOW).filters == {"queue": value}
 
 
 def test_a_word_of_hexadecimal_digits_may_be_an_id() -> None:

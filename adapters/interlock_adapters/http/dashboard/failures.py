@@ -27,6 +27,7 @@ class Cause:
         kind: the class of the error, or the reason.
         place: in the user's code, if it is known.
         jobs: newest first.
+        open: those of them that no rerun has cured, and that nobody ran again since.
         cured: how many have a rerun that succeeded.
         is_timeout: whether they ran too long.
         spark: how many failed in each part of the time since the first one, in percent
@@ -39,6 +40,7 @@ class Cause:
     kind: str
     place: str
     jobs: Sequence[Job]
+    open: Sequence[Job]
     cured: int
     is_timeout: bool
     spark: Sequence[float]
@@ -55,8 +57,8 @@ class Cause:
 
     @property
     def many(self) -> int:
-        """How many are not cured."""
-        return len(self.jobs) - self.cured
+        """How many are open."""
+        return len(self.open)
 
 
 def key_of(job: Job) -> tuple[str, str, str, str]:
@@ -85,7 +87,7 @@ def causes(
     for job in failed:
         groups.setdefault(key_of(job), []).append(job)
     found = [_cause(key, jobs, reruns, now) for key, jobs in groups.items()]
-    return sorted(found, key=lambda cause: (cause.cured - len(cause.jobs), cause.name))
+    return sorted(found, key=lambda cause: (-cause.many, cause.name))
 
 
 def _cause(
@@ -102,6 +104,7 @@ def _cause(
         kind=kind.rpartition(".")[2].replace("_", " "),
         place=place,
         jobs=jobs,
+        open=[job for job in jobs if not reruns.get(job.id)],
         cured=sum(_is_cured(job, reruns) for job in jobs),
         is_timeout=status == row_of(Event.TIME_OUT).target,
         spark=_spark([job.finished_at or job.created_at for job in jobs], now),

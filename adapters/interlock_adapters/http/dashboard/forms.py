@@ -15,7 +15,6 @@ _NOTES: Final = {
     "number": "number",
     "checkbox": "yes or no",
     "json": "JSON",
-    "secret": "text, not shown again",
 }
 
 
@@ -24,11 +23,12 @@ class Field:
     """One parameter. `value` is what the element shows at first."""
 
     name: str
-    kind: str  # text, integer, number, checkbox, select, json, secret
+    kind: str  # text, integer, number, checkbox, select, json
     required: bool
     value: str
     note: str
-    choices: Sequence[str] = ()
+    choices: Sequence[str] = ()  # in JSON
+    secret: bool = False
     least: float | None = None
     most: float | None = None
 
@@ -73,42 +73,58 @@ def _field(
     given: Mapping[str, object],
     is_hidden: bool,
 ) -> Field:
-    choices = [str(choice) for choice in each.get("enum", ())]
+    each = _without_null(each)
+    choices = [_in_json(choice) for choice in each.get("enum", ())]
     kind = "select" if choices else _KINDS.get(str(each.get("type")), "json")
     if each.get("type") == "boolean":
         kind = "checkbox"
-    if is_hidden:
-        kind = "secret"
     value = given.get(name, each.get("default"))
     return Field(
         name=name,
         kind=kind,
         required=required,
         value="" if is_hidden else _written(value, kind, missing=name not in given),
-        note=_note(each, kind, required=required),
+        note=_note(each, kind, required=required, is_hidden=is_hidden),
         choices=choices,
+        secret=is_hidden,
         least=each.get("minimum"),
         most=each.get("maximum"),
     )
 
 
+def _without_null(each: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a value is that may also be null: an empty field is null then."""
+    kinds = [kind for kind in each.get("anyOf", ()) if kind.get("type") != "null"]
+    if len(kinds) != 1 or len(kinds) == len(each["anyOf"]):
+        return each
+    return {**kinds[0], **{k: v for k, v in each.items() if k != "anyOf"}}
+
+
+def _in_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _written(value: object, kind: str, *, missing: bool) -> str:
     if value is None and (missing or kind != "json"):
         return ""
-    if kind == "json" or not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+    if kind in ("json", "select") or not isinstance(value, str):
+        return _in_json(value)
     return value
 
 
-def _note(each: Mapping[str, Any], kind: str, *, required: bool) -> str:
+def _note(
+    each: Mapping[str, Any], kind: str, *, required: bool, is_hidden: bool
+) -> str:
     parts = [] if kind == "select" else [str(each.get("format", _NOTES[kind]))]
     least, most = each.get("minimum"), each.get("maximum")
     if least is not None and most is not None:
         parts.append(f"{least} to {most}")
+    if is_hidden:
+        parts.append("not shown again")
     if required:
         parts.append("required")
     elif "default" in each:
-        parts.append(f"default {json.dumps(each['default'], ensure_ascii=False)}")
+        parts.append(f"default {_in_json(each['default'])}")
     if each.get("description"):
         parts.append(str(each["description"]))
     return ", ".join(parts)

@@ -23,7 +23,12 @@ _GRAVE: Final = {"WARN": "w", "ERROR": "e", "FATAL": "e"}
 _COLOURS: Final = ("d", "r", "g", "y", "b", "m", "c", "")
 _BOLD, _DIM, _ITALIC, _UNDERLINED = 1, 2, 3, 4
 _STYLES: Final = {_BOLD: "bold", _DIM: "d", _ITALIC: "it", _UNDERLINED: "u"}
-_EXTENDED: Final = (38, 48)
+#: What ends a style.
+_ENDED: Final = {22: {"bold", "d"}, 23: {"it"}, 24: {"u"}}
+#: A colour of 256 (one number follows), or of all (three follow).
+_EXTENDED: Final = (38, 48, 58)
+_OF_256, _OF_ALL = 5, 2
+_DIGITS: Final = (1, 2, 3)  # of a number that means something
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +100,19 @@ def _piece(text: str, classes: set[str]) -> Markup:
 def _after(classes: set[str], codes: str) -> set[str]:
     """Return the classes after a sequence of codes (SGR)."""
     now = set(classes)
-    numbers = [int(code) for code in re.split("[;:]", codes) if code] or [0]
-    if numbers[0] in _EXTENDED:
-        return now  # one of 256 colours, or of all: as it was
-    for number in numbers:
-        if number == 0:
+    numbers = [int(code) for code in re.split("[;:]", codes) if len(code) in _DIGITS]
+    codes_left = iter(numbers or [0])
+    for number in codes_left:
+        if number in _EXTENDED:  # one of 256 colours, or of all: as it was
+            left_out = {_OF_256: 1, _OF_ALL: 3}.get(next(codes_left, 0), 0)
+            for _ in range(left_out):
+                next(codes_left, None)
+        elif number == 0:
             now = set()
         elif number in _STYLES:
             now.add(_STYLES[number])
+        elif number in _ENDED:
+            now -= _ENDED[number]
         elif number in range(30, 38) or number in range(90, 98):
             now = {name for name in now if name not in _COLOURS}
             now |= {_COLOURS[number % 10]} - {""}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import Query
 from markupsafe import Markup
@@ -118,7 +119,7 @@ def _alerts(
         yield Alert(sign, sign, text)
     for queue in queues:
         link = Markup('<a href="{}/queues/{}">{}</a>').format(
-            root, queue.name, queue.name
+            root, quote(queue.name, safe=""), queue.name
         )
         if queue.paused and queue.pending:
             text = Markup("queue {} is paused, {} wait").format(link, queue.pending)

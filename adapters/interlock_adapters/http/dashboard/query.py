@@ -90,6 +90,9 @@ class Query:
                 )
             )
 
+        if self.filters.get("phases"):
+            self.filters["statuses"] = [INITIAL]
+
     @property
     def states(self) -> list[str]:
         """The words for statuses that were asked for."""
@@ -102,31 +105,40 @@ class Query:
 
     def _take(self, key: str, value: str) -> None:
         if key in _ARGUMENTS:
-            self.filters[_ARGUMENTS[key]] = value
+            self._once(_ARGUMENTS[key], key, value)
         elif key == "status":
             self._take_state(value)
         elif key == "tag":
             self.filters.setdefault("tags", []).append(value)
         elif key in ("since", "before"):
             name = "created_after" if key == "since" else "created_before"
-            self.filters[name] = moment(key, value, self.now)
+            self._once(name, key, moment(key, value, self.now))
         elif key.startswith("param."):
             _nest(self.filters.setdefault("params", {}), key.split(".")[1:], value)
         else:
             if _ID.fullmatch(value):
                 self.maybe_id = value
-            self.filters["name_part"] = value
+            self._once("name_part", "A part of a name", value)
+
+    def _once(self, name: str, key: str, value: object) -> None:
+        if name in self.filters:
+            raise BadQuery(f"{key} can stand once: no job has two of them.")
+        if value == "":
+            raise BadQuery(f"Write what to find after {key}: no job has an empty one.")
+        self.filters[name] = value
 
     def _take_state(self, value: str) -> None:
         if value.lower() not in STATES:
             message = f"There is no status {value!r}. Use one of {', '.join(STATES)}."
             raise BadQuery(message)
         status, phase = STATES[value.lower()]
+        if self.filters.get("statuses" if status is None else "phases"):
+            words = "ready, scheduled, retrying, held, blocked and waiting"
+            raise BadQuery(f"{words} cannot stand beside another status.")
         if status is not None:
             self.filters.setdefault("statuses", []).append(status)
         if phase is not None:
             self.filters.setdefault("phases", []).append(phase)
-            self.filters["statuses"] = [INITIAL]
 
 
 def split(text: str) -> list[str]:
@@ -137,7 +149,8 @@ def split(text: str) -> list[str]:
     """
     reader = shlex.shlex(text, posix=True, punctuation_chars=False)
     reader.whitespace_split, reader.commenters, reader.escape = True, "", ""
-    reader.quotes = '"'
+    reader.quotes, reader.escapedquotes = '"', '"'
+    reader.escape = "\\" if '"' in text else ""  # within quotes alone
     try:
         return list(reader)
     except ValueError:
@@ -150,10 +163,13 @@ def join(words: Iterable[str]) -> str:
 
 
 def _quoted(word: str) -> str:
-    if not re.search(r"\s", word):
+    if not re.search(r"[\s\"]", word):
         return word
     key, colon, value = word.partition(":")
-    return f'{key}:"{value}"' if colon and " " not in key else f'"{word}"'
+    if not colon or re.search(r"[\s\"]", key):
+        key, colon, value = "", "", word
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}{colon}"{escaped}"'
 
 
 def token(key: str, value: str) -> str:
@@ -168,11 +184,11 @@ def moment(key: str, value: str, now: datetime) -> datetime:
         BadQuery: it is neither.
     """
     age = _AGE.fullmatch(value.lower())
-    if age is not None:
-        return now - timedelta(seconds=int(age[1]) * _SECONDS[age[2]])
     try:
+        if age is not None:
+            return now - timedelta(seconds=int(age[1]) * _SECONDS[age[2]])
         found = datetime.fromisoformat(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         message = f"{key}:{value} is no time. Write 30m, 2h, 7d, or 2026-11-28T10:00."
         raise BadQuery(message) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
@@ -183,6 +199,12 @@ def _nest(params: dict[str, Any], names: Sequence[str], value: str) -> None:
         raise BadQuery("A parameter has a name: write param.size:128.")
     for name in names[:-1]:
         params = params.setdefault(name, {})
+        if not isinstance(params, dict):
+            raise BadQuery(
+                f"{'.'.join(names)} is below a parameter with another value."
+            )
+    if names[-1] in params:
+        raise BadQuery(f"param.{'.'.join(names)} can stand once.")
     try:
         params[names[-1]] = json.loads(value)
     except ValueError:

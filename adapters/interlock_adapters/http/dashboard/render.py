@@ -24,7 +24,17 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_WORDS: Final = ("ago", "clock", "pretty", "rate", "size", "span", "stamp", "summary")
+_WORDS: Final = (
+    "ago",
+    "clock",
+    "inline",
+    "pretty",
+    "rate",
+    "size",
+    "span",
+    "stamp",
+    "summary",
+)
 
 
 def _environment() -> Environment:

@@ -98,6 +98,7 @@ class Pages:
             failed=sum(ended.values()) - counts[_SUCCEEDED],
             jobs=jobs,
             params=words.of_job,
+            after=after,
             following=None if is_last else jobs[-1].group_index,
         )
 

@@ -89,6 +89,11 @@ def of_job(job: Job) -> str:
     return summary(params) if isinstance(params, Mapping) else ""
 
 
+def inline(value: object) -> str:
+    """Return JSON in one line, with letters of every language as they are."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def summary(params: Mapping[str, object]) -> str:
     """Return parameters in one line, as one would write the call."""
     parts = (

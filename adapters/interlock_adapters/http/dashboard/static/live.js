@@ -10,7 +10,7 @@ const interlock = (() => {
     toast.hidden = !text;
   };
   const problem = (body, fallback = "The server did not answer.") => {
-    try { const said = JSON.parse(body); return [said.detail || fallback, ...(said.problems || []), ...(said.errors || []).map((each) => `${each.where.join(".")}: ${each.what}`)].join(" "); } catch { return fallback; }
+    try { const said = JSON.parse(body); return said.detail || fallback; } catch { return fallback; }
   };
 
   // Times in the reader's zone. The server writes UTC, for readers without scripts.
@@ -47,11 +47,11 @@ const interlock = (() => {
     due = setTimeout(() => { due = 0; htmx.trigger(document.body, "news"); }, Math.max(QUIET_MS, SHARE * took));
   };
   const ended = () => element("live").hasAttribute("data-ended");
+  const tell = (text) => { const light = element("connection"); light.textContent = text; light.toggleAttribute("data-live", text === "live"); };
+  let source = null;
   const connect = () => {
-    const light = element("connection");
-    const tell = (text) => { light.textContent = text; light.toggleAttribute("data-live", text === "live"); };
     if (ended()) return tell("ended");
-    const source = new EventSource(root + document.body.dataset.events);
+    source = new EventSource(root + document.body.dataset.events);
     source.onopen = () => { tell("live"); refresh(); };
     source.onerror = () => tell(ended() ? "ended" : "reconnecting");
     source.onmessage = refresh;
@@ -76,7 +76,7 @@ const interlock = (() => {
   document.addEventListener("htmx:beforeSwap", (event) => {  // asked for before the hand came
     if (event.detail.requestConfig.elt.id === "live" && busy()) event.detail.shouldSwap = false;
   });
-  document.addEventListener("htmx:afterSwap", () => { took = performance.now() - asked; localize(); if (ended()) element("live").dataset.shown = "yes"; });
+  document.addEventListener("htmx:afterSwap", () => { took = performance.now() - asked; localize(); if (ended()) { element("live").dataset.shown = "yes"; source?.close(); tell("ended"); } });
   // What a reader has opened or written stays; what scripts fill, they fill themselves.
   Object.assign(Idiomorph.defaults.callbacks, {
     beforeNodeMorphed: (old) => !(old.nodeType === 1 && (old.hasAttribute("data-keep") || (old === document.activeElement && old.matches("input, select, textarea")))),

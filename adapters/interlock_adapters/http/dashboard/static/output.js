@@ -18,8 +18,22 @@
     const page = new DOMParser().parseFromString(`<ol>${await answer.text()}</ol>`, "text/html");
     return [...page.querySelectorAll("li")];
   };
+  const separate = () => {  // a line between attempts
+    for (const old of list.querySelectorAll("li.attempt")) old.remove();
+    let before = null;
+    for (const line of lines()) {
+      const { attempt } = line.dataset;
+      if (before !== null && attempt !== before) {
+        const border = document.createElement("li");
+        Object.assign(border, { className: "attempt", textContent: `Attempt ${attempt}` });
+        line.before(border);
+      }
+      before = attempt;
+    }
+  };
   const settle = () => {
     localize(list);
+    separate();
     part("none").hidden = lines().length > 0;
     mark();
   };
@@ -105,9 +119,16 @@
   log.addEventListener("click", (event) => DO[event.target.closest("[data-do]")?.dataset.do]?.());
   field.addEventListener("input", () => { at = -1; mark(); });
   field.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); step(event.shiftKey ? -1 : 1); } });
-  list.addEventListener("wheel", (event) => { if (event.deltaY < 0) press("follow", false); }, { passive: true });
+  let at_end = 0;  // where the list was scrolled to by us
+  list.addEventListener("scroll", () => {
+    if (list.scrollTop < at_end - 4) press("follow", false);
+    at_end = list.scrollTop;
+  }, { passive: true });
+  const live = () => !document.getElementById("live").hasAttribute("data-ended");
+  setInterval(() => { if (live() && pressed("follow")) more(); }, 1000);
   addEventListener("hashchange", goTo);
   document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.elt.id === "live") more(); });
+  separate();
   follow();
   goTo();
 })();

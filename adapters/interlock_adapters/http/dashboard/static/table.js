@@ -1,7 +1,7 @@
 // The list of jobs: select, act on many, search with suggestions, see new ones come.
 "use strict";
 (() => {
-  const { element, localize, post, problem, refresh, root } = interlock;
+  const { element, localize, post, problem, refresh, root, say } = interlock;
   const boxes = () => [...document.querySelectorAll("#selection tbody input")];
   const chosen = () => boxes().filter((box) => box.checked);
   const bulk = element("bulk"), ask = element("ask");
@@ -37,6 +37,7 @@
         old.className = `${row.className}${old.classList.contains("here") ? " here" : ""}`;
         shown.slice(1).forEach((cell, at) => { if (cell.innerHTML !== now[at + 1].innerHTML && !cell.contains(document.activeElement)) cell.innerHTML = now[at + 1].innerHTML; });
       }
+      for (const row of document.querySelectorAll("#selection tbody tr")) row.classList.toggle("gone", !page.getElementById(row.id));
       boxes().forEach((box) => box.closest("tr").classList.toggle("selected", box.checked));
       localize(element("selection"));
       element("news").hidden = !fresh;
@@ -46,7 +47,12 @@
 
   // One dialog asks, shows how far it is, and what was refused.
   const words = { cancel: ["Cancel", "Those that wait are CANCELED at once, those that run when none of their processes is alive."], rerun: ["Rerun", "Each job that has ended runs again, as a new job with the same parameters."] };
+  let run = null;  // of the dialog that is open; closing it stops what it does
+  ask.addEventListener("close", () => { if (run) run.stopped = true; run = null; refresh(); });
   const open = (title, what, verb, go, { reason = false } = {}) => {
+    const own = { stopped: false };
+    run = own;
+    within(ask, "reason").querySelector("input").value = "";
     element("ask-title").textContent = title;
     within(ask, "what").textContent = what;
     within(ask, "reason").hidden = !reason;
@@ -58,12 +64,14 @@
     ask.querySelector("progress").hidden = true;
     within(ask, "go").onclick = async () => {
       within(ask, "go").hidden = true;
-      within(ask, "back").textContent = "Close";
+      within(ask, "back").textContent = "Stop";
       ask.querySelector("progress").hidden = false;
       ask.querySelector("progress").removeAttribute("value");
-      try { await go(within(ask, "reason").querySelector("input").value || null); }
-      catch (error) { refused([error.message]); }
+      try { await go(within(ask, "reason").querySelector("input").value || null, own); }
+      catch (error) { if (!own.stopped) refused([error.message]); }
+      if (own.stopped) return;
       ask.querySelector("progress").hidden = true;
+      within(ask, "back").textContent = "Close";
       refresh();
     };
     ask.showModal();
@@ -76,10 +84,11 @@
   };
   within(ask, "back").onclick = () => ask.close();
 
-  const each = async (ids, verb, reason) => {
+  const each = async (ids, verb, reason, own) => {
     const problems = [];
     let done = 0;
     for (const id of ids) {
+      if (own.stopped) return say(`Stopped: ${done} of ${ids.length} done.`);
       const answer = await post(`/v1/jobs/${id}/${verb}`, verb === "cancel" ? { reason } : {});
       if (answer.ok) done += 1; else problems.push(problem(await answer.text(), id));
       told(`${done} done, ${problems.length} refused, of ${ids.length}`);
@@ -87,10 +96,11 @@
     }
     return problems;
   };
-  const all = async (filters, verb, reason) => {
+  const all = async (filters, verb, reason, own) => {
     const problems = [];
     let done = 0, cursor = null;
     do {
+      if (own.stopped) return say(`Stopped: ${done} done.`);
       const answer = await post(`/v1/jobs/${verb}`, { ...filters, cursor, ...(verb === "cancel" ? { reason } : {}) });
       if (!answer.ok) throw new Error(problem(await answer.text()));
       const page = await answer.json();
@@ -102,19 +112,19 @@
       cursor = page.next_cursor;
     } while (cursor);
   };
-  const canary = async (ids) => {  // one first; the others only if it succeeds
+  const canary = async (ids, own) => {  // one first; the others only if it succeeds
     const answer = await post(`/v1/jobs/${ids[0]}/rerun`, {});
     if (!answer.ok) throw new Error(problem(await answer.text()));
     let job = await answer.json();
     told("One runs first.");
     while (!job.finished_at) {
-      if (!ask.open) return told("");
+      if (own.stopped) return say("Stopped: one was run again, the others were not.");
       job = await (await fetch(`${root}/v1/jobs/${job.id}?wait=10`)).json();
       told(`One runs first: ${job.phase}.`);
     }
     if (job.status !== "SUCCEEDED") throw new Error(`The first one ended as ${job.status}: ${job.error?.message ?? job.reason}. The other ${ids.length - 1} were not run.`);
-    await each(ids.slice(1), "rerun");
-    told(`The first one succeeded. ${within(ask, "done").textContent}`);
+    await each(ids.slice(1), "rerun", null, own);
+    if (!own.stopped) told(`The first one succeeded. ${within(ask, "done").textContent}`);
   };
 
   document.addEventListener("click", (event) => {
@@ -124,18 +134,19 @@
     if (verb === "none") { boxes().forEach((box) => (box.checked = false)); count(); }
     else if (verb) {
       const some = chosen().map((box) => box.value);
-      open(`${words[verb][0]} ${some.length} jobs?`, words[verb][1], `${words[verb][0]} ${some.length} jobs`, async (reason) => {
-        await each(some, verb, reason);
+      const many = some.length === 1 ? "1 job" : `${some.length} jobs`;
+      open(`${words[verb][0]} ${many}?`, words[verb][1], `${words[verb][0]} ${many}`, async (reason, own) => {
+        await each(some, verb, reason, own);
         boxes().forEach((box) => (box.checked = false));
         count();
       }, { reason: verb === "cancel" });
     } else if (matching) {
       const filters = JSON.parse(button.dataset.filters);
       const said = Object.entries(filters).map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "object" ? JSON.stringify(value) : value}`);
-      open(`${words[matching][0]} every job that matches?`, `${matching === "cancel" ? "All jobs that have not ended" : "All jobs that have failed, timed out or were canceled"}, with ${said.join("; ")}. ${words[matching][1]}`, `${words[matching][0]} all`, (reason) => all(filters, matching, reason), { reason: matching === "cancel" });
+      open(`${words[matching][0]} every job that matches?`, `${filters.statuses ? "All jobs" : matching === "cancel" ? "All jobs that have not ended" : "All jobs that have failed, timed out or were canceled"} with ${said.join("; ")}. ${words[matching][1]}`, `${words[matching][0]} all`, (reason, own) => all(filters, matching, reason, own), { reason: matching === "cancel" });
     } else {
       const some = ids.split(" ");
-      open(`Rerun ${some.length} jobs?`, "One runs first. The others run only if it succeeds.", some.length > 1 ? "Run one, then the others" : "Rerun it", () => canary(some));
+      open(`Rerun ${some.length === 1 ? "this job" : `${some.length} jobs`}?`, "One runs first. The others run only if it succeeds.", some.length > 1 ? "Run one, then the others" : "Rerun it", (_reason, own) => canary(some, own));
     }
   });
 
@@ -149,7 +160,7 @@
     const word = field.value;
     const [key, value] = word.includes(":") ? word.split(":", 2) : [null, null];
     if (key === "status") return STATES.filter((each) => each.startsWith(value)).map((each) => [`status:${each}`, ""]);
-    if (key === "queue") return queues.filter((each) => each.startsWith(value)).map((each) => [`queue:${each}`, ""]);
+    if (key === "queue") return queues.filter((each) => each.startsWith(value.replace(/^"/, ""))).map((each) => [/[\s"]/.test(each) ? `queue:"${each.replace(/["\\]/g, "\\$&")}"` : `queue:${each}`, ""]);
     if (key === "since" || key === "before") return ["30m", "2h", "1d", "7d"].map((each) => [`${key}:${each}`, ""]);
     if (key) return [];
     return Object.entries(keys).filter(([each]) => each.startsWith(word)).map(([each, means]) => [each.startsWith("param.") ? "param." : `${each}:`, means]);
