@@ -154,12 +154,20 @@ def test_a_refresh_that_comes_late_leaves_a_selection_alone(
     box = page.get_by_label(f"Select reports.render {handle.id[-8:]}")
     held: list[Route] = []
 
-    page.route("**/jobs", held.append)
+    released = False
+
+    def hold(route: Route) -> None:
+        if released:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/jobs", hold)
     engine.submit(shown_jobs.render, pages=2)
     while not held:
         page.wait_for_timeout(20)
     box.check()
-    page.unroute("**/jobs")
+    released = True
     with page.expect_response("**/jobs"):
         for route in held:
             route.continue_()

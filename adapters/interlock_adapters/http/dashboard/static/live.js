@@ -1,7 +1,7 @@
 // Keep the page as it is in the store, without fighting who reads it.
 "use strict";
 const interlock = (() => {
-  const QUIET_MS = 400, AGES_MS = 5000, SHARE = 4;  // a refresh takes a fifth of the time at most
+  const QUIET_MS = 400, AGES_MS = 5000, MOST_MS = 5000, SHARE = 4;  // a refresh takes a fifth of the time at most
   const root = document.body.dataset.root;  // what the server's URLs begin with
   const element = (id) => document.getElementById(id);
   const say = (text) => {
@@ -68,15 +68,17 @@ const interlock = (() => {
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.id !== "live") return;
     if (ended() && element("live").dataset.shown) return event.preventDefault();
-    asked = performance.now();
-    if (!busy()) return;
+    if (!busy()) { asked = performance.now(); return; }
     event.preventDefault();
     document.dispatchEvent(new CustomEvent("interlock:held", { detail: event.detail.pathInfo?.requestPath }));
   });
   document.addEventListener("htmx:beforeSwap", (event) => {  // asked for before the hand came
     if (event.detail.requestConfig.elt.id === "live" && busy()) event.detail.shouldSwap = false;
   });
-  document.addEventListener("htmx:afterSwap", () => { took = performance.now() - asked; localize(); if (ended()) { element("live").dataset.shown = "yes"; source?.close(); tell("ended"); } });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.requestConfig?.elt.id === "live") took = Math.min(performance.now() - asked, MOST_MS);
+    localize(); if (ended()) { element("live").dataset.shown = "yes"; source?.close(); tell("ended"); }
+  });
   // What a reader has opened or written stays; what scripts fill, they fill themselves.
   Object.assign(Idiomorph.defaults.callbacks, {
     beforeNodeMorphed: (old) => !(old.nodeType === 1 && (old.hasAttribute("data-keep") || (old === document.activeElement && old.matches("input, select, textarea")))),
