@@ -42,7 +42,8 @@ def dev(
         given = [f"{name}={v}" for name, v in options.items() if v is not None]
         program = [sys.executable, "-m", _MAIN, "serve", *(modules or ())]
         program += ["--with-worker", *given]
-        for signum in (signal.SIGTERM, signal.SIGHUP):
+        # SIGINT too: a shell without job control has its children ignore it.
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, signal.default_int_handler)
         changes = watch(Path.cwd(), watch_filter=PythonFilter())
         while True:

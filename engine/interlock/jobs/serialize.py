@@ -90,6 +90,8 @@ def schedule(record: ScheduleInfo) -> dict[str, Any]:
     secret = values["options"].get("secret") or ()
     within["params"] = hidden(record.job, within["params"], secret)
     values["options"] = hidden(record.job, values["options"], secret)
+    if "secret" in values["options"]:  # the names themselves are none
+        values["options"]["secret"] = list(secret) or None
     return values
 
 

@@ -233,6 +233,9 @@ def test_failures_are_grouped_by_their_cause_until_reruns_cure_them() -> None:
     )
     assert (len(cause.jobs), cause.cured, cause.many) == (3, 1, 2)
     assert [job.id for job in cause.open] == ["1", "2"]
+    twice = {"0": [late, _job("SUCCEEDED", **{**ENDED, "id": "r3"}, rerun_of="0")]}
+    (cause,) = causes([late, failed[0]], twice, now=later(200))
+    assert (cause.cured, cause.many) == (2, 0)
     assert (slow.is_timeout, slow.many) == (True, 1)
     assert sum(height > 0 for height in cause.spark) == 1
 

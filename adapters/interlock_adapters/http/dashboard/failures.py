@@ -80,8 +80,9 @@ def causes(
 ) -> list[Cause]:
     """Group failed jobs (newest first) by cause, the largest group first.
 
-    `reruns` are the jobs that ran one of them again, by its id. A job with a rerun that
-    succeeded, itself or by a rerun of its own, is cured.
+    `reruns` are the jobs that ran one of them again, by its id. A job is cured when a
+    rerun of it has succeeded, or a rerun of a rerun; and a rerun that failed, when
+    another one of the same job has.
     """
     groups: dict[tuple[str, str, str, str], list[Job]] = {}
     for job in failed:
@@ -104,7 +105,9 @@ def _cause(
         kind=kind.rpartition(".")[2].replace("_", " "),
         place=place,
         jobs=jobs,
-        open=[job for job in jobs if not reruns.get(job.id)],
+        open=[
+            job for job in jobs if not (reruns.get(job.id) or _is_cured(job, reruns))
+        ],
         cured=sum(_is_cured(job, reruns) for job in jobs),
         is_timeout=status == row_of(Event.TIME_OUT).target,
         spark=_spark([job.finished_at or job.created_at for job in jobs], now),
@@ -112,9 +115,14 @@ def _cause(
 
 
 def _is_cured(job: Job, reruns: Mapping[str, Sequence[Job]]) -> bool:
+    family = [job.id] if job.rerun_of is None else [job.id, job.rerun_of]
+    return any(_has_success(job_id, reruns) for job_id in family)
+
+
+def _has_success(job_id: str, reruns: Mapping[str, Sequence[Job]]) -> bool:
     return any(
-        again.status is _SUCCEEDED or _is_cured(again, reruns)
-        for again in reruns.get(job.id, ())
+        again.status is _SUCCEEDED or _has_success(again.id, reruns)
+        for again in reruns.get(job_id, ())
     )
 
 
