@@ -13,7 +13,15 @@ from functools import cache
 from typing import Final
 
 from interlock.core.job import HistoryEntry
-from interlock.core.lifecycle import EDGES, INITIAL, STATUS_MEANING, TERMINAL, JobStatus
+from interlock.core.lifecycle import (
+    EDGES,
+    INITIAL,
+    STATUS_MEANING,
+    TERMINAL,
+    Event,
+    JobStatus,
+    row_of,
+)
 
 Pair = tuple[JobStatus, JobStatus]
 
@@ -35,13 +43,16 @@ _MIDDLE: Final = next(s for s in JobStatus if s not in TERMINAL and s is not INI
 _ENDS: Final = [status for status in JobStatus if status in TERMINAL]
 #: Plain words for the arrows; the names of the events stand in the title.
 _WORDS: Final = {
-    ("PENDING", "RUNNING"): "started",
-    ("PENDING", "CANCELED"): "canceled before start",
-    ("RUNNING", "PENDING"): "back in line",
-    ("RUNNING", "SUCCEEDED"): "finished",
-    ("RUNNING", "FAILED"): "failed",
-    ("RUNNING", "TIMEOUT"): "ran too long",
-    ("RUNNING", "CANCELED"): "stopped on request",
+    (row_of(event).source, row_of(event).target): words
+    for event, words in (
+        (Event.CLAIM, "started"),
+        (Event.CANCEL, "canceled before start"),
+        (Event.RETRY, "back in line"),
+        (Event.SUCCEED, "finished"),
+        (Event.FAIL, "failed"),
+        (Event.TIME_OUT, "ran too long"),
+        (Event.FINISH_CANCEL, "stopped on request"),
+    )
 }
 
 
