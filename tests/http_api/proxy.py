@@ -33,7 +33,11 @@ def proxied(
 
     @asynccontextmanager
     async def connected(_app: FastAPI) -> AsyncIterator[None]:
-        async with httpx.AsyncClient(base_url=url, timeout=None) as client:
+        # A kept connection may be closed by the server as the next request leaves.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(
+            base_url=url, timeout=None, limits=limits
+        ) as client:
             clients.append(client)
             yield
 

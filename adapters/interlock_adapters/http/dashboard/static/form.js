@@ -60,6 +60,7 @@
     told.textContent = problems.length ? left.join(" ") : problem(text);
     told.hidden = !told.textContent;
   };
+  form.querySelector("[type=submit]").disabled = false;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     told.hidden = true;
