@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from interlock.api.engine import Engine
     from interlock.api.group import Group
     from interlock.api.handle import AsyncJobHandle, JobHandle
+    from interlock.core.causes import Cause, Remark, RemarkKind
     from interlock.core.dependencies import Dependency, Graph, Linked
     from interlock.core.job import (
         Attempt,
@@ -94,6 +95,7 @@ __all__ = [
     "Blocker",
     "BulkResult",
     "Call",
+    "Cause",
     "ChildGroup",
     "Death",
     "Dependency",
@@ -146,6 +148,8 @@ __all__ = [
     "QueueInfo",
     "Reason",
     "Rejection",
+    "Remark",
+    "RemarkKind",
     "Retry",
     "Schedule",
     "ScheduleEdit",
@@ -206,6 +210,7 @@ _LATER = {
         ),
         "interlock.core.records",
     ),
+    **dict.fromkeys(("Cause", "Remark", "RemarkKind"), "interlock.core.causes"),
     **dict.fromkeys(("Dependency", "Graph", "Linked"), "interlock.core.dependencies"),
     **dict.fromkeys(
         ("ScheduleEdit", "ScheduleInfo", "Tick", "TickOutcome"),

@@ -70,6 +70,8 @@ def busy(engine: Engine, tmp_path: Path) -> dict[str, str]:
     engine.limits.set("shop:a/b", max_running=2, by="anna")
     engine.hold("queue:shops", by="anna", reason="the shop has a sale")
     engine.hold(f"job:{held.id}", by="bert")
+    cause = engine.failures.list()[0].key
+    engine.failures.remark(cause, "acknowledge", "the shop moved", by="anna")
     jobs = {"succeeded": chatty, "failed": failed, "late": late, "waits": waits.id}
     jobs |= {"canceled": long.id, "held": held.id}
     return {
@@ -77,6 +79,7 @@ def busy(engine: Engine, tmp_path: Path) -> dict[str, str]:
         "jobs": "/jobs",
         "search": "/jobs?q=status:failed queue:nothing",
         "failures": "/failures",
+        "cause": f"/failures?cause={cause}",
         "names": "/names",
         "name": "/names/reports.render",
         "queue": "/queues/later",

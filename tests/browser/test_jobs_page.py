@@ -240,6 +240,46 @@ def test_failures_are_grouped_and_rerun_by_a_canary(
         expect(page.get_by_text("1 cause with nothing open")).to_be_visible()
 
 
+def test_a_cause_is_noted_acknowledged_and_reopened(
+    page: Page, engine: Engine, tmp_path: Path
+) -> None:
+    with engine.worker():
+        failing = engine.submit(shown_jobs.fragile, number=1, needs=tmp_path / "cure")
+        failing.wait(deadline(20))
+    live(page, "/")
+    needs = page.get_by_role("region", name="What needs you")
+    expect(needs).to_contain_text("1 shop.fragile")
+    page.goto("/failures")
+    group = page.get_by_role("region", name="Open causes").get_by_role("listitem")
+    group.get_by_role("link", name="Look").click()
+    remarks = page.get_by_role("region", name="Remarks")
+    expect(remarks).to_contain_text("Nobody has said anything")
+    dialog = page.get_by_role("dialog")
+    for button, name, text in (
+        ("Note", "", "<b>the shop</b> moved"),
+        ("Acknowledge", "anna", "I am on it"),
+    ):
+        remarks.get_by_role("button", name=f"{button}…").click()
+        dialog.get_by_label("Your name").fill(name)
+        dialog.get_by_role("textbox").last.fill(text)
+        dialog.get_by_role("button", name=re.compile(f"^({button}|Keep)")).click()
+        expect(remarks).to_contain_text(text)
+        expect(dialog).to_have_count(0)
+    expect(remarks).to_contain_text("dashboard noted")
+    expect(remarks).to_contain_text("anna acknowledged it")
+    live(page, "/")
+    expect(page.get_by_text("shop.fragile failed with")).to_have_count(0)
+    page.goto("/failures")
+    known = page.get_by_role("region", name="Acknowledged")
+    expect(known).to_contain_text("anna acknowledged it just now: I am on it")
+    known.get_by_role("link", name="Look").click()
+    remarks.get_by_role("button", name="Reopen…").click()
+    dialog.get_by_role("button", name="Reopen").click()
+    expect(remarks.get_by_role("button", name="Acknowledge…")).to_be_visible()
+    (cause,) = engine.failures.list()
+    assert [each.by for each in cause.remarks] == ["dashboard", "anna", "dashboard"]
+
+
 def test_keys_move_open_select_and_search(page: Page, engine: Engine) -> None:
     for number in range(3):
         engine.submit(shown_jobs.render, pages=number)

@@ -1,4 +1,4 @@
-"""The tutorial and the guides: their files and commands print what the pages show.
+"""Tutorial, guides, concepts: their files and commands print what the pages show.
 
 `INTERLOCK_RECORD=1` writes into the pages what was printed.
 """
@@ -17,7 +17,11 @@ from consoles import Reader, masked
 from pace import deadline
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted([*DOCS.glob("tutorial/*.md"), *DOCS.glob("how-to/*.md")])
+PAGES = sorted(
+    page
+    for room in ("tutorial", "how-to", "concepts")
+    for page in DOCS.glob(f"{room}/*.md")
+)
 PAGES += [page for page in (DOCS / "migrate.md",) if page.exists()]
 #: What stands for a database and a port in the pages.
 DATABASE, PORT = "postgresql://app@db.internal/app", "8000"

@@ -8,6 +8,7 @@ import interlock
 from interlock_adapters.cli import (
     bulk,
     dev,
+    failures,
     forecast,
     groups,
     init,
@@ -65,6 +66,7 @@ for module in (
     schedules,
     operate,
     limits,
+    failures,
     forecast,
     stats,
     top,

@@ -20,6 +20,7 @@ from interlock_adapters.http.openapi import App
 from interlock_adapters.http.prefix import Prefix
 from interlock_adapters.http.routes.bulk import Bulk
 from interlock_adapters.http.routes.events import Events
+from interlock_adapters.http.routes.failures import Failures
 from interlock_adapters.http.routes.groups import Groups
 from interlock_adapters.http.routes.health import Health
 from interlock_adapters.http.routes.holds import Holds
@@ -40,7 +41,7 @@ from interlock_adapters.http.settings import Settings, Token
 #: Each class adds its routes with `add_to(router)`.
 _ROOMS: Final = (
     *(Bulk, Jobs, Records, Links, Steps, Groups, Schedules),
-    *(Events, Operate, Limits, Holds),
+    *(Events, Operate, Limits, Holds, Failures),
     *(Health, Metrics, Pages),
 )
 

@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from interlock.core.causes import Remark
 from interlock.core.dependencies import Dependency
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Event, JobStatus, row_of
@@ -77,6 +78,7 @@ class Records:
         self.limits: dict[str, Setting] = {}
         self.starts: dict[str, list[datetime]] = defaultdict(list)  # of rates
         self.holds: dict[str, Hold] = {}
+        self.remarks: list[Remark] = []
         self.workers: dict[str, WorkerInfo] = {}
         self.wakeups: list[MemoryWakeup] = []
         self.lines = 0

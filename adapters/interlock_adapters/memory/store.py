@@ -56,6 +56,7 @@ from interlock_adapters.memory.maintenance import Maintenance
 from interlock_adapters.memory.notes import Notes
 from interlock_adapters.memory.reads import Reads
 from interlock_adapters.memory.records import Records
+from interlock_adapters.memory.remarks import Remarks
 from interlock_adapters.memory.rules import as_running, moved, same_call
 from interlock_adapters.memory.schedules import Schedules
 from interlock_adapters.memory.statistics import Statistics
@@ -112,6 +113,9 @@ class MemoryStore:
         self.release_hold = limits.release_hold
         self.holds = limits.holds
         self.reopen = limits.reopen
+        remarks = Remarks(records)
+        self.remark = remarks.remark
+        self.remarks = remarks.remarks
         maintenance = Maintenance(records, limits, self.schedules, links)
         self.lost = maintenance.lost
         self.overdue = maintenance.overdue

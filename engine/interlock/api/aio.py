@@ -15,6 +15,7 @@ from interlock.api.async_monitor import AsyncMonitor
 from interlock.api.async_schedules import AsyncSchedules
 from interlock.api.bulk import BulkResult, Filters
 from interlock.api.engine import Engine
+from interlock.api.failures import AsyncFailures
 from interlock.api.group import Group
 from interlock.api.handle import AsyncJobHandle, JobHandle
 from interlock.api.limits import AsyncLimits
@@ -65,6 +66,8 @@ class AsyncEngine:
         self.monitor = AsyncMonitor(engine.monitor, self._offload)
         #: See `Engine.limits`.
         self.limits = AsyncLimits(engine.limits, self._offload)
+        #: See `Engine.failures`.
+        self.failures = AsyncFailures(engine.failures, self._offload)
         #: See `Engine.schedules`.
         self.schedules = AsyncSchedules(
             engine.schedules, self._offload, lambda job_id: AsyncJobHandle(job_id, self)

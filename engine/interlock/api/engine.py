@@ -16,6 +16,7 @@ from interlock.api import inputs
 from interlock.api.bulk import Bulk
 from interlock.api.cancel import CancelRequest, cancel, refuse_changed
 from interlock.api.children import options_of
+from interlock.api.failures import Failures
 from interlock.api.group import Group, arguments, check_name, of_engine, placed
 from interlock.api.handle import JobHandle
 from interlock.api.job_requests import JobRequests
@@ -73,6 +74,8 @@ class Engine(Bulk):
         self.monitor = Monitor(store)
         #: Limits of keys that are set at run time.
         self.limits = Limits(store)
+        #: Failed jobs by cause, and what people say of the causes.
+        self.failures = Failures(store, self._clock)
         #: Jobs that workers submit by the clock.
         self.schedules = Schedules(store, self._named, self._submit_one)
         self._schedules = self.schedules

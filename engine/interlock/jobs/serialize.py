@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from interlock.core.causes import Cause
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
 from interlock.core.lifecycle import Reason
 from interlock.core.records import LogLine, SignalInfo, Step
@@ -78,6 +79,14 @@ def rejection(record: Rejection, hidden: Redaction) -> dict[str, Any]:
     """Return a refused event."""
     values: dict[str, Any] = plain(asdict(record))
     values["why"] = hidden.text(record.why)
+    return values
+
+
+def cause(record: Cause) -> dict[str, Any]:
+    """Return a cause of failures, with what acknowledges it."""
+    said = record.acknowledged
+    derived = {"acknowledged": None if said is None else asdict(said)}
+    values: dict[str, Any] = plain(asdict(record) | derived)
     return values
 
 

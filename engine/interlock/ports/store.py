@@ -5,11 +5,12 @@ Test a custom store with the contract suite in `interlock.testing`; the engine r
 only on what that suite checks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from interlock.core.causes import Remark
 from interlock.core.dependencies import NO_DEPENDENCIES, Linked, Links
 from interlock.core.errors import InterlockError
 from interlock.core.job import Attempt, HistoryEntry, Job, Move, NewJob, Rejection
@@ -283,6 +284,14 @@ class Administration(Protocol):
 
     def holds(self) -> list[Hold]:
         """Return every hold, that of single jobs too, the oldest first."""
+        ...
+
+    def remark(self, remark: Remark) -> None:
+        """Keep what somebody says of a cause of failures."""
+        ...
+
+    def remarks(self, causes: Collection[str]) -> list[Remark]:
+        """Return the remarks on some causes, in the order they came."""
         ...
 
     def now(self) -> datetime:

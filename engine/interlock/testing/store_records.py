@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from interlock.core.causes import Remark, RemarkKind
 from interlock.core.errors import DuplicateJob, IllegalTransition, JobNotFound
 from interlock.core.job import Attempt, Exit, Job
 from interlock.core.lifecycle import SUBMIT, Event, Proof, row_of
@@ -301,3 +302,20 @@ class RecordsContract:
                 moments = [getattr(value, field.name) for field in fields(value)]
                 zones = {m.tzinfo for m in moments if isinstance(m, datetime)}
                 assert zones <= {UTC}, value
+
+    def test_remarks_on_causes_are_kept_in_their_order(self, scene: Scenario) -> None:
+        said = [
+            Remark(
+                cause=cause,
+                kind=RemarkKind.NOTE,
+                text=text,
+                by="anna",
+                at=scene.clock.now(),
+            )
+            for cause, text in (("a", "é\n'x'"), ("b", None), ("a", "later"))
+        ]
+        for remark in said:
+            scene.store.remark(remark)
+        assert scene.store.remarks(["a", "none"]) == [said[0], said[2]]
+        assert scene.store.remarks({"a", "b"}) == said
+        assert scene.store.remarks([]) == []

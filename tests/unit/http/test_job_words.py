@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from interlock.api.failures import causes_of
+from interlock.core.frames import frames, own
 from interlock.core.job import Death, Failure, Job
 from interlock.core.lifecycle import JobStatus, Proof, Reason
 from interlock.core.progress import Progress
 from interlock.core.retry import Retry
 from interlock_adapters.http.dashboard import output
-from interlock_adapters.http.dashboard.failures import causes
+from interlock_adapters.http.dashboard.charts import spark
 from interlock_adapters.http.dashboard.forms import fields
-from interlock_adapters.http.dashboard.frames import frames, own
 from interlock_adapters.http.dashboard.verdict import Verdict, in_short
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -226,18 +227,19 @@ def test_failures_are_grouped_by_their_cause_until_reruns_cure_them() -> None:
         "0": [late],
         "r1": [_job("SUCCEEDED", **{**ENDED, "id": "r2"}, rerun_of="r1")],
     }
-    cause, slow = causes([*failed, other], again, now=later(200))
-    assert (cause.kind, cause.place) == (
-        "KeyError",
+    (cause, jobs), (slow, _) = causes_of([*failed, other], again)
+    assert (cause.error, cause.place) == (
+        "builtins.KeyError",
         "app/billing/tax.py:48 in rate_for",
     )
-    assert (len(cause.jobs), cause.cured, cause.many) == (3, 1, 2)
-    assert [job.id for job in cause.open] == ["1", "2"]
+    assert (cause.jobs, cause.cured) == ([job.id for job in jobs], 1)
+    assert (cause.jobs, cause.open) == (["0", "1", "2"], ["1", "2"])
     twice = {"0": [late, _job("SUCCEEDED", **{**ENDED, "id": "r3"}, rerun_of="0")]}
-    (cause,) = causes([late, failed[0]], twice, now=later(200))
-    assert (cause.cured, cause.many) == (2, 0)
-    assert (slow.is_timeout, slow.many) == (True, 1)
-    assert sum(height > 0 for height in cause.spark) == 1
+    ((cause, jobs),) = causes_of([late, failed[0]], twice)
+    assert (cause.cured, cause.open) == (2, [])
+    assert (slow.status, slow.open) == (JobStatus.TIMEOUT, ["t"])
+    ends = [job.finished_at or NOW for job in jobs]
+    assert sum(height > 0 for height in spark(ends, later(200))) == 1
 
 
 def test_a_form_has_a_field_a_parameter() -> None:

@@ -33,6 +33,7 @@ from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import Wanted
 from interlock_adapters.http.client import calls, errors, group_calls, values
 from interlock_adapters.http.client.calls import Ask
+from interlock_adapters.http.client.failures import AsyncFailures
 from interlock_adapters.http.client.groups import AsyncClientGroup
 from interlock_adapters.http.client.limits import AsyncLimits
 from interlock_adapters.http.client.schedules import AsyncSchedules
@@ -54,6 +55,8 @@ class AsyncClient:
         )
         #: See `Engine.limits`.
         self.limits = AsyncLimits(self._send)
+        #: See `Engine.failures`.
+        self.failures = AsyncFailures(self._send)
 
     @overload
     async def submit(

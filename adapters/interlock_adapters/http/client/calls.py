@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 import httpx
 
+from interlock.api.failures import check_remark
 from interlock.api.holds import check_target
 from interlock.api.limits import check_key, checked
 from interlock.core.bounds import check_whole
+from interlock.core.causes import Cause, Remark, RemarkKind
 from interlock.core.dependencies import Graph, Linked
 from interlock.core.errors import (
     InvalidOption,
@@ -415,6 +417,26 @@ def release_hold(target: str, *, by: str | None) -> Ask[None]:
 def _of_hold(target: str) -> str:
     check_target(target)
     return f"/v1/holds/{quote(target, safe='')}"
+
+
+def failures(limit: int) -> Ask[list[Cause]]:
+    """Read the causes of failed jobs. Raises InvalidOption."""
+    check_whole("limit", limit, least=1, most=_MOST_JOBS)
+    query = {"limit": limit}
+    return Ask(method="GET", path="/v1/failures", query=query, read=values.causes)
+
+
+def remark(
+    cause: str, kind: RemarkKind | str, text: str | None, *, by: str | None
+) -> Ask[Remark]:
+    """Say something of a cause. Raises InvalidOption."""
+    check_remark(cause, kind, text, by)
+    return Ask(
+        method="POST",
+        path=f"/v1/failures/{cause}/remarks",
+        body={"kind": str(kind), "text": text, "by": by},
+        read=values.remark,
+    )
 
 
 def workers() -> Ask[list[WorkerInfo]]:

@@ -33,6 +33,7 @@ from interlock.jobs.registry import JobFunction
 from interlock.jobs.submission import Wanted
 from interlock_adapters.http.client import calls, errors, group_calls, values
 from interlock_adapters.http.client.calls import Ask
+from interlock_adapters.http.client.failures import Failures
 from interlock_adapters.http.client.groups import ClientGroup
 from interlock_adapters.http.client.limits import Limits
 from interlock_adapters.http.client.schedules import Schedules
@@ -52,6 +53,8 @@ class Client:
         self.schedules = Schedules(self._send, lambda job_id: JobHandle(job_id, self))
         #: See `Engine.limits`.
         self.limits = Limits(self._send)
+        #: See `Engine.failures`.
+        self.failures = Failures(self._send)
 
     @overload
     def submit(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from interlock.core.causes import Cause, Remark
 from interlock.core.dependencies import Dependency, Graph, Linked
 from interlock.core.fields import read
 from interlock.core.job import Attempt, HistoryEntry, Job, Rejection
@@ -89,6 +90,19 @@ def limits(body: Mapping[str, Any]) -> list[LimitInfo]:
 def holds(body: Mapping[str, Any]) -> list[Hold]:
     """Return the holds."""
     return [read(Hold, item) for item in body["items"]]
+
+
+def causes(body: Mapping[str, Any]) -> list[Cause]:
+    """Return the causes of failures."""
+    return [
+        read(Cause, {**item, "remarks": [remark(each) for each in item["remarks"]]})
+        for item in body["items"]
+    ]
+
+
+def remark(body: Mapping[str, Any]) -> Remark:
+    """Return a remark on a cause."""
+    return read(Remark, body)
 
 
 def linked(body: Mapping[str, Any]) -> list[Linked]:

@@ -17,6 +17,7 @@ from interlock_adapters.http.dashboard import words
 _SUCCEEDED: Final = row_of(Event.SUCCEED).target
 _BAD: Final = [s for s in JobStatus if s in TERMINAL and s is not _SUCCEEDED]
 _FAILED: Final = [row_of(event).target for event in (Event.FAIL, Event.TIME_OUT)]
+SPARKS: Final = 14  # parts of a spark
 _TICKS: Final = 6  # of the axis of time
 _WHOLE: Final = 100.0
 #: Round tops of a scale, times powers of ten.
@@ -149,6 +150,20 @@ def charts(endings: Iterable[EndedJob], window: Window, *, now: datetime) -> Cha
         p50=quantile(every, 0.5),
         p95=quantile(every, 0.95),
     )
+
+
+def spark(moments: Sequence[datetime], now: datetime) -> list[float]:
+    """Return how many moments are in each part of the time since the first one.
+
+    In percent of the most.
+    """
+    first = min(moments)
+    whole = max((now - first).total_seconds(), 1.0)
+    counts = [0] * SPARKS
+    for moment in moments:
+        part = (moment - first).total_seconds() / whole
+        counts[min(SPARKS - 1, int(part * SPARKS))] += 1
+    return [round(100 * count / max(counts), 1) for count in counts]
 
 
 def quantile(ordered: Sequence[float], part: float) -> float | None:

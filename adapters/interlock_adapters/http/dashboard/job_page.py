@@ -9,15 +9,16 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from interlock.core.causes import cause_key
 from interlock.core.errors import AmbiguousId, JobNotFound
+from interlock.core.frames import frames
 from interlock.core.ids import short_id
 from interlock.core.job import Job
 from interlock.core.records import LogLines
 from interlock.jobs import serialize
 from interlock.jobs.redaction import Redaction
-from interlock_adapters.http.dashboard import failures, output, render
+from interlock_adapters.http.dashboard import output, render
 from interlock_adapters.http.dashboard.dag import MOST, dag
-from interlock_adapters.http.dashboard.frames import frames
 from interlock_adapters.http.dashboard.machine import walked
 from interlock_adapters.http.dashboard.path import path
 from interlock_adapters.http.dashboard.verdict import Verdict, is_bad, progress
@@ -102,7 +103,7 @@ class JobPage:
             "done": [serialize.step(each, hidden) for each in done],
             "signals": [serialize.signal(each, hidden) for each in signals],
             "refused": [serialize.rejection(each, hidden) for each in rejections],
-            "cause": failures.digest(job) if is_bad(job.status) else None,
+            "cause": cause_key(job) if is_bad(job.status) else None,
             "as_python": _as_python(job, hidden),
             "as_curl": _as_curl(job, hidden),
         }

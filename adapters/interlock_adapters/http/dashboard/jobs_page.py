@@ -1,7 +1,7 @@
 """The pages of many jobs: the list with its search, and failures by cause."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -12,19 +12,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from interlock.api.aio import AsyncEngine
+from interlock.api.failures import MOST
+from interlock.core.causes import Cause
 from interlock.core.errors import InterlockError, StoreUnavailable
 from interlock.core.job import Job
-from interlock.core.lifecycle import TERMINAL, Event, JobStatus, row_of
+from interlock.core.lifecycle import TERMINAL, JobStatus
 from interlock.core.records import QueueInfo
 from interlock_adapters.http.dashboard import query, render, words
-from interlock_adapters.http.dashboard.failures import Cause, causes
 from interlock_adapters.http.dashboard.query import Query
 from interlock_adapters.http.schemas.filters import refuse_secret
 from interlock_adapters.http.schemas.problems import Problem
 
 _PAGE: Final = 50
-_FAILED: Final = 1000  # newest jobs that are grouped by cause
-_BAD: Final = [row_of(Event.FAIL).target, row_of(Event.TIME_OUT).target]
 #: The tabs: a word for the search, its title, its sign.
 _TABS: Final = (
     ("ready", "Ready", "pending"),
@@ -36,6 +35,7 @@ _TABS: Final = (
     ("timeout", "Timed out", "timeout"),
     ("canceled", "Canceled", "canceled"),
 )
+Grouped = tuple[Cause, Sequence[Job]]
 Text = Annotated[str, Parameter(max_length=2000)]
 
 
@@ -116,34 +116,21 @@ class JobsPages:
     async def failures(self, request: Request, cause: Text = "") -> Response:
         """Show failed jobs by cause, or the jobs of one cause."""
         now = datetime.now(UTC)
-        found = await self.causes(now)
+        found = await self._engine.failures.with_jobs()
         if cause:
-            found = [each for each in found if each.key == cause]
+            found = [(each, jobs) for each, jobs in found if each.key == cause]
         return render.page(
             request,
             "failures.html",
             now=now,
-            open=[each for each in found if each.many],
-            cured=[each for each in found if not each.many],
-            most=_FAILED,
-            counted=sum(len(each.jobs) for each in found),
+            parts=_parts(found),
+            causes=found,
+            most=MOST,
+            counted=sum(len(jobs) for _, jobs in found),
             only=cause,
             params=words.of_job,
             url=_here(request.url),
         )
-
-    async def causes(self, now: datetime, most: int = _FAILED) -> Sequence[Cause]:
-        """Return the causes of the newest failed jobs."""
-        failed = await self._engine.search(statuses=_BAD, limit=most)
-        reruns: dict[str, list[Job]] = {}
-        ids = [job.id for job in failed.items]
-        for start in range(0, len(ids), 500):
-            again = await self._engine.search(
-                reruns_of=ids[start : start + 500], limit=1000
-            )
-            for job in again.items:
-                reruns.setdefault(str(job.rerun_of), []).append(job)
-        return causes(failed.items, reruns, now=now)
 
 
 def _here(url: URL) -> str:
@@ -186,3 +173,12 @@ def _matching(filters: Mapping[str, Any]) -> dict[str, Any] | None:
         if name in shown:
             shown[name] = shown[name].isoformat()
     return shown
+
+
+def _parts(found: Iterable[Grouped]) -> dict[str, list[Grouped]]:
+    """Return the causes that need somebody, that have somebody, and the cured ones."""
+    parts: dict[str, list[Grouped]] = {"open": [], "acknowledged": [], "cured": []}
+    for cause, jobs in found:
+        part = "acknowledged" if cause.acknowledged else "open"
+        parts[part if cause.open else "cured"].append((cause, jobs))
+    return parts

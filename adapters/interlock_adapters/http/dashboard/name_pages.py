@@ -20,7 +20,6 @@ from interlock.jobs.redaction import Redaction
 from interlock.jobs.registry import registered
 from interlock_adapters.http.dashboard import forms, render, words
 from interlock_adapters.http.dashboard.charts import WINDOWS, charts, quantile
-from interlock_adapters.http.dashboard.jobs_page import JobsPages
 from interlock_adapters.http.dashboard.overview_page import ENDINGS
 
 _LAST: Final = 8  # errors, and running jobs
@@ -32,9 +31,8 @@ Window = Annotated[str, Query(max_length=9)]
 class NamePages:
     """`/names`, `/names/{name}`, `/queues/{queue}`."""
 
-    def __init__(self, engine: AsyncEngine, jobs: JobsPages) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._jobs = jobs
 
     async def names(self, request: Request, window: Window = "24h") -> Response:
         """List the names of jobs."""
@@ -72,7 +70,7 @@ class NamePages:
             engine.monitor.ended_jobs(now - chosen.span, ENDINGS),
             engine.workers(),
             engine.search(name=name, statuses=_BAD, limit=_LAST),
-            self._jobs.causes(now),
+            engine.failures.list(),
         )
         published = _published(workers, now).get(name)
         if published is None and not any(each == name for each, _ in totals.jobs):

@@ -15,13 +15,12 @@ from starlette.responses import Response
 
 from interlock.api.aio import AsyncEngine
 from interlock.api.holds import shown
+from interlock.core.causes import Cause
 from interlock.core.job import HistoryEntry
 from interlock.core.records import EndedJob, QueueInfo, WorkerInfo
 from interlock.jobs.published import live
 from interlock_adapters.http.dashboard import render, words
 from interlock_adapters.http.dashboard.charts import WINDOWS, charts
-from interlock_adapters.http.dashboard.failures import Cause
-from interlock_adapters.http.dashboard.jobs_page import JobsPages
 from interlock_adapters.http.dashboard.lanes import SPAN, lanes
 from interlock_adapters.http.dashboard.machine import Pair
 from interlock_adapters.http.dashboard.verdict import when
@@ -50,9 +49,8 @@ class Alert:
 class OverviewPage:
     """`/`."""
 
-    def __init__(self, engine: AsyncEngine, jobs: JobsPages) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._jobs = jobs
 
     async def show(
         self, request: Request, window: Annotated[str, Query(max_length=9)] = "1h"
@@ -69,7 +67,7 @@ class OverviewPage:
             engine.monitor.stints(now - SPAN, _RECENT),
         )
         limits, holds, causes = await asyncio.gather(
-            engine.limits.list(), engine.holds(), self._jobs.causes(now, _CAUSES)
+            engine.limits.list(), engine.holds(), engine.failures.list(_CAUSES)
         )
         drawn = charts(endings, chosen, now=now)
         return render.page(
@@ -107,14 +105,18 @@ def _alerts(
     workers: Sequence[WorkerInfo],
     now: datetime,
 ) -> Iterator[Alert]:
-    fresh = [cause for cause in causes if cause.many and now - cause.last < _FRESH]
+    fresh = [
+        cause
+        for cause in causes
+        if cause.open and not cause.acknowledged and now - cause.last_at < _FRESH
+    ]
     for cause in fresh[:_ALERTS]:
-        sign = "timeout" if cause.is_timeout else "failed"
+        sign = cause.status.lower()
         link = Markup('<a href="{}/failures?cause={}">{} {}</a>').format(
-            root, cause.key, cause.many, cause.name
+            root, cause.key, len(cause.open), cause.name
         )
         text = Markup("{} failed with <code>{}</code>, the last one {}").format(
-            link, cause.kind, when(cause.last, now)
+            link, words.kind_of(cause), when(cause.last_at, now)
         )
         yield Alert(sign, sign, text)
     for queue in queues:

@@ -1,16 +1,19 @@
 """Renders the templates."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from interlock.core.frames import own
 from interlock.core.ids import short_id
+from interlock.core.job import Job
 from interlock.core.lifecycle import INITIAL, TERMINAL, Event, JobStatus, row_of
 from interlock_adapters.http.dashboard import (
     charts,
-    frames,
     lanes,
     machine,
     query,
@@ -37,6 +40,10 @@ _WORDS: Final = (
 )
 
 
+def _spark(jobs: Sequence[Job], now: datetime) -> list[float]:
+    return charts.spark([job.finished_at or job.created_at for job in jobs], now)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("interlock_adapters.http.dashboard"),
@@ -48,6 +55,8 @@ def _environment() -> Environment:
     environment.filters |= {name: getattr(words, name) for name in _WORDS}
     environment.filters |= {
         "short": short_id,
+        "spark": _spark,
+        "kind_of": words.kind_of,
         "when": verdict.when,
         "state": verdict.name_of,
         "sign": verdict.sign_of,
@@ -67,7 +76,7 @@ def _environment() -> Environment:
         "weight": machine.weight,
         "windows": charts.WINDOWS,
         "row_height": lanes.ROW,
-        "is_own": frames.own,
+        "is_own": own,
         "search_keys": query.KEYS,
     }
     return environment

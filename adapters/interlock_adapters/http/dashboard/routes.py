@@ -40,10 +40,7 @@ class Pages:
     def add_to(self, router: APIRouter) -> None:
         """Add the routes; they are not in the OpenAPI document."""
         job, jobs = JobPage(self._api), JobsPages(self._engine)
-        names, overview = (
-            NamePages(self._engine, jobs),
-            OverviewPage(self._engine, jobs),
-        )
+        names, overview = NamePages(self._engine), OverviewPage(self._engine)
         for path, page in (
             ("/", overview.show),
             ("/jobs", jobs.list),

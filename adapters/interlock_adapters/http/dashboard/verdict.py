@@ -8,6 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from interlock.core.frames import frames, own
 from interlock.core.job import Attempt, Job, Phase
 from interlock.core.lifecycle import (
     INITIAL,
@@ -19,7 +20,6 @@ from interlock.core.lifecycle import (
 )
 from interlock.jobs.redaction import Redaction
 from interlock_adapters.http.dashboard import words
-from interlock_adapters.http.dashboard.frames import frames, own
 
 _CANCELED: Final = row_of(Event.CANCEL).target
 _FAILED: Final = row_of(Event.FAIL).target

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from interlock.core.causes import Cause
 from interlock.core.job import Job
 from interlock.jobs.redaction import Redaction
 
@@ -92,6 +93,11 @@ def of_job(job: Job) -> str:
 def inline(value: object) -> str:
     """Return JSON in one line, with letters of every language as they are."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def kind_of(cause: Cause) -> str:
+    """Return the kind of a failure in words: `KeyError`, `exit code`."""
+    return cause.error.rpartition(".")[2].replace("_", " ")
 
 
 def summary(params: Mapping[str, object]) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from interlock.core.causes import RemarkKind
 from interlock.core.dependencies import MAX_DEPENDENCIES
 from interlock.core.job import Phase
 from interlock.core.lifecycle import INITIAL, JobStatus
@@ -300,6 +301,23 @@ class HoldIn(_In):
     )
     by: Key | None = Field(
         default=None, description="Who holds it, if the token has no name"
+    )
+
+
+class RemarkIn(_In):
+    """What to say of a cause of failures, and who says it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"kind": "acknowledge", "text": "the bank is down", "by": "a"}]
+        },
+    )
+
+    kind: RemarkKind
+    text: Words | None = Field(default=None, description="A note needs one")
+    by: Key | None = Field(
+        default=None, description="Who says it, if the token has no name"
     )
 
 

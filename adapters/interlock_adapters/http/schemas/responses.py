@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Field, create_model
 
+from interlock.core.causes import Cause, Remark
 from interlock.core.dependencies import Dependency
 from interlock.core.job import (
     Attempt,
@@ -162,6 +163,19 @@ LimitPageOut = _page(LimitOut, "LimitPageOut", "The limits, by key.")
 HoldOut = _shape(Hold, "HoldOut", "A hold: `interlock.Hold`.")
 HoldPageOut = _page(HoldOut, "HoldPageOut", "The holds, the oldest first.")
 
+RemarkOut: Any = _shape(
+    Remark, "RemarkOut", "What somebody said of a cause of failures."
+)
+CauseOut: Any = _shape(
+    Cause,
+    "CauseOut",
+    "Jobs of one name that failed with one error at one place: `interlock.Cause`.",
+    jobs=list[str],
+    open=list[str],
+    remarks=list[RemarkOut],
+    acknowledged=RemarkOut | None,
+)
+CausePageOut = _page(CauseOut, "CausePageOut", "The causes of failed jobs.")
 
 LinkedOut: Any = _shape(
     Dependency,

@@ -508,6 +508,20 @@ class HoldRow(Base, table=True):
     released_by: str | None = None
 
 
+class RemarkRow(Base, table=True):
+    """What somebody said of a cause of failures: the fields of `interlock.Remark`."""
+
+    __tablename__ = "interlock_remark"
+    __table_args__ = (Index("ix_interlock_remark_cause", "cause", "id"),)
+
+    id: int | None = _number()
+    cause: str
+    kind: str
+    text: str | None = None
+    by: str
+    at: datetime = _when(nullable=False)
+
+
 class OpeningRow(Base, table=True):
     """When a cause, on which jobs may be parked, goes away by itself."""
 
@@ -638,6 +652,7 @@ signal = TABLES["interlock_signal"]
 slot = TABLES["interlock_slot"]
 rate = TABLES["interlock_rate"]
 hold = TABLES["interlock_hold"]
+remark = TABLES["interlock_remark"]
 opening = TABLES["interlock_opening"]
 worker = TABLES["interlock_worker"]
 answer = TABLES["interlock_answer"]

@@ -30,6 +30,7 @@ from interlock_adapters.sql.store.limits import Limits
 from interlock_adapters.sql.store.maintenance import Maintenance
 from interlock_adapters.sql.store.notes import store_notes
 from interlock_adapters.sql.store.reads import Reads
+from interlock_adapters.sql.store.remarks import Remarks
 from interlock_adapters.sql.store.schedules import Schedules
 from interlock_adapters.sql.store.statistics import Statistics
 from interlock_adapters.sql.store.steps import Steps
@@ -83,6 +84,9 @@ class SqlStore:
         self.hold = holds.hold
         self.release_hold = holds.release_hold
         self.holds = holds.holds
+        remarks = Remarks(database)
+        self.remark = remarks.remark
+        self.remarks = remarks.remarks
         self.see_worker = maintenance.see_worker
         self.forget_worker = maintenance.forget_worker
         self.delete = maintenance.delete

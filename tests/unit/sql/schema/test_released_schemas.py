@@ -39,8 +39,8 @@ FROZEN = {
     "0009_work_made_of_jobs.py": (
         "6838e2c1da1ff1c4182adee0f3d6c44c3d3d32f681bb7872b69a901c672568e3"
     ),
-    "0010_reruns.py": (
-        "b7ecac402d1c289fb11f533d4748573fc90d09dab7d7b3cecc162ed2610968ad"
+    "0010_reruns_and_remarks.py": (
+        "9ad6d88a71b132d0289a3c221dc82ab0d9078e7c6d61c4174aee84fc8eb6b37c"
     ),
 }
 

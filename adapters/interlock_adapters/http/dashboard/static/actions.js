@@ -19,6 +19,7 @@
   });
   document.addEventListener("htmx:configRequest", (event) => {  // fields are in the reader's zone
     const { elt, parameters } = event.detail;
+    if (parameters.by === "") parameters.by = "dashboard";
     for (const field of elt.querySelectorAll("[type=datetime-local]")) {
       if (field.value) parameters[field.name] = new Date(field.value).toISOString();
       else delete parameters[field.name];
