@@ -64,8 +64,9 @@ NAMES: Final = {
         "What is told of jobs",
         "Job JobStatus Phase Reason Event StopCause Proof Death Failure Exit Progress"
         " Attempt HistoryEntry Rejection LogLine LogLines Explanation Blocker Fault"
-        " QueueInfo WorkerInfo LimitInfo Hold Cause Remark RemarkKind GroupInfo Graph Linked"
-        " Dependency Step SignalInfo ScheduleInfo ScheduleEdit Tick TickOutcome Submitted",
+        " QueueInfo WorkerInfo LimitInfo Hold Cause Remark RemarkKind GroupInfo Graph"
+        " Linked Dependency Step SignalInfo ScheduleInfo ScheduleEdit Tick TickOutcome"
+        " Submitted",
     ),
 }
 
