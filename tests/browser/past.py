@@ -104,6 +104,7 @@ class Past:
                     started_at=self.end - HOUR,
                     seen_at=self.end,
                     lease_s=30.0,
+                    memory_bytes=(900 if "gpu" in queues else 240) * 2**20,
                 )
             )
 

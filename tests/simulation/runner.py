@@ -40,6 +40,9 @@ class HostRunner:
         self._forest = forest
         host.runners[worker.name] = self
 
+    def memory_bytes(self) -> int | None:
+        return None
+
     @property
     def empty(self) -> bool:
         """Whether its zygote has ended, as the last of its domain."""

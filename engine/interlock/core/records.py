@@ -496,6 +496,7 @@ class WorkerInfo:
     jobs: Mapping[str, object] | None = None  # what it publishes of each: `published`
     place: str | None = None  # the mark of the store's place that its processes carry
     trouble: str | None = None  # why it cannot start jobs, if that lasts
+    memory_bytes: int | None = None  # of it and its jobs; None: not measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,10 @@ class Runner(Protocol):
         """Why it cannot start attempts for long, in words; None: it can, or soon."""
         ...
 
+    def memory_bytes(self) -> int | None:
+        """Return the memory of the worker and all that it has started, if known."""
+        ...
+
     def start(self, launch: Launch) -> Execution:
         """Start one attempt, and return at once. A failed start gives an ExitSeen."""
         ...

@@ -86,6 +86,10 @@ class InlineRunner:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def memory_bytes(self) -> int | None:
+        """See `Runner.memory_bytes`: of the caller it is not measured."""
+        return None
+
     def start(self, launch: Launch) -> Execution:
         """See `Runner.start`."""
         reports: list[Observation] = []

@@ -273,6 +273,7 @@ class RecordsContract:
             lease_s=1.5,
             jobs={"f": {"type": "object"}},
             trouble="late",
+            memory_bytes=2**33,
         )
         for worker in (newer, older):
             scene.store.see_worker(worker)

@@ -4,6 +4,7 @@ import os
 import socket
 import uuid
 from collections.abc import Mapping
+from typing import Final
 
 from interlock.core.records import WorkerInfo
 from interlock.jobs.published import describe
@@ -12,6 +13,9 @@ from interlock.ports.clock import Clock, boot_id
 from interlock.ports.runner import Runner
 from interlock.ports.store import JobStore
 from interlock.worker.settings import WorkerSettings
+
+_MEASURE_S: Final = 5.0
+_SHARE: Final = 0.01  # of the time that measuring may take
 
 
 def new_worker_id() -> str:
@@ -43,6 +47,8 @@ class Registration:
         self._boot_id = boot_id()
         self._started_at = clock.now()  # the store's, once it has begun
         self._trouble = runner.trouble
+        self._memory_bytes: int | None = None
+        self._measure_at = 0.0
         self.published: Mapping[str, object] | None = None  # until it has begun
 
     def begin(self, jobs: Mapping[str, JobFunction[..., object]]) -> None:
@@ -76,6 +82,16 @@ class Registration:
                 jobs=self.published,
                 place=self._runner.place,
                 trouble=trouble,
+                memory_bytes=self._memory(),
             )
         )
         self._trouble = trouble
+
+    def _memory(self) -> int | None:
+        """Return the memory that it needs, measured now and then."""
+        began = self._clock.boot()
+        if began >= self._measure_at:
+            self._memory_bytes = self._runner.memory_bytes()
+            took_s = self._clock.boot() - began
+            self._measure_at = began + max(_MEASURE_S, took_s / _SHARE)
+        return self._memory_bytes

@@ -141,8 +141,8 @@ def test_charts_count_by_bucket_and_leave_out_what_is_older() -> None:
     assert (drawn.ended, drawn.failed, drawn.per_minute) == (6, 1, 0.1)
     assert drawn.failure_share == "17 %"
     assert (drawn.p50, drawn.p95) == (3, 8)
-    assert drawn.hits[-1].text == "11:59 UTC: 4 SUCCEEDED, 1 CANCELED"
-    assert drawn.durations_hits[-3].text == "11:57 UTC: p50 8.0 s, p95 8.0 s"
+    assert drawn.hits[-1].text == "01-01 11:59 UTC: 4 SUCCEEDED, 1 CANCELED"
+    assert drawn.durations_hits[-3].text == "01-01 11:57 UTC: p50 8.0 s, p95 8.0 s"
     assert drawn.durations.ticks == ["1 s", "10 s"]
 
 

@@ -190,7 +190,25 @@ def test_a_row_says_what_happened_in_one_line(job: Job, told: str) -> None:
 def test_colours_become_spans_and_nothing_else_gets_through(
     text: str, html: str
 ) -> None:
-    assert str(output.coloured(text)) == html
+    shown = {"seq": 1, "at": NOW.isoformat(), "attempt": 1, "stream": "stdout"}
+    (line,) = output.lines([{**shown, "text": text}])
+    assert str(line.text) == html
+
+
+def test_a_colour_lasts_over_lines_of_its_stream_until_it_ends() -> None:
+    said = [
+        (1, "stdout", "\x1b[31mred"),
+        (1, "stderr", "plain"),
+        (1, "stdout", "red still\x1b[0m"),
+        (1, "stdout", "plain"),
+        (1, "stdout", "\x1b[1m"),
+        (2, "stdout", "another attempt"),
+    ]
+    lines = output.lines(
+        {"seq": 1, "at": NOW.isoformat(), "attempt": n, "stream": of, "text": text}
+        for n, of, text in said
+    )
+    assert ["<span" in line.text for line in lines] == [True, False, True, *[False] * 3]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +225,7 @@ def test_colours_become_spans_and_nothing_else_gets_through(
 )
 def test_a_line_has_its_level(text: str, stream: str, level: str, grave: str) -> None:
     shown = {"seq": 1, "at": NOW.isoformat(), "attempt": 1, "stream": stream}
-    line = output.line({**shown, "text": text})
+    (line,) = output.lines([{**shown, "text": text}])
     assert (line.level, line.grave) == (level, grave)
     assert "10 %" not in line.text
 

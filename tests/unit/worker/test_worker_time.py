@@ -321,6 +321,27 @@ def test_a_worker_says_how_long_its_lease_is(worker: Worker, store: SlowStore) -
     assert [seen.lease_s for seen in store.workers()] == [100]
 
 
+def test_a_worker_tells_its_memory_and_measures_it_now_and_then(
+    worker: Worker,
+    store: SlowStore,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes = iter([10, 20, 30])
+
+    def measure() -> int:
+        clock.advance(0.1)  # that long it takes
+        return next(sizes)
+
+    monkeypatch.setattr(worker._runner, "memory_bytes", measure)
+    told = []
+    for after_s in (0, 4, 2, 5, 5):
+        clock.advance(after_s)
+        worker._registration.beat()
+        told.append(store.workers()[0].memory_bytes)
+    assert told == [10, 10, 10, 20, 20]  # not at once after 5 s: 1 % at most
+
+
 def test_workers_that_were_killed_long_ago_are_forgotten(
     worker: Worker, store: SlowStore, clock: ManualClock
 ) -> None:

@@ -39,6 +39,11 @@ class Window:
         return self.bucket * self.buckets
 
     @property
+    def is_days(self) -> bool:
+        """Whether it is longer than a day, so that its axis has dates."""
+        return self.span > timedelta(days=1)
+
+    @property
     def a_bucket(self) -> str:
         """What one bar counts: `a minute`, `in 30 min`."""
         if self.bucket == timedelta(minutes=1):
@@ -83,7 +88,8 @@ class Hit:
 
     x: float
     width: float
-    text: str
+    at: datetime
+    text: str  # begins with the time in UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +263,8 @@ def _hits(moments: Sequence[datetime], text: Callable[[int], str]) -> list[Hit]:
         Hit(
             x=round(at * width, 2),
             width=round(width, 2),
-            text=f"{words.clock(moment)[:5]} UTC: {text(at)}",
+            at=moment,
+            text=f"{words.stamp(moment)[5:16]} UTC: {text(at)}",
         )
         for at, moment in enumerate(moments)
     ]

@@ -157,7 +157,7 @@ class JobPage:
 
 
 def _lines(lines: LogLines, hidden: Redaction) -> list[output.OutputLine]:
-    return [output.line(serialize.line(line, hidden)) for line in lines]
+    return output.lines(serialize.line(line, hidden) for line in lines)
 
 
 def _as_python(job: Job, hidden: Redaction) -> str:

@@ -1,7 +1,7 @@
 """Lines of output as HTML: their level, and the colours that they ask for."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -43,18 +43,26 @@ class OutputLine:
     text: Markup
 
 
-def line(shown: dict[str, Any]) -> OutputLine:
-    """Return a line of `serialize.line` for a page."""
+def lines(shown: Iterable[Mapping[str, Any]]) -> list[OutputLine]:
+    """Return lines of `serialize.line` for a page; a colour lasts until it ends."""
+    styles: dict[tuple[int, str], set[str]] = {}
+    return [_line(each, styles) for each in shown]
+
+
+def _line(
+    shown: Mapping[str, Any], styles: dict[tuple[int, str], set[str]]
+) -> OutputLine:
     raw = str(shown["text"]).rstrip("\r").rpartition("\r")[2]  # as a terminal shows it
-    plain = _ESCAPE.sub("", raw)
-    level, grave = _level(plain, shown["stream"])
+    level, grave = _level(_ESCAPE.sub("", raw), shown["stream"])
+    of = shown["attempt"], shown["stream"]
+    text, styles[of] = _coloured(raw, styles.get(of, set()))
     return OutputLine(
         seq=shown["seq"],
         at=datetime.fromisoformat(shown["at"]),
         attempt=shown["attempt"],
         level=level,
         grave=grave,
-        text=coloured(raw),
+        text=text,
     )
 
 
@@ -73,20 +81,19 @@ def _level(text: str, stream: str) -> tuple[str, str]:
     return name, _GRAVE.get(name, "")
 
 
-def coloured(text: str) -> Markup:
-    """Return a text with its colours as spans, and without other escape sequences."""
-    return Markup("").join(_pieces(text))
+def _coloured(text: str, classes: set[str]) -> tuple[Markup, set[str]]:
+    """Return a text with its colours as spans, and the classes that it ends with.
 
-
-def _pieces(text: str) -> Iterator[Markup]:
-    classes: set[str] = set()
-    at = 0
+    Other escape sequences are left out.
+    """
+    pieces, at = [], 0
     for found in _ESCAPE.finditer(text):
-        yield _piece(text[at : found.start()], classes)
+        pieces.append(_piece(text[at : found.start()], classes))
         at = found.end()
         if found[1] is not None:
             classes = _after(classes, found[1])
-    yield _piece(text[at:], classes)
+    pieces.append(_piece(text[at:], classes))
+    return Markup("").join(pieces), classes
 
 
 def _piece(text: str, classes: set[str]) -> Markup:

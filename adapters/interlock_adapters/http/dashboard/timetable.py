@@ -14,11 +14,12 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One tick: percent of the day, whether it was fired, what to say."""
+    """One tick: percent of the day, when, whether it was fired, what to say."""
 
     x: float
+    at: datetime
     ran: bool
-    text: str
+    text: str  # begins with the time in UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def day(ticks: Iterable[Tick], coming: Iterable[datetime], *, now: datetime) -> 
         past=[
             Mark(
                 place(tick.due_at),
+                tick.due_at,
                 tick.outcome is TickOutcome.FIRED,
                 f"{words.clock(tick.due_at)} UTC: {tick.outcome}"
                 + (f", {tick.why}" if tick.why else ""),
@@ -49,7 +51,7 @@ def day(ticks: Iterable[Tick], coming: Iterable[datetime], *, now: datetime) -> 
             if tick.due_at >= start
         ],
         coming=[
-            Mark(place(at), ran=False, text=f"{words.clock(at)} UTC")
+            Mark(place(at), at, ran=False, text=f"{words.clock(at)} UTC")
             for at in coming
             if at < start + _DAY
         ],

@@ -59,10 +59,12 @@ def clock(value: datetime | str) -> str:
 
 
 def size(size_bytes: int | None) -> str:
-    """Return a number of bytes: `812 KiB`, `12.3 MiB`."""
+    """Return a number of bytes: `812 KiB`, `12.3 MiB`, `1.5 GiB`."""
     if size_bytes is None:
         return ""
     mib = size_bytes / _KIB**2
+    if mib >= _KIB:
+        return f"{mib / _KIB:.1f} GiB"
     return f"{mib:.1f} MiB" if mib >= 1 else f"{size_bytes / _KIB:.0f} KiB"
 
 

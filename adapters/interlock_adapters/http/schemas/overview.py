@@ -43,6 +43,7 @@ class WorkerOut(BaseModel):
     domain: str | None
     queues: list[str] | None
     trouble: str | None
+    memory_bytes: int | None
 
 
 class WorkerPageOut(BaseModel):

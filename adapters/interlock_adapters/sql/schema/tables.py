@@ -630,6 +630,7 @@ class WorkerRow(Base, table=True):
     jobs: dict[str, Any] | None = _json()
     place: str | None = None
     trouble: str | None = None
+    memory_bytes: int | None = Field(default=None, sa_type=sa.BigInteger)
 
 
 TABLES = Base.metadata.tables

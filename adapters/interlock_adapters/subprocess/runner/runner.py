@@ -18,7 +18,7 @@ from interlock.core.lifecycle import Proof
 from interlock.core.observations import Launch
 from interlock.ports.clock import boot
 from interlock.ports.runner import Execution, Source
-from interlock_adapters.subprocess.kernel import kill_domain, leftovers
+from interlock_adapters.subprocess.kernel import kill_domain, leftovers, linux, usage
 from interlock_adapters.subprocess.launch_order import FIELDS, LaunchOrder
 from interlock_adapters.subprocess.runner.execution import ProcessExecution
 from interlock_adapters.subprocess.runner.launcher import Launcher, hang_up
@@ -87,6 +87,11 @@ class SubprocessRunner:
     def trouble(self) -> str | None:
         """See `Runner.trouble`."""
         return self._launcher.trouble
+
+    def memory_bytes(self) -> int | None:
+        """See `Runner.memory_bytes`."""
+        worker = os.getpid()
+        return usage.used([worker, *linux.descendants(worker)])
 
     @property
     def domain(self) -> str | None:

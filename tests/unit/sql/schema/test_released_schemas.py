@@ -40,7 +40,7 @@ FROZEN = {
         "6838e2c1da1ff1c4182adee0f3d6c44c3d3d32f681bb7872b69a901c672568e3"
     ),
     "0010_reruns_and_remarks.py": (
-        "9ad6d88a71b132d0289a3c221dc82ab0d9078e7c6d61c4174aee84fc8eb6b37c"
+        "5a2ae9d50c2c747365ecb41d2992cce234616386d1bc0df340208d17ac078ca7"
     ),
 }
 

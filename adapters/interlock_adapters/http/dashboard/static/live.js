@@ -28,6 +28,7 @@ const interlock = (() => {
   const WRITE = {
     ago,
     clock: (at) => (day(at) === day(new Date()) ? clock(at) : `${day(at).slice(5)} ${clock(at)}`),
+    day: (at) => day(at).slice(5),
     minute: (at) => clock(at).slice(0, 5),
     fine: (at) => `${clock(at)}.${String(at.getMilliseconds()).padStart(3, "0")}`,
     stamp: (at) => `${day(at)} ${WRITE.fine(at)}`,
@@ -37,6 +38,10 @@ const interlock = (() => {
       const at = new Date(time.dateTime), text = WRITE[time.dataset.as](at);
       if (time.textContent !== text) time.textContent = text;
       if (!time.title.includes("your zone")) time.title = `${time.dateTime.replace("T", " ").slice(0, 19)} UTC, ${day(at)} ${clock(at)} in your zone`;
+    }
+    for (const title of within.querySelectorAll("title[data-at]")) {
+      const text = title.textContent.replace(/^.+? UTC/, WRITE.clock(new Date(title.dataset.at)));
+      if (title.textContent !== text) title.textContent = text;
     }
   };
 
@@ -70,13 +75,17 @@ const interlock = (() => {
     if (ended() && element("live").dataset.shown) return event.preventDefault();
     if (!busy()) { asked = performance.now(); return; }
     event.preventDefault();
+    if (source?.readyState === EventSource.OPEN) tell("paused");
     document.dispatchEvent(new CustomEvent("interlock:held", { detail: event.detail.pathInfo?.requestPath }));
   });
   document.addEventListener("htmx:beforeSwap", (event) => {  // asked for before the hand came
     if (event.detail.requestConfig.elt.id === "live" && busy()) event.detail.shouldSwap = false;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.requestConfig?.elt.id === "live") took = Math.min(performance.now() - asked, MOST_MS);
+    if (event.detail.requestConfig?.elt.id === "live") {
+      took = Math.min(performance.now() - asked, MOST_MS);
+      if (source?.readyState === EventSource.OPEN) tell("live");
+    }
     localize(); if (ended()) { element("live").dataset.shown = "yes"; source?.close(); tell("ended"); }
   });
   // What a reader has opened or written stays; what scripts fill, they fill themselves.

@@ -1,4 +1,4 @@
-"""Find the jobs that ran another one again; keep secrets' names, and remarks."""
+"""Find the jobs that ran another one again; keep more of jobs, causes, workers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,13 +11,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the index, the column and the table."""
+    """Add the index, the columns and the table."""
     op.execute(
         "CREATE INDEX ix_interlock_job_rerun ON interlock_job (rerun_of, id)"
         " WHERE rerun_of IS NOT NULL"
     )
     json = postgresql.JSON().with_variant(sa.Text(), "sqlite")
     op.add_column("interlock_job", sa.Column("secret", json, nullable=True))
+    memory = sa.Column("memory_bytes", sa.BigInteger(), nullable=True)
+    op.add_column("interlock_worker", memory)
     when = sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite")
     number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
