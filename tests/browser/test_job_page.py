@@ -95,6 +95,7 @@ def test_the_reader_is_not_fought(page: Page, engine: Engine) -> None:
         assert page.evaluate("scrollY") == 300
         page.evaluate("getSelection().selectAllChildren(document.querySelector('h1'))")
         told = page.locator("#progress-text").inner_text()
+        expect(page.locator("#connection")).to_have_text("paused")
         page.wait_for_timeout(1500)
         assert page.locator("#progress-text").inner_text() == told
         assert page.evaluate("String(getSelection())") == "train.model"
@@ -102,6 +103,7 @@ def test_the_reader_is_not_fought(page: Page, engine: Engine) -> None:
         expect(page.locator("#progress-text")).not_to_have_text(
             told, timeout=deadline(15_000)
         )
+        expect(page.locator("#connection")).to_have_text("live")
         handle.cancel(wait=deadline(20))
 
 

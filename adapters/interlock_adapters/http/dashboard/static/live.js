@@ -75,7 +75,7 @@ const interlock = (() => {
     if (ended() && element("live").dataset.shown) return event.preventDefault();
     if (!busy()) { asked = performance.now(); return; }
     event.preventDefault();
-    if (source?.readyState === EventSource.OPEN) tell("paused");
+    if (selects() && source?.readyState === EventSource.OPEN) tell("paused");
     document.dispatchEvent(new CustomEvent("interlock:held", { detail: event.detail.pathInfo?.requestPath }));
   });
   document.addEventListener("htmx:beforeSwap", (event) => {  // asked for before the hand came
