@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 import postgres as server
 from interlock.ports.store import JobStore
@@ -55,5 +55,7 @@ for machine, examples in ((SqliteMachine, 40), (PostgresMachine, 12)):
     machine.TestCase.settings = settings(
         max_examples=examples if THOROUGH else examples // 3,
         stateful_step_count=50,
+        # To explain a failure every line is traced: that takes longer than a test may.
+        phases=[phase for phase in Phase if phase is not Phase.explain],
         deadline=None,
     )

@@ -96,6 +96,24 @@ class LimitsContract:
         scene.apply(started[1], Event.SUCCEED, proof=Proof.INLINE)
         assert _ids(scene.claim("f")) == ["b"]
 
+    @pytest.mark.parametrize("many", [1, 4, 70])
+    def test_a_slot_is_free_for_who_stands_behind_those_that_may_not_start(
+        self, scene: Scenario, many: int
+    ) -> None:
+        scene.store.set_limit("printer", 1)
+        keys = _keys("printer")
+        running = scene.running("a", name="f", keys=keys)
+        late = scene.clock.now() + timedelta(seconds=4)
+        for number in range(many):
+            scene.add(f"b{number:02}", name="f", keys=keys, expires_at=late)
+        scene.add("c", name="f", keys=keys)
+        assert scene.claim("f") == []  # and those that wait are known to wait
+        scene.clock.advance(5)
+        scene.apply(running, Event.SUCCEED, proof=Proof.INLINE)
+        found = next(filter(None, (scene.claim("f") for _ in range(many))), [])
+        assert _ids(found) == ["c"]
+        assert scene.store.verify() == []
+
     def test_a_limit_that_comes_while_jobs_run_counts_them(
         self, scene: Scenario
     ) -> None:

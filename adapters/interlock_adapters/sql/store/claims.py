@@ -113,10 +113,11 @@ class _Claim:
             # `_start` took its slots out of `facts`: what finds none left is parked.
             ids = {job.id for job in started}
             blocked = [j for j in window if j.id not in ids and facts.cause(j)]
-            if blocked and self._park(blocked, facts) and is_full and not started:
+            parked, opened = self._park(blocked, facts) if blocked else (0, 0)
+            if started or not (opened or (parked and is_full)):
+                return started, False  # who got less than the limit comes again
+            if is_full:
                 size *= 2
-                continue
-            return started, False  # who got less than the limit comes again
         return [], True
 
     def _look(self, size: int) -> Facts:
@@ -172,7 +173,8 @@ class _Claim:
         facts.add(again)
         return again.candidates
 
-    def _park(self, blocked: list[Candidate], facts: Facts) -> int:
+    def _park(self, blocked: list[Candidate], facts: Facts) -> tuple[int, int]:
+        """Park jobs; return how many, and how many were opened in their places."""
         connection, flavor, now = self._connection, self._flavor, self._now
         many = 0
         dependent = [job.id for job in blocked if job.is_blocked]
@@ -183,12 +185,12 @@ class _Claim:
                 self._write(ends)
             blocked = [job for job in blocked if not job.is_blocked]
             if not blocked:
-                return many
-        others, parked = parking.park(connection, blocked, facts, flavor, now)
+                return many, 0
+        others, opened, parked = parking.park(connection, blocked, facts, flavor, now)
         many += others
         if dropping.wanted(parked.candidates):
             dropping.settle(connection, parked, self._write, now)
-        return many
+        return many, opened
 
     def _start(self, likely: list[Candidate], facts: Facts) -> list[Job]:
         """Start the first jobs of a plan. Rows that others claim now are left out.

@@ -67,18 +67,19 @@ def park(
     facts: Facts,
     flavor: Flavor,
     now: datetime,
-) -> tuple[int, Facts]:
+) -> tuple[int, int, Facts]:
     """Park what nobody may start. What cannot be locked stays open.
 
     Returns:
-        How many, and the facts by which they were parked.
+        How many, how many others were opened in their places, and the facts by which
+        they were parked.
     """
     ids = [job.id for job in jobs]
     locked: set[str] | None = None
     if flavor.is_postgres:
         locked = _try_causes(connection, jobs, facts)
         if not locked:
-            return 0, Facts()
+            return 0, 0, Facts()
         some = connection.execute(
             claiming.locked(flavor, most=False), {"ids": as_list(ids, flavor)}
         )
@@ -104,8 +105,8 @@ def park(
         }
         connection.execute(claiming.park(flavor), values)
     openings.note(connection.execute, rates.openings(parked, again))
-    open_some(connection, passed_on, flavor)
-    return len(again.candidates), again
+    opened = open_some(connection, passed_on, flavor)
+    return len(again.candidates), opened, again
 
 
 def _causes_of(job: Candidate, facts: Facts) -> set[str]:

@@ -16,7 +16,6 @@ from interlock.testing.clock import ManualClock
 from interlock.testing.guard_cases import met
 from interlock.testing.scenario import Scenario
 from interlock_adapters.sql.postgres.postgres import open_store
-from pace import THOROUGH
 from unit.sql.sqlite_guard import test_edges
 from unit.sql.sqlite_guard.raw import Raw, move
 
@@ -27,8 +26,6 @@ _TIMES = re.compile(
 
 class PostgresRaw(Raw):
     """Raw SQL over a connection of its own, in the words of SQLite."""
-
-    every = 1 if THOROUGH else 7  # no divisor of the pairs: all get a turn
 
     def __init__(self, url: str, scene: Scenario) -> None:
         self.url = url
