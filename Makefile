@@ -16,7 +16,7 @@ demo: $(BIN)/interlock
 	$(BIN)/interlock demo
 
 test: $(BIN)/interlock
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope --no-loadscope-reorder
 
 # What needs no server, no browser and no worker; of raw SQL, the plain connection.
 quick: $(BIN)/interlock

@@ -15,12 +15,26 @@ from interlock_adapters.subprocess.runner import probe
 from pace import deadline
 
 _TESTS = Path(__file__).parent
+_LONG = (
+    "tests/docs/test_tutorial.py",
+    "tests/mutants/",
+    "tests/contract/test_stores.py::TestPostgresStore",
+    "tests/chaos/test_chaos.py",
+    "tests/browser/",
+    "tests/e2e/",
+    "tests/http_api/",
+)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure() -> None:
     """Let the time that one test may take follow the pace of the machine, too."""
     os.environ.setdefault("PYTEST_TIMEOUT", str(deadline(120)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, so that no process waits for it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -12,8 +13,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from e2e.processes import until
+from http_api.server import serving
 from interlock import Engine, Schedule
-from pace import deadline
+from interlock_adapters.http import create_app
+from pace import deadline, some
 
 from . import past, shown_jobs
 
@@ -34,15 +37,35 @@ OVERLAPS = """() => {
 }"""
 
 
-@pytest.fixture
-def busy(engine: Engine, tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("busy")
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> Iterator[Engine]:
+    """Return an engine for all tests here: they only look at its pages."""
+    store = f"sqlite:///{folder}/jobs.db?synchronous=NORMAL"
+    with Engine.open(store) as opened:
+        past.play(store)
+        yield opened
+        assert opened.verify() == []
+
+
+@pytest.fixture(scope="module")
+def url(engine: Engine) -> Iterator[str]:
+    with serving(create_app(engine)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def busy(engine: Engine, folder: Path) -> dict[str, str]:
     """Fill the store with an hour of jobs of every kind; return the paths of pages."""
-    past.play(f"sqlite:///{tmp_path}/jobs.db?synchronous=NORMAL")
     with engine.worker(concurrency=4):
         ids = [engine.submit(shown_jobs.render, pages=n).id for n in range(24)]
         late = engine.submit(shown_jobs.index).id
         failed = engine.submit(shown_jobs.send, to="x", password="hunter22").id
-        cure = tmp_path / "cure"
+        cure = folder / "cure"
         ids += [engine.submit(shown_jobs.fragile, n, cure).id for n in range(5)]
         chatty = engine.submit(shown_jobs.chatty, lines=400).id
         group = engine.map(shown_jobs.render, [{"pages": n} for n in range(9)])
@@ -99,7 +122,7 @@ def _open(page: Page, path: str) -> None:
         details.evaluate("each => { each.open = true; }")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", some(["light", "dark"]))
 def test_nothing_serious_is_found(
     browser: Browser, url: str, busy: dict[str, str], scheme: Literal["light", "dark"]
 ) -> None:

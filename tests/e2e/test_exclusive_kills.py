@@ -17,7 +17,7 @@ from pace import THOROUGH, deadline, some
 
 from .processes import start_worker
 
-JOBS = 1000 if THOROUGH else 100
+JOBS = 500 if THOROUGH else 100
 KEYS = 20
 WORKERS = 3
 OFTEN_S = 1.5  # a worker is killed about so often
