@@ -72,7 +72,7 @@ def test_jobs_that_wait_for_jobs_need_no_slot(engine: Engine, path: str) -> None
 
 
 def test_a_job_has_many_children(engine: Engine) -> None:
-    many = 2000 if THOROUGH else 300
+    many = 1200 if THOROUGH else 300
     with engine.worker(concurrency=4):
         handle = engine.submit(jobs.total, many)
         until(lambda: _waits(handle) or handle.job().is_terminal, deadline(60))

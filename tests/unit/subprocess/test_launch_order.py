@@ -10,7 +10,7 @@ from interlock_adapters.subprocess.protocol import GarbledError
 from interlock_adapters.subprocess.runner import runner
 
 
-def _order() -> LaunchOrder:
+def new_order() -> LaunchOrder:
     return LaunchOrder(
         id="1",
         name="add",
@@ -25,17 +25,17 @@ def _order() -> LaunchOrder:
 
 
 def test_an_order_is_the_same_after_its_way() -> None:
-    assert LaunchOrder.from_json(_order().to_json()) == _order()
+    assert LaunchOrder.from_json(new_order().to_json()) == new_order()
 
 
 def test_an_order_with_a_field_too_many_is_refused_and_names_it() -> None:
-    sent = {**_order().to_json(), "colour": "red"}
+    sent = {**new_order().to_json(), "colour": "red"}
     with pytest.raises(GarbledError, match="in colour"):
         LaunchOrder.from_json(sent)
 
 
 def test_an_order_with_a_field_too_few_is_refused_and_names_it() -> None:
-    sent = _order().to_json()
+    sent = new_order().to_json()
     del sent["params"]
     with pytest.raises(GarbledError, match="in params"):
         LaunchOrder.from_json(sent)

@@ -36,8 +36,7 @@ from interlock_adapters.subprocess.runner.launcher import hang_up
 
 _log = logging.getLogger("interlock.runner")
 _ODD: Final = (AttributeError, LookupError, TypeError, ValueError)  # of a forged frame
-_CHUNK: Final = 262_144
-_CHUNKS: Final = 4  # in one turn of the worker: other jobs have theirs
+_CHUNK: Final = 262_144  # in one turn of the worker: others, and leases, have theirs
 _SEND_S: Final = 1.0
 _SILENT_S: Final = 7.0  # a shim that kills says after 5 s that it could not
 
@@ -122,21 +121,19 @@ class ProcessExecution:
         What is left stays in the socket, and then in the shim: it drops output, and
         keeps the last of the reports.
         """
-        for _ in range(_CHUNKS):
-            if self._link is None:
-                return False
-            try:
-                data = self._link.recv(_CHUNK)
-                if not data:
-                    self._unlink()
-                    return False
-                for kind, text in self._decoder.feed(data):
-                    self._hear(kind, text)
-            except BlockingIOError:
-                return False
-            except (OSError, GarbledError):
-                self._unlink()
-        return True
+        if self._link is None:
+            return False
+        try:
+            data = self._link.recv(_CHUNK)
+            for kind, text in self._decoder.feed(data):
+                self._hear(kind, text)
+        except BlockingIOError:
+            return False
+        except (OSError, GarbledError):
+            data = b""
+        if not data:
+            self._unlink()
+        return bool(data)
 
     def _kill_shim(self) -> None:
         """Kill a shim that does not answer; the zygote then kills what it has left."""
