@@ -70,22 +70,21 @@ const interlock = (() => {
   };
   const chosen = () => document.querySelectorAll("#selection tbody input:checked").length > 0;
   const busy = () => selects() || chosen();
+  document.addEventListener("selectionchange", () => {
+    if (source?.readyState === EventSource.OPEN) tell(selects() ? "paused" : "live");
+  });
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.id !== "live") return;
     if (ended() && element("live").dataset.shown) return event.preventDefault();
     if (!busy()) { asked = performance.now(); return; }
     event.preventDefault();
-    if (selects() && source?.readyState === EventSource.OPEN) tell("paused");
     document.dispatchEvent(new CustomEvent("interlock:held", { detail: event.detail.pathInfo?.requestPath }));
   });
   document.addEventListener("htmx:beforeSwap", (event) => {  // asked for before the hand came
     if (event.detail.requestConfig.elt.id === "live" && busy()) event.detail.shouldSwap = false;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.requestConfig?.elt.id === "live") {
-      took = Math.min(performance.now() - asked, MOST_MS);
-      if (source?.readyState === EventSource.OPEN) tell("live");
-    }
+    if (event.detail.requestConfig?.elt.id === "live") took = Math.min(performance.now() - asked, MOST_MS);
     localize(); if (ended()) { element("live").dataset.shown = "yes"; source?.close(); tell("ended"); }
   });
   // What a reader has opened or written stays; what scripts fill, they fill themselves.
