@@ -45,8 +45,8 @@ class Failures:
         check_whole("limit", limit, least=1, most=MOST)
         failed = self._store.search(Search(statuses=_BAD, limit=limit)).items
         reruns = self._reruns([job.id for job in failed])
-        remarks = self._store.remarks({cause_key(job) for job in failed})
-        return causes_of(failed, reruns, remarks)
+        groups = by_cause(failed)
+        return causes_of(groups, reruns, self._store.remarks(groups.keys()))
 
     def _reruns(self, ids: Sequence[str]) -> dict[str, list[Job]]:
         found: dict[str, list[Job]] = {}
@@ -167,20 +167,25 @@ def _unknown(key: object) -> InvalidOption:
     return InvalidOption.because("cause", message)
 
 
+def by_cause(failed: Iterable[Job]) -> dict[str, list[Job]]:
+    """Group failed jobs by the key of their cause."""
+    groups: dict[str, list[Job]] = {}
+    for job in failed:
+        groups.setdefault(cause_key(job), []).append(job)
+    return groups
+
+
 def causes_of(
-    failed: Iterable[Job],
+    groups: Mapping[str, Sequence[Job]],
     reruns: Mapping[str, Sequence[Job]],
     remarks: Sequence[Remark] = (),
 ) -> list[tuple[Cause, Sequence[Job]]]:
-    """Group failed jobs (newest first) by cause, with those that are open first.
+    """Return the causes of groups of jobs (newest first), with most to do first.
 
     `reruns` are the jobs that ran one of them again, by its id. A job is cured when a
     rerun of it has succeeded, or a rerun of a rerun; and a rerun that failed, when
     another one of the same job has.
     """
-    groups: dict[str, list[Job]] = {}
-    for job in failed:
-        groups.setdefault(cause_key(job), []).append(job)
     found = [
         (
             _cause(key, jobs, reruns, [each for each in remarks if each.cause == key]),

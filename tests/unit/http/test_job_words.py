@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from interlock.api.failures import causes_of
+from interlock.api.failures import by_cause, causes_of
 from interlock.core.frames import frames, own
 from interlock.core.job import Death, Failure, Job
 from interlock.core.lifecycle import JobStatus, Proof, Reason
@@ -245,7 +245,7 @@ def test_failures_are_grouped_by_their_cause_until_reruns_cure_them() -> None:
         "0": [late],
         "r1": [_job("SUCCEEDED", **{**ENDED, "id": "r2"}, rerun_of="r1")],
     }
-    (cause, jobs), (slow, _) = causes_of([*failed, other], again)
+    (cause, jobs), (slow, _) = causes_of(by_cause([*failed, other]), again)
     assert (cause.error, cause.place) == (
         "builtins.KeyError",
         "app/billing/tax.py:48 in rate_for",
@@ -253,7 +253,7 @@ def test_failures_are_grouped_by_their_cause_until_reruns_cure_them() -> None:
     assert (cause.jobs, cause.cured) == ([job.id for job in jobs], 1)
     assert (cause.jobs, cause.open) == (["0", "1", "2"], ["1", "2"])
     twice = {"0": [late, _job("SUCCEEDED", **{**ENDED, "id": "r3"}, rerun_of="0")]}
-    ((cause, jobs),) = causes_of([late, failed[0]], twice)
+    ((cause, jobs),) = causes_of(by_cause([late, failed[0]]), twice)
     assert (cause.cured, cause.open) == (2, [])
     assert (slow.status, slow.open) == (JobStatus.TIMEOUT, ["t"])
     ends = [job.finished_at or NOW for job in jobs]
