@@ -29,7 +29,7 @@ UNKNOWN = "0123456789abcdef"
 @pytest.fixture
 def failed(engine: Engine) -> list[str]:
     """Return the ids of three jobs: two failed with one error, one with another."""
-    with engine.worker():
+    with engine.worker(concurrency=1):
         handles = [engine.submit(jobs.fail, how) for how in ("error", "exit", "error")]
         for handle in handles:
             handle.wait(deadline(30))

@@ -214,8 +214,8 @@ def _cause(
         jobs=[job.id for job in jobs],
         open=[j.id for j in jobs if j.id not in cured and not reruns.get(j.id)],
         cured=len(cured),
-        first_at=ends[-1],
-        last_at=ends[0],
+        first_at=min(ends),
+        last_at=max(ends),
         remarks=remarks,
     )
 
