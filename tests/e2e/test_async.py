@@ -19,6 +19,7 @@ from interlock import (
     IllegalTransition,
     InterlockError,
     InvalidOption,
+    Job,
     JobNotFound,
     JobStatus,
     WaitTimeout,
@@ -192,13 +193,23 @@ def test_a_canceled_task_leaves_no_worker_behind(tmp_path: Path) -> None:
     played(f"sqlite:///{tmp_path}/jobs.db", scene)
 
 
-def test_a_write_of_a_canceled_task_is_done_as_a_whole(tmp_path: Path) -> None:
+def test_a_write_of_a_canceled_task_is_done_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scene(engine: AsyncEngine) -> None:
+        store, began = engine.sync._store, asyncio.Event()
+        add, loop = store.add, asyncio.get_running_loop()
+
+        def noticed(*args: Any, **options: Any) -> list[Job]:
+            loop.call_soon_threadsafe(began.set)
+            return add(*args, **options)
+
+        monkeypatch.setattr(store, "add", noticed)
         async with locked(tmp_path / "jobs.db"):
             writing = asyncio.create_task(
                 engine.submit_many([jobs.add.call(n) for n in range(50)])
             )
-            await asyncio.sleep(0.01)
+            await began.wait()  # canceled earlier, it would have written nothing
             writing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await writing
