@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from e2e import sample_jobs  # noqa: F401  (its jobs are registered)
 from interlock import Engine, Schedule
+from interlock.core.causes import Remark, RemarkKind, cause_key
 from interlock.core.dependencies import Dependency
 from interlock.core.errors import IllegalTransition
 from interlock.core.ids import new_id, short_id
@@ -119,6 +120,15 @@ def _hostile(scene: Scenario) -> tuple[str, str]:
     progress = Progress(phase=HOSTILE, unit=HOSTILE)
     store.commit([], [ProgressNote(job_id=running.id, attempt=1, progress=progress)])
     scene.hold("name:[/red][bold]", by=HOSTILE, reason=HOSTILE)
+    store.remark(
+        Remark(
+            cause=cause_key(store.get(job.id)),
+            kind=RemarkKind.ACKNOWLEDGE,
+            text=HOSTILE,
+            by=HOSTILE,
+            at=now,
+        )
+    )
     store.set_limit("queue:[/red][bold]", 1, by=HOSTILE)
     store.see_worker(
         WorkerInfo(
@@ -165,6 +175,7 @@ def test_no_control_character_reaches_the_terminal(
         )
     commands = [
         *("queues", "workers", "holds", "limits list", "groups list", "list"),
+        "failures list",
         *("schedules list", "schedules show nightly", "schedules ticks nightly"),
         *("schedules preview nightly", "verify", "groups show group", "counts"),
         *("stats", "forecast", "top --once", "list --status FAILED"),
