@@ -222,7 +222,7 @@ def _cause(
 
 def _message(job: Job) -> str:
     if job.error is None:
-        return "" if job.reason is None else REASON_MEANING[job.reason]
+        return "" if job.reason is None else REASON_MEANING[job.reason].replace("`", "")
     line = Redaction(job).text(job.error.message).partition("\n")[0]
     return line if len(line) <= _LONG else f"{line[:_LONG]}…"
 
