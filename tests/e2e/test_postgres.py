@@ -21,6 +21,7 @@ import postgres
 from interlock import (
     DuplicateJob,
     Engine,
+    IllegalTransition,
     JobNotFound,
     JobStatus,
     StoreUnavailable,
@@ -224,6 +225,13 @@ def test_a_granted_role_works_and_cannot_disable_the_guard(url: str, role: str) 
     with Engine.open(role) as engine, engine.worker(concurrency=1):
         job = engine.submit(jobs.add, 1).wait(deadline(20))
         assert job.result == 2
+        failed = engine.submit(jobs.fail, "error").wait(deadline(20))
+        assert failed.status is JobStatus.FAILED
+        engine.failures.remark(engine.failures.list()[0].key, "note", "seen")
+        engine.hold("queue:q")
+        engine.signal(engine.submit(jobs.add.options(queue="q"), 1).id, "go")
+        with pytest.raises(IllegalTransition):
+            engine.cancel(job.id)
     for attack in (
         "ALTER TABLE interlock_job DISABLE TRIGGER ALL",
         "DROP TRIGGER interlock_job_update ON interlock_job",

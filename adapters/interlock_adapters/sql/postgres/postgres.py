@@ -25,8 +25,12 @@ _GRANTS: Final = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON "
     + ", ".join(name for name in TABLES if name != lifecycle.name),
     f"GRANT SELECT ON {lifecycle.name}, {VERSION_TABLE}",
-    "GRANT USAGE ON SEQUENCE interlock_rejection_id_seq, interlock_log_seq_seq,"
-    " interlock_hold_id_seq",
+    "GRANT USAGE ON SEQUENCE "
+    + ", ".join(
+        f"{name}_{table.autoincrement_column.name}_seq"
+        for name, table in TABLES.items()
+        if table.autoincrement_column is not None
+    ),
 )
 #: Roles that may use the tables; new tables have no grants.
 _GRANTED: Final = sa.text(
