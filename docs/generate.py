@@ -195,7 +195,6 @@ database_url = "sqlite:///jobs.db"
 def settings_schema() -> dict[str, Any]:
     """Return the JSON Schema of pyproject.toml, as far as Interlock reads it."""
     table: dict[str, Any] = Settings.model_json_schema()
-    table["additionalProperties"] = False  # a typing error would be ignored silently
     for field in table["properties"].values():
         del field["title"]  # it says the name again
     schema = table
@@ -227,8 +226,8 @@ def _settings() -> str:
         "The table has a schema: [settings.schema.json](settings.schema.json). Save it "
         "beside `pyproject.toml` and name it in the first line. An editor that knows "
         "TOML, such as VS Code with Even Better TOML, then completes the table, and "
-        "marks unknown settings, which the commands ignore. For that file it does not "
-        "use its own schema any more:",
+        "marks settings that do not exist, which the commands refuse. For that file it "
+        "does not use its own schema any more:",
         f"```toml\n{_EXAMPLE}```",
         *_of_command("worker", interlock.WorkerSettings, "interlock.WorkerSettings"),
         *_of_command("serve", HttpSettings, "interlock_adapters.http.Settings"),

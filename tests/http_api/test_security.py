@@ -260,6 +260,25 @@ def test_an_origin_is_one_site(origin: str) -> None:
         Settings(origins=frozenset({origin}))
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "allowed"),
+    [
+        ("max_body", 0, "a whole number above 0"),
+        ("max_batch", 1.5, "a whole number above 0"),
+        ("max_streams", True, "a whole number above 0"),
+        ("max_pending", -1, "a whole number of at least 0"),
+        ("max_wait", float("inf"), "a number of at least 0"),
+        ("heartbeat", float("nan"), "a number above 0"),
+        ("submits_per_s", "5", "a number above 0"),
+    ],
+)
+def test_a_setting_that_could_never_hold_is_refused(
+    setting: str, value: Any, allowed: str
+) -> None:
+    with pytest.raises(InvalidOption, match=f"{setting}: .*Use {allowed}"):
+        Settings(**{setting: value})
+
+
 def test_a_body_that_is_too_large_is_not_read(api: httpx.Client) -> None:
     big = b'{"name": "' + b"x" * (2 * 1024 * 1024) + b'"}'
     headers = {"Content-Type": "application/json"}

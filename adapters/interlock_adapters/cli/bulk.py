@@ -6,7 +6,7 @@ import typer
 
 from interlock.api.bulk import BulkResult
 from interlock_adapters.cli import context, show
-from interlock_adapters.cli.context import AsJson, Database, out
+from interlock_adapters.cli.context import AsJson, By, Database, out
 
 Name = Annotated[str | None, typer.Option(help="Only jobs of this name")]
 Queue = Annotated[str | None, typer.Option(help="Only jobs of this queue")]
@@ -18,7 +18,6 @@ OfSchedule = Annotated[
     str | None, typer.Option("--schedule", help="Only jobs of this schedule")
 ]
 Reason = Annotated[str | None, typer.Option(help="Why, for the history")]
-By = Annotated[str | None, typer.Option(help="Your name, for the history")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it, only count them")]
 
 

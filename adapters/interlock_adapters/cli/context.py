@@ -55,6 +55,7 @@ AsJson = Annotated[
 AsArray = Annotated[
     bool, typer.Option("--json-array", help="Print JSON, a list as one array")
 ]
+By = Annotated[str | None, typer.Option(help="Your name, for the history")]
 JobId = Annotated[
     str,
     typer.Argument(
@@ -98,11 +99,11 @@ def say(text: str, console: Console = out, style: str | None = None) -> None:
 
 def import_modules(modules: list[str] | None) -> list[str]:
     """Import the job modules, also from the current folder; return their names."""
-    from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
+    from interlock_adapters.cli import settings  # noqa: PLC0415  (slow)
 
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    names = modules or Settings().module_names()
+    names = modules or settings.read().module_names()
     for name in names:
         try:
             with importing():
@@ -118,10 +119,10 @@ def database_url(database: str | None) -> str:
 
     Every command asks here: two readers of a setting would find two databases.
     """
-    from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
+    from interlock_adapters.cli import settings  # noqa: PLC0415  (slow)
 
     if database is None:
-        database = Settings().database_url
+        database = settings.read().database_url
     return discovery.database_url(database)
 
 
@@ -144,20 +145,20 @@ def desk(
     create: bool = False,
 ) -> Iterator["Engine | Client"]:
     """Open an engine, or a client of a server, as the flags say."""
-    from interlock_adapters.cli.settings import Settings  # noqa: PLC0415  (slow)
+    from interlock_adapters.cli import settings  # noqa: PLC0415  (slow)
 
     if database is not None and server is not None:
         message = "--server and --database cannot be combined. Leave one of them out."
         raise errors.InvalidOption.because("--server", message)
-    settings = Settings()
-    url = settings.server if server is None and database is None else server
+    known = settings.read()
+    url = known.server if server is None and database is None else server
     if url is None:
         with engine(database, modules, create=create) as opened:
             yield opened
         return
     with needs_http("--server"):
         from interlock_adapters.http.client import Client  # noqa: PLC0415  (when asked)
-    with Client(url, token=settings.token) as client:
+    with Client(url, token=known.token) as client:
         yield client
 
 

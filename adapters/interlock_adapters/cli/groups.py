@@ -11,6 +11,7 @@ from interlock_adapters.cli import context, show
 from interlock_adapters.cli.context import (
     AsArray,
     AsJson,
+    By,
     Database,
     Modules,
     Server,
@@ -19,7 +20,6 @@ from interlock_adapters.cli.context import (
 )
 
 GroupId = Annotated[str, typer.Argument(metavar="ID", help="Id of the group")]
-By = Annotated[str | None, typer.Option(help="Your name, for the history")]
 
 _MOST: Final = 20  # jobs that failed
 

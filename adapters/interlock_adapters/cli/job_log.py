@@ -23,7 +23,7 @@ from interlock_adapters.cli.context import (
     err,
     out,
 )
-from interlock_adapters.cli.jobs import look_again
+from interlock_adapters.cli.follow import look_again
 from interlock_adapters.cli.printable import clean_line
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from interlock_adapters.cli.context import (
     err,
     out,
 )
-from interlock_adapters.cli.jobs import given_params
+from interlock_adapters.cli.params import given_params
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule")]
 Params = Annotated[

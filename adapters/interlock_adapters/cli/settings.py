@@ -1,8 +1,9 @@
 """The settings of the commands: flag, then INTERLOCK_*, then pyproject.toml."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -10,7 +11,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from interlock.core.errors import InvalidOption
 from interlock.ports.discovery import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_FILE = Path("pyproject.toml")
 
 
 class Settings(BaseSettings):
@@ -20,7 +27,7 @@ class Settings(BaseSettings):
         env_prefix="INTERLOCK_",
         env_ignore_empty=True,
         pyproject_toml_table_header=("tool", "interlock"),
-        extra="ignore",
+        extra="forbid",
     )
 
     database_url: str | None = Field(
@@ -54,7 +61,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let flags win over the environment, and that over pyproject.toml."""
         del dotenv_settings, file_secret_settings
-        toml = PyprojectTomlConfigSettingsSource(settings_cls, Path("pyproject.toml"))
+        toml = PyprojectTomlConfigSettingsSource(settings_cls, _FILE)
         return (init_settings, env_settings, toml)
 
     def module_names(self) -> list[str]:
@@ -63,3 +70,33 @@ class Settings(BaseSettings):
         if isinstance(names, str):
             names = names.split(",")
         return [name.strip() for name in names if name.strip()]
+
+
+def read() -> Settings:
+    """Return the settings that apply in the current folder.
+
+    Raises:
+        InvalidOption: pyproject.toml cannot be read, or it has a setting that does not
+            exist or a value of another type.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(map(_fault, error.errors(include_input=False)))
+        message = (
+            f"Interlock cannot use its settings: {faults}. Correct [tool.interlock] in "
+            f"{_FILE}, which may have {', '.join(Settings.model_fields)}. Nothing was "
+            "done."
+        )
+        raise InvalidOption.because("[tool.interlock]", message) from None
+    except (ValueError, OSError) as error:
+        message = f"Interlock cannot read {_FILE}: {error}. Nothing was done."
+        raise InvalidOption.because("[tool.interlock]", message) from None
+
+
+def _fault(details: "ErrorDetails") -> str:
+    """Return what is wrong with a setting, without its value: that may be secret."""
+    name = details["loc"][0]
+    if details["type"] == "extra_forbidden":
+        return f"there is no {name}"
+    return f"{name}: {details['msg']}"

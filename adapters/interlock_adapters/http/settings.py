@@ -1,8 +1,9 @@
 """Configuration of the HTTP server: tokens, host names, limits."""
 
 import ipaddress
+import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final, Self
 
 from interlock.core.errors import InvalidOption
@@ -31,6 +32,10 @@ _A_PREFIX: Final = (
     "a path such as /jobs, of up to 200 letters, digits and . _ ~ -, that does not "
     "begin with /v1"
 )
+#: Of the settings that count something: at least 1. The others are seconds or a rate.
+_COUNTS: Final = ("max_body", "max_depth", "max_batch", "max_pending", "max_streams")
+#: Settings that may be 0: nothing is waited for, kept, or taken.
+_MAY_BE_ZERO: Final = ("max_wait", "answers_kept", "max_pending")
 _A_PROXY: Final = "an address or a network of IP, such as 10.0.0.7 or 10.0.0.0/8"
 
 
@@ -91,6 +96,11 @@ class Settings:
         heartbeat: seconds between signs of life in a silent stream.
         answers_kept: seconds that an answer is kept for its Idempotency-Key.
         worker_recent: seconds after which a silent worker makes the server not ready.
+
+    Raises:
+        InvalidOption: a number is not above 0 (`max_wait`, `answers_kept` and
+            `max_pending` may be 0), a count is not whole, or a path, an origin or a
+            proxy is none.
     """
 
     tokens: tuple[Token, ...] = ()
@@ -111,6 +121,9 @@ class Settings:
     worker_recent: float = 60.0
 
     def __post_init__(self) -> None:
+        for setting in fields(self):
+            if isinstance(setting.default, int | float):
+                _check_number(setting.name, getattr(self, setting.name))
         root = self.root_path.rstrip("/")
         if not is_prefix(root) or root.split("/")[1:2] == ["v1"]:
             raise InvalidOption("root_path", self.root_path, _A_PREFIX)
@@ -123,3 +136,17 @@ class Settings:
                 ipaddress.ip_network(proxy)
             except ValueError:
                 raise InvalidOption("proxies", proxy, _A_PROXY) from None
+
+
+def _check_number(name: str, value: object) -> None:
+    """Refuse what is no number, or too small, or endless."""
+    is_count, may_be_zero = name in _COUNTS, name in _MAY_BE_ZERO
+    if (
+        isinstance(value, int if is_count else int | float)
+        and not isinstance(value, bool)
+        and (0 < value < math.inf or (may_be_zero and value == 0))
+    ):
+        return
+    kind = "a whole number" if is_count else "a number"
+    least = "of at least 0" if may_be_zero else "above 0"
+    raise InvalidOption(name, value, f"{kind} {least}")

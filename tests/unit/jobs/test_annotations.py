@@ -261,7 +261,7 @@ def test_what_is_plain_json(annotation: object, *, plain: bool) -> None:
 def test_text_of_the_command_line_is_what_the_parameter_takes(
     engine: InlineEngine, text: str, value: object
 ) -> None:
-    from interlock_adapters.cli.jobs import _param  # noqa: PLC0415
+    from interlock_adapters.cli.params import _param  # noqa: PLC0415
 
     assert _param(engine, "odd.text", text) == (text.partition("=")[0], value)
     if not isinstance(value, str):
