@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from http_api.server import serving
 from interlock import Engine
 from interlock_adapters.http import create_app
+from pace import deadline
 
 from . import shown_jobs  # noqa: F401  (its jobs are registered)
 
@@ -39,6 +40,7 @@ def _chromium() -> str:
 
 @pytest.fixture(scope="module")  # its event loop must not outlive these tests
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=deadline(15_000))
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
             executable_path=_chromium(), args=["--no-sandbox"]

@@ -46,9 +46,7 @@ def test_a_running_job_is_watched_and_canceled(page: Page, engine: Engine) -> No
         handle = engine.submit(shown_jobs.train, epochs=300)
         live(page, f"/jobs/{handle.id}")
         lines = page.get_by_label("Lines of the output")
-        expect(lines).to_contain_text(
-            "<b id=evil>epoch 1</b>", timeout=deadline(15_000)
-        )
+        expect(lines).to_contain_text("<b id=evil>epoch 1</b>")
         assert page.locator("#evil").count() == 0
         expect(page.locator("#verdict")).to_contain_text("Running for")
         expect(page.get_by_label("Progress")).to_have_attribute("max", "300")
@@ -59,7 +57,7 @@ def test_a_running_job_is_watched_and_canceled(page: Page, engine: Engine) -> No
         page.get_by_role("textbox", name="Reason").fill("too slow")
         page.get_by_role("button", name="Cancel the job").click()
         verdict = page.locator("#verdict")
-        expect(verdict).to_contain_text("Canceled", timeout=deadline(15_000))
+        expect(verdict).to_contain_text("Canceled")
         expect(verdict).to_contain_text("by dashboard: “too slow”. It ran for")
         expect(verdict).to_contain_text("all its processes are proved gone")
     asked = next(e for e in engine.history(handle.id) if e.event == "request_cancel")
@@ -86,9 +84,7 @@ def test_the_reader_is_not_fought(page: Page, engine: Engine) -> None:
         page.get_by_role("searchbox").fill("epoch")
         before = page.locator("#progress-text").inner_text(timeout=deadline(15_000))
         page.evaluate("scrollTo(0, 300)")
-        expect(page.locator("#progress-text")).not_to_have_text(
-            before, timeout=deadline(15_000)
-        )
+        expect(page.locator("#progress-text")).not_to_have_text(before)
         expect(fields).to_have_attribute("open", "")
         expect(machine).to_have_attribute("open", "")
         expect(page.get_by_role("searchbox")).to_be_focused()
@@ -100,9 +96,7 @@ def test_the_reader_is_not_fought(page: Page, engine: Engine) -> None:
         assert page.locator("#progress-text").inner_text() == told
         assert page.evaluate("String(getSelection())") == "train.model"
         page.evaluate("getSelection().removeAllRanges()")
-        expect(page.locator("#progress-text")).not_to_have_text(
-            told, timeout=deadline(15_000)
-        )
+        expect(page.locator("#progress-text")).not_to_have_text(told)
         expect(page.locator("#connection")).to_have_text("live")
         handle.cancel(wait=deadline(20))
 

@@ -138,7 +138,7 @@ def test_a_selection_freezes_the_list_and_counts_what_comes(
     engine.submit(shown_jobs.render, pages=2)
     handle.cancel()
     row = page.locator(f"#row-{handle.id}")
-    expect(row).to_contain_text("Canceled", timeout=deadline(10_000))
+    expect(row).to_contain_text("Canceled")
     expect(box).to_be_checked()
     expect(page.locator("#selection tbody tr")).to_have_count(1)
     expect(page.get_by_text("1 job more has come")).to_be_visible()
@@ -175,9 +175,7 @@ def test_a_refresh_that_comes_late_leaves_a_selection_alone(
     expect(box).to_be_checked()
     expect(page.locator("#selection tbody tr")).to_have_count(1)
     box.uncheck()
-    expect(page.locator("#selection tbody tr")).to_have_count(
-        2, timeout=deadline(10_000)
-    )
+    expect(page.locator("#selection tbody tr")).to_have_count(2)
 
 
 def test_all_that_match_are_canceled_and_rerun_beyond_the_page(
