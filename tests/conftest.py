@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from interlock.jobs import registry
+from interlock_adapters.sql.postgres import connection
 from interlock_adapters.subprocess.runner import probe
 from pace import deadline
 
@@ -28,8 +29,14 @@ _LONG = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure() -> None:
-    """Let the time that one test may take follow the pace of the machine, too."""
+    """Let the time that a test may take follow the pace of the machine, too.
+
+    So does the time that a transaction of a test may stand still: PostgreSQL ends one
+    that is silent, and a starved test is.
+    """
     os.environ.setdefault("PYTEST_TIMEOUT", str(deadline(120)))
+    patience = f"{round(deadline(5))}s"
+    connection._SERVER["idle_in_transaction_session_timeout"] = patience
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -179,7 +179,7 @@ def test_ready_means_store_schema_and_worker(engine: Engine) -> None:
 
 
 def test_a_worker_that_is_silent_for_long_does_not_count(engine: Engine) -> None:
-    settings = Settings(worker_recent=0.0)
+    settings = Settings(worker_recent=1e-9)
     app = create_app(engine, settings=settings)
     with client_of(app) as api, engine.worker(concurrency=1):
         end_of(api, submit(api)["id"])
