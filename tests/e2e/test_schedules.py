@@ -25,7 +25,7 @@ from . import schedule_jobs as jobs
 from .processes import until
 
 SCHEDULES, WORKERS = 200 if THOROUGH else 60, 4
-STORM_S = 60.0 if THOROUGH else 6.0
+STORM_S = 30.0 if THOROUGH else 6.0
 RELEASE = """
 from interlock import Schedule, job
 

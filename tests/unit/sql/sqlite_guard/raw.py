@@ -57,7 +57,7 @@ class Raw:
 
     #: Of what the table refuses, one in so many is tried: no divisor of the pairs of
     #: target and event, so that all get a turn.
-    every = 4 if THOROUGH else 17
+    every = 8 if THOROUGH else 17
 
     def __init__(self, path: Path, scene: Scenario) -> None:
         self.path = path
