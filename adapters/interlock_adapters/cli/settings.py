@@ -88,10 +88,11 @@ def read() -> Settings:
             f"{_FILE}, which may have {', '.join(Settings.model_fields)}. Nothing was "
             "done."
         )
-        raise InvalidOption.because("[tool.interlock]", message) from None
+    except AttributeError:  # of pydantic-settings, which takes a table for granted
+        message = f"[tool.interlock] in {_FILE} is not a table. Nothing was done."
     except (ValueError, OSError) as error:
         message = f"Interlock cannot read {_FILE}: {error}. Nothing was done."
-        raise InvalidOption.because("[tool.interlock]", message) from None
+    raise InvalidOption.because("[tool.interlock]", message)
 
 
 def _fault(details: "ErrorDetails") -> str:

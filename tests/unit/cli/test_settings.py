@@ -38,6 +38,18 @@ def test_a_file_that_is_not_toml_is_refused(
     assert told.endswith(" Nothing was done.")
 
 
+@pytest.mark.parametrize(
+    "text", [b"tool = 5", b"[tool]\ninterlock = 5", b"[[tool.interlock]]"]
+)
+def test_what_is_not_a_table_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    told = _read(tmp_path, text, monkeypatch)
+    assert (
+        told == "[tool.interlock] in pyproject.toml is not a table. Nothing was done."
+    )
+
+
 def test_the_tables_of_others_are_not_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
